@@ -1,0 +1,51 @@
+# One command for each thing that a person does here. `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test lint unit bench schemas lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## Make .venv with everything that the project needs
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("closum-flows needs Python 3.11 or newer, this is %s. Name another one: make PYTHON=python3.12 …" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "Installing into $(VENV) …"
+	@$(PYTHON) -m venv $(VENV) || { echo "This Python has no venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: $(STAMP) ## Start everything, send 200 real events through two flows, show what came of them
+	@$(BIN)/flows demo
+
+dev: $(STAMP) ## Start everything and keep it running until Ctrl-C
+	@$(BIN)/flows dev examples
+
+lint: $(STAMP) ## Style, types and import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: lint ## Everything: style, types, import rules, and all tests against real Kafka and PostgreSQL
+	@$(BIN)/python -m pytest
+
+unit: $(STAMP) ## Only the tests that need neither Kafka nor PostgreSQL
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/property
+
+bench: $(STAMP) ## Delivered flows a second on this machine, with CPU seconds a process
+	@$(BIN)/python -m tests.bench
+
+schemas: $(STAMP) ## Write contracts/schemas, contracts/examples and .env.example anew from the models
+	@$(BIN)/python -m services.cli.generate
+
+lock: $(STAMP) ## Resolve requirements.lock anew (needs uv)
+	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-annotate --quiet -o requirements.lock
+
+clean: ## Remove .venv, .flows and caches
+	@rm -rf $(VENV) .flows .mypy_cache .ruff_cache .pytest_cache .hypothesis

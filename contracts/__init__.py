@@ -1,0 +1,1 @@
+"""What crosses a process boundary: messages, errors, topic names. Imports nothing of ours."""
