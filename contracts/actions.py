@@ -1,0 +1,46 @@
+"""What services/tools asks of services/actions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from contracts.events import partition_key
+from contracts.model import Message
+from contracts.runs import Run
+
+
+class Retry(Message):
+    """How often and how long a failing call is tried again."""
+
+    attempts: int = Field(default=5, ge=1, le=100)
+    within_seconds: float = Field(default=60.0, gt=0)
+
+
+class ActionRequest(Message):
+    """A record of the topic `actions`: make this call, then send the run on.
+
+    `effect_id` is the same on every replay of the run and is sent as Idempotency-Key.
+    """
+
+    effect_id: str
+    action: str
+    connection: str | None = None
+    inputs: dict[str, Any]
+    retry: Retry = Retry()
+    step: str = Field(description="path of the step in the flow")
+    name: str | None = Field(default=None, description="id of the step: the name of its output")
+    last: bool = Field(default=False, description="nothing comes after: the run is delivered when the call is done")
+    run: Run
+    requested: AwareDatetime
+
+    @property
+    def key(self) -> bytes:
+        """The Kafka key: what concerns one subject stays in order."""
+        return partition_key(self.run.event.account, self.run.key)
+
+    @property
+    def lane(self) -> tuple[str, str, str]:
+        """What must happen one after the other: (account, subject, connection)."""
+        return (self.run.event.account, self.run.key, self.connection or "")

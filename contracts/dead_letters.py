@@ -1,0 +1,61 @@
+"""A dead letter: the original record, untouched, with headers that say where, why, how often, and who must act."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import AwareDatetime, Field
+
+from contracts.errors import ErrorCode, WhoMustAct
+from contracts.model import Message
+
+PREFIX = "flows-"
+
+
+class DeadLetter(Message):
+    """The headers of a record in a `*.dlq` topic. Key, value and other headers are those of the original."""
+
+    topic: str = Field(description="where the original record was")
+    partition: int
+    offset: int
+    code: ErrorCode
+    who_must_act: WhoMustAct
+    cause: str = Field(description="one sentence for a person; never holds a secret")
+    attempts: int = Field(default=1, ge=0)
+    service: str = Field(description="which service gave up: tools or actions")
+    at: AwareDatetime
+    run_id: str | None = None
+    event_id: str | None = None
+    flow: str | None = None
+    step: str | None = None
+    effect_id: str | None = None
+
+    @classmethod
+    def of(cls, coordinates: tuple[str, int, int], code: ErrorCode, cause: str, service: str, **ids: str | int | None) -> Self:
+        """A dead letter for the record at (topic, partition, offset), now."""
+        topic, partition, offset = coordinates
+        return cls.model_validate(
+            {
+                "topic": topic,
+                "partition": partition,
+                "offset": offset,
+                "code": code,
+                "who_must_act": code.who_must_act,
+                "cause": cause[:2000],
+                "service": service,
+                "at": datetime.now(UTC),
+                **ids,
+            }
+        )
+
+    def to_headers(self) -> list[tuple[str, bytes]]:
+        """Kafka headers, each field as text under `flows-<field>`."""
+        fields = self.model_dump(mode="json", exclude_none=True)
+        return [(PREFIX + name.replace("_", "-"), str(value).encode()) for name, value in fields.items()]
+
+    @classmethod
+    def from_headers(cls, headers: list[tuple[str, bytes]] | tuple[tuple[str, bytes], ...]) -> Self:
+        """The other way. Raises pydantic.ValidationError when the headers are not ours."""
+        own = {name[len(PREFIX) :].replace("-", "_"): value.decode() for name, value in headers if name.startswith(PREFIX)}
+        return cls.model_validate(own)

@@ -1,0 +1,71 @@
+"""Why something did not work, and who must act. One closed set for metrics, dead letters and API answers.
+
+Each code carries what follows from it, so that no caller decides again:
+
+    ErrorCode.CALL_REFUSED.who_must_act  -> WhoMustAct.DESTINATION
+    ErrorCode.CALL_REFUSED.retriable     -> True
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class WhoMustAct(StrEnum):
+    """The person or system that can end an error."""
+
+    SENDER = "sender"  # who sent the event
+    AUTHOR = "author"  # who wrote the flow
+    OPERATOR = "operator"  # who runs this installation
+    DESTINATION = "destination"  # who runs the called API
+    NOBODY = "nobody"  # it is being retried
+
+
+class ErrorCode(StrEnum):
+    """Every error of the product. The value is used as metric label, dead-letter header and API field alike."""
+
+    who_must_act: WhoMustAct
+    retriable: bool
+    meaning: str
+
+    def __new__(cls, value: str, who_must_act: WhoMustAct, retriable: bool, meaning: str) -> ErrorCode:  # noqa: FBT001 - table columns
+        """One row of the table: value, who must act, whether a later try may succeed, what it means."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.who_must_act = who_must_act
+        member.retriable = retriable
+        member.meaning = meaning
+        return member
+
+    # fmt: off
+    # What arrives
+    SOURCE_UNKNOWN = ("source_unknown", WhoMustAct.SENDER, False, "no such hook, or its token is wrong")
+    JSON_INVALID = ("json_invalid", WhoMustAct.SENDER, False, "the body is not JSON")
+    SHAPE_INVALID = ("shape_invalid", WhoMustAct.SENDER, False, "the body is JSON of the wrong shape")
+    BODY_TOO_LARGE = ("body_too_large", WhoMustAct.SENDER, False, "the body is over the limit of its source")
+    EVENT_INVALID = ("event_invalid", WhoMustAct.SENDER, False, "the record is no event that the contract describes")
+    KAFKA_UNAVAILABLE = ("kafka_unavailable", WhoMustAct.OPERATOR, True, "Kafka did not acknowledge in time")
+    OVERLOADED = ("overloaded", WhoMustAct.OPERATOR, True, "more requests are in flight than the bound allows")
+    # What a flow does
+    FLOW_UNKNOWN = ("flow_unknown", WhoMustAct.OPERATOR, False, "the flow version of this run is not loaded")
+    RUN_INVALID = ("run_invalid", WhoMustAct.OPERATOR, False, "the record is no run that the contract describes")
+    EXPRESSION_FAILED = ("expression_failed", WhoMustAct.AUTHOR, False, "an expression could not be evaluated")
+    INPUT_INVALID = ("input_invalid", WhoMustAct.AUTHOR, False, "a step got an input of the wrong type")
+    TOOL_FAILED = ("tool_failed", WhoMustAct.AUTHOR, False, "a tool could not do its work with this input")
+    MESSAGE_TOO_LARGE = ("message_too_large", WhoMustAct.AUTHOR, False, "the message is over 900 KB")
+    # What a call meets
+    REQUEST_INVALID = ("request_invalid", WhoMustAct.OPERATOR, False, "the record is no action request of the contract")
+    ACTION_UNKNOWN = ("action_unknown", WhoMustAct.OPERATOR, False, "this worker does not know the action")
+    CONNECTION_UNKNOWN = ("connection_unknown", WhoMustAct.OPERATOR, False, "the connections file names no such connection")
+    EGRESS_DENIED = ("egress_denied", WhoMustAct.OPERATOR, False, "the address is not allowed as a destination")
+    CALL_REFUSED = ("call_refused", WhoMustAct.DESTINATION, True, "no connection could be made: certainly not sent")
+    CALL_TIMED_OUT = ("call_timed_out", WhoMustAct.DESTINATION, True, "no answer in time: the effect may have happened")
+    CALL_INTERRUPTED = ("call_interrupted", WhoMustAct.DESTINATION, True, "the connection broke: the effect may have happened")
+    ANSWER_INVALID = ("answer_invalid", WhoMustAct.DESTINATION, False, "the answer is not what the action promises")
+    DESTINATION_BUSY = ("destination_busy", WhoMustAct.DESTINATION, True, "HTTP 429 or 503: later")
+    DESTINATION_FAILED = ("destination_failed", WhoMustAct.DESTINATION, True, "HTTP 5xx")
+    CREDENTIALS_REFUSED = ("credentials_refused", WhoMustAct.OPERATOR, False, "HTTP 401 or 403: look at the connection's secret")
+    CALL_REJECTED = ("call_rejected", WhoMustAct.AUTHOR, False, "HTTP 4xx, or a body that says no")
+    # What must never be
+    BUG = ("bug", WhoMustAct.OPERATOR, False, "an error that nobody foresaw: report it")
+    # fmt: on

@@ -1,0 +1,49 @@
+"""The event: what happened, as a CloudEvents 1.0 structured JSON document.
+
+Source of the format: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+
+from contracts.model import Message
+
+CONTENT_TYPE = "application/cloudevents+json"
+
+NonEmpty = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+class Event(Message):
+    """One thing that happened. Produced by services/ingest and by other teams; consumed by services/tools.
+
+    `id` and `source` together are unique: the same pair again is a duplicate and starts nothing.
+    The Kafka key is `account/subject`: all that concerns one contact keeps its order.
+    """
+
+    # CloudEvents extension attributes of others pass through.
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    specversion: Literal["1.0"] = "1.0"
+    id: NonEmpty = Field(description="unique within the source; the same id again is a duplicate")
+    source: NonEmpty = Field(description="who says so, a URI reference such as `/hooks/whatsapp`")
+    type: NonEmpty = Field(description="the trigger's name, such as `closum.whatsapp.message_received`")
+    subject: NonEmpty = Field(description="the entity whose order matters: a phone, an e-mail, a lead's id")
+    time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC), description="when it happened")
+    datacontenttype: Literal["application/json"] = "application/json"
+    account: NonEmpty = Field(default="default", description="whose it is; nothing of one account touches another's")
+    accepted: AwareDatetime | None = Field(default=None, description="when ingest took it")
+    data: dict[str, Any] = Field(description="the trigger's payload")
+
+    @property
+    def key(self) -> bytes:
+        """The Kafka key of this event."""
+        return partition_key(self.account, self.subject)
+
+
+def partition_key(account: str, subject: str) -> bytes:
+    """The Kafka key of whatever belongs to a subject."""
+    return f"{account}/{subject}".encode()

@@ -1,0 +1,68 @@
+"""The run: one event going through one version of one flow. It travels in its message; no service keeps it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from contracts.errors import ErrorCode
+from contracts.events import Event
+from contracts.model import Message
+
+
+class Run(Message):
+    """Where an event is in a flow, with everything needed to go on."""
+
+    id: str = Field(description="blake2b-128 of flow version and event: the same on every replay")
+    flow: str
+    version: str = Field(description="content hash of the flow: a run ends on the version it began on")
+    event: Event
+    key: str = Field(description="the entity whose order this run keeps")
+    at: str = Field(default="", description="path of the next step, such as `2` or `1.then.0`; empty: the beginning")
+    outputs: dict[str, Any] = Field(default_factory=dict, description="output of each step that ran, by step id")
+
+
+class Answer(Message):
+    """What an action gave back, on its way to the run that asked."""
+
+    effect_id: str
+    step: str
+    outputs: dict[str, Any] = Field(default_factory=dict)
+
+
+class RunMessage(Message):
+    """A record of the topic `runs`: go on with this run, with the answer it waited for."""
+
+    run: Run
+    answer: Answer
+
+
+class Outcome(StrEnum):
+    """How an event or a run ended. Accepted = the sum of these + in flight."""
+
+    DELIVERED = "delivered"  # every step done
+    FILTERED = "filtered"  # a `stop`, or no flow for it
+    DUPLICATE = "duplicate"  # the same event again
+    DEAD = "dead"  # in a dead-letter topic, a person must look
+
+
+class HistoryRecord(Message):
+    """A record of the topic `history`: the end of a run, or of an event that started none. For people and accounting.
+
+    At least once: the same end can be recorded twice with the same `run_id`; count distinct ids.
+    """
+
+    run_id: str = Field(description="the run, or a stable id of the event's record where no run started")
+    event_id: str
+    source: str
+    account: str
+    subject: str
+    outcome: Outcome
+    at: AwareDatetime
+    flow: str | None = None
+    step: str | None = None
+    reason: str | None = None
+    code: ErrorCode | None = None
+    accepted: AwareDatetime | None = None

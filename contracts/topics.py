@@ -1,0 +1,36 @@
+"""The topics: who writes, who reads, how long they keep. Logical names; a prefix (default `closum.`) stands before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_MESSAGE_BYTES = 900_000
+DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic, by its logical name."""
+
+    name: str
+    what: str
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    keep_days: int
+    partitions: int | None = None  # None: as many as the setting says
+
+    def under(self, prefix: str) -> str:
+        """The real name on the broker."""
+        return prefix + self.name
+
+
+EVENTS = Topic("events", "what happened (CloudEvents)", ("ingest", "other teams"), ("tools",), 7)
+RUNS = Topic("runs", "runs that go on", ("tools", "actions"), ("tools",), 7)
+ACTIONS = Topic("actions", "calls to make", ("tools",), ("actions",), 7)
+HISTORY = Topic("history", "how runs ended", ("tools", "actions"), ("people", "accounting"), 30)
+EVENTS_DLQ = Topic("events.dlq", "events nobody could read", ("tools",), ("people",), 30, 1)
+RUNS_DLQ = Topic("runs.dlq", "runs that could not go on", ("tools",), ("people",), 30, 1)
+ACTIONS_DLQ = Topic("actions.dlq", "calls that could not be made", ("actions",), ("people",), 30, 1)
+
+ALL = (EVENTS, RUNS, ACTIONS, HISTORY, EVENTS_DLQ, RUNS_DLQ, ACTIONS_DLQ)
+DLQ_OF = {EVENTS: EVENTS_DLQ, RUNS: RUNS_DLQ, ACTIONS: ACTIONS_DLQ}
