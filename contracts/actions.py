@@ -24,14 +24,18 @@ class ActionRequest(Message):
     `effect_id` is the same on every replay of the run and is sent as Idempotency-Key.
     """
 
-    effect_id: str
+    effect_id: str = Field(description="blake2b-128 of run and step path: the same on every replay")
     action: str
     connection: str | None = None
     inputs: dict[str, Any]
     retry: Retry = Retry()
-    step: str = Field(description="path of the step in the flow")
+    timeout_seconds: float | None = Field(default=None, gt=0, description="whole time of one call; absent: the setting")
+    step: str = Field(description="path of the step in the flow, such as `2` or `1.then.0`")
     name: str | None = Field(default=None, description="id of the step: the name of its output")
     last: bool = Field(default=False, description="nothing comes after: the run is delivered when the call is done")
+    resume_on_error: bool = Field(
+        default=False, description="a final failure goes back to the run as an answer instead of to actions.dlq"
+    )
     run: Run
     requested: AwareDatetime
 

@@ -32,7 +32,9 @@ class DeadLetter(Message):
     effect_id: str | None = None
 
     @classmethod
-    def of(cls, coordinates: tuple[str, int, int], code: ErrorCode, cause: str, service: str, **ids: str | int | None) -> Self:
+    def of(
+        cls, coordinates: tuple[str, int, int], code: ErrorCode, cause: str, service: str, **ids: str | int | None
+    ) -> Self:
         """A dead letter for the record at (topic, partition, offset), now."""
         topic, partition, offset = coordinates
         return cls.model_validate(
@@ -57,5 +59,7 @@ class DeadLetter(Message):
     @classmethod
     def from_headers(cls, headers: list[tuple[str, bytes]] | tuple[tuple[str, bytes], ...]) -> Self:
         """The other way. Raises pydantic.ValidationError when the headers are not ours."""
-        own = {name[len(PREFIX) :].replace("-", "_"): value.decode() for name, value in headers if name.startswith(PREFIX)}
+        own = {
+            name[len(PREFIX) :].replace("-", "_"): value.decode() for name, value in headers if name.startswith(PREFIX)
+        }
         return cls.model_validate(own)

@@ -12,6 +12,14 @@ from contracts.events import Event
 from contracts.model import Message
 
 
+class StepError(Message):
+    """Why a step failed for good, for a flow that goes on in spite of it."""
+
+    code: ErrorCode
+    cause: str = Field(description="one sentence for a person; never holds a secret")
+    attempts: int = Field(default=1, ge=0)
+
+
 class Run(Message):
     """Where an event is in a flow, with everything needed to go on."""
 
@@ -20,16 +28,18 @@ class Run(Message):
     version: str = Field(description="content hash of the flow: a run ends on the version it began on")
     event: Event
     key: str = Field(description="the entity whose order this run keeps")
-    at: str = Field(default="", description="path of the next step, such as `2` or `1.then.0`; empty: the beginning")
+    at: str = Field(default="", description="path of the step to do, or that waits for its answer; empty: the first")
     outputs: dict[str, Any] = Field(default_factory=dict, description="output of each step that ran, by step id")
+    errors: dict[str, StepError] = Field(default_factory=dict, description="steps that failed and were passed over")
 
 
 class Answer(Message):
-    """What an action gave back, on its way to the run that asked."""
+    """What an action gave back, on its way to the run that asked: outputs, or the error when the call failed for good."""
 
     effect_id: str
     step: str
     outputs: dict[str, Any] = Field(default_factory=dict)
+    error: StepError | None = None
 
 
 class RunMessage(Message):

@@ -1,0 +1,1 @@
+"""The flow language: pure, no I/O. load → check → compile → advance."""

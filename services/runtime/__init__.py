@@ -1,0 +1,1 @@
+"""Mechanics without vocabulary: Kafka, PostgreSQL, HTTP, settings, logs, metrics, health, life cycle."""

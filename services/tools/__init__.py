@@ -1,0 +1,1 @@
+"""The stream processor: [events] and [runs] → advance → [actions]."""

@@ -1,0 +1,1 @@
+"""Contracts: wire formats, errors of HTTP, drift and breaking changes."""

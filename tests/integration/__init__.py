@@ -1,0 +1,1 @@
+"""One part against the real Kafka and PostgreSQL."""

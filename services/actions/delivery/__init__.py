@@ -1,0 +1,1 @@
+"""Lanes, prefix commits, retries."""

@@ -1,0 +1,104 @@
+"""What a flow may name: triggers, tools, actions, each with typed inputs and outputs. A value, composed by the caller."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class ToolError(Exception):
+    """A tool cannot do its work with this input. The text is for the flow's author."""
+
+
+class Guarantee(StrEnum):
+    """What happens when an action's call is made twice: decides whether a call of unknown outcome is repeated."""
+
+    REPEATABLE = "repeatable"  # the second call changes nothing more
+    KEYED = "keyed"  # the destination honours Idempotency-Key
+    AT_MOST_ONCE = "at_most_once"  # a second call is a second effect
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool: pure, total but for ToolError.
+
+    What it needs from outside (a claim, a turn in a rotation, a stored value) it awaits as a `services.flows.needs.Need`.
+    """
+
+    name: str
+    line: str
+    inputs: type[BaseModel]
+    outputs: type[BaseModel]
+    run: Callable[[Any], Coroutine[Any, Any, BaseModel]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action's signature: what services/actions will be asked for."""
+
+    name: str
+    line: str
+    inputs: type[BaseModel]
+    outputs: type[BaseModel]
+    guarantee: Guarantee = Guarantee.AT_MOST_ONCE
+    needs_connection: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All names that flows may use."""
+
+    triggers: dict[str, type[BaseModel]]
+    tools: dict[str, Tool] = field(default_factory=dict)
+    actions: dict[str, Action] = field(default_factory=dict)
+
+
+def declared(what: str, function: Callable[..., object]) -> tuple[str, type[BaseModel], type[BaseModel]]:
+    """The catalogue line, `Inputs` and `Outputs` of a component's file. Raises TypeError that names all that is missing."""
+    faults = []
+    models: dict[str, type[BaseModel]] = {}
+    for name in ("Inputs", "Outputs"):
+        model = function.__globals__.get(name)
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            models[name] = model
+        else:
+            faults.append(f"the file has no model `{name}`")
+    line = (function.__doc__ or "").strip().split("\n")[0]
+    if not line:
+        faults.append("the function has no docstring: its first line is the catalogue line")
+    if faults:
+        raise TypeError(f"{what}: " + "; ".join(faults))
+    return line, models["Inputs"], models["Outputs"]
+
+
+def tool(name: str) -> Callable[[Callable[[Any], Coroutine[Any, Any, Any]]], Tool]:
+    """Declare a tool: `Inputs`, `Outputs` and one async function, in one file. The docstring's first line is its catalogue line.
+
+    Raises TypeError at import when the function has no docstring or is not typed with pydantic models.
+    """
+
+    def declare(function: Callable[[Any], Coroutine[Any, Any, Any]]) -> Tool:
+        line, inputs, outputs = declared(f"tool {name!r}", function)
+        return Tool(name, line, inputs, outputs, function)
+
+    return declare
+
+
+def collect(package: ModuleType) -> dict[str, Tool]:
+    """The tools of a catalogue package, by name. Raises TypeError when two files declare one name."""
+    found: dict[str, Tool] = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        for value in vars(module).values():
+            if isinstance(value, Tool):
+                if value.name in found:
+                    raise TypeError(f"two tools are named {value.name!r}")
+                found[value.name] = value
+    return found

@@ -1,0 +1,27 @@
+"""What a pure tool may ask of the world. It awaits a need; whoever drives the run answers it.
+
+    async def deduplicate(inputs):
+        first = await Claim(scope="leads", key=inputs.key, within_seconds=86_400)
+
+`advance` runs the tool until its first need without an answer and gives that need back. The processor collects the needs
+of a whole batch, asks PostgreSQL once for each kind, and advances again: the tool is run anew from its beginning with the
+answers so far, so everything before a need must be deterministic. `flows test` answers from memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Need(Generic[T]):
+    """The base: one kind a subclass, its answer's type as parameter."""
+
+    def __await__(self) -> Generator[Need[Any], Any, T]:
+        """Hand the need to the driver; its answer is the value of the `await`."""
+        answer: T = yield self
+        return answer

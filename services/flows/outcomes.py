@@ -1,0 +1,41 @@
+"""What `advance` gives back: what comes next for a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.actions import ActionRequest
+from contracts.errors import ErrorCode
+from contracts.runs import Outcome, Run
+from services.flows.needs import Need
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A call to request. The run goes on when its answer comes, or ends with it (`request.last`)."""
+
+    request: ActionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A need without an answer: get one, then `advance(flow, run, answers=(*answers, answer))`."""
+
+    run: Run
+    need: Need[Any]
+    answers: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The run is over. With Outcome.DEAD, `code` and `reason` say why and `step` where."""
+
+    run: Run
+    outcome: Outcome
+    reason: str | None = None
+    code: ErrorCode | None = None
+    step: str | None = None
+
+
+Next = Act | Ask | End

@@ -1,0 +1,111 @@
+"""Kafka producers, consumers and topics, made one way: acks=all, idempotent, at least once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from contracts.topics import ALL, DAY_SECONDS, MAX_MESSAGE_BYTES, Topic
+from services.runtime.settings import RuntimeSettings
+
+Headers = list[tuple[str, bytes]]
+
+
+class MessageTooLargeError(Exception):
+    """A message is over 900 KB: it cannot be produced, and a later try will not help."""
+
+
+class Producer:
+    """Sends and waits for the acknowledgement of all in-sync replicas. The same record twice is two records."""
+
+    def __init__(self, settings: RuntimeSettings, *, request_seconds: float = 30.0) -> None:
+        self._prefix = settings.topic_prefix
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=settings.kafka_bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=5,
+            max_batch_size=131_072,
+            max_request_size=1_048_576,
+            request_timeout_ms=int(request_seconds * 1000),
+        )
+
+    async def start(self) -> None:
+        """Connect. Raises aiokafka's KafkaError, a RuntimeError, when no broker answers."""
+        try:
+            await self._producer.start()
+        except BaseException:
+            await self._producer.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Send what is buffered, then leave."""
+        await self._producer.stop()
+
+    async def send(
+        self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None = None
+    ) -> asyncio.Future[object]:
+        """Hand over one record; the future is done when Kafka acknowledged. Order is that of the calls.
+
+        Raises MessageTooLargeError over 900 KB.
+        """
+        if value is not None and len(value) > MAX_MESSAGE_BYTES and not topic.name.endswith(".dlq"):
+            raise MessageTooLargeError(f"{len(value)} bytes for {topic.name}, at most {MAX_MESSAGE_BYTES}")
+        future: asyncio.Future[object] = await self._producer.send(
+            topic.under(self._prefix), value=value, key=key, headers=headers
+        )
+        return future
+
+    async def answers(self) -> None:
+        """Raise unless a broker answers now."""
+        await self._producer.client.fetch_all_metadata()
+
+
+def consumer(settings: RuntimeSettings, group: str) -> AIOKafkaConsumer:
+    """A consumer that commits only what it is told to, from the earliest record on."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        group_id=settings.topic_prefix + group,
+        group_instance_id=settings.instance_id,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=2_000,
+        max_poll_interval_ms=120_000,
+        fetch_max_wait_ms=100,
+        max_partition_fetch_bytes=1_048_576,
+    )
+
+
+async def make_topics(settings: RuntimeSettings, topics: Iterable[Topic] = ALL) -> list[str]:
+    """Create the topics that are missing; answer their names. Existing ones are left as they are."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+    await admin.start()
+    try:
+        wanted = [
+            NewTopic(
+                topic.under(settings.topic_prefix),
+                num_partitions=topic.partitions or settings.topic_partitions,
+                replication_factor=settings.topic_replication,
+                topic_configs={
+                    "retention.ms": str(topic.keep_days * DAY_SECONDS * 1000),
+                    "max.message.bytes": "1048588",
+                },
+            )
+            for topic in topics
+        ]
+        answer = await admin.create_topics(wanted)
+        made = []
+        for name, code, *_ in answer.topic_errors:
+            error = for_code(code)
+            if code == 0:
+                made.append(name)
+            elif error is not TopicAlreadyExistsError:
+                raise KafkaError(f"topic {name!r} could not be made: {error.__name__}")
+        return made
+    finally:
+        await admin.close()

@@ -1,0 +1,35 @@
+"""Every metric of the product. Base units, bounded labels, never an id in a label."""
+
+from __future__ import annotations
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
+
+EVENTS_ACCEPTED = Counter("flows_events_accepted", "Events that Kafka acknowledged", ["source", "trigger"])
+INGEST_RESPONSES = Counter("flows_ingest_responses", "Answers of ingest by HTTP status", ["source", "status"])
+ACKNOWLEDGEMENT = Histogram("flows_acknowledgement_seconds", "Request read to Kafka's acknowledgement", buckets=SECONDS)
+RUNS_STARTED = Counter("flows_runs_started", "Runs begun", ["flow"])
+RUNS_ENDED = Counter("flows_runs_ended", "Runs ended", ["flow", "outcome"])
+EVENTS_ENDED = Counter("flows_events_ended", "Events that started no run", ["outcome"])
+ATTEMPTS = Counter("flows_attempts", "Calls made", ["connection", "action", "outcome"])
+ATTEMPT = Histogram("flows_attempt_seconds", "One call, connect to last byte", ["connection"], buckets=SECONDS)
+DEAD_LETTERS = Counter("flows_dead_letters", "Records sent to a dead-letter topic", ["topic", "code"])
+LAG = Gauge("flows_lag_records", "Records waiting behind the committed offset", ["topic", "partition"])
+CONSUMED = Counter("flows_records_consumed", "Records taken from a topic", ["topic"])
+DELIVERY = Histogram("flows_delivery_seconds", "Event accepted to run delivered", ["flow"], buckets=SECONDS)
+LANES_OPEN = Gauge("flows_lanes_open", "Lanes with calls waiting or at work")
+PARTITIONS_PAUSED = Gauge("flows_partitions_paused", "Partitions not fetched because memory's bound is reached")
+READY = Gauge("flows_ready", "1 while Kafka and PostgreSQL answer")
+
+
+def _names() -> frozenset[str]:
+    names = set()
+    for family in REGISTRY.collect():
+        if family.name.startswith("flows_"):
+            names.add(family.name + "_total" if family.type == "counter" else family.name)
+    return frozenset(names)
+
+
+NAMES = _names()
+"""Full family names (counters with `_total`; histograms without `_bucket`, `_sum`, `_count`)."""
