@@ -9,6 +9,7 @@ Each code carries what follows from it, so that no caller decides again:
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
 class WhoMustAct(StrEnum):
@@ -28,7 +29,7 @@ class ErrorCode(StrEnum):
     retriable: bool
     meaning: str
 
-    def __new__(cls, value: str, who_must_act: WhoMustAct, retriable: bool, meaning: str) -> ErrorCode:  # noqa: FBT001 - table columns
+    def __new__(cls, value: str, who_must_act: WhoMustAct, retriable: bool, meaning: str) -> Self:  # noqa: FBT001 - table columns
         """One row of the table: value, who must act, whether a later try may succeed, what it means."""
         member = str.__new__(cls, value)
         member._value_ = value
@@ -56,15 +57,15 @@ class ErrorCode(StrEnum):
     # What a call meets
     REQUEST_INVALID = ("request_invalid", WhoMustAct.OPERATOR, False, "the record is no action request of the contract")
     ACTION_UNKNOWN = ("action_unknown", WhoMustAct.OPERATOR, False, "this worker does not know the action")
-    CONNECTION_UNKNOWN = ("connection_unknown", WhoMustAct.OPERATOR, False, "the connections file names no such connection")
+    CONNECTION_UNKNOWN = ("connection_unknown", WhoMustAct.OPERATOR, False, "the connections file has no such one")
     EGRESS_DENIED = ("egress_denied", WhoMustAct.OPERATOR, False, "the address is not allowed as a destination")
     CALL_REFUSED = ("call_refused", WhoMustAct.DESTINATION, True, "no connection could be made: certainly not sent")
     CALL_TIMED_OUT = ("call_timed_out", WhoMustAct.DESTINATION, True, "no answer in time: the effect may have happened")
-    CALL_INTERRUPTED = ("call_interrupted", WhoMustAct.DESTINATION, True, "the connection broke: the effect may have happened")
+    CALL_INTERRUPTED = ("call_interrupted", WhoMustAct.DESTINATION, True, "it broke off: the effect may have happened")
     ANSWER_INVALID = ("answer_invalid", WhoMustAct.DESTINATION, False, "the answer is not what the action promises")
     DESTINATION_BUSY = ("destination_busy", WhoMustAct.DESTINATION, True, "HTTP 429 or 503: later")
     DESTINATION_FAILED = ("destination_failed", WhoMustAct.DESTINATION, True, "HTTP 5xx")
-    CREDENTIALS_REFUSED = ("credentials_refused", WhoMustAct.OPERATOR, False, "HTTP 401 or 403: look at the connection's secret")
+    CREDENTIALS_REFUSED = ("credentials_refused", WhoMustAct.OPERATOR, False, "HTTP 401 or 403: look at its secret")
     CALL_REJECTED = ("call_rejected", WhoMustAct.AUTHOR, False, "HTTP 4xx, or a body that says no")
     # What must never be
     BUG = ("bug", WhoMustAct.OPERATOR, False, "an error that nobody foresaw: report it")

@@ -34,7 +34,7 @@ class Run(Message):
 
 
 class Answer(Message):
-    """What an action gave back, on its way to the run that asked: outputs, or the error when the call failed for good."""
+    """What an action gave back, on its way to the run that asked: outputs, or the error when it failed for good."""
 
     effect_id: str
     step: str

@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.runtime import metrics
+from services.runtime.settings import SettingsError
 
 CHECK_SECONDS = 2.0
 Check = Callable[[], Awaitable[object]]
@@ -37,6 +38,7 @@ class Health:
     async def faults(self) -> dict[str, str]:
         """What does not answer now, by name; empty when ready."""
         if self.leaving:
+            metrics.READY.set(0)
             return {"service": "is stopping"}
         faults: dict[str, str] = {}
 
@@ -52,7 +54,7 @@ class Health:
 
 
 async def serve(health: Health, host: str, port: int) -> web.AppRunner:
-    """Start the health server. Raises OSError when the port is taken. `cleanup()` of the answer ends it."""
+    """Start the health server; `cleanup()` of the answer ends it. Raises SettingsError when it cannot listen there."""
 
     async def livez(_request: web.Request) -> web.Response:
         late = health.seconds_since_turn
@@ -64,11 +66,19 @@ async def serve(health: Health, host: str, port: int) -> web.AppRunner:
         return web.json_response({"ready": not faults, "faults": faults}, status=503 if faults else 200)
 
     async def scrape(_request: web.Request) -> web.Response:
+        await health.faults()  # for flows_ready: nobody else may be asking
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app = web.Application()
     app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", scrape)])
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise SettingsError(
+            f"FLOWS_HEALTH_PORT={port}, FLOWS_HEALTH_HOST={host!r}: cannot listen there: {error.strerror or error}. "
+            "Choose another port, or end what uses this one"
+        ) from error
     return runner

@@ -2,31 +2,70 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import orjson
 import structlog
 
-SECRET_NAME = re.compile(r"secret|token|password|authorization|api[-_]?key|signature", re.IGNORECASE)
-SECRET_IN_URL = re.compile(
-    r"(?i)([?&](?:api-key|api_key|token|key|secret|signature)=)[^&\s\"']+|(://[^/\s:@]+:)[^@\s/]+@"
+SECRET_NAME = re.compile(r"secret|token|password|authorization|cookie|api[-_]?key|signature", re.IGNORECASE)
+# In any text: a query parameter, a user's password in a URL, a hook's token in its path, a bearer token.
+SECRET_IN_TEXT = re.compile(
+    r"""(?ix)
+    (?P<before>[?&](?:api-key|api_key|apikey|access_token|token|key|secret|password|signature)=) [^&\s"']+
+    | (?P<user>://[^/\s:@]*:) [^@\s/]+ (?P<at>@)
+    | (?P<hook>/hooks/[^/\s"']+/) [^/?\s"']+
+    | (?P<bearer>\bbearer\s+) [^\s"',]+
+    """
 )
 HIDDEN = "[hidden]"
+DEEPEST = 8
 
 
-def redact(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Replace values whose name says secret, and secrets inside URLs of any text."""
+def _hide(found: re.Match[str]) -> str:
+    before = next((part for name, part in found.groupdict().items() if part is not None and name != "at"), "")
+    return f"{before}{HIDDEN}{found['at'] or ''}"
+
+
+def _clean(value: object, depth: int = 0) -> object:
+    """The value without secrets; what lies deeper than anything we log is left out, so that a cycle ends."""
+    if isinstance(value, str):
+        return SECRET_IN_TEXT.sub(_hide, value)
+    if not isinstance(value, Mapping | list | tuple | set | frozenset):
+        return value
+    if depth == DEEPEST:
+        return "[deeper]"
+    if isinstance(value, Mapping):
+        return {
+            name: HIDDEN if SECRET_NAME.search(str(name)) and inner is not None else _clean(inner, depth + 1)
+            for name, inner in value.items()
+        }
+    return [_clean(inner, depth + 1) for inner in value]
+
+
+def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace values whose name says secret, at any depth, and secrets inside URLs of any text."""
     for name, value in event.items():
-        if SECRET_NAME.search(name) and value is not None:
-            event[name] = HIDDEN
-        elif isinstance(value, str):
-            event[name] = SECRET_IN_URL.sub(
-                lambda found: f"{found[1] or found[2]}{HIDDEN}{'@' if found[2] else ''}", value
-            )
+        # structlog's own entries (`_record`) are objects that its formatter needs as they are.
+        if not name.startswith("_"):
+            event[name] = HIDDEN if SECRET_NAME.search(name) and value is not None else _clean(value)
     return event
+
+
+def _text(value: object) -> str:
+    return SECRET_IN_TEXT.sub(_hide, str(value))
+
+
+def _line(event: Mapping[str, Any], **_: object) -> str:
+    try:
+        return orjson.dumps(event, default=_text, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        # orjson refuses half a surrogate pair and integers over 64 bits. A line must not be lost for that.
+        return json.dumps(event, default=_text)
 
 
 def configure(service: str, level: str = "INFO") -> None:
@@ -51,9 +90,7 @@ def configure(service: str, level: str = "INFO") -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(
-                    serializer=lambda event, **_: orjson.dumps(event, default=str).decode()
-                ),
+                structlog.processors.JSONRenderer(serializer=_line),
             ],
         )
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+import re
+
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 
@@ -23,13 +26,22 @@ PARTITIONS_PAUSED = Gauge("flows_partitions_paused", "Partitions not fetched bec
 READY = Gauge("flows_ready", "1 while Kafka and PostgreSQL answer")
 
 
-def _names() -> frozenset[str]:
-    names = set()
-    for family in REGISTRY.collect():
-        if family.name.startswith("flows_"):
-            names.add(family.name + "_total" if family.type == "counter" else family.name)
-    return frozenset(names)
+def _series() -> dict[str, frozenset[str]]:
+    series: dict[str, frozenset[str]] = {}
+    for metric in list(globals().values()):
+        if isinstance(metric, MetricWrapperBase):
+            name, labels = metric._name, frozenset(metric._labelnames)  # noqa: SLF001 - no public way to them
+            if isinstance(metric, Counter):
+                series[f"{name}_total"] = labels
+            elif isinstance(metric, Histogram):
+                series |= {f"{name}_sum": labels, f"{name}_count": labels, f"{name}_bucket": labels | {"le"}}
+            else:
+                series[name] = labels
+    return series
 
 
-NAMES = _names()
-"""Full family names (counters with `_total`; histograms without `_bucket`, `_sum`, `_count`)."""
+SERIES = _series()
+"""Each series that /metrics may show, with its labels. Dashboards and alerts use these and no others: a test looks."""
+
+NAMES = frozenset(re.sub("_(bucket|sum|count)$", "", name) for name in SERIES)
+"""Family names: counters with `_total`; histograms without `_bucket`, `_sum`, `_count`."""

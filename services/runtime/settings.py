@@ -1,7 +1,8 @@
 """Every setting of the product, declared once: name, type, default, description. `.env.example` is made from here.
 
 A setting is read from the environment: `FLOWS_<NAME>`, and `KAFKA_BOOTSTRAP` and `DATABASE_URL` under their common
-names. An unknown `FLOWS_*` variable stops the start and is answered with the nearest right name.
+names. An empty variable counts as one that is not set. An unknown `FLOWS_*` variable stops the start and is answered
+with the nearest right name. A field with `repr=False` holds a secret: its value is never shown.
 """
 
 from __future__ import annotations
@@ -9,25 +10,45 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network
+from contextvars import ContextVar
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "FLOWS_"
+HIDDEN = "[hidden]"
+LARGEST_PORT = 65_535
 Network = IPv4Network | IPv6Network
+_environ: ContextVar[Mapping[str, str]] = ContextVar("environ", default=os.environ)
 
 
 class SettingsError(Exception):
     """A setting is wrong. The text names the variable, the fault and the remedy."""
 
 
+class _Environment(PydanticBaseSettingsSource):
+    """The variables of the process, or of `load`'s mapping."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """One variable as text; None when it is not set."""
+        del field
+        return _environ.get().get(variable(self.settings_cls, field_name)) or None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Every variable that is set, by field."""
+        found = {name: self.get_field_value(info, name)[0] for name, info in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
 class RuntimeSettings(BaseSettings):
     """What every service reads."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True)
 
     kafka_bootstrap: str = Field(
         default="127.0.0.1:9092",
@@ -35,14 +56,21 @@ class RuntimeSettings(BaseSettings):
         description="host:port of Kafka brokers, by commas",
     )
     database_url: str = Field(
-        default="postgresql://postgres@127.0.0.1:5432/flows", validation_alias="DATABASE_URL", description="PostgreSQL"
+        default="postgresql://postgres@127.0.0.1:5432/flows",
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL, as postgresql://user:password@host:port/database",
+        repr=False,
     )
-    topic_prefix: str = Field(default="closum.", description="stands before every topic and consumer group")
+    topic_prefix: str = Field(
+        default="closum.",
+        pattern=r"^[A-Za-z0-9._-]{0,100}$",
+        description="stands before every topic and consumer group; letters, digits, `.`, `_` and `-`",
+    )
     topic_partitions: int = Field(default=12, ge=1, le=1000, description="partitions of new topics")
     topic_replication: int = Field(default=1, ge=1, le=7, description="replicas of new topics; 3 in production")
     instance_id: str | None = Field(default=None, description="stable name of this replica, such as its pod's name")
-    log_level: str = Field(
-        default="info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="debug, info, warning or error"
     )
     health_host: str = Field(default="127.0.0.1", description="address of /livez, /readyz and /metrics")
     health_port: int = Field(
@@ -53,6 +81,47 @@ class RuntimeSettings(BaseSettings):
     )
     drain_seconds: float = Field(default=20.0, gt=0, description="time to finish what is in flight on SIGTERM")
 
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 - pydantic-settings' own contract
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del env_settings, dotenv_settings, file_secret_settings
+        return init_settings, _Environment(settings_cls)
+
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _brokers(cls, value: str) -> str:
+        for broker in value.split(","):
+            host, colon, port = broker.strip().rpartition(":")
+            if not (host and colon and port.isdecimal() and 0 < int(port) <= LARGEST_PORT):
+                raise ValueError(f"{broker.strip()!r} is not host:port, such as kafka:9092")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            if "," not in parts.netloc:  # several hosts have several ports
+                parts.port  # noqa: B018 - raises ValueError when it is none
+        except ValueError:
+            raise ValueError("not a URL; is a sign of the password not percent-encoded?") from None
+        if parts.scheme not in {"postgresql", "postgres"}:
+            raise ValueError("must begin with postgresql://")
+        if not parts.path.strip("/"):
+            raise ValueError("names no database: postgresql://user:password@host:port/database")
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
 
 class IngestSettings(RuntimeSettings):
     """What services/ingest reads."""
@@ -61,7 +130,10 @@ class IngestSettings(RuntimeSettings):
     ingest_port: int = Field(default=8080, ge=0, le=65535, description="its port")
     sources_file: Path | None = Field(default=None, description="YAML file that declares the hooks and their tokens")
     events_token: str | None = Field(
-        default=None, description="bearer token of POST /v1/events; none: refused", min_length=16
+        default=None,
+        description="bearer token of POST /v1/events, 16 characters or more; none: refused",
+        min_length=16,
+        repr=False,
     )
     max_body_bytes: int = Field(default=262_144, ge=1024, le=800_000, description="largest body of a hook")
     max_in_flight: int = Field(default=2000, ge=1, description="requests at work at once; over it 503 with Retry-After")
@@ -85,7 +157,7 @@ class ActionsSettings(RuntimeSettings):
     connections_file: Path | None = Field(
         default=None, description="YAML file of connections; it names secrets, never holds them"
     )
-    egress_allow: Annotated[tuple[Network, ...], NoDecode] = Field(
+    egress_allow: tuple[Network, ...] = Field(
         default=(), description="private networks that calls may reach, as CIDR by commas; public addresses always may"
     )
     max_concurrency: int = Field(default=256, ge=1, le=5000, description="calls at work at once in this process")
@@ -98,14 +170,16 @@ class ActionsSettings(RuntimeSettings):
     @field_validator("egress_allow", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
 
 
 ALL: tuple[type[RuntimeSettings], ...] = (IngestSettings, ToolsSettings, ActionsSettings)
 Settings = TypeVar("Settings", bound=RuntimeSettings)
 
 
-def variable(settings: type[RuntimeSettings], field: str) -> str:
+def variable(settings: type[BaseSettings], field: str) -> str:
     """The environment variable of a field."""
     alias = settings.model_fields[field].validation_alias
     return alias if isinstance(alias, str) else PREFIX + field.upper()
@@ -117,49 +191,69 @@ def known_variables() -> frozenset[str]:
 
 
 def load(settings: type[Settings], environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings of a service. Raises SettingsError with every fault at once."""
-    seen = os.environ if environ is None else environ
-    faults = []
-    for name in sorted(seen):
-        if name.startswith(PREFIX) and name not in known_variables():
-            near = difflib.get_close_matches(name, known_variables(), n=1, cutoff=0.6)
-            faults.append(f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else "; see .env.example"))
+    """Read the settings of a service from the environment, or from `environ` and nothing else.
+
+    Raises SettingsError with every fault at once: one line each, with the variable, the fault and the remedy.
+    """
+    token = _environ.set(os.environ if environ is None else environ)
     try:
-        by_field = {field: seen[name] for field in settings.model_fields if (name := variable(settings, field)) in seen}
-        loaded = settings.model_validate(by_field) if environ is not None else settings()
-    except ValidationError as error:
-        for fault in error.errors():
-            field = str(fault["loc"][0])
-            name = variable(settings, field) if field in settings.model_fields else field
-            about = settings.model_fields[field].description if field in settings.model_fields else ""
-            faults.append(f"{name}={fault['input']!r}: {fault['msg']} (it is: {about})")
-        raise SettingsError("\n".join(faults)) from None
-    if faults:
-        raise SettingsError("\n".join(faults))
-    return loaded
+        faults = [*_unknown(_environ.get())]
+        try:
+            loaded = settings()
+        except ValidationError as error:
+            faults += [_wrong(settings, fault["loc"], fault["msg"], fault["input"]) for fault in error.errors()]
+        if faults:
+            raise SettingsError("\n".join(faults))
+        return loaded
+    finally:
+        _environ.reset(token)
+
+
+def _unknown(environ: Mapping[str, str]) -> list[str]:
+    """A line for each variable that is ours by its prefix and that nobody reads."""
+    known = known_variables()
+    lines = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+            lines.append(f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else "; see .env.example"))
+    return lines
+
+
+def _wrong(settings: type[RuntimeSettings], place: tuple[int | str, ...], message: str, value: object) -> str:
+    """A line for one wrong value. pydantic names a field by its alias where it has one."""
+    by_variable = {variable(settings, field): field for field in settings.model_fields}
+    field = by_variable.get(str(place[0]), str(place[0]))
+    info = settings.model_fields[field]
+    shown = repr(value) if info.repr else HIDDEN
+    return f"{variable(settings, field)}={shown}: {message.removeprefix('Value error, ')} (it is: {info.description})"
+
+
+def _default(info: FieldInfo) -> str:
+    return "" if info.default is None or info.default == () else str(info.default)
 
 
 def help_text(settings: type[RuntimeSettings]) -> str:
     """The settings of one service as lines for `--help`."""
     lines = []
     for field, info in settings.model_fields.items():
-        lines.append(f"  {variable(settings, field)} (default {info.default!s})\n      {info.description}")
+        lines.append(f"  {variable(settings, field)} (default: {_default(info) or 'none'})\n      {info.description}")
     return "\n".join(lines)
 
 
 def env_example() -> str:
     """The text of `.env.example`: every setting, its description, its default."""
     lines = [
-        "# Every setting of closum-flows. Made by `make schemas` from services/runtime/settings.py; a test keeps it in step."
+        "# Every setting of closum-flows, with its default. Take away a `# ` to set one.",
+        "# Made by `make schemas` from services/runtime/settings.py; a test keeps it in step.",
     ]
     done: set[str] = set()
     kinds: tuple[type[RuntimeSettings], ...] = (RuntimeSettings, *ALL)
     for settings in kinds:
-        lines += ["", f"# {settings.__doc__}"]
+        lines += ["", f"# ── {settings.__doc__}"]
         for field, info in settings.model_fields.items():
             name = variable(settings, field)
             if name not in done:
                 done.add(name)
-                default = "" if info.default is None or info.default == () else info.default
-                lines += [f"# {info.description}", f"# {name}={default}"]
+                lines += [f"# {info.description}", f"# {name}={_default(info)}"]
     return "\n".join(lines) + "\n"
