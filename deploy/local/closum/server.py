@@ -1,0 +1,151 @@
+"""The HTTP server of the stand-in: reads a request, meets it with a fault or an answer, notes both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+import orjson
+from aiohttp import web
+from pydantic import ValidationError
+
+from deploy.local.closum import crm, v2
+from deploy.local.closum.faults import Fault, Faults, Kind
+from deploy.local.closum.state import State
+from deploy.local.closum.wire import HTTP_OK, Call, RefusedError, Reply, refused
+
+JSON = "application/json"
+BIG = 4 * 1024 * 1024
+
+
+class StandIn:
+    """One stand-in: its state, its faults, its request handler."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.faults = Faults()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        if request.path.startswith("/_"):
+            return await self._control(request)
+        raw = await request.read()
+        path = request.path
+        key = (request.headers.get("Idempotency-Key") or "").strip('"') or None
+        state = self.state
+        state.asked(key)
+        noted = {"n": state.received, "method": request.method, "path": path, "key": key, "status": 0, "fault": None}
+        state.requests.append(noted)
+        fault = self.faults.pick(path, raw) if self.faults.active else None
+        if fault is not None:
+            noted["fault"] = fault.kind.value
+            if not fault.does_act():
+                return await self._fail(request, fault, None, noted)
+        reply = self._answer(request, raw, key)
+        if fault is not None:
+            return await self._fail(request, fault, reply, noted)
+        noted["status"] = reply.status
+        return _response(reply)
+
+    def _answer(self, request: web.BaseRequest, raw: bytes, key: str | None) -> Reply:
+        try:
+            body = orjson.loads(raw) if raw else {}
+        except orjson.JSONDecodeError as error:
+            return refused(f"the body is not JSON: {error}", 400, HTTPStatus.BAD_REQUEST)
+        if not isinstance(body, dict):
+            return refused("the body is not a JSON object", 400, HTTPStatus.BAD_REQUEST)
+        call = Call(request.method, request.path, request.query, body, raw, key)
+        if call.path.startswith("/v2/"):
+            return self._v2(call)
+        if call.path == "/crm/contacts" or call.path.startswith("/crm/contacts/"):
+            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not token:
+                return crm.problem(HTTPStatus.UNAUTHORIZED, "a bearer token is needed")
+            return crm.contacts(self.state, call)
+        return crm.problem(HTTPStatus.NOT_FOUND, f"nothing is at {call.path!r}: /v2/… and /crm/contacts are")
+
+    def _v2(self, call: Call) -> Reply:
+        if not call.query.get("api-key"):
+            return refused("api-key is needed in the query", 401, HTTPStatus.UNAUTHORIZED)
+        name = call.path.removeprefix("/v2").strip("/")
+        if name not in v2.ENDPOINTS:
+            return refused(f"no endpoint {name!r}", 404, HTTPStatus.NOT_FOUND)
+        methods, endpoint = v2.ENDPOINTS[name]
+        if call.method not in methods:
+            return refused(f"{call.method} is not for {name!r}", 405, HTTPStatus.METHOD_NOT_ALLOWED)
+        try:
+            return endpoint(self.state, call)
+        except RefusedError as error:
+            return refused(str(error), error.code)
+        except ValueError as error:
+            return refused(str(error))
+
+    async def _fail(
+        self, request: web.BaseRequest, fault: Fault, reply: Reply | None, noted: dict[str, object]
+    ) -> web.StreamResponse:
+        if fault.kind is Kind.SLOW:
+            await asyncio.sleep(fault.seconds)
+            reply = reply or Reply(HTTP_OK, {})
+            noted["status"] = reply.status
+            return _response(reply)
+        if fault.kind is Kind.HANG:
+            await asyncio.sleep(3600)  # the caller leaves first: that cancels this
+        if fault.kind in {Kind.CUT_BEFORE, Kind.CUT_AFTER} and request.transport is not None:
+            request.transport.abort()
+            return web.Response()
+        if fault.kind is Kind.MALFORMED:
+            noted["status"] = HTTP_OK
+            return web.Response(body=b'{"status": true, "respon', content_type=JSON)
+        if fault.kind is Kind.REFUSE:
+            noted["status"] = HTTP_OK
+            return _response(refused("refused by a fault that is switched on"))
+        noted["status"] = fault.status
+        headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+        return _response(refused("a fault that is switched on", fault.status, fault.status), headers)
+
+    async def _control(self, request: web.BaseRequest) -> web.Response:
+        what = request.path.strip("/")
+        if what == "_reset" and request.method == "POST":
+            self.state, self.faults = State(), Faults()
+            return _response(Reply(200, {"reset": True}))
+        if what == "_faults":
+            return await self._switch(request)
+        parts = self.state.parts()
+        if what == "_state":
+            return _response(Reply(200, parts))
+        name = what.removeprefix("_state/")
+        if name in parts:
+            return web.Response(body=orjson.dumps(parts[name]), content_type=JSON)
+        return _response(crm.problem(404, f"nothing is at {request.path!r}: /_state[/PART], /_faults and /_reset are"))
+
+    async def _switch(self, request: web.BaseRequest) -> web.Response:
+        if request.method == "DELETE":
+            self.faults.active.clear()
+        elif request.method == "POST":
+            try:
+                self.faults.active.append(Fault.model_validate_json(await request.read()))
+            except ValidationError as error:
+                faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+                return _response(crm.problem(422, faults))
+        return _response(Reply(200, {"faults": [fault.model_dump(mode="json") for fault in self.faults.active]}))
+
+
+def _response(reply: Reply, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(body=orjson.dumps(reply.body), status=reply.status, content_type=JSON, headers=headers)
+
+
+@contextlib.asynccontextmanager
+async def serving(host: str, port: int, stand_in: StandIn | None = None) -> AsyncIterator[int]:
+    """Serve a stand-in on this event loop, answer its port; 0 takes a free one. Raises OSError: the port is taken."""
+    server = web.Server(
+        (stand_in or StandIn()).handle, access_log=None, handler_cancellation=True, keepalive_timeout=75
+    )
+    runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.5)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
