@@ -1,16 +1,16 @@
-"""What a flow may name: triggers, tools, actions, each with typed inputs and outputs. A value, composed by the caller."""
+"""What a flow may name: triggers, tools, actions, each with typed inputs and outputs. A value that its user composes."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import ModuleType
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 
 class ToolError(Exception):
@@ -26,10 +26,19 @@ class Guarantee(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """One use of a component, which a test runs: what it shows, the inputs, those outputs worth showing."""
+
+    says: str
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A tool: pure, total but for ToolError.
 
-    What it needs from outside (a claim, a turn in a rotation, a stored value) it awaits as a `services.flows.needs.Need`.
+    What it needs from outside (a claim, a turn, a stored value) it awaits as a `services.flows.needs.Need`.
     """
 
     name: str
@@ -37,6 +46,7 @@ class Tool:
     inputs: type[BaseModel]
     outputs: type[BaseModel]
     run: Callable[[Any], Coroutine[Any, Any, BaseModel]]
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class Catalogue:
 
 
 def declared(what: str, function: Callable[..., object]) -> tuple[str, type[BaseModel], type[BaseModel]]:
-    """The catalogue line, `Inputs` and `Outputs` of a component's file. Raises TypeError that names all that is missing."""
+    """The catalogue line, `Inputs` and `Outputs` of a component's file. TypeError names all that is missing."""
     faults = []
     models: dict[str, type[BaseModel]] = {}
     for name in ("Inputs", "Outputs"):
@@ -78,15 +88,37 @@ def declared(what: str, function: Callable[..., object]) -> tuple[str, type[Base
     return line, models["Inputs"], models["Outputs"]
 
 
-def tool(name: str) -> Callable[[Callable[[Any], Coroutine[Any, Any, Any]]], Tool]:
-    """Declare a tool: `Inputs`, `Outputs` and one async function, in one file. The docstring's first line is its catalogue line.
+def faults_of(example: Example, inputs: type[BaseModel], outputs: type[BaseModel]) -> list[str]:
+    """What is wrong with an example's names and values. Whether its outputs are true is a test's business."""
+    faults = [
+        f"example {example.says!r}: no input {name!r}" for name in example.inputs if name not in inputs.model_fields
+    ]
+    faults += [
+        f"example {example.says!r}: no output {name!r}" for name in example.outputs if name not in outputs.model_fields
+    ]
+    try:
+        inputs.model_validate(dict(example.inputs))
+    except ValidationError as error:
+        faults += [
+            f"example {example.says!r}: input {'.'.join(map(str, fault['loc']))!r}: {fault['msg']}"
+            for fault in error.errors()
+        ]
+    return faults
 
-    Raises TypeError at import when the function has no docstring or is not typed with pydantic models.
+
+def tool(name: str, *, examples: Sequence[Example] = ()) -> Callable[[Callable[[Any], Coroutine[Any, Any, Any]]], Tool]:
+    """Declare a tool: `Inputs`, `Outputs` and one async function, in one file.
+
+    The docstring's first line is its catalogue line. Raises TypeError at import, with all that is wrong:
+    no docstring, a missing model, an example that does not fit the models.
     """
 
     def declare(function: Callable[[Any], Coroutine[Any, Any, Any]]) -> Tool:
         line, inputs, outputs = declared(f"tool {name!r}", function)
-        return Tool(name, line, inputs, outputs, function)
+        faults = [fault for example in examples for fault in faults_of(example, inputs, outputs)]
+        if faults:
+            raise TypeError(f"tool {name!r}: " + "; ".join(faults))
+        return Tool(name, line, inputs, outputs, function, tuple(examples))
 
     return declare
 

@@ -1,0 +1,189 @@
+"""Texts that are more than texts: a phone number, an e-mail address, a time zone. The type checker tells them apart.
+
+Two kinds of mark stand in a model's annotation, and `mark_of(field)` finds them:
+
+- `Refined("phone")`: what a value *is*. Where a refined text is needed, plain text is a type error: a tool has to make
+  it first (`phone.format` makes phones). `Phone`, `Email`, `Url`, `Digits`, `Timestamp`, `Duration`.
+- `Checked("time_zone")`: an option with a closed set or a grammar. Plain text fits, and a text that stands in the flow is
+  proved at once, with the field's own validation. `TimeZone`, `Region`, `Language`, `Pattern`.
+
+In Outputs a refined text may be empty when a tool found nothing: `e164: Phone = ""`. The default is not validated, so an
+empty text can be given but never taken as an input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated, Protocol
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+import re2
+from babel import Locale, UnknownLocaleError
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, StringConstraints
+from pydantic.fields import FieldInfo
+
+MAX_PATTERN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Refined:
+    """What a text is. Plain text does not fit where it is needed."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a text must be to work. Plain text fits; a literal is proved before deployment."""
+
+    kind: str
+
+
+class Match(Protocol):
+    """What one hit of a pattern says."""
+
+    def group(self, group: int = 0, /) -> str | None:
+        """The text of a group; 0 is the whole hit."""
+
+    def groups(self) -> tuple[str | None, ...]:
+        """The texts of the groups."""
+
+    def groupdict(self) -> dict[str, str | None]:
+        """The texts of the named groups."""
+
+    def start(self) -> int:
+        """Where the hit begins."""
+
+    def end(self) -> int:
+        """Where the hit ends."""
+
+    def expand(self, template: str, /) -> str:
+        """A template with `\\1` and `\\g<name>` filled."""
+
+
+class Compiled(Protocol):
+    """A compiled pattern: RE2 ships no types."""
+
+    groups: int
+    groupindex: dict[str, int]
+
+    def search(self, text: str, /) -> Match | None:
+        """The first hit anywhere in the text."""
+
+    def finditer(self, text: str, /) -> Iterator[Match]:
+        """All hits, one after the other."""
+
+
+def mark_of(field: FieldInfo) -> Refined | Checked | None:
+    """The mark of a model's field, or None for plain text. For `list[Phone]` look into the annotation's arguments."""
+    return next((mark for mark in field.metadata if isinstance(mark, Refined | Checked)), None)
+
+
+def _email(text: str) -> str:
+    try:
+        validate_email(text, check_deliverability=False)
+    except EmailNotValidError as error:
+        raise ValueError(f"{text!r} is not an e-mail address: {error}") from None
+    return text
+
+
+def _timestamp(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a time such as 2026-05-31T14:30:00+01:00") from None
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset from UTC: end it with Z or +01:00")
+    return text
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    """A time zone of the IANA data base. Raises ValueError that says what is wanted."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        # ZoneInfo reads files: a folder's name ("Europe") and a path out of its folder are refused by other errors.
+        raise ValueError(f"{name!r} is no time zone. Write a name such as Europe/Lisbon or UTC") from None
+
+
+def _zone_name(name: str) -> str:
+    zone(name)
+    return name
+
+
+def _region(code: str) -> str:
+    if code not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError(f"{code!r} is no country. Write its two capital letters, such as PT")
+    return code
+
+
+@lru_cache(maxsize=256)
+def locale(name: str) -> Locale:
+    """A language of the CLDR, `pt`, `pt-PT` or `pt_PT`. Raises ValueError that says what is wanted."""
+    try:
+        return Locale.parse(name.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        raise ValueError(f"{name!r} is no known language. Write one such as pt-PT, en or es-ES") from None
+
+
+def _locale_name(name: str) -> str:
+    locale(name)
+    return name
+
+
+@lru_cache(maxsize=1024)
+def pattern(text: str, *, ignore_case: bool = False) -> Compiled:
+    """A compiled pattern of RE2, whose time is linear in the text whatever the pattern. ValueError names its fault."""
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = not ignore_case
+    options.max_mem = 1 << 20
+    try:
+        compiled: Compiled = re2.compile(text, options)
+    except re2.error as error:
+        told = error.args[0]
+        fault = told.decode(errors="replace") if isinstance(told, bytes) else str(told)
+        raise ValueError(f"{text!r} is no regular expression of RE2: {fault}") from None
+    return compiled
+
+
+def _pattern_text(text: str) -> str:
+    pattern(text)
+    return text
+
+
+Phone = Annotated[str, Refined("phone"), StringConstraints(pattern=r"^\+[1-9][0-9]{3,14}$")]
+"""E.164 with its plus: `+351912345678`."""
+
+Digits = Annotated[str, Refined("digits"), StringConstraints(pattern=r"^[0-9]+$", max_length=1000)]
+"""Nothing but 0 to 9. A phone's digits without plus are what Closum and WhatsApp want."""
+
+Email = Annotated[str, Refined("email"), StringConstraints(max_length=320), AfterValidator(_email)]
+"""An e-mail address by RFC 5321 and 6531; that its mailbox exists is not said."""
+
+Url = Annotated[str, Refined("url"), StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s]*$", max_length=8000)]
+"""An absolute http or https address."""
+
+Timestamp = Annotated[str, Refined("timestamp"), StringConstraints(max_length=40), AfterValidator(_timestamp)]
+"""ISO 8601 with an offset from UTC: `2026-05-31T14:30:00+01:00`."""
+
+Duration = Annotated[str, Refined("duration"), StringConstraints(pattern=r"^([0-9]{1,9}(ms|[smhdw]))+$", max_length=60)]
+"""A length of time as flows write it: `90s`, `2h30m`, `30d`."""
+
+TimeZone = Annotated[str, Checked("time_zone"), StringConstraints(max_length=60), AfterValidator(_zone_name)]
+"""A name of the IANA data base: `Europe/Lisbon`."""
+
+Region = Annotated[str, Checked("region"), StringConstraints(max_length=2), AfterValidator(_region)]
+"""A country with a numbering plan, by its ISO 3166 letters: `PT`."""
+
+Language = Annotated[str, Checked("language"), StringConstraints(max_length=20), AfterValidator(_locale_name)]
+"""A language with or without country: `pt-PT`, `en`."""
+
+Pattern = Annotated[str, Checked("pattern"), StringConstraints(max_length=MAX_PATTERN), AfterValidator(_pattern_text)]
+"""A regular expression of RE2: linear time, no look-around and no back references."""
