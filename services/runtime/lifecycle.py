@@ -29,6 +29,7 @@ from services.runtime import logging, settings
 S = TypeVar("S", bound=settings.RuntimeSettings)
 T = TypeVar("T")
 WRONG_SETTING = 2
+TRY_AGAIN_SECONDS = 1.0
 STDIN = 0
 NOT_THERE_YET = (
     OSError,
@@ -96,7 +97,7 @@ async def patiently(what: str, make: Callable[[], Awaitable[T]], stop: asyncio.E
         except NOT_THERE_YET as error:
             log.warning("start.delayed", waiting_for=what, cause=f"{type(error).__name__}: {error}")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 1.0)
+                await asyncio.wait_for(stop.wait(), TRY_AGAIN_SECONDS)
     raise SystemExit(0)
 
 

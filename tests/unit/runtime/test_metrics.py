@@ -1,0 +1,36 @@
+"""Metrics: one list that dashboards and alerts are held against."""
+
+from __future__ import annotations
+
+import re
+
+from prometheus_client import REGISTRY
+
+from services.runtime import metrics
+
+UNBOUNDED = {"run", "run_id", "event", "event_id", "effect_id", "subject", "key", "url", "account"}
+
+
+def test_the_list_is_what_the_registry_holds() -> None:
+    """No metric of ours is missing from NAMES, none is made up."""
+    families = {
+        family.name + ("_total" if family.type == "counter" else "")
+        for family in REGISTRY.collect()
+        if family.name.startswith("flows_")
+    }
+    assert families == metrics.NAMES
+
+
+def test_every_name_is_ours_and_no_label_is_an_id() -> None:
+    """Names begin with flows_; labels are bounded."""
+    for series, labels in metrics.SERIES.items():
+        assert re.fullmatch("flows_[a-z_]+", series)
+        assert not labels & UNBOUNDED
+
+
+def test_a_histogram_is_listed_by_its_series() -> None:
+    """Queries use _bucket with le, _sum and _count."""
+    assert metrics.SERIES["flows_delivery_seconds_bucket"] == {"flow", "le"}
+    assert metrics.SERIES["flows_delivery_seconds_count"] == {"flow"}
+    assert "flows_delivery_seconds" in metrics.NAMES
+    assert "flows_delivery_seconds" not in metrics.SERIES
