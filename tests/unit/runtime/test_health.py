@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -56,8 +57,8 @@ async def ask() -> AsyncIterator[Asker]:
 async def test_alive_while_the_loop_turns(ask: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A loop that has not turned for stall_seconds is not alive; one turn later it is."""
     assert (await ask("/livez"))[0] == 200
-    now = module.time.monotonic()
-    monkeypatch.setattr(module.time, "monotonic", lambda: now + 6.0)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 6.0)
     status, body = await ask("/livez")
     assert status == 503
     assert '"alive": false' in body
