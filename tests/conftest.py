@@ -1,0 +1,97 @@
+"""What tests share: one real Kafka and one real PostgreSQL, started by the first test that asks for them."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from deploy.local import KafkaServer, PartError, PostgresServer, on_stderr
+
+S = TypeVar("S", KafkaServer, PostgresServer)
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """The session's own broker, running; a test may kill it and start it again. Never the one of KAFKA_BOOTSTRAP."""
+    with _running(KafkaServer(tmp_path_factory.mktemp("kafka"), progress=on_stderr())) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """The session's own PostgreSQL, running; a test may kill it and start it again. Never the one of DATABASE_URL."""
+    with _running(PostgresServer(tmp_path_factory.mktemp("postgres"), progress=on_stderr())) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(request: pytest.FixtureRequest) -> str:
+    """`host:port` of a real Kafka: the one that KAFKA_BOOTSTRAP names, or the session's own."""
+    named = os.environ.get("KAFKA_BOOTSTRAP")
+    if named:
+        return named
+    server: KafkaServer = request.getfixturevalue("kafka_server")
+    return server.bootstrap
+
+
+@pytest.fixture(scope="session")
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database, dropped at the end, on the PostgreSQL that DATABASE_URL names or on the session's own."""
+    server_url = os.environ.get("DATABASE_URL") or request.getfixturevalue("postgres_server").url
+    name = f"flows_test_{uuid.uuid4().hex[:12]}"
+    _execute(server_url, f"create database {name}")
+    yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    _execute(server_url, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix of topics that no other test has."""
+    return f"t{uuid.uuid4().hex[:12]}."
+
+
+@contextlib.contextmanager
+def _running(server: S) -> Iterator[S]:
+    try:
+        server.start()
+    except PartError as error:
+        pytest.fail(str(error), pytrace=False)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(Path(server.directory) / "data", ignore_errors=True)  # the log stays, for whoever asks why
+
+
+def _execute(url: str, statement: str) -> None:
+    """Run one statement. In a thread: this one's event loop is pytest-asyncio's."""
+
+    async def execute() -> None:
+        connection = await asyncpg.connect(url, timeout=10)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(execute())
+        except (OSError, asyncpg.PostgresError) as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
