@@ -11,7 +11,6 @@ import difflib
 import os
 from collections.abc import Mapping
 from contextvars import ContextVar
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -20,10 +19,12 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from services.runtime import egress
+from services.runtime.egress import Network
+
 PREFIX = "FLOWS_"
 HIDDEN = "[hidden]"
 LARGEST_PORT = 65_535
-Network = IPv4Network | IPv6Network
 _environ: ContextVar[Mapping[str, str]] = ContextVar("environ", default=os.environ)
 
 
@@ -157,8 +158,9 @@ class ActionsSettings(RuntimeSettings):
     connections_file: Path | None = Field(
         default=None, description="YAML file of connections; it names secrets, never holds them"
     )
-    egress_allow: tuple[Network, ...] = Field(
-        default=(), description="private networks that calls may reach, as CIDR by commas; public addresses always may"
+    egress_allow: tuple[Network | str, ...] = Field(
+        default=(),
+        description="networks (CIDR) and host names that calls may reach though not public, by commas; public ones may",
     )
     max_concurrency: int = Field(default=256, ge=1, le=5000, description="calls at work at once in this process")
     max_pending: int = Field(default=5000, ge=1, description="requests held in memory; over it partitions are paused")
@@ -172,7 +174,7 @@ class ActionsSettings(RuntimeSettings):
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        return tuple(egress.allowed(part) for part in value.split(",") if part.strip())
 
 
 ALL: tuple[type[RuntimeSettings], ...] = (IngestSettings, ToolsSettings, ActionsSettings)

@@ -1,0 +1,92 @@
+"""Where calls may go: public addresses, and what the operator allows by network or by name. Nothing else.
+
+The decision is made on the address of each connect attempt, after the name was resolved. So it does not matter how an
+address is spelled, and a name that changes its address between check and connection (DNS rebinding) gains nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+Network = IPv4Network | IPv6Network
+
+HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+# Handed out for global use. Everything outside (fc00::/7, fe80::/10, NAT64, mapped and compatible IPv4 …) is not.
+GLOBAL_V6 = IPv6Network("2000::/3")
+# `is_global` of Python 3.11 lets these through: https://github.com/python/cpython/issues/113171, and what carries an
+# IPv4 address inside.
+DENIED: tuple[Network, ...] = (
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),  # 6to4 relays
+    IPv6Network("2001::/23"),  # Teredo, benchmarking, ORCHID
+    IPv6Network("2001:db8::/32"),
+    IPv6Network("2002::/16"),  # 6to4
+    IPv6Network("3fff::/20"),  # documentation
+)
+
+
+class EgressDeniedError(OSError):
+    """An address is not allowed as a destination.
+
+    An OSError, because with several addresses aiohappyeyeballs swallows every other kind and then fails itself. So
+    whoever makes the call has to note it: by its class alone it would pass for a refused connection.
+    """
+
+
+def allowed(text: str) -> Network | str:
+    """What the setting names: a network, or a host name in lower case. Raises ValueError that says what is right."""
+    name = text.strip().lower().removesuffix(".")
+    if HOST.fullmatch(name):
+        return name
+    try:
+        return ip_network(name)
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is neither a network such as 10.0.0.0/8 nor a host name such as crm.internal: {error}"
+        ) from None
+
+
+def public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address is one of the Internet's, for one host."""
+    if not address.is_global or address.is_multicast:
+        return False
+    if address.version == 6 and address not in GLOBAL_V6:  # noqa: PLR2004 - the protocol's number
+        return False
+    return not any(address in network for network in DENIED if network.version == address.version)
+
+
+class Egress:
+    """The rule of one process: public addresses, and these networks and hosts.
+
+    A host that is allowed by name may have any address. A network is allowed under whatever name.
+    """
+
+    def __init__(self, allow: Iterable[Network | str] = ()) -> None:
+        entries = tuple(allow)
+        self._hosts = frozenset(entry for entry in entries if isinstance(entry, str))
+        self._networks = tuple(entry for entry in entries if not isinstance(entry, str))
+
+    def check(self, host: str, address: str) -> None:
+        """Raise EgressDeniedError unless a connection to this address, on behalf of this host, is allowed."""
+        if host.lower().rstrip(".") in self._hosts:
+            return
+        ip = ip_address(address.partition("%")[0])
+        if public(ip) or any(ip in network for network in self._networks if network.version == ip.version):
+            return
+        raise EgressDeniedError(
+            errno.EACCES,
+            f"{host!r} is {ip}, which is not a public address; "
+            "an operator can allow its network or its name in FLOWS_EGRESS_ALLOW",
+        )
+
+    def socket(self, host: str, info: tuple[Any, ...]) -> socket.socket:
+        """A socket for one connect attempt (an entry of getaddrinfo), or EgressDeniedError before a packet leaves."""
+        family, kind, protocol, _, address = info
+        self.check(host, str(address[0]))
+        return socket.socket(family, kind, protocol)

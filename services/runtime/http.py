@@ -1,0 +1,267 @@
+"""Calls over HTTP: httpx as the API over aiohttp, with errors that say whether the request can have had its effect.
+
+    CallError.sent   what is known             examples                                       repeat?
+    Sent.NO          certainly not sent        refused, no such name, TLS, connect time-out   always harmless
+    Sent.UNKNOWN     the effect may be there   reset, no answer in time, half an answer       by the action's guarantee
+
+Anything that the destination answered in full is no error here but an `Answer`, whatever its status.
+
+httpx-aiohttp maps a connection that was dropped after the request was read to the same error as a refused one
+(https://github.com/openai/openai-python/pull/3594): its map is corrected here, and besides each call notes when it got
+a connection, so that the decision does not hang on the class of an exception alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import httpx
+from httpx_aiohttp import transport as httpx_aiohttp
+
+from contracts.errors import ErrorCode
+from services.runtime.egress import Egress, EgressDeniedError
+
+if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
+
+httpx_aiohttp.AIOHTTP_EXC_MAP.update(
+    {
+        aiohttp.ClientError: httpx.TransportError,
+        aiohttp.ClientConnectionError: httpx.TransportError,
+        aiohttp.ClientOSError: httpx.NetworkError,
+        aiohttp.ServerDisconnectedError: httpx.RemoteProtocolError,
+        aiohttp.ConnectionTimeoutError: httpx.ConnectTimeout,
+        aiohttp.ClientResponseError: httpx.RemoteProtocolError,
+    }
+)
+
+# Shorter than any server's idle time (gunicorn 2 s, node 5 s): a request that meets a connection just being closed has
+# an unknown outcome.
+IDLE_SECONDS = 1.5
+CONNECT_SECONDS = 5.0
+CLOSE_SECONDS = 1.0
+FIRST_ERROR_STATUS = 400
+NO_ENCODING = ("", "identity")
+
+
+class Sent(StrEnum):
+    """What is known of a call that has no answer."""
+
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class CallError(Exception):
+    """A call without a usable answer. The text is for a person; it holds neither query nor credentials of the URL."""
+
+    def __init__(self, code: ErrorCode, cause: str, sent: Sent) -> None:
+        super().__init__(cause)
+        self.code = code
+        self.cause = cause
+        self.sent = sent
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the destination said. Names of headers are found in any case.
+
+    The body of an error answer (status 400 and up) can be cut off or empty, as its status is what counts.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Attempt:
+    """What is noted of the call at work in this task."""
+
+    __slots__ = ("connected", "denied", "host")
+
+    def __init__(self) -> None:
+        self.host = ""
+        self.connected = False
+        self.denied: EgressDeniedError | None = None
+
+
+_ATTEMPT: ContextVar[_Attempt] = ContextVar("attempt")
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Notes the host before, and success after, a connection is got."""
+
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
+    ) -> Connection:
+        attempt = _ATTEMPT.get()
+        attempt.host = req.url.raw_host or ""
+        connection = await super().connect(req, traces, timeout)
+        attempt.connected = True
+        return connection
+
+
+@lru_cache(4096)
+def _parsed(url: str) -> httpx.URL:
+    return httpx.URL(url)
+
+
+class Client:
+    """Makes calls. One for a process: it keeps connections open between calls.
+
+    No redirects, no cookies, no proxy or other settings from the environment but SSL_CERT_FILE and SSL_CERT_DIR, no
+    compressed answers, and never the same request twice by itself.
+    """
+
+    def __init__(
+        self,
+        egress: Egress,
+        *,
+        limit: int = 0,
+        connect_seconds: float = CONNECT_SECONDS,
+        max_answer_bytes: int = 1_048_576,
+        resolver: aiohttp.abc.AbstractResolver | None = None,
+    ) -> None:
+        self._egress = egress
+        self._limit = limit
+        self._resolver = resolver
+        self._max_answer_bytes = max_answer_bytes
+        self._extensions = {"timeout": {"connect": connect_seconds, "read": None, "pool": None}}
+        self._transport = httpx_aiohttp.AiohttpTransport(client=self._session)
+
+    def _session(self) -> aiohttp.ClientSession:
+        def guard(info: Any) -> socket.socket:  # noqa: ANN401 - aiohttp's own type is private to it
+            attempt = _ATTEMPT.get()
+            try:
+                return self._egress.socket(attempt.host, info)
+            except EgressDeniedError as error:
+                attempt.denied = error
+                raise
+
+        session = aiohttp.ClientSession(
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            connector=_Connector(
+                limit=self._limit,
+                socket_factory=guard,
+                ttl_dns_cache=30,
+                keepalive_timeout=IDLE_SECONDS,
+                ssl=httpx.create_ssl_context(),
+                resolver=self._resolver,
+            ),
+        )
+        # A PUT or DELETE on a kept connection would be repeated silently. aiohttp's own test client switches it off
+        # by the same name; a contract test fails when it goes.
+        session._retry_connection = False  # noqa: SLF001
+        return session
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._transport.aclose()
+
+    async def call(
+        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None, seconds: float
+    ) -> Answer:
+        """Make one call, from connect to the answer's last byte within `seconds`. Raises CallError."""
+        attempt = _Attempt()
+        _ATTEMPT.set(attempt)
+        try:
+            request = httpx.Request(
+                method,
+                _parsed(url),
+                headers={"Accept": "*/*", **headers, "Accept-Encoding": "identity"},
+                content=content,
+                extensions=self._extensions,
+            )
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            raise CallError(ErrorCode.INPUT_INVALID, f"no valid request: {type(error).__name__}", Sent.NO) from None
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._exchange(request)
+        except (httpx.TransportError, TimeoutError) as error:
+            # `from None`: the chain would carry the whole URL into a log.
+            raise _classified(error, request, attempt, seconds) from None
+
+    async def _exchange(self, request: httpx.Request) -> Answer:
+        response = await self._transport.handle_async_request(request)
+        stream = response.stream
+        assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - the transport gives no other
+        failed = response.status_code >= FIRST_ERROR_STATUS
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        body = bytearray()
+        try:
+            async for chunk in stream:
+                fault = None
+                body += chunk
+                if encoding not in NO_ENCODING:
+                    fault = f"is encoded as {encoding[:40]!r}, though `identity` was asked for"
+                    body.clear()
+                elif len(body) > self._max_answer_bytes:
+                    fault = f"is over {self._max_answer_bytes} bytes"
+                if fault is not None and failed:
+                    break
+                if fault is not None:
+                    raise CallError(ErrorCode.ANSWER_INVALID, f"{_place(request)}: the answer {fault}", Sent.UNKNOWN)
+        except httpx.TransportError:
+            if not failed:
+                raise
+        finally:
+            # After an error the deadline has struck already and would not strike again.
+            with contextlib.suppress(TimeoutError, httpx.TransportError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await stream.aclose()
+        return Answer(response.status_code, response.headers, bytes(body[: self._max_answer_bytes]))
+
+
+def _place(request: httpx.Request) -> str:
+    """Method, host and path: no query, as API keys stand there."""
+    url = request.url
+    return f"{request.method} {url.scheme}://{url.netloc.decode('ascii', 'replace').rpartition('@')[2]}{url.path}"
+
+
+def _classified(error: Exception, request: httpx.Request, attempt: _Attempt, seconds: float) -> CallError:
+    """The one place where an error of the network gets its code."""
+    place = _place(request)
+    if isinstance(error, httpx.UnsupportedProtocol):
+        return CallError(ErrorCode.INPUT_INVALID, f"{place}: not an address of http or https", Sent.NO)
+    if attempt.denied is not None and not attempt.connected:
+        return CallError(ErrorCode.EGRESS_DENIED, f"{place}: {attempt.denied.strerror}", Sent.NO)
+    if not attempt.connected:
+        return CallError(ErrorCode.CALL_REFUSED, f"{place}: no connection: {_detail(error, seconds)}", Sent.NO)
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return CallError(ErrorCode.CALL_TIMED_OUT, f"{place}: no whole answer within {seconds:g} s", Sent.UNKNOWN)
+    return CallError(
+        ErrorCode.CALL_INTERRUPTED, f"{place}: the connection broke ({type(error).__name__})", Sent.UNKNOWN
+    )
+
+
+def _detail(error: Exception, seconds: float) -> str:
+    """Why there is no connection."""
+    reason = error.__cause__
+    if isinstance(reason, aiohttp.ClientConnectorDNSError):
+        return "no such name"
+    if isinstance(reason, aiohttp.ClientConnectorError):
+        number = reason.os_error.errno
+        return os.strerror(number).lower() if number and number > 0 else str(reason.os_error)
+    if isinstance(reason, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is refused: {reason.certificate_error}"
+    if isinstance(error, httpx.ConnectTimeout):
+        return "it did not answer in time"
+    if isinstance(error, TimeoutError):
+        return f"none could be had within {seconds:g} s"
+    return type(error).__name__
