@@ -54,7 +54,8 @@ class Grove(BaseModel):
 def schema(**fields: Any) -> dict[str, Any]:
     """The JSON Schema of a model with these fields: a type, or (type, default)."""
     full: dict[str, Any] = {name: kind if isinstance(kind, tuple) else (kind, ...) for name, kind in fields.items()}
-    return create_model("Message", **full).model_json_schema()
+    message: type[BaseModel] = create_model("Message", **full)
+    return message.model_json_schema()
 
 
 @pytest.mark.parametrize(

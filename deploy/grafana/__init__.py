@@ -1,0 +1,1 @@
+"""The Grafana dashboard, generated, and what Grafana needs to find it."""
