@@ -104,7 +104,23 @@ def _kill(family: list[psutil.Process]) -> None:
     for process in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(family, timeout=10)
+    for process in family:
+        _wait(process, 10)
+
+
+def _wait(process: psutil.Process, seconds: float) -> None:
+    """Return when it is gone, or after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while _lives(process) and time.monotonic() < deadline:
+        pause()
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it still does something. A zombie does not; a container's first process may never take it away."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextlib.contextmanager
@@ -144,14 +160,13 @@ def _reclaim(directory: Path, name: str) -> None:
         who = "this process" if owner.pid == os.getpid() else f"process {owner.pid}"
         raise PartError(f"{name} is already running in {directory}, started by {who}: stop that first")
     if guarding:  # it is ending the child already, because its owner is gone
-        with contextlib.suppress(psutil.TimeoutExpired):
-            guarding.wait(state["stop_seconds"] + 5)
-    if child and child.is_running():
+        _wait(guarding, state["stop_seconds"] + 5)
+    if child and _lives(child):
         family = [child]
         with contextlib.suppress(psutil.Error):
             family += child.children(recursive=True)
             child.send_signal(state["stop_signal"])
-            child.wait(state["stop_seconds"])
+            _wait(child, state["stop_seconds"])
         _kill(family)
     file.unlink(missing_ok=True)
 
@@ -160,7 +175,7 @@ def _alive(pid: int, written_at: float, directory: Path) -> psutil.Process | Non
     """The process `pid`, unless its number is another's by now: ours is older than the file and names the directory."""
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE or process.create_time() > written_at + 1:
+        if not _lives(process) or process.create_time() > written_at + 1:
             return None
         return process if any(str(directory) in argument for argument in process.cmdline()) else None
     except psutil.Error:
@@ -171,7 +186,7 @@ def _owner(owner: dict[str, Any]) -> psutil.Process | None:
     try:
         process = psutil.Process(owner["pid"])
         same = abs(process.create_time() - owner["created_at"]) < 1
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        return process if same and _lives(process) else None
     except psutil.Error:
         return None
 

@@ -21,6 +21,8 @@ _FORMAT_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 
 # One broker: every factor is 1. Few partitions of the internal topics and no wait for more members: it starts at once.
+# Paths are relative: Java reads this file as Latin-1, and a comma would begin another folder.
+# The session time-out is what a start after kill -9 waits for: the controller knows a broker 1, and it seems alive.
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -29,7 +31,7 @@ listeners=PLAINTEXT://{host}:{client},CONTROLLER://{host}:{controller}
 advertised.listeners=PLAINTEXT://{host}:{client}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={data}
+log.dirs=data
 auto.create.topics.enable=false
 default.replication.factor=1
 offsets.topic.replication.factor=1
@@ -108,17 +110,17 @@ class KafkaServer(Server):
 
     def _write_configuration(self, chosen: dict[str, int]) -> None:
         try:
-            self._configuration.write_text(_PROPERTIES.format(host=ports.LOOPBACK, data=self._data, **chosen))
+            self._configuration.write_text(_PROPERTIES.format(host=ports.LOOPBACK, **chosen))
             (self.directory / "log4j2.properties").write_text(_LOGGING)
         except OSError as error:
             raise PartError(f"cannot write Kafka's configuration in {self.directory}: {error.strerror}") from error
 
     def _java(self, name: str, options: tuple[str, ...], arguments: tuple[str, ...]) -> Spec:
-        logging = f"-Dlog4j2.configurationFile={self.directory / 'log4j2.properties'}"
-        memory = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
+        machine = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
+        logging = "-Dlog4j2.configurationFile=log4j2.properties"
         return Spec(
             name=name,
-            command=(str(JAVA), *memory, *options, logging, "-cp", self._classpath, *arguments),
+            command=(str(JAVA), *machine, *options, logging, "-cp", self._classpath, *arguments),
             directory=self.directory,
             log=self.log,
             stop_signal=signal.SIGTERM,

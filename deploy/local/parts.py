@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deploy.local.errors import PartError
 from deploy.local.kafka import KafkaServer
-from deploy.local.postgres import PostgresServer
+from deploy.local.postgres import PostgresServer, reach
 from deploy.local.progress import Progress, silent
 from deploy.local.server import Server
 
@@ -44,7 +44,7 @@ def parts(
     KAFKA_BOOTSTRAP or DATABASE_URL in `environ` (default: the process's) is taken instead of starting that one.
 
     Raises:
-        PartError: One does not start, or the Kafka that is named does not accept connections.
+        PartError: One does not start, or one that is named does not answer.
     """
     environ = os.environ if environ is None else environ
     bootstrap = environ.get("KAFKA_BOOTSTRAP", "")
@@ -60,6 +60,8 @@ def parts(
     postgres = None if url else PostgresServer(directory / "postgres", port=postgres_port, progress=told)
     if bootstrap:
         _reach(bootstrap)
+    if url:
+        reach(url)
     servers = [server for server in (kafka, postgres) if server is not None]
     try:
         _start_all(servers, abandoned)

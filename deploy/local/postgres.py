@@ -53,7 +53,13 @@ class PostgresServer(Server):
         return self._url(self.port, database)
 
     def _url(self, port: int, database: str) -> str:
-        password = (self.directory / "password").read_text()
+        try:
+            password = (self.directory / "password").read_text()
+        except OSError as error:
+            raise PartError(
+                f"cannot read PostgreSQL's password in {self.directory} ({error.strerror}): remove that folder, "
+                "and with it the database, to start anew"
+            ) from error
         return f"postgresql://{USER}:{password}@{ports.LOOPBACK}:{port}/{database}"
 
     @property
@@ -70,7 +76,7 @@ class PostgresServer(Server):
         self._progress(self.name, "making its data folder")
         new = self.directory / "data.new"
         password = self.directory / "password"
-        account = _account(self.directory)
+        account = _account(new)
         try:
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir(mode=stat.S_IRWXU)
@@ -103,7 +109,7 @@ class PostgresServer(Server):
         settings = {**_SETTINGS, "port": str(chosen["client"])}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = (_program("postgres"), "-D", str(self._data), *options)
-        return self._child_spec(self.name, command, _account(self.directory))
+        return self._child_spec(self.name, command, _account(self._data))
 
     def _child_spec(self, name: str, command: tuple[str, ...], account: Account) -> Spec:
         return Spec(
@@ -120,8 +126,10 @@ class PostgresServer(Server):
     def _answers(self, port: int) -> bool:
         try:
             _in_own_loop(_have_database, self._url(port, "postgres"))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError):
             return False
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise PartError(f"PostgreSQL in {self.directory} starts, but does not let us in: {error}") from error
         return True
 
 
@@ -133,20 +141,41 @@ def _program(name: str) -> str:
     return str(Path(wheel.origin).parent / "pginstall" / "bin" / name)
 
 
-def _account(directory: Path) -> Account:
-    """Who PostgreSQL runs as: ourselves; for root, whom it refuses, the account that owns nothing."""
+def _account(data: Path) -> Account:
+    """Who PostgreSQL runs as: ourselves; for root, whom it refuses, the owner of `data`, else nobody."""
     if os.geteuid() != 0:
         return Account()
     try:
-        nobody = pwd.getpwnam("nobody")
+        owner = data.stat().st_uid if data.exists() else 0
+        user = pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
     except KeyError:
         raise PartError(
-            "PostgreSQL does not run as root and this system has no account 'nobody': run this as an ordinary user, "
+            "PostgreSQL does not run as root, and this system has no account for it: run this as an ordinary user, "
             "or set DATABASE_URL to a PostgreSQL that you have"
         ) from None
-    passed = (*(directory / "data").parents, *Path(_program("postgres")).parents)
+    passed = (*data.parents, *Path(_program("postgres")).parents)
     closed = any(not folder.stat().st_mode & stat.S_IXOTH for folder in passed)
-    return Account(nobody.pw_uid, nobody.pw_gid, reach=closed)
+    return Account(user.pw_uid, user.pw_gid, reach=closed)
+
+
+def reach(url: str) -> None:
+    """Fail early when the PostgreSQL of DATABASE_URL does not answer.
+
+    Raises:
+        PartError: Why, without the password.
+    """
+    try:
+        _in_own_loop(_ask, url)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        cause = "it is no such URL" if isinstance(error, ValueError | asyncpg.InterfaceError) else error
+        raise PartError(
+            f"DATABASE_URL names no PostgreSQL that answers ({cause or type(error).__name__}): correct it, or unset it"
+        ) from None
+
+
+async def _ask(url: str) -> None:
+    connection = await asyncpg.connect(url, timeout=5)
+    await connection.close()
 
 
 async def _have_database(url: str) -> None:

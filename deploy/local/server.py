@@ -61,7 +61,7 @@ class Server(abc.ABC):
             self._lay()
             for attempt in range(1, _ATTEMPTS + 1):
                 self._ports = self._choose_ports()
-                if self._start_on(self._ports, last=attempt == _ATTEMPTS or self._wanted is not None):
+                if self._start_on(self._ports, last=attempt == _ATTEMPTS):
                     break
             ports.remember(self.directory / "ports.json", self._ports)
             self._wanted = self.port
@@ -121,7 +121,10 @@ class Server(abc.ABC):
         return {self.port_names[0]: self._wanted, **others}
 
     def _start_on(self, chosen: dict[str, int], *, last: bool) -> bool:
-        """Start and wait; false when somebody else took a port in between and this is not the `last` attempt."""
+        """Start and wait; false when it is worth another attempt and this is not the `last`.
+
+        It is when something is in use: a port that somebody took in between, memory of a killed one that is ending.
+        """
         offset = children.size(self.log)
         child = children.start(self._spec(chosen))
         try:
@@ -129,8 +132,7 @@ class Server(abc.ABC):
         except BaseException as error:
             with contextlib.suppress(PartError):
                 child.kill()
-            taken = "in use" in children.since(self.log, offset)
-            if isinstance(error, PartError) and taken and not last:
+            if isinstance(error, PartError) and "in use" in children.since(self.log, offset) and not last:
                 return False
             raise
         self._child = child
