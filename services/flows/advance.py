@@ -1,0 +1,261 @@
+"""`advance`: what comes next for a run. Pure: no clock but the one given, no I/O, and the same answer every time.
+
+A run's life:
+
+    begin(flow, event) → run
+    advance(flow, run) → Act: make this call; its answer comes back with the run
+                       → Ask: this need has to be answered first
+                       → End: delivered, filtered or dead
+    advance(flow, run, answer=…) → …
+
+Nothing that a flow or an event holds makes it raise: what cannot go on is an End with Outcome.DEAD and a code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from contracts.actions import ActionRequest
+from contracts.errors import ErrorCode
+from contracts.events import Event
+from contracts.ids import stable_id
+from contracts.runs import Answer, Outcome, Run, StepError
+from services.flows.catalogue import ToolError
+from services.flows.cel import ExpressionFailed
+from services.flows.compiled import ActionNode, CompiledFlow, IfNode, Node, SetNode, StopNode, SwitchNode, ToolNode
+from services.flows.drive import drive
+from services.flows.needs import Need
+from services.flows.outcomes import Act, Ask, End, Next
+from services.flows.scope import Scope
+
+CAUSE_CHARACTERS = 500
+
+
+def begin(flow: CompiledFlow, event: Event) -> Run:
+    """The run of an event through a flow, before its first step. The same event gives the same run.
+
+    Its key is the flow's `key`, else the event's subject. Where `key` fails, the run stays with the subject, and `advance`
+    ends it: beginning never fails.
+    """
+    try:
+        key = _key(flow, Scope(event, {}, {}, flow.blanks))
+    except ExpressionFailed:
+        key = event.subject
+    return Run.model_construct(
+        id=stable_id(flow.name, flow.version, event.account, event.source, event.id),
+        flow=flow.name,
+        version=flow.version,
+        event=event,
+        key=key,
+        at="",
+        outputs={},
+        errors={},
+    )
+
+
+def advance(
+    flow: CompiledFlow,
+    run: Run,
+    *,
+    answer: Answer | None = None,
+    answers: Sequence[object] = (),
+    now: datetime | None = None,
+) -> Next:
+    """What comes next for the run.
+
+    `answer` is that of the action which the run stands at; `answers` are those of the needs which the tool that it
+    stands at has asked for so far. `run` is not changed. `now` dates the request; absent, it is the clock's.
+    A flow whose `when` is not true ends as filtered.
+    """
+    walk = _Walk(flow, run, now)
+    try:
+        return walk.go(answer, answers)
+    except Exception as error:  # noqa: BLE001 - an unforeseen error is a bug, and visible as one: a dead letter, not a stuck partition
+        return walk.dead(ErrorCode.BUG, f"{type(error).__name__}: {error}", walk.at)
+
+
+class _Walk:
+    """One call of `advance`: a copy of the run's state that steps change."""
+
+    def __init__(self, flow: CompiledFlow, run: Run, now: datetime | None) -> None:
+        self.flow = flow
+        self.given = run
+        self.now = now
+        self.at = run.at
+        self.outputs = dict(run.outputs)
+        self.errors = dict(run.errors)
+        self.scope = Scope(run.event, self.outputs, self.errors, flow.blanks)
+
+    def go(self, answer: Answer | None, answers: Sequence[object]) -> Next:
+        if not self.at:
+            node = self.flow.first
+            if (end := self.first()) is not None:
+                return end
+        else:
+            found = self.flow.nodes.get(self.at)
+            if found is None:
+                return self.dead(ErrorCode.RUN_INVALID, f"this version of the flow has no step {self.at!r}", self.at)
+            node = found
+        if answer is not None:
+            if not self.expects(answer, node):
+                return self.dead(
+                    ErrorCode.RUN_INVALID, f"an answer came that step {self.at!r} did not ask for", self.at
+                )
+            resumed = self.answered(node, answer)
+            if isinstance(resumed, End):
+                return resumed
+            node = resumed
+        while node is not None:
+            self.at = node.path
+            following = self.step(node, answers)
+            if isinstance(following, Act | Ask | End):
+                return following
+            node = following
+            answers = ()
+        return End(self.run(), Outcome.DELIVERED)
+
+    def first(self) -> End | None:
+        """What is decided before the first step: the key and `when`."""
+        where = "key"
+        try:
+            _key(self.flow, self.scope)
+            where = "when"
+            if self.flow.when is None or _truth(self.flow.when(self.scope)):
+                return None
+        except ExpressionFailed as error:
+            return self.dead(ErrorCode.EXPRESSION_FAILED, f"`{where}`: {error}", where)
+        return End(self.run(), Outcome.FILTERED, "`when` is not true", step="when")
+
+    def step(self, node: Node, answers: Sequence[object]) -> Node | Next | None:
+        """Do one step: the node that follows, None at the end, or what to give back."""
+        try:
+            if isinstance(node, ToolNode):
+                return self.tool(node, answers)
+            if isinstance(node, IfNode):
+                return node.then if _truth(node.condition(self.scope)) else node.otherwise
+            if isinstance(node, ActionNode):
+                return Act(self.request(node))
+            if isinstance(node, SetNode):
+                self.outputs.update(node.values(self.scope))
+                return node.following
+            if isinstance(node, SwitchNode):
+                subject = node.subject(self.scope)
+                return node.cases.get((isinstance(subject, bool), _comparable(subject)), node.default)
+            return self.stop(node)
+        except ExpressionFailed as error:
+            return self.failed(node, ErrorCode.EXPRESSION_FAILED, str(error))
+        except _InputInvalid as error:
+            return self.failed(node, ErrorCode.INPUT_INVALID, str(error))
+        except ToolError as error:
+            return self.failed(node, ErrorCode.TOOL_FAILED, str(error))
+
+    def tool(self, node: ToolNode, answers: Sequence[object]) -> Node | Ask | None:
+        try:
+            inputs = node.tool.inputs.model_validate(node.inputs(self.scope))
+        except ValidationError as error:
+            raise _InputInvalid(_what_is_wrong(error)) from None
+        result = drive(node.tool, inputs, answers)
+        if isinstance(result, Need):
+            return Ask(self.run(), result, tuple(answers))
+        if node.name is not None:
+            self.outputs[node.name] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return node.following
+
+    def request(self, node: ActionNode) -> ActionRequest:
+        return ActionRequest.model_construct(
+            effect_id=stable_id(self.given.id, node.path),
+            action=node.action,
+            connection=node.connection,
+            inputs=node.inputs(self.scope),
+            retry=node.retry,
+            timeout_seconds=node.timeout_seconds,
+            step=node.path,
+            name=node.name,
+            last=node.following is None,
+            resume_on_error=node.failing is not None,
+            run=self.run(),
+            requested=self.now or datetime.now(UTC),
+        )
+
+    def stop(self, node: StopNode) -> End:
+        reason = node.reason(self.scope)
+        return End(self.run(), Outcome.FILTERED, reason if isinstance(reason, str) else str(reason), step=node.path)
+
+    def expects(self, answer: Answer, node: Node | None) -> bool:
+        return (
+            isinstance(node, ActionNode)
+            and answer.step == node.path
+            and answer.effect_id == stable_id(self.given.id, node.path)
+        )
+
+    def answered(self, node: Node | None, answer: Answer) -> Node | End | None:
+        """Where the run goes on after the answer of the action that it stands at."""
+        assert isinstance(node, ActionNode)  # noqa: S101 - `expects` said so
+        if answer.error is None:
+            if node.name is not None:
+                self.outputs[node.name] = answer.outputs
+            return node.following
+        if node.failing is None:
+            return self.dead(answer.error.code, answer.error.cause, node.path)
+        self.errors[node.name or node.path] = answer.error
+        return node.failing.then
+
+    def failed(self, node: Node, code: ErrorCode, cause: str) -> Node | End | None:
+        """A step failed: where the flow goes on in spite of it, or the end."""
+        if not isinstance(node, ToolNode | ActionNode) or node.failing is None:
+            return self.dead(code, cause, node.path)
+        self.errors[node.name or node.path] = StepError(code=code, cause=cause[:CAUSE_CHARACTERS])
+        return node.failing.then
+
+    def dead(self, code: ErrorCode, cause: str, step: str) -> End:
+        return End(self.run(), Outcome.DEAD, cause[:CAUSE_CHARACTERS], code, step)
+
+    def run(self) -> Run:
+        given = self.given
+        return Run.model_construct(
+            id=given.id,
+            flow=given.flow,
+            version=given.version,
+            event=given.event,
+            key=given.key,
+            at=self.at,
+            outputs=self.outputs,
+            errors=self.errors,
+        )
+
+
+class _InputInvalid(Exception):  # noqa: N818 - a signal inside this file
+    """A tool's inputs are of the wrong type."""
+
+
+def _what_is_wrong(error: ValidationError) -> str:
+    """Which inputs, and why; never their values, which may be personal data."""
+    wrong = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"`{'.'.join(str(part) for part in each['loc'])}`: {each['msg']}" for each in wrong[:5])
+
+
+def _key(flow: CompiledFlow, scope: Scope) -> str:
+    if flow.key is None:
+        return scope.event.subject
+    key = flow.key(scope)
+    if isinstance(key, int) and not isinstance(key, bool):
+        key = str(key)
+    if not isinstance(key, str) or not key:
+        raise ExpressionFailed("it gave no text: a key is a text that is not empty")
+    return key
+
+
+def _truth(value: Any) -> bool:  # noqa: ANN401 - a JSON value
+    if not isinstance(value, bool):
+        raise ExpressionFailed(f"a condition is true or false, this one gave {type(value).__name__}")
+    return value
+
+
+def _comparable(value: Any) -> Any:  # noqa: ANN401 - a JSON value
+    if isinstance(value, str | int | float | bool | None):
+        return value
+    raise ExpressionFailed("`switch` compares a text, a number, true or false, not a list or a map")

@@ -1,0 +1,126 @@
+"""CEL environments of the flow language (cel-expr-python 0.1.3), and values on their way out of it.
+
+Facts about the binding, each tried:
+- A failed evaluation is a value of type ERROR, not an exception; over the iteration budget it raises RuntimeError.
+- The budget (10,000 iterations), RE2 and a recursion limit of 32 end every expression.
+- Variables are converted whole, so a variable is bound with no more than the fields that are read.
+- `plain_value()` takes a reference from None without having one: a few thousand nulls end the process
+  ("deallocating None"). So no null is ever taken out of it: see `plain`.
+- The order of a map's keys is random: see `plain`.
+- `plain_value()` raises TypeError for optionals: an optional is evaluated as a list, `[?x]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
+
+_EXTENSIONS = [
+    ext_strings.ExtStrings(),
+    ext_optional.ExtOptional(),
+    ext_math.ExtMath(),
+    ext_bindings.ExtBindings(),
+    ext_encoders.ExtEncoders(),
+]
+_ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+
+
+class ExpressionFailed(Exception):
+    """An expression could not be evaluated with this event. The text is for the flow's author."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What CEL says of an expression, and where in it (from 1)."""
+
+    line: int
+    col: int
+    text: str
+
+
+class ExpressionInvalid(ValueError):
+    """The expression is not CEL, or its types do not fit."""
+
+    def __init__(self, complaints: list[Complaint]) -> None:
+        super().__init__("; ".join(each.text for each in complaints))
+        self.complaints = complaints
+
+
+def environment(variables: Mapping[str, Any], pool: Any = None) -> Any:  # noqa: ANN401 - the binding is untyped
+    """An environment in which these variables (name → `cel.Type`) are known."""
+    return cel.NewEnv(pool, variables=dict(variables), extensions=_EXTENSIONS)
+
+
+def untyped(names: frozenset[str]) -> Any:  # noqa: ANN401
+    """An environment for evaluation: plain dicts go in, so every variable is dynamic."""
+    return environment(dict.fromkeys(names, cel.Type.DYN))
+
+
+def compiled(env: Any, source: str) -> Any:  # noqa: ANN401
+    """The compiled expression. Raises ExpressionInvalid, and nothing else, for any text."""
+    try:
+        return env.compile(source)
+    except RuntimeError as error:
+        raise ExpressionInvalid(_complaints(str(error))) from None
+    except (TypeError, ValueError) as error:
+        # Half of a surrogate pair: no UTF-8 text, so the binding does not take it.
+        raise ExpressionInvalid([Complaint(1, 1, f"not a text: {str(error).splitlines()[0]}")]) from None
+
+
+def _complaints(message: str) -> list[Complaint]:
+    found = [Complaint(int(line), int(col), text.strip()) for line, col, text in _ERROR.findall(message)]
+    # A part that failed is of type *error*; what follows from that tells nothing new.
+    real = [each for each in found if "*error*" not in each.text]
+    plain = re.sub(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$", "", message.splitlines()[0])
+    return list(dict.fromkeys(real or found)) or [Complaint(1, 1, plain)]
+
+
+def evaluate(expression: Any, data: dict[str, Any]) -> Any:  # noqa: ANN401
+    """The value, as JSON knows it. Raises ExpressionFailed."""
+    try:
+        result = expression.eval(data=data)
+        return plain(result)
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise ExpressionFailed(" ".join(str(error).splitlines()[:1])) from None
+
+
+def plain(result: Any) -> Any:  # noqa: ANN401
+    """A `cel.Value` as JSON knows it: times in RFC 3339, durations in seconds (`90s`), keys of maps in order.
+
+    Raises ExpressionFailed for errors and for what JSON has no form for.
+    """
+    kind = result.type().name()
+    if kind in _SIMPLE:
+        return result.plain_value()
+    if kind == "NULL":
+        return None
+    if kind.startswith("LIST"):
+        return [plain(item) for item in result.value()]
+    if kind.startswith("MAP"):
+        items = {str(key): plain(item) for key, item in result.value().items()}
+        return dict(sorted(items.items()))
+    if kind == "TIMESTAMP":
+        moment: datetime = result.plain_value()
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if kind == "DURATION":
+        length: timedelta = result.plain_value()
+        return f"{length.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
+    if kind == "ERROR":
+        raise ExpressionFailed(_failure(str(result.plain_value())))
+    raise ExpressionFailed(f"a value of type {kind} cannot be used: JSON has no form for it")
+
+
+_SIMPLE = frozenset({"STRING", "BOOL", "INT", "UINT", "DOUBLE"})
+
+
+def _failure(text: str) -> str:
+    text = re.sub(r"^[A-Z_]+: ", "", text)
+    if (key := re.match(r'Key not found in map : "(.*)"', text)) is not None:
+        return f"there is no {key[1]!r} here"
+    return text

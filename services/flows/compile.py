@@ -1,0 +1,128 @@
+"""Flow → compiled flow. Expressions are compiled once; every step knows what comes after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from contracts.actions import Retry
+from services.flows.catalogue import Tool
+from services.flows.cel import untyped
+from services.flows.compiled import (
+    ActionNode,
+    CompiledFlow,
+    Failing,
+    IfNode,
+    Node,
+    SetNode,
+    StopNode,
+    SwitchNode,
+    ToolNode,
+)
+from services.flows.load import FlowSource
+from services.flows.names import ROOTS
+from services.flows.syntax import (
+    ActionStep,
+    Fallback,
+    IfStep,
+    RetryRule,
+    SetStep,
+    Step,
+    StopStep,
+    SwitchStep,
+    ToolStep,
+    walk,
+)
+from services.flows.values import compile_map, compile_value
+from services.flows.versions import version_of
+
+__all__ = ["CompiledFlow", "compile_flow"]
+
+
+def compile_flow(source: FlowSource, tools: Mapping[str, Tool]) -> CompiledFlow:
+    """The flow, ready to run.
+
+    For flows that `check` found no fault in. Raises ValueError (ExpressionInvalid is one) or KeyError for one that it
+    would have refused: with faults of form, an expression that is none, or a tool that is not in `tools`.
+    """
+    if source.faults:
+        raise ValueError(str(source.faults[0]))
+    flow = source.flow
+    outputs = {step.id.text for step in walk(flow.steps) if isinstance(step, ToolStep | ActionStep) and step.id}
+    variables = {word.text for step in walk(flow.steps) if isinstance(step, SetStep) for word, _ in step.values.items}
+    compiler = _Compiler(tools, untyped(ROOTS | outputs | variables))
+    return CompiledFlow(
+        name=flow.name.text,
+        version=version_of(flow),
+        triggers=tuple(word.text for word in flow.triggers),
+        key=compile_value(flow.key, compiler.env) if flow.key is not None else None,
+        when=compile_value(flow.when, compiler.env) if flow.when is not None else None,
+        first=compiler.chain(flow.steps, None),
+        nodes=compiler.nodes,
+        blanks={name: {} for name in outputs},
+    )
+
+
+class _Compiler:
+    """Builds nodes from the last step to the first, so that each can hold the one after it."""
+
+    def __init__(self, tools: Mapping[str, Tool], env: Any) -> None:  # noqa: ANN401 - the binding is untyped
+        self.tools = tools
+        self.env = env
+        self.nodes: dict[str, Node] = {}
+
+    def chain(self, steps: tuple[Step, ...], following: Node | None) -> Node | None:
+        """The first node of a list of steps, after which `following` comes."""
+        for step in reversed(steps):
+            following = self.nodes[step.path] = self.node(step, following)
+        return following
+
+    def node(self, step: Step, following: Node | None) -> Node:
+        if isinstance(step, ToolStep):
+            return ToolNode(
+                step.path,
+                step.id.text if step.id else None,
+                self.tools[step.tool.text],
+                compile_map(step.inputs, self.env),
+                self.failing(step.on_error, following),
+                following,
+            )
+        if isinstance(step, ActionStep):
+            return ActionNode(
+                step.path,
+                step.id.text if step.id else None,
+                step.action.text,
+                step.connection.text if step.connection else None,
+                compile_map(step.inputs, self.env),
+                _retry(step.retry),
+                step.timeout_seconds,
+                self.failing(step.on_error, following),
+                following,
+            )
+        if isinstance(step, IfStep):
+            condition = compile_value(step.condition, self.env)
+            then, otherwise = self.chain(step.then, following), self.chain(step.otherwise, following)
+            return IfNode(step.path, condition, then, otherwise)
+        if isinstance(step, SwitchStep):
+            cases = {
+                (isinstance(case.value.value, bool), case.value.value): self.chain(case.steps, following)
+                for case in step.cases
+            }
+            subject = compile_value(step.subject, self.env)
+            return SwitchNode(step.path, subject, cases, self.chain(step.default, following))
+        if isinstance(step, SetStep):
+            return SetNode(step.path, compile_map(step.values, self.env), following)
+        assert isinstance(step, StopStep)  # noqa: S101 - the last kind: tells the type checker
+        return StopNode(step.path, compile_value(step.reason, self.env))
+
+    def failing(self, on_error: Fallback | tuple[Step, ...], following: Node | None) -> Failing | None:
+        if isinstance(on_error, tuple):
+            return Failing(self.chain(on_error, following))
+        return Failing(following) if on_error is Fallback.CONTINUE else None
+
+
+def _retry(rule: RetryRule | None) -> Retry:
+    if rule is None:
+        return Retry()
+    given = {"attempts": rule.attempts, "within_seconds": rule.within_seconds}
+    return Retry.model_validate({name: value for name, value in given.items() if value is not None})

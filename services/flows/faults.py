@@ -1,0 +1,81 @@
+"""A fault in a flow: where it stands, what it is, what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+
+class FaultCode(StrEnum):
+    """Every kind of fault that the loader and the checker report. Stands in `error[…]`."""
+
+    # The file
+    FILE_UNREADABLE = "file_unreadable"  # not there, not UTF-8, too large
+    YAML_INVALID = "yaml_invalid"  # not YAML
+    YAML_TRAP = "yaml_trap"  # YAML, but not what the author means
+    KEY_DUPLICATE = "key_duplicate"
+    # The shape of a flow
+    KEY_UNKNOWN = "key_unknown"
+    KEY_MISSING = "key_missing"
+    VALUE_INVALID = "value_invalid"  # a key of the language with a value that it does not take
+    DURATION_INVALID = "duration_invalid"
+    STEP_KIND = "step_kind"  # a step that is none or several of tool, action, if, …
+    FLOW_DUPLICATE = "flow_duplicate"
+    # Names
+    TRIGGER_UNKNOWN = "trigger_unknown"
+    TOOL_UNKNOWN = "tool_unknown"
+    ACTION_UNKNOWN = "action_unknown"
+    CONNECTION_UNKNOWN = "connection_unknown"
+    CONNECTION_MISSING = "connection_missing"
+    ID_INVALID = "id_invalid"
+    ID_DUPLICATE = "id_duplicate"
+    # Inputs
+    INPUT_MISSING = "input_missing"
+    INPUT_UNEXPECTED = "input_unexpected"
+    INPUT_TYPE = "input_type"
+    INPUT_VALUE = "input_value"  # the right type, but not a value that the tool or action takes
+    # Expressions
+    EXPRESSION_INVALID = "expression_invalid"
+    EXPRESSION_TYPE = "expression_type"
+    NAME_UNKNOWN = "name_unknown"
+    FIELD_UNKNOWN = "field_unknown"
+    FIELD_MAY_BE_ABSENT = "field_may_be_absent"
+    PATTERN_INVALID = "pattern_invalid"
+    # Order of steps
+    STEP_NOT_RUN = "step_not_run"
+    STEP_MAY_NOT_HAVE_RUN = "step_may_not_have_run"
+    STEP_UNREACHABLE = "step_unreachable"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One fault. Lines and columns count from 1, columns in characters."""
+
+    file: str
+    line: int
+    col: int
+    code: FaultCode
+    text: str
+
+    def __str__(self) -> str:
+        """`file:line:col: error[code]: text`."""
+        return f"{self.file}:{self.line}:{self.col}: error[{self.code}]: {self.text}"
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that was probably meant, or None."""
+    found = get_close_matches(name.lower(), known := {each.lower(): each for each in sorted(names)}, n=1, cutoff=0.6)
+    return known[found[0]] if found else None
+
+
+def suggestion(name: str, names: Iterable[str], *, shown: int = 8) -> str:
+    """The sentence after "unknown …": the nearest name, else what there is."""
+    names = sorted(names)
+    if (near := nearest(name, names)) is not None:
+        return f"did you mean {near!r}?"
+    if not names:
+        return "there is none"
+    more = ", …" if len(names) > shown else ""
+    return "there is " + ", ".join(names[:shown]) + more

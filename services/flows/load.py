@@ -1,0 +1,101 @@
+"""Flow files → flows with places. Reads files; everything else in this package is pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.flows.faults import Fault, FaultCode
+from services.flows.nodes import read
+from services.flows.parse import parse
+from services.flows.syntax import Flow
+
+SUFFIXES = (".yaml", ".yml")
+TEST_SUFFIXES = (".test.yaml", ".test.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSource:
+    """One flow as it stands in a file.
+
+    `faults` are those of its form (the ones that loading reported too). A source with faults can be checked, so that one
+    run shows everything, but not compiled.
+    """
+
+    file: str
+    flow: Flow
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The flow's name; empty when the file gives none."""
+        return self.flow.name.text
+
+
+def load_paths(paths: Sequence[Path]) -> tuple[list[FlowSource], list[Fault]]:
+    """All flows of files and folders (recursively `*.yaml` and `*.yml`, without `*.test.yaml`), and all faults of their form.
+
+    Never raises for what a file holds or for a path that is not there: both are faults. A file can hold several flows,
+    separated by `---`. A file that is named twice is read once.
+    """
+    sources: list[FlowSource] = []
+    faults: list[Fault] = []
+    seen: set[Path] = set()
+    for path in paths:
+        try:
+            files = list(_files(path))
+        except OSError as error:
+            faults.append(_unreadable(path, f"cannot be read: {error.strerror}"))
+            continue
+        if not files:
+            remedy = "there is no such file" if not path.exists() else "there is no flow (*.yaml) in this folder"
+            faults.append(_unreadable(path, remedy))
+        for file in files:
+            if (resolved := file.resolve()) in seen:
+                continue
+            seen.add(resolved)
+            found, wrong = _load_file(file)
+            sources += found
+            faults += wrong
+    return sources, sorted(faults)
+
+
+def load_text(text: str, file: str = "flow.yaml") -> tuple[list[FlowSource], list[Fault]]:
+    """The flows of a text, and all faults of their form. Never raises."""
+    trees, faults = read(file, text)
+    if not trees and not faults:
+        faults.append(
+            Fault(file, 1, 1, FaultCode.KEY_MISSING, "the file is empty: a flow has `flow`, `on` and `steps`")
+        )
+    sources: list[FlowSource] = []
+    reading = tuple(faults)
+    for tree in trees:
+        flow, wrong = parse(file, tree)
+        faults += wrong
+        if flow is not None:
+            sources.append(FlowSource(file, flow, (*reading, *wrong)))
+    return sources, sorted(faults)
+
+
+def _load_file(path: Path) -> tuple[list[FlowSource], list[Fault]]:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return [], [_unreadable(path, f"is not UTF-8 (byte {error.start}): save it as UTF-8")]
+    except OSError as error:
+        return [], [_unreadable(path, f"cannot be read: {error.strerror}")]
+    return load_text(text, str(path))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        for each in sorted(path.rglob("*")):
+            if each.suffix in SUFFIXES and not each.name.endswith(TEST_SUFFIXES) and each.is_file():
+                yield each
+
+
+def _unreadable(path: Path, text: str) -> Fault:
+    return Fault(str(path), 1, 1, FaultCode.FILE_UNREADABLE, text)

@@ -1,0 +1,186 @@
+"""YAML as a tree of values with places. YAML 1.2: `on`, `yes` and `no` are text; only true and false are truth values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from services.flows.faults import Fault, FaultCode
+from services.flows.places import Origin, Place
+
+Plain = str | int | float | bool | None
+
+MAX_CHARACTERS = 1_000_000
+MAX_DEPTH = 60
+MAX_NODES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A text, number, truth value or null. `quoted` scalars are always text."""
+
+    value: Plain
+    place: Place
+    origin: Origin
+    text: str
+    quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    items: tuple[Tree, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Keys with values, in the order of the file. No key stands twice."""
+
+    items: tuple[tuple[Scalar, Tree], ...]
+    place: Place
+
+    def get(self, name: str) -> Tree | None:
+        """The value under a key."""
+        return next((value for key, value in self.items if key.value == name), None)
+
+
+Tree = Scalar | Sequence | Mapping
+
+
+def read(file: str, text: str) -> tuple[list[Tree], list[Fault]]:
+    """The documents of a YAML text. What cannot be read is a fault; never raises for any text."""
+    faults: list[Fault] = []
+    if len(text) > MAX_CHARACTERS:
+        return [], [
+            Fault(file, 1, 1, FaultCode.FILE_UNREADABLE, f"over {MAX_CHARACTERS} characters: split it into files")
+        ]
+    documents: list[Tree] = []
+    try:
+        for node in YAML(typ="safe", pure=True).compose_all(text):
+            if node is not None:
+                documents.append(_Reader(file, text, faults).tree(node, 0))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, col = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        faults.append(Fault(file, line, col, FaultCode.YAML_INVALID, _explained(text, line, str(error.problem))))
+    except (_TooMuch, RecursionError):
+        faults.append(
+            Fault(file, 1, 1, FaultCode.YAML_INVALID, f"nested deeper than {MAX_DEPTH}, or too large by its aliases")
+        )
+    except (YAMLError, ValueError, AttributeError, KeyError, IndexError, TypeError, AssertionError) as error:
+        # ruamel.yaml lets these through for some malformed texts; all mean the same to the author.
+        faults.append(Fault(file, 1, 1, FaultCode.YAML_INVALID, f"not YAML: {' '.join(str(error).split())[:200]}"))
+    return documents, faults
+
+
+class _TooMuch(Exception):  # noqa: N818 - a signal inside this file, not an error of anybody's
+    """The tree is too deep or too large: an alias that contains itself, or many that contain many."""
+
+
+_INT = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: dict[str, Plain] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
+_WORDS |= dict.fromkeys(("true", "True", "TRUE"), True) | dict.fromkeys(("false", "False", "FALSE"), False)
+_LONGEST_NUMBER = 18  # digits: what a 64-bit number surely holds
+
+
+def _resolve(text: str) -> Plain:
+    """A plain scalar by YAML 1.2's core schema, without octal, hexadecimal, infinity: here those are text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    digits = text.lstrip("+-")
+    if _INT.fullmatch(text) and len(digits) <= _LONGEST_NUMBER and (digits == "0" or not digits.startswith("0")):
+        return int(text)
+    if _FLOAT.fullmatch(text) and not _INT.fullmatch(text) and abs(number := float(text)) != float("inf"):
+        return number
+    return text
+
+
+class _Reader:
+    """Turns ruamel.yaml's nodes into ours."""
+
+    def __init__(self, file: str, text: str, faults: list[Fault]) -> None:
+        self.file = file
+        self.text = text
+        self.faults = faults
+        self.count = 0
+
+    def fault(self, place: Place, code: FaultCode, text: str) -> None:
+        self.faults.append(Fault(self.file, place.line, place.col, code, text))
+
+    def tree(self, node: Node, depth: int) -> Tree:
+        self.count += 1
+        if depth > MAX_DEPTH or self.count > MAX_NODES:
+            raise _TooMuch
+        place = Place(node.start_mark.line + 1, node.start_mark.column + 1)
+        tag = "" if node.tag is None else str(node.tag)
+        if tag and not tag.startswith("tag:yaml.org,2002:"):
+            self.fault(
+                place,
+                FaultCode.YAML_TRAP,
+                f"YAML reads {tag!r} as a tag, not as text: put the value in quotes, and write conditions as ${{ !x }}",
+            )
+        if isinstance(node, MappingNode):
+            return Mapping(tuple(self.pairs(node, depth)), place)
+        if isinstance(node, SequenceNode):
+            return Sequence(tuple(self.tree(item, depth + 1) for item in node.value), place)
+        return self.scalar(node, place)
+
+    def pairs(self, node: MappingNode, depth: int) -> Iterator[tuple[Scalar, Tree]]:
+        seen: dict[Plain, Place] = {}
+        for key_node, value_node in node.value:
+            key = self.tree(key_node, depth + 1)
+            value = self.tree(value_node, depth + 1)
+            if not isinstance(key, Scalar):
+                self.fault(key.place, FaultCode.YAML_INVALID, "a key must be a word, not a list or a map")
+            elif key.value in seen:
+                self.fault(
+                    key.place,
+                    FaultCode.KEY_DUPLICATE,
+                    f"{key.text!r} stands here and in line {seen[key.value].line}: keep one",
+                )
+            else:
+                seen[key.value] = key.place
+                yield key, value
+
+    def scalar(self, node: ScalarNode, place: Place) -> Scalar:
+        text = str(node.value)
+        quoted = node.style in ("'", '"', "|", ">")
+        raw = self.text[node.start_mark.index : node.end_mark.index]
+        value: Plain = text if quoted else _resolve(text)
+        return Scalar(value, place, _origin(node.style, raw, text, place), text, quoted)
+
+
+def _origin(style: str | None, raw: str, text: str, place: Place) -> Origin:
+    """Where the characters of a scalar stand."""
+    if style == "|":
+        lines = raw.split("\n")[1:]
+        filled = [line for line in lines if line.strip()]
+        indent = min((len(line) - len(line.lstrip(" ")) for line in filled), default=0)
+        count = text.count("\n") + 1
+        return Origin(tuple(Place(place.line + 1 + number, indent + 1) for number in range(count)))
+    if style in ("'", '"') and raw[1:-1] == text and "\n" not in text:
+        return Origin((Place(place.line, place.col + 1),))
+    if not style and raw.rstrip() == text and "\n" not in text:
+        return Origin((place,))
+    return Origin((place,), exact=False)
+
+
+def _explained(text: str, line: int, problem: str) -> str:
+    """What YAML complains about, and what it probably is in a flow."""
+    lines = text.splitlines()
+    here = lines[line - 1] if 0 < line <= len(lines) else ""
+    if "\\t" in problem or "\t" in here[: len(here) - len(here.lstrip())]:
+        return "a tab indents this line: YAML takes spaces only"
+    if "${" in here and "{" in here.replace("${", "") and "expected ',' or '}'" in problem:
+        return f'not YAML: {problem}. Inside {{ }} and [ ], an expression stands in quotes: "${{ … }}"'
+    if "mapping values are not allowed" in problem:
+        return f"not YAML: {problem}. A text with `: ` in it stands in quotes; and look at the indentation"
+    return f"not YAML: {problem}"

@@ -1,0 +1,366 @@
+"""YAML tree → flow. Goes on after every fault, so that one run reports them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from collections.abc import Mapping as Map
+
+from services.flows.durations import DurationInvalid, parse_duration
+from services.flows.faults import Fault, FaultCode, nearest, suggestion
+from services.flows.names import FLOW_NAME, id_fault
+from services.flows.nodes import Mapping, Scalar, Sequence, Tree
+from services.flows.places import Place
+from services.flows.syntax import (
+    ActionStep,
+    Case,
+    Constant,
+    Expression,
+    Fallback,
+    Flow,
+    IfStep,
+    ListOf,
+    MapOf,
+    RetryRule,
+    SetStep,
+    Step,
+    StopStep,
+    SwitchStep,
+    Template,
+    ToolStep,
+    Value,
+    Word,
+)
+from services.flows.templates import Hole, TemplateInvalid, split
+
+LONGEST_EXPRESSION = 4000
+FLOW_KEYS = ("flow", "description", "on", "key", "when", "steps")
+STEP_KEYS: Map[str, tuple[str, ...]] = {
+    "tool": ("id", "tool", "with", "on_error"),
+    "action": ("id", "action", "connection", "with", "retry", "on_error", "timeout"),
+    "if": ("if", "then", "else"),
+    "switch": ("switch", "cases", "default"),
+    "set": ("set",),
+    "stop": ("stop",),
+}
+MAX_ATTEMPTS = 100
+
+
+def parse(file: str, tree: Tree) -> tuple[Flow | None, list[Fault]]:
+    """The flow of one document, as far as it could be understood, and all faults of its form."""
+    parser = _Parser(file)
+    return parser.flow(tree), parser.faults
+
+
+class _Parser:
+    """One document. Methods return None (or nothing) where they reported a fault."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.faults: list[Fault] = []
+
+    def fault(self, place: Place, code: FaultCode, text: str) -> None:
+        self.faults.append(Fault(self.file, place.line, place.col, code, text))
+
+    # The flow
+
+    def flow(self, tree: Tree) -> Flow | None:
+        if not isinstance(tree, Mapping):
+            self.fault(tree.place, FaultCode.VALUE_INVALID, "a flow is a map with `flow`, `on` and `steps`")
+            return None
+        keys = self.keys(tree, "a flow", FLOW_KEYS, required=("flow", "on", "steps"))
+        name = self.word(keys.get("flow"), "the flow's name")
+        if name and not FLOW_NAME.fullmatch(name.text):
+            self.fault(
+                name.place,
+                FaultCode.VALUE_INVALID,
+                f"{name.text!r} is no flow name: use a-z, 0-9, `-`, `_` and `.`, such as `whatsapp-to-crm`",
+            )
+        description = keys.get("description")
+        if description is not None and not isinstance(description, Scalar):
+            self.fault(description.place, FaultCode.VALUE_INVALID, "`description` is a text")
+        return Flow(
+            name=name or Word("", tree.place),
+            triggers=self.triggers(keys.get("on")),
+            key=self.value(keys["key"]) if "key" in keys else None,
+            when=self.value(keys["when"]) if "when" in keys else None,
+            steps=self.steps(keys.get("steps"), "steps", ""),
+            description=description.text if isinstance(description, Scalar) else "",
+        )
+
+    def triggers(self, tree: Tree | None) -> tuple[Word, ...]:
+        trees = tree.items if isinstance(tree, Sequence) else (tree,)
+        if isinstance(tree, Sequence) and not tree.items:
+            self.fault(tree.place, FaultCode.VALUE_INVALID, "`on` names no trigger: name one or several")
+        words = [word for each in trees if (word := self.word(each, "a trigger's name")) is not None]
+        seen: set[str] = set()
+        for word in words:
+            if word.text in seen:
+                self.fault(word.place, FaultCode.KEY_DUPLICATE, f"trigger {word.text!r} stands here twice: keep one")
+            seen.add(word.text)
+        return tuple({word.text: word for word in words}.values())
+
+    # Steps
+
+    def steps(self, tree: Tree | None, name: str, prefix: str) -> tuple[Step, ...]:
+        if tree is None:
+            return ()
+        if not isinstance(tree, Sequence):
+            self.fault(tree.place, FaultCode.VALUE_INVALID, f"`{name}` is a list of steps, each beginning with `- `")
+            return ()
+        if not tree.items:
+            self.fault(tree.place, FaultCode.VALUE_INVALID, f"`{name}` has no step: write one, or leave `{name}` out")
+        found = (self.step(item, f"{prefix}{number}") for number, item in enumerate(tree.items))
+        return tuple(step for step in found if step is not None)
+
+    def step(self, tree: Tree, path: str) -> Step | None:
+        kinds = ", ".join(f"`{kind}`" for kind in STEP_KEYS)
+        if not isinstance(tree, Mapping):
+            self.fault(tree.place, FaultCode.STEP_KIND, f"a step is a map with one of {kinds}")
+            return None
+        present = [str(key.value) for key, _ in tree.items]
+        found = [kind for kind in STEP_KEYS if kind in present]
+        if not found:
+            meant = next((near for key in present if (near := nearest(key, STEP_KEYS)) is not None), None)
+            remedy = f"did you mean {meant!r}?" if meant else f"write one of {kinds}"
+            self.fault(tree.place, FaultCode.STEP_KIND, f"this step says not what to do: {remedy}")
+            if meant is None:
+                return None
+            found = [meant]
+        if len(found) > 1:
+            both = " and ".join(f"`{kind}`" for kind in found)
+            self.fault(
+                tree.place, FaultCode.STEP_KIND, f"a step does one thing, this one has {both}: make it two steps"
+            )
+        make: dict[str, Callable[[dict[str, Tree], Mapping, str], Step | None]] = {
+            "tool": self.tool_step,
+            "action": self.action_step,
+            "if": self.if_step,
+            "switch": self.switch_step,
+            "set": self.set_step,
+            "stop": self.stop_step,
+        }
+        kind = found[0]
+        others = [key for other in found[1:] for key in STEP_KEYS[other]]
+        keys = self.keys(tree, f"a step with `{kind}`", STEP_KEYS[kind], ignored=others)
+        return make[kind](keys, tree, path)
+
+    def tool_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step | None:
+        tool = self.word(keys.get("tool"), "a tool's name")
+        step_id = self.step_id(keys)
+        on_error = self.on_error(keys, path)
+        inputs = self.inputs(keys, tree)
+        return ToolStep(path, tree.place, step_id, tool, inputs, on_error) if tool else None
+
+    def action_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step | None:
+        action = self.word(keys.get("action"), "an action's name")
+        connection = self.word(keys["connection"], "a connection's name") if "connection" in keys else None
+        step_id = self.step_id(keys)
+        on_error = self.on_error(keys, path)
+        retry = self.retry(keys.get("retry"))
+        timeout = self.duration(keys.get("timeout"), "timeout")
+        inputs = self.inputs(keys, tree)
+        if not action:
+            return None
+        return ActionStep(path, tree.place, step_id, action, connection, inputs, on_error, retry, timeout)
+
+    def if_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
+        if "then" not in keys:
+            self.fault(tree.place, FaultCode.KEY_MISSING, "`if` needs `then`: the steps for when it is true")
+        return IfStep(
+            path,
+            tree.place,
+            self.value(keys["if"]),
+            self.steps(keys.get("then"), "then", f"{path}.then."),
+            self.steps(keys.get("else"), "else", f"{path}.else."),
+        )
+
+    def switch_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
+        cases: list[Case] = []
+        listed = keys.get("cases")
+        if not isinstance(listed, Mapping) or not listed.items:
+            place = listed.place if listed else tree.place
+            self.fault(place, FaultCode.KEY_MISSING, "`switch` needs `cases`: a map from each value to its steps")
+        else:
+            for number, (key, steps) in enumerate(listed.items):
+                prefix = f"{path}.cases.{number}."
+                cases.append(Case(Constant(key.value, key.place), self.steps(steps, key.text, prefix)))
+        default = self.steps(keys.get("default"), "default", f"{path}.default.")
+        return SwitchStep(path, tree.place, self.value(keys["switch"]), tuple(cases), default)
+
+    def set_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step | None:
+        values = self.value(keys["set"])
+        if not isinstance(values, MapOf) or not values.items:
+            self.fault(values.place, FaultCode.VALUE_INVALID, "`set` is a map from names to values")
+            return None
+        for word, _ in values.items:
+            if (why := id_fault(word.text)) is not None:
+                self.fault(word.place, FaultCode.ID_INVALID, why)
+        return SetStep(path, tree.place, values)
+
+    def stop_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
+        reason = self.value(keys["stop"])
+        if isinstance(reason, ListOf | MapOf) or (isinstance(reason, Constant) and not isinstance(reason.value, str)):
+            self.fault(
+                reason.place, FaultCode.VALUE_INVALID, "`stop` takes the reason as text, such as `stop: no phone`"
+            )
+        return StopStep(path, tree.place, reason)
+
+    # Parts of steps
+
+    def step_id(self, keys: dict[str, Tree]) -> Word | None:
+        if "id" not in keys:
+            return None
+        word = self.word(keys["id"], "a step's name")
+        if word and (why := id_fault(word.text)) is not None:
+            self.fault(word.place, FaultCode.ID_INVALID, why)
+            return None
+        return word
+
+    def inputs(self, keys: dict[str, Tree], tree: Mapping) -> MapOf:
+        if "with" not in keys:
+            return MapOf((), tree.place)
+        value = self.value(keys["with"])
+        if isinstance(value, MapOf):
+            return value
+        self.fault(value.place, FaultCode.VALUE_INVALID, "`with` is a map from input names to values")
+        return MapOf((), value.place)
+
+    def on_error(self, keys: dict[str, Tree], path: str) -> Fallback | tuple[Step, ...]:
+        tree = keys.get("on_error")
+        if tree is None:
+            return Fallback.STOP
+        if isinstance(tree, Sequence):
+            return self.steps(tree, "on_error", f"{path}.on_error.")
+        if isinstance(tree, Scalar) and tree.value in ("stop", "continue"):
+            return Fallback(tree.value)
+        self.fault(tree.place, FaultCode.VALUE_INVALID, "`on_error` is `stop`, `continue`, or a list of steps")
+        return Fallback.STOP
+
+    def retry(self, tree: Tree | None) -> RetryRule | None:
+        if tree is None:
+            return None
+        if not isinstance(tree, Mapping):
+            self.fault(tree.place, FaultCode.VALUE_INVALID, "`retry` is a map, such as { attempts: 8, within: 2d }")
+            return None
+        keys = self.keys(tree, "`retry`", ("attempts", "within"))
+        attempts = keys.get("attempts")
+        count: int | None = None
+        if attempts is not None:
+            value = attempts.value if isinstance(attempts, Scalar) else None
+            if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_ATTEMPTS:
+                count = value
+            else:
+                self.fault(
+                    attempts.place, FaultCode.VALUE_INVALID, f"`attempts` is a whole number from 1 to {MAX_ATTEMPTS}"
+                )
+        return RetryRule(count, self.duration(keys.get("within"), "within"))
+
+    def duration(self, tree: Tree | None, name: str) -> float | None:
+        if tree is None:
+            return None
+        if not isinstance(tree, Scalar):
+            self.fault(tree.place, FaultCode.DURATION_INVALID, f"`{name}` is a duration, such as 30s or 2h")
+            return None
+        try:
+            return parse_duration(tree.text)
+        except DurationInvalid as error:
+            self.fault(tree.place, FaultCode.DURATION_INVALID, f"`{name}`: {error}")
+            return None
+
+    # Small things
+
+    def keys(
+        self,
+        tree: Mapping,
+        what: str,
+        known: tuple[str, ...],
+        *,
+        required: tuple[str, ...] = (),
+        ignored: Collection[str] = (),
+    ) -> dict[str, Tree]:
+        """Values by key. A key that is nearly a known one is reported, and taken as the known one."""
+        present = {str(key.value) for key, _ in tree.items}
+        found: dict[str, Tree] = {}
+        for key, value in tree.items:
+            name = str(key.value)
+            if key.value is True and "on" in known:
+                self.fault(key.place, FaultCode.YAML_TRAP, "a tool for YAML 1.1 wrote `true` for `on`: write `on:`")
+                name = "on"
+            elif name not in known:
+                if name not in ignored:
+                    self.fault(
+                        key.place,
+                        FaultCode.KEY_UNKNOWN,
+                        f"{what} has no key {name!r}: {suggestion(name, known)}",
+                    )
+                meant = nearest(name, known)
+                if meant is None or meant in present:
+                    continue
+                name = meant
+            found.setdefault(name, value)
+        for name in required:
+            if name not in found:
+                self.fault(tree.place, FaultCode.KEY_MISSING, f"{what} needs `{name}`")
+        return found
+
+    def word(self, tree: Tree | None, what: str) -> Word | None:
+        """A name. Absent ones were reported where the key is required."""
+        if tree is None:
+            return None
+        if not isinstance(tree, Scalar) or not isinstance(tree.value, str) or not tree.value.strip():
+            self.fault(tree.place, FaultCode.VALUE_INVALID, f"here stands {what}, a text")
+            return None
+        if "${" in tree.value:
+            self.fault(tree.place, FaultCode.VALUE_INVALID, f"here stands {what}: it is fixed, not an expression")
+            return None
+        return Word(tree.value.strip(), tree.place)
+
+    def value(self, tree: Tree) -> Value:
+        """A value with the expressions in it."""
+        if isinstance(tree, Sequence):
+            return ListOf(tuple(self.value(item) for item in tree.items), tree.place)
+        if isinstance(tree, Mapping):
+            return MapOf(tuple(self.entries(tree)), tree.place)
+        if isinstance(tree.value, str) and "${" in tree.value:
+            return self.template(tree, tree.value)
+        return Constant(tree.value, tree.place)
+
+    def entries(self, tree: Mapping) -> list[tuple[Word, Value]]:
+        found: list[tuple[Word, Value]] = []
+        for key, item in tree.items:
+            if isinstance(key.value, str):
+                found.append((Word(key.value, key.place), self.value(item)))
+            else:
+                self.fault(
+                    key.place, FaultCode.YAML_TRAP, f'YAML reads the key {key.text!r} as no text: write "{key.text}"'
+                )
+        return found
+
+    def template(self, tree: Scalar, text: str) -> Value:
+        try:
+            parts = split(text)
+        except TemplateInvalid as error:
+            place = tree.origin.part(text, error.at, error.at).start
+            self.fault(place, FaultCode.EXPRESSION_INVALID, str(error))
+            return Constant("", tree.place)
+        made: list[str | Expression] = []
+        for part in parts:
+            made.append(self.expression(tree, text, part) if isinstance(part, Hole) else part)
+        around = [part for part in made if not (isinstance(part, str) and not part.strip())]
+        if len(around) == 1 and isinstance(around[0], Expression):
+            return around[0]
+        if all(isinstance(part, str) for part in made):
+            return Constant("".join(str(part) for part in made), tree.place)
+        return Template(tuple(made), tree.place)
+
+    def expression(self, tree: Scalar, text: str, hole: Hole) -> Expression:
+        origin = tree.origin.part(text, hole.start, hole.end)
+        if not hole.source:
+            self.fault(origin.start, FaultCode.EXPRESSION_INVALID, "there is no expression between `${` and `}`")
+        elif len(hole.source) > LONGEST_EXPRESSION:
+            self.fault(
+                origin.start,
+                FaultCode.EXPRESSION_INVALID,
+                f"this expression is over {LONGEST_EXPRESSION} characters: use steps with `set`",
+            )
+        return Expression(hole.source, origin)
