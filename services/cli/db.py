@@ -1,0 +1,25 @@
+"""`flows db migrate`: bring the tables up to date."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+from cyclopts import App
+
+from services.cli import place
+from services.cli.terminal import CommandError
+from services.runtime.database import migrate as apply
+
+command = App(name="db", help="The database.")
+
+
+@command.command
+def migrate() -> None:
+    """Make or change the tables of DATABASE_URL. Twice is once; several at a time wait for each other."""
+    url = place.settings().database_url
+    try:
+        applied = asyncio.run(apply(url))
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise CommandError(f"PostgreSQL: {error or 'no answer in time'}. {place.how_to_reach('PostgreSQL')}") from None
+    print("\n".join(f"applied {name}" for name in applied) or "The tables are up to date.")

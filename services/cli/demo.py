@@ -1,0 +1,18 @@
+"""`flows demo`: see the whole of it work."""
+
+from __future__ import annotations
+
+from services.cli.local import need_local
+
+
+def command() -> int:
+    """Start everything, send 200 real events through two flows, show what came of them, end everything.
+
+    Real Kafka and PostgreSQL, in `.flows/demo/`, with ports, topics and tables of its own: it does not meet a
+    `flows dev` that runs, and can be run as often as you like. Exit code 0 when every event is accounted for:
+    accepted = delivered + filtered + duplicate + dead.
+    """
+    need_local("flows demo")
+    from services.cli.demonstration.show import demonstrate  # noqa: PLC0415 - needs what only a whole installation has
+
+    return demonstrate()

@@ -1,0 +1,106 @@
+"""The summary of a demonstration, for a person at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from contracts.runs import Outcome
+from services.cli.demonstration.account import Account
+from services.cli.demonstration.events import Sending
+from services.cli.terminal import COLOURS, table
+
+ROWS = 5
+WHAT = {"whatsapp": "WhatsApp messages", "leads": "new contacts"}
+OUTCOMES = tuple(outcome for outcome in Outcome)
+
+
+def show(out: Console, account: Account, sent: Mapping[str, Sending], count: Mapping[str, int], seconds: float) -> None:
+    """Print it. `sent` is what was sent by event id, `count` how many events by hook."""
+    _title(out, "What came in")
+    came = " and ".join(f"{number} {WHAT[source]}" for source, number in count.items())
+    out.print(f"{account.accepted} events by HTTP: {came}. All came to their end in {seconds:.1f} s.")
+    rows = []
+    for source, number in count.items():
+        hook = f"/hooks/{source}"
+        outcomes = {outcome.value: account.count(outcome, hook) for outcome in OUTCOMES}
+        rows.append({"hook": source, "flow": account.by_flow(hook), "accepted": number, **outcomes})
+    out.print(table(rows, ("hook", "flow", "accepted", *(outcome.value for outcome in OUTCOMES))))
+    _crm(out, account, sent)
+    _closum(out, account)
+    _filtered(out, account, sent)
+    _dead(out, account)
+    _sum(out, account)
+
+
+def _title(out: Console, text: str) -> None:
+    out.print()
+    out.print(Text(text, style="bold"))
+
+
+def _crm(out: Console, account: Account, sent: Mapping[str, Sending]) -> None:
+    contacts = account.closum["contacts"]
+    _title(out, f"The CRM now holds {len(contacts)} contacts, all with E.164 numbers")
+    typed = {_digits(sending.body.get("from", ""))[-7:]: sending.body.get("from", "") for sending in sent.values()}
+    rows = [{**contact, "typed_as": typed.get(str(contact.get("phone"))[-7:], "")} for contact in contacts]
+    chosen = _various([row for row in rows if row["typed_as"]])
+    columns = [name for name in ("typed_as", "phone", "name", "text", "message") if any(name in row for row in chosen)]
+    out.print(table(chosen, columns))
+    repeated = account.repeated_calls()
+    if repeated:
+        busy = "The CRM was made to say `too busy, come back in a second` now and then:"
+        out.print(f"{busy} {repeated} calls were repeated, none had its effect twice.")
+
+
+def _closum(out: Console, account: Account) -> None:
+    leads, messages = account.closum["leads"], account.closum["whatsapp"]
+    _title(out, f"Closum (the stand-in) now holds {len(leads)} leads and has sent {len(messages)} WhatsApp templates")
+    templates = {message["to"]: f"{message['template']} ({message['language']})" for message in messages}
+    rows = [{**lead, "whatsapp": templates.get(lead.get("mobile_number"), "")} for lead in leads]
+    out.print(table(_various(rows), ("lead_id", "name", "email", "mobile_number", "whatsapp")))
+
+
+def _filtered(out: Console, account: Account, sent: Mapping[str, Sending]) -> None:
+    rows = []
+    for one in account.ends:
+        if one.outcome is Outcome.FILTERED:
+            body = sent[one.event_id].body if one.event_id in sent else {}
+            shown = body.get("from") or body.get("mobile_number") or one.subject
+            rows.append({"flow": one.flow, "number": shown, "reason": one.reason})
+    _title(out, f"{len(rows)} were filtered: the flow says so, it is no error")
+    out.print(table(rows, ("flow", "number", "reason")))
+
+
+def _dead(out: Console, account: Account) -> None:
+    _title(out, f"{len(account.dead)} could not be done: in the dead letters, with the original message")
+    rows = [found.row() for found in account.dead]
+    out.print(table(rows, ("id", "flow", "code", "who_must_act", "cause")))
+
+
+def _sum(out: Console, account: Account) -> None:
+    line = Text("accepted ", style="bold")
+    line.append(str(account.accepted))
+    for sign, outcome in zip("=+++", OUTCOMES, strict=True):
+        line.append(f" {sign} ")
+        line.append(f"{outcome.value} {account.count(outcome)}", style=COLOURS[outcome.value])
+    out.print()
+    out.print(line)
+    for fault in account.faults():
+        out.print(Text(f"This does not add up: {fault}", style="bold red"))
+    if not account.faults():
+        out.print("It adds up: nothing was lost, nothing was done twice.")
+
+
+def _various(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A few rows, of as many countries as there are."""
+    chosen: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        chosen.setdefault(str(row.get("phone") or row.get("mobile_number") or "").lstrip("+")[:2], row)
+    return list(chosen.values())[:ROWS]
+
+
+def _digits(text: object) -> str:
+    return "".join(sign for sign in str(text) if sign.isdigit())

@@ -1,0 +1,77 @@
+"""Reading a topic for a person: from its beginning or from a time, to where it ended when the reading began."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from contracts.topics import Topic
+from services.cli.place import how_to_reach
+from services.cli.terminal import CommandError
+from services.runtime.settings import RuntimeSettings
+
+REACH_SECONDS = 10.0
+
+
+async def read(
+    settings: RuntimeSettings, topic: Topic, since: datetime | None = None
+) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
+    """The records of a topic, in the order of each partition. Commits nothing, joins no group.
+
+    Raises CommandError when Kafka does not answer or has no such topic.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its failures are told by us
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        request_timeout_ms=int(REACH_SECONDS * 1000),
+        fetch_max_wait_ms=100,
+    )
+    try:
+        await asyncio.wait_for(consumer.start(), REACH_SECONDS)
+    except (KafkaError, OSError, TimeoutError) as error:
+        await consumer.stop()
+        raise CommandError(
+            f"Kafka does not answer at {settings.kafka_bootstrap!r} ({error or 'no answer in time'}). "
+            f"{how_to_reach('Kafka')}"
+        ) from None
+    try:
+        async for record in _all(consumer, topic.under(settings.topic_prefix), since):
+            yield record
+    finally:
+        await consumer.stop()
+
+
+async def _all(
+    consumer: AIOKafkaConsumer, name: str, since: datetime | None
+) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
+    numbers = consumer.partitions_for_topic(name)
+    if numbers is None:
+        await consumer.topics()
+        numbers = consumer.partitions_for_topic(name)
+    if not numbers:
+        raise CommandError(
+            f"Kafka has no topic {name!r}. Make it with `flows topics apply`, or look at FLOWS_TOPIC_PREFIX"
+        )
+    partitions = [TopicPartition(name, number) for number in sorted(numbers)]
+    consumer.assign(partitions)
+    ends = await consumer.end_offsets(partitions)
+    begins = await consumer.beginning_offsets(partitions)
+    if since is not None:
+        found = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since.timestamp() * 1000)))
+        begins = {one: found[one].offset if found.get(one) else ends[one] for one in partitions}
+    for one in partitions:
+        consumer.seek(one, begins[one])
+    left = {one for one in partitions if begins[one] < ends[one]}
+    while left:
+        for one, batch in (await consumer.getmany(*left, timeout_ms=500)).items():
+            for record in batch:
+                if record.offset < ends[one]:
+                    yield record
+        left = {one for one in left if await consumer.position(one) < ends[one]}

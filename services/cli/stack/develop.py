@@ -1,0 +1,94 @@
+"""`flows dev` from start to end: checks, starts, explains, watches."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from contracts.triggers.registry import TRIGGERS
+from services.cli import place
+from services.cli.check import checked
+from services.cli.stack.addresses import known_or_next
+from services.cli.stack.folder import held
+from services.cli.stack.lines import Log
+from services.cli.stack.stack import Plan, Stack, Stop, running, stop_on_signals
+from services.cli.stack.startup import shown
+from services.cli.terminal import CommandError, console
+
+LOOK_SECONDS = 0.25
+HOOKS = {
+    "whatsapp": ("HOOK_TOKEN_WHATSAPP", "closum.whatsapp.message_received"),
+    "leads": ("HOOK_TOKEN_LEADS", "closum.lead.created"),
+}
+
+
+def develop(path: Path | None, port: int, connections: Path | None, sources: Path | None) -> int:
+    """Run a stack until a signal comes. Raises CommandError when it does not start, or a service ends by itself."""
+    flows = path or next((folder for folder in (Path("flows"), Path("examples")) if folder.is_dir()), None)
+    if flows is None:
+        raise CommandError("there is no folder flows/ here. Name one: flows dev PATH")
+    out = console()
+    log = Log(out)
+    try:
+        with stop_on_signals() as stopping, held(place.FOLDER, "flows dev") as folder:
+            wanted = {"ingest": port}
+            ports = known_or_next(wanted)
+            plan = Plan(
+                flows=flows,
+                ports=ports,
+                sources=(sources or folder.sources()).absolute(),
+                connections=(connections or folder.connections(ports.closum)).absolute(),
+                secrets=folder.secrets(),
+            )
+            _, faults = checked([flows], plan.connections)
+            if faults:
+                raise CommandError("these flows have mistakes; nothing was started.\n" + "\n".join(map(str, faults)))
+            for name, (asked, got) in ports.moved(wanted).items():
+                out.print(f"Port {asked} is taken: {name.replace('_', ' ')} is at {got} instead.")
+            with contextlib.ExitStack() as all_of_it:
+                with shown(out) as progress:
+                    stack = all_of_it.enter_context(running(folder, plan, log, progress))
+                folder.tell(_told(stack, plan.secrets))
+                _explain(out, stack, plan.secrets, own_sources=sources is not None)
+                while not stopping.is_set():
+                    stack.check()
+                    time.sleep(LOOK_SECONDS)
+    except Stop:
+        pass
+    out.print("All has ended.")
+    return 0
+
+
+def _told(stack: Stack, secrets: Mapping[str, str]) -> dict[str, object]:
+    """What other commands of this folder need to know."""
+    names = ("KAFKA_BOOTSTRAP", "DATABASE_URL", "FLOWS_TOPIC_PREFIX", "FLOWS_TOPIC_PARTITIONS")
+    return {
+        "environ": {name: stack.environ[name] for name in names},
+        "ingest": stack.ingest,
+        "closum": stack.closum,
+        "events_token": secrets["FLOWS_EVENTS_TOKEN"],
+    }
+
+
+def _explain(out: Console, stack: Stack, secrets: Mapping[str, str], *, own_sources: bool) -> None:
+    """Where everything is, and what to type first."""
+    ports = stack.ports
+    out.print(f"\nReady. Events: {stack.ingest}   documentation of its API: {stack.ingest}/docs")
+    health = (ports.ingest_health, ports.tools_health, ports.actions_health)
+    out.print(f"Health and metrics of ingest, tools, actions: ports {', '.join(map(str, health))}")
+    out.print(f"Stand-in Closum and CRM: {stack.closum}   what they hold: {stack.closum}/_state")
+    out.print(f"Kafka {stack.environ['KAFKA_BOOTSTRAP']}   all of its lines: .flows/logs/")
+    if not own_sources:
+        out.print("\nSend something:")
+        for source, (variable, trigger) in HOOKS.items():
+            example = json.dumps(TRIGGERS[trigger].example, ensure_ascii=False)
+            out.print(f"  curl -d '{example}' {stack.hook(source, secrets[variable])}", soft_wrap=True)
+    out.print("\nFrom another terminal in this folder: flows runs · flows dead list · flows send --help")
+    out.print("Ctrl-C ends all.\n")
+    sys.stdout.flush()

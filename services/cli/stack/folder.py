@@ -1,0 +1,113 @@
+"""The folder of one stack, `.flows/` by default: who uses it, its secrets, its configuration files.
+
+.flows/
+  kafka/ postgres/    the parts' data (deploy/local)
+  secrets.json        tokens and keys, made once
+  sources.yaml connections.yaml
+  logs/               all lines of each service
+  stack.lock running.json
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from services.cli import place
+from services.cli.terminal import CommandError
+
+SECRETS = ("HOOK_TOKEN_WHATSAPP", "HOOK_TOKEN_LEADS", "FLOWS_EVENTS_TOKEN", "CLOSUM_API_KEY", "CRM_TOKEN")
+SOURCES = """\
+# Made by `flows dev`. To use your own: flows dev --sources FILE
+sources:
+  whatsapp:
+    trigger: closum.whatsapp.message_received
+    token: { env: HOOK_TOKEN_WHATSAPP }
+  leads:
+    trigger: closum.lead.created
+    token: { env: HOOK_TOKEN_LEADS }
+"""
+CONNECTIONS = """\
+# Made by `flows dev`; both are the stand-in on this machine. To use your own: flows dev --connections FILE
+connections:
+  closum:
+    base_url: http://127.0.0.1:{port}/v2/
+    authentication: {{ query: api-key, secret: {{ env: CLOSUM_API_KEY }} }}
+  crm:
+    base_url: http://127.0.0.1:{port}/crm
+    authentication: {{ bearer: {{ env: CRM_TOKEN }} }}
+"""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One stack's folder, while we hold it."""
+
+    path: Path
+
+    @property
+    def logs(self) -> Path:
+        """Where the services' lines are kept."""
+        return self.path / "logs"
+
+    def secrets(self) -> dict[str, str]:
+        """Tokens and keys by variable: those of the environment, else those made at the first start."""
+        file = self.path / "secrets.json"
+        try:
+            kept: dict[str, str] = json.loads(file.read_text())
+        except (OSError, ValueError):
+            kept = {}
+        if set(kept) != set(SECRETS):
+            kept = {name: kept.get(name) or secrets.token_urlsafe(24) for name in SECRETS}
+            file.touch(mode=0o600)
+            file.write_text(json.dumps(kept))
+        return {name: os.environ.get(name) or value for name, value in kept.items()}
+
+    def sources(self) -> Path:
+        """The sources file, written anew."""
+        return self._write("sources.yaml", SOURCES)
+
+    def connections(self, closum_port: int) -> Path:
+        """The connections file, written anew: its address changes with the stand-in's port."""
+        return self._write("connections.yaml", CONNECTIONS.format(port=closum_port))
+
+    def tell(self, told: Mapping[str, object]) -> None:
+        """Say to other commands of this folder what runs here."""
+        file = self.path / place.RUNNING
+        file.touch(mode=0o600)
+        file.write_text(json.dumps({"pid": os.getpid(), **told}))
+
+    def _write(self, name: str, text: str) -> Path:
+        file = self.path / name
+        file.write_text(text)
+        return file
+
+
+@contextlib.contextmanager
+def held(path: Path, what: str) -> Iterator[Folder]:
+    """The folder, made and held: nobody else starts a stack in it. Raises CommandError when somebody has it."""
+    lock = FileLock(path / "stack.lock")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        (path / ".gitignore").write_text("*\n")
+        lock.acquire(blocking=False)
+    except Timeout:
+        told = place.running(path)
+        who = f" (process {told['pid']}, ingest at {told.get('ingest')})" if told else ""
+        raise CommandError(
+            f"`{what}` already runs in {str(path.absolute())!r}{who}. Stop it first, or use it"
+        ) from None
+    except OSError as error:
+        raise CommandError(f"cannot use the folder {str(path)!r}: {error.strerror}. Is it yours to write to?") from None
+    try:
+        yield Folder(path.absolute())
+    finally:
+        (path / place.RUNNING).unlink(missing_ok=True)
+        lock.release()

@@ -1,0 +1,220 @@
+"""Start the whole, in order, and end it, in the other order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+import asyncpg
+from aiokafka.errors import KafkaError
+
+from deploy.local.errors import PartError
+from deploy.local.parts import parts
+from services.cli.stack import leftovers, ready
+from services.cli.stack.addresses import Ports
+from services.cli.stack.folder import Folder
+from services.cli.stack.process import Service, Sink
+from services.cli.terminal import CommandError
+from services.runtime.database import migrate
+from services.runtime.kafka import make_topics
+from services.runtime.settings import RuntimeSettings, SettingsError, load
+
+HOST = "127.0.0.1"
+END_SECONDS = 12.0
+DRAIN_SECONDS = "8"
+NETWORK = "127.0.0.0/8"
+
+
+class Progress(Protocol):
+    """Told what is being started. Called from several threads."""
+
+    def __call__(self, part: str, text: str) -> None:
+        """`part` now does `text`; the last one is `ready`."""
+
+
+Around = Callable[[str, str], AbstractContextManager[Mapping[str, str]]]
+"""From Kafka's and PostgreSQL's address to settings that are laid over the others, for as long as services run."""
+
+
+def as_they_are(_bootstrap: str, _url: str) -> AbstractContextManager[Mapping[str, str]]:
+    """Nothing laid over."""
+    return contextlib.nullcontext({})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to start."""
+
+    flows: Path
+    ports: Ports
+    sources: Path
+    connections: Path
+    secrets: Mapping[str, str]
+    around: Around = as_they_are
+
+
+@dataclass
+class Stack:
+    """A stack that runs."""
+
+    ports: Ports
+    environ: dict[str, str]
+    services: dict[str, Service]
+
+    @property
+    def ingest(self) -> str:
+        """Where events are sent to."""
+        return f"http://{HOST}:{self.ports.ingest}"
+
+    @property
+    def closum(self) -> str:
+        """The stand-in."""
+        return f"http://{HOST}:{self.ports.closum}"
+
+    def hook(self, source: str, token: str) -> str:
+        """The address of a hook."""
+        return f"{self.ingest}/v1/hooks/{source}/{token}"
+
+    def settings(self) -> RuntimeSettings:
+        """The settings that the services have."""
+        return load(RuntimeSettings, {name: self.environ[name] for name in OUR_NAMES})
+
+    def check(self) -> None:
+        """Raise CommandError when a service ended by itself."""
+        for service in self.services.values():
+            if service.exit_code() is not None:
+                raise ready.died(service)
+
+
+OUR_NAMES = ("KAFKA_BOOTSTRAP", "DATABASE_URL", "FLOWS_TOPIC_PREFIX", "FLOWS_TOPIC_PARTITIONS")
+
+
+@contextlib.contextmanager
+def running(folder: Folder, plan: Plan, sink: Sink, progress: Progress) -> Iterator[Stack]:
+    """The whole, ready for events; ended in order with the block. Raises CommandError when a part does not start."""
+    leftovers.end(folder.path)
+    try:
+        with (
+            parts(folder.path, progress=progress) as found,
+            plan.around(found.kafka_bootstrap, found.database_url) as over,
+        ):
+            environ = {
+                **os.environ,
+                **plan.secrets,
+                "FLOWS_TOPIC_PREFIX": os.environ.get("FLOWS_TOPIC_PREFIX", "closum."),
+                "FLOWS_TOPIC_PARTITIONS": os.environ.get("FLOWS_TOPIC_PARTITIONS", "4"),
+                "KAFKA_BOOTSTRAP": found.kafka_bootstrap,
+                "DATABASE_URL": found.database_url,
+                **over,
+                "STACK_FOLDER": str(folder.path),
+            }
+            progress("tables and topics", "being made")
+            _prepare({name: environ[name] for name in OUR_NAMES})
+            progress("tables and topics", "ready")
+            yield from _with_services(folder, plan, environ, sink, progress)
+    except PartError as error:
+        raise CommandError(str(error)) from None
+
+
+def _prepare(environ: Mapping[str, str]) -> None:
+    """Migrate and make the topics, at the same time."""
+
+    async def both() -> None:
+        settings = load(RuntimeSettings, environ)
+        await asyncio.gather(migrate(settings.database_url), make_topics(settings))
+
+    try:
+        asyncio.run(both())
+    except SettingsError as error:
+        raise CommandError(f"a setting is wrong.\n{error}") from None
+    except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise CommandError(f"the tables or topics could not be made: {error or 'no answer in time'}") from None
+
+
+def _with_services(
+    folder: Folder, plan: Plan, environ: dict[str, str], sink: Sink, progress: Progress
+) -> Iterator[Stack]:
+    ports = plan.ports
+    services = {
+        "closum": Service("closum", "deploy.local.closum", ("--host", HOST, "--port", str(ports.closum))),
+        "actions": Service("actions", "services.actions"),
+        "tools": Service("tools", "services.tools"),
+        "ingest": Service("ingest", "services.ingest"),
+    }
+    own = {
+        "closum": {},
+        "actions": {
+            "FLOWS_HEALTH_PORT": str(ports.actions_health),
+            "FLOWS_CONNECTIONS_FILE": str(plan.connections),
+            "FLOWS_EGRESS_ALLOW": ",".join(filter(None, (NETWORK, os.environ.get("FLOWS_EGRESS_ALLOW")))),
+        },
+        "tools": {"FLOWS_HEALTH_PORT": str(ports.tools_health), "FLOWS_FLOWS_DIR": str(plan.flows.absolute())},
+        "ingest": {
+            "FLOWS_HEALTH_PORT": str(ports.ingest_health),
+            "FLOWS_INGEST_HOST": HOST,
+            "FLOWS_INGEST_PORT": str(ports.ingest),
+            "FLOWS_SOURCES_FILE": str(plan.sources),
+        },
+    }
+    common = {"FLOWS_HEALTH_HOST": HOST, "FLOWS_DRAIN_SECONDS": DRAIN_SECONDS, "PYTHONUNBUFFERED": "1"}
+    try:
+        for name, service in services.items():
+            progress(name, "starting")
+            service.start({**environ, **common, **own[name]}, folder.logs, sink)
+        leftovers.note(folder.path, [service.pid for service in services.values() if service.pid])
+        addresses = {
+            "closum": f"http://{HOST}:{ports.closum}/_faults",
+            "actions": f"http://{HOST}:{ports.actions_health}/readyz",
+            "tools": f"http://{HOST}:{ports.tools_health}/readyz",
+            "ingest": f"http://{HOST}:{ports.ingest_health}/readyz",
+        }
+        ready.wait(services, addresses, lambda name: progress(name, "ready"))
+        yield Stack(ports, environ, services)
+    finally:
+        _end(services)
+        (folder.path / leftovers.FILE).unlink(missing_ok=True)
+
+
+def _end(services: Mapping[str, Service]) -> None:
+    """Nothing new comes in, what is in flight is finished, then the destination goes."""
+    for together in (("ingest",), ("tools", "actions"), ("closum",)):
+        for name in together:
+            services[name].ask_to_end()
+        deadline = time.monotonic() + END_SECONDS
+        for name in together:
+            services[name].wait_end(max(0.1, deadline - time.monotonic()))
+
+
+class Stop(BaseException):
+    """A signal asks us to end. Not an Exception: nothing on the way may swallow it."""
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """SIGINT, SIGTERM and SIGHUP raise Stop in the main thread, once; the end then goes its way, bounded in time.
+
+    The event is set at the signal too, for whoever waits on it.
+    """
+    asked = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if not asked.is_set():
+            asked.set()
+            raise Stop
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
