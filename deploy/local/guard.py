@@ -18,8 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT = 1, 8, 47
+_PR_SET_PDEATHSIG, _PR_SET_SECUREBITS, _PR_CAP_AMBIENT = 1, 28, 47
 _PR_CAP_AMBIENT_RAISE = 2
+_SECBIT_NO_SETUID_FIXUP = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE = 1
 
@@ -32,7 +33,8 @@ def _becoming(account: dict[str, Any], stop_signal: int) -> Callable[[], None]:
     def become() -> None:
         if account["uid"] is not None:
             if libc and account["reach"]:
-                libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+                # Capabilities stay with the next user, and access(2), which PostgreSQL asks, counts them.
+                libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
             os.setgroups([])
             os.setgid(account["gid"])
             os.setuid(account["uid"])
