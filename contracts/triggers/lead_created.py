@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from contracts.triggers.payload import Payload, spelled
+from contracts.triggers.payload import Payload, Text, Words, spelled
 
 
 class LeadCreated(Payload):
@@ -22,25 +22,25 @@ class LeadCreated(Payload):
         "tags": ["feira"],
     }
 
-    lead_id: str = Field(default="", validation_alias=spelled("lead_id", "id"), coerce_numbers_to_str=True)
-    name: str = Field(default="", validation_alias=spelled("name", "full_name"))
-    email: str = Field(default="", validation_alias=spelled("email", "e_mail", "mail"))
-    mobile_number: str = Field(
-        default="", validation_alias=spelled("mobile_number", "phone", "mobile"), coerce_numbers_to_str=True
+    lead_id: Text = Field(default="", validation_alias=spelled("lead_id", "id"), max_length=256)
+    name: Text = Field(default="", validation_alias=spelled("name", "full_name"), max_length=1024)
+    email: Text = Field(default="", validation_alias=spelled("email", "e_mail", "mail"), max_length=512)
+    mobile_number: Text = Field(
+        default="", validation_alias=spelled("mobile_number", "phone", "mobile"), max_length=250
     )
-    country: str = ""
-    tags: list[str] = Field(default_factory=list)
+    country: Text = Field(default="", max_length=256)
+    tags: Words = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
-        if not self.email and not self.mobile_number:
+        if not self.email.strip() and not self.mobile_number.strip():
             raise ValueError("email or mobile_number is needed")
         return self
 
     def subject(self) -> str | None:
         """The lead's id, else the e-mail, else the phone."""
-        return self.lead_id or self.email.lower() or self.mobile_number
+        return self.lead_id.strip() or self.email.strip().lower() or self.mobile_number.strip()
 
     def own_id(self) -> str | None:
-        """The lead's id."""
-        return self.lead_id or None
+        """The lead's id: a lead is made once."""
+        return self.lead_id.strip() or None

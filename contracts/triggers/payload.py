@@ -1,11 +1,23 @@
-"""The base of every trigger's payload, and readers that take several spellings."""
+"""The base of every trigger's payload: a tolerant reader of what senders really send.
+
+What it forgives, so that a flow meets one shape:
+
+- several spellings of a field (`spelled`); the first that is there is taken;
+- `null` where a text, a list or an object belongs: the same as absent;
+- a whole number where a text belongs, such as an id or a phone: its digits;
+- fields nobody knows, at any depth: kept under the `raw` of the object that they came in.
+
+What it refuses is a pydantic.ValidationError and nothing else, whatever JSON value it is given.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+EXACT = 2**53  # up to here a double holds every whole number
 
 
 def spelled(*names: str) -> AliasChoices:
@@ -13,32 +25,87 @@ def spelled(*names: str) -> AliasChoices:
     return AliasChoices(*names)
 
 
-class Payload(BaseModel):
-    """What a flow sees as `trigger`. Unknown fields are kept under `raw`."""
+def _text(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float):
+        if value.is_integer() and abs(value) <= EXACT:
+            return str(int(value))
+        raise ValueError("a number that is not whole, or too long to be exact: send it as a string")
+    return value
+
+
+def _object(value: object) -> object:
+    return {} if value is None else value
+
+
+def _words(value: object) -> object:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [word for part in value.split(",") if (word := part.strip())]
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+"""A text; `null` is the empty one, a whole number its digits."""
+
+Words = Annotated[list[Text], BeforeValidator(_words)]
+"""Some texts; also as one text with commas, as forms send it."""
+
+Absent = BeforeValidator(_object)
+"""For an object inside a payload: `null` is the empty one."""
+
+
+def digits(text: str) -> str:
+    """The decimal digits of a text, in ASCII: `+351 912` → `351912`."""
+    return "".join(str(int(sign)) for sign in text if sign.isdecimal())
+
+
+class Tolerant(BaseModel):
+    """An object of a payload. Unknown fields are kept under `raw`."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=False)
 
-    trigger: ClassVar[str]
-    example: ClassVar[dict[str, Any]]
+    spellings: ClassVar[frozenset[str]] = frozenset({"raw"})
     raw: dict[str, Any] = Field(default_factory=dict, description="unknown fields, kept as they were sent")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's own signature
+        """Collect the names under which the fields of this class may arrive."""
+        super().__pydantic_init_subclass__(**kwargs)
+        names: set[str] = set()
+        for name, info in cls.model_fields.items():
+            alias = info.validation_alias
+            choices: Iterable[object] = alias.choices if isinstance(alias, AliasChoices) else (alias,)
+            names |= {name, *(choice for choice in choices if isinstance(choice, str))}
+        cls.spellings = frozenset(names)
 
     @model_validator(mode="before")
     @classmethod
     def _keep_unknown(cls, value: object) -> object:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return value
-        known: set[str] = set()
-        for name, info in cls.model_fields.items():
-            alias = info.validation_alias
-            choices = alias.choices if isinstance(alias, AliasChoices) else []
-            known |= {name, *(choice for choice in choices if isinstance(choice, str))}
-        unknown = {key: item for key, item in value.items() if key not in known}
-        if not unknown:
+        unknown = {key: item for key, item in value.items() if key not in cls.spellings}
+        sent = value.get("raw")
+        if isinstance(sent, dict):
+            if not unknown:
+                return value
+            unknown |= sent
+        elif sent is not None:
+            unknown["raw"] = sent
+        elif not unknown and "raw" not in value:
             return value
-        return {
-            **{key: item for key, item in value.items() if key in known},
-            "raw": {**unknown, **(value.get("raw") or {})},
-        }
+        return {**{key: item for key, item in value.items() if key in cls.spellings}, "raw": unknown}
+
+
+class Payload(Tolerant):
+    """What a flow sees as `trigger`."""
+
+    trigger: ClassVar[str]
+    example: ClassVar[dict[str, Any]]
 
     def subject(self) -> str | None:
         """The entity whose order matters; None when the payload names none."""
@@ -47,6 +114,10 @@ class Payload(BaseModel):
     def own_id(self) -> str | None:
         """The sender's id of this happening, if it sent one: what makes a redelivery a duplicate."""
         return None
+
+    def to_json(self) -> bytes:
+        """The payload as a flow sees it, under the names that flows use. Reading it again gives an equal payload."""
+        return self.__pydantic_serializer__.to_json(self, by_alias=True)
 
     @classmethod
     def read(cls, body: object) -> Self:

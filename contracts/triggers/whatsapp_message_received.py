@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from contracts.triggers.payload import Payload, spelled
+from contracts.triggers.payload import Absent, Payload, Text, Tolerant, digits, spelled
 
 
-class Contact(BaseModel):
+class Contact(Tolerant):
     """Who wrote, as far as Closum knows them."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
-
-    name: str = Field(default="", validation_alias=spelled("name", "full_name", "profile_name"))
-    email: str = ""
+    name: Text = Field(default="", validation_alias=spelled("name", "full_name", "profile_name"), max_length=1024)
+    email: Text = Field(default="", max_length=512)
 
 
 class WhatsAppMessageReceived(Payload):
@@ -29,20 +27,20 @@ class WhatsAppMessageReceived(Payload):
         "contact": {"name": "Inês Conceição"},
     }
 
-    message_id: str = Field(default="", validation_alias=spelled("message_id", "id", "wamid"))
-    from_: str = Field(
+    message_id: Text = Field(default="", validation_alias=spelled("message_id", "id", "wamid"), max_length=512)
+    from_: Text = Field(
         validation_alias=spelled("from", "from_", "phone", "mobile_number", "sender"),
         serialization_alias="from",
         min_length=1,
-        max_length=64,
+        max_length=250,
     )
-    text: str = Field(default="", validation_alias=spelled("text", "message", "body"), max_length=65_536)
-    contact: Contact = Contact()
+    text: Text = Field(default="", validation_alias=spelled("text", "message", "body"), max_length=65_536)
+    contact: Annotated[Contact, Absent] = Contact()
 
     def subject(self) -> str | None:
         """The phone, as sent but for everything that is no digit."""
-        return "".join(sign for sign in self.from_ if sign.isdigit()) or self.from_
+        return digits(self.from_) or self.from_.strip() or None
 
     def own_id(self) -> str | None:
         """The message's id."""
-        return self.message_id or None
+        return self.message_id.strip() or None
