@@ -1,4 +1,4 @@
-"""What a flow may name: triggers, tools, actions, each with typed inputs and outputs. A value that its user composes."""
+"""What a flow may name: triggers, tools, actions, each with typed inputs and outputs. A value; users compose it."""
 
 from __future__ import annotations
 

@@ -4,11 +4,11 @@ Two kinds of mark stand in a model's annotation, and `mark_of(field)` finds them
 
 - `Refined("phone")`: what a value *is*. Where a refined text is needed, plain text is a type error: a tool has to make
   it first (`phone.format` makes phones). `Phone`, `Email`, `Url`, `Digits`, `Timestamp`, `Duration`.
-- `Checked("time_zone")`: an option with a closed set or a grammar. Plain text fits, and a text that stands in the flow is
-  proved at once, with the field's own validation. `TimeZone`, `Region`, `Language`, `Pattern`.
+- `Checked("time_zone")`: an option with a closed set or a grammar. Plain text fits, and a text that stands in the
+  flow is proved at once, with the field's own validation. `TimeZone`, `Region`, `Language`, `Pattern`.
 
-In Outputs a refined text may be empty when a tool found nothing: `e164: Phone = ""`. The default is not validated, so an
-empty text can be given but never taken as an input.
+In Outputs a refined text may be empty when a tool found nothing: `e164: Phone = ""`. The default is not validated, so
+an empty text can be given but never taken as an input.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Match(Protocol):
         """Where the hit ends."""
 
     def expand(self, template: str, /) -> str:
-        """A template with `\\1` and `\\g<name>` filled."""
+        r"""A template with `\1` and `\g<name>` filled."""
 
 
 class Compiled(Protocol):

@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
-import phonenumbers
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import tool
+from services.flows.catalogue import Example, tool
+from services.flows.refined import Digits, Phone, Region
+from services.tools.kit import phones
 
 
 class Inputs(BaseModel):
     """What it takes."""
 
     number: str = Field(max_length=250, description="as typed: spaces, dots, brackets, 00 or + in front")
-    region: str = Field(default="PT", pattern="^[A-Z]{2}$", description="country of numbers without a prefix")
+    region: Region = Field(default="PT", description="country of numbers without a prefix, by its two letters")
 
 
 class Outputs(BaseModel):
-    """What it gives. The texts are empty when the number is not valid."""
+    """What it gives. The texts are empty when the number is not valid; then `reason` says why."""
 
-    valid: bool
-    e164: str = ""
-    digits: str = Field(default="", description="E.164 without plus: what Closum and WhatsApp want")
-    international: str = ""
-    national: str = ""
-    country: str = ""
+    valid: bool = Field(description="whether the number exists in its country's numbering plan")
+    e164: Phone = Field(default="", description="with plus and country code: +351912345678")
+    digits: Digits = Field(default="", description="E.164 without plus: what Closum and WhatsApp want")
+    international: str = Field(default="", description="as people write it abroad: +351 912 345 678")
+    national: str = Field(default="", description="as people write it at home: 912 345 678")
+    country: str = Field(default="", description="the number's country, by its two letters: PT")
+    type: phones.Kind = Field(default="", description="what kind of line it is; some countries do not tell")
+    reason: str = Field(default="", description="why it is not valid")
 
 
-@tool("phone.format")
+@tool(
+    "phone.format",
+    examples=[
+        Example(
+            "a Portuguese mobile as typed",
+            {"number": "912 345 678"},
+            {"valid": True, "e164": "+351912345678", "digits": "351912345678", "type": "mobile"},
+        ),
+        Example(
+            "a British number in a Portuguese list",
+            {"number": "+44 (0)20 7946 0958", "region": "PT"},
+            {"valid": True, "e164": "+442079460958", "country": "GB"},
+        ),
+        Example("digits as WhatsApp writes them", {"number": "5511961234567"}, {"e164": "+5511961234567"}),
+        Example("no number", {"number": "12"}, {"valid": False, "e164": "", "reason": "too few digits"}),
+    ],
+)
 async def phone_format(inputs: Inputs) -> Outputs:
     """Turn a phone number as people type it into E.164, digits, international and national form."""
-    try:
-        number = phonenumbers.parse(inputs.number, inputs.region)
-    except phonenumbers.NumberParseException:
-        return Outputs(valid=False)
-    if not phonenumbers.is_valid_number(number):
-        return Outputs(valid=False)
-    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    found = phones.read(inputs.number, inputs.region)
+    if isinstance(found, str):
+        return Outputs(valid=False, reason=found)
     return Outputs(
         valid=True,
-        e164=e164,
-        digits=e164.removeprefix("+"),
-        international=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL),
-        national=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL),
-        country=phonenumbers.region_code_for_number(number) or "",
+        e164=found.e164,
+        digits=found.e164.removeprefix("+"),
+        international=found.international,
+        national=found.national,
+        country=found.country,
+        type=found.kind,
     )

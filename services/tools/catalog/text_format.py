@@ -1,35 +1,51 @@
-"""text.format: a template with values (minijinja, with fuel: a loop without end is cut)."""
+"""text.format, text.template: a template with values (minijinja, with fuel: a loop without end is cut)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-import minijinja
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import ToolError, tool
+from services.flows.catalogue import Example, tool
+from services.tools.kit.templates import MAX_TEMPLATE, render
 
 
 class Inputs(BaseModel):
     """What it takes."""
 
-    template: str = Field(max_length=20_000, description="text with {{ name }}; filters such as | title")
-    values: dict[str, Any] = Field(default_factory=dict)
+    template: str = Field(max_length=MAX_TEMPLATE, description="text with {{ name }}; filters such as | title")
+    values: dict[str, Any] = Field(default_factory=dict, description="what the template's names stand for")
 
 
 class Outputs(BaseModel):
     """What it gives."""
 
-    text: str
+    text: str = Field(description="the template, filled")
 
 
-ENVIRONMENT = minijinja.Environment(undefined_behavior="strict", fuel=10_000)
-
-
-@tool("text.format")
+@tool(
+    "text.format",
+    examples=[
+        Example(
+            "a greeting",
+            {"template": "Olá {{ name | title }}!", "values": {"name": "ana"}},
+            {"text": "Olá Ana!"},
+        ),
+        Example(
+            "a list",
+            {
+                "template": "{% for line in lines %}- {{ line.name }}\n{% endfor %}",
+                "values": {"lines": [{"name": "a"}]},
+            },
+            {"text": "- a\n"},
+        ),
+    ],
+)
 async def text_format(inputs: Inputs) -> Outputs:
     """Fill a text template with values."""
-    try:
-        return Outputs(text=ENVIRONMENT.render_str(inputs.template, **inputs.values))
-    except minijinja.TemplateError as error:
-        raise ToolError(str(error).splitlines()[0]) from None
+    return Outputs(text=render(inputs.template, inputs.values))
+
+
+# The name that people of other products look for.
+text_template = replace(text_format, name="text.template")

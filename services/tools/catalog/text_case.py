@@ -1,0 +1,66 @@
+"""text.case: upper, lower, sentence, and the forms that programs want."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from services.flows.catalogue import Example, tool
+from services.tools.kit.bounds import Text
+
+Form = Literal["upper", "lower", "sentence", "swap", "snake", "kebab", "camel", "pascal"]
+
+
+class Inputs(BaseModel):
+    """What it takes."""
+
+    text: Text = Field(description="the text")
+    to: Form = Field(description="UPPER, lower, Sentence, sWAP, snake_case, kebab-case, camelCase, PascalCase")
+
+
+class Outputs(BaseModel):
+    """What it gives."""
+
+    text: str = Field(description="the text in the wanted form")
+
+
+WORD = re.compile(r"[^\W_]+")
+HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, also of `camelCase` and `snake_case`."""
+    return [word.lower() for word in WORD.findall(HUMP.sub(" ", text))]
+
+
+def sentence(text: str) -> str:
+    """The first letter a capital, the others small."""
+    small = text.lower()
+    at = next((index for index, character in enumerate(small) if character.isalpha()), 0)
+    return small[:at] + small[at : at + 1].upper() + small[at + 1 :]
+
+
+def in_form(text: str, to: Form) -> str:
+    """The text in one form."""
+    if to in ("snake", "kebab"):
+        return {"snake": "_", "kebab": "-"}[to].join(words(text))
+    if to in ("camel", "pascal"):
+        joined = "".join(word.capitalize() for word in words(text))
+        return joined if to == "pascal" else joined[:1].lower() + joined[1:]
+    return {"upper": str.upper, "lower": str.lower, "swap": str.swapcase, "sentence": sentence}[to](text)
+
+
+@tool(
+    "text.case",
+    examples=[
+        Example("capitals", {"text": "olá ção", "to": "upper"}, {"text": "OLÁ ÇÃO"}),
+        Example("a sentence", {"text": "HELLO ANA", "to": "sentence"}, {"text": "Hello ana"}),
+        Example("a name for a field", {"text": "Birth date", "to": "snake"}, {"text": "birth_date"}),
+        Example("and back", {"text": "birth_date", "to": "camel"}, {"text": "birthDate"}),
+    ],
+)
+async def text_case(inputs: Inputs) -> Outputs:
+    """Change a text to upper, lower, sentence, snake, kebab, camel or pascal case."""
+    return Outputs(text=in_form(inputs.text, inputs.to))

@@ -1,0 +1,91 @@
+"""Numbers as people write them, in a language's own marks. The marks are the CLDR's, through babel."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any
+
+from babel.numbers import get_currency_symbol, get_decimal_symbol
+
+from services.flows.refined import locale
+
+MAX_DIGITS = 30
+MINUS = str.maketrans({"−": "-", "–": "-", "＋": "+"})
+# Any space, and every mark that some language groups digits by.
+SPACES = " \u00a0\u202f\u2009\t"
+GROUPED = re.compile(r"^[0-9]{1,3}([^0-9])[0-9]{3}(?:\1[0-9]{3})*$")
+FRAME = re.compile(r"^([^0-9+\-.,]*)([+\-]?)([^0-9+\-.,]*)([0-9.,][0-9.,'’\s]*)(.*)$", re.DOTALL)
+SIGNS = ("EUR", "USD", "GBP", "BRL", "CHF", "JPY", "PLN", "SEK", "NOK", "DKK", "AOA", "MZN", "CVE")
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number with what stood around it."""
+
+    value: Decimal
+    unit: str = ""
+    currency: str = ""
+
+
+@lru_cache(maxsize=256)
+def currencies(language: str) -> dict[str, str]:
+    """The signs that this language reads as a currency, by code: `€` is EUR everywhere, `$` is USD in English."""
+    found = {code: code for code in SIGNS}
+    for code in reversed(SIGNS):
+        found[get_currency_symbol(code, locale(language))] = code
+        if code in ("EUR", "GBP", "BRL"):
+            found[get_currency_symbol(code, "en")] = code
+    return found
+
+
+def digits_of(text: str, decimal: str) -> str | None:
+    """`1.234,56` → `1234.56`, by the language's decimal mark; None when groups are not of three digits."""
+    text = text.strip()
+    whole, mark, fraction = text.partition(decimal)
+    if mark and not fraction.isdecimal():
+        return None
+    for space in SPACES:
+        whole = whole.replace(space, " ")
+    whole = whole.replace("’", "'")
+    if not whole and mark:
+        whole = "0"
+    grouped = GROUPED.match(whole)
+    if grouped and grouped[1] in " '.,":
+        whole = whole.replace(grouped[1], "")
+    if not (whole.isascii() and whole.isdecimal() and fraction.isascii()):
+        return None
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def read(text: str, language: str) -> Amount | None:
+    """The number in a text with at most one unit or currency beside it, or None. More than 30 digits are none."""
+    found = FRAME.match(text.translate(MINUS).strip())
+    if found is None:
+        return None
+    before, sign, between, digits, after = found.groups()
+    plain = digits_of(digits, get_decimal_symbol(locale(language)))
+    units = [unit.strip() for unit in (before, between, after) if unit.strip()]
+    if plain is None or len(plain) > MAX_DIGITS or len(units) > 1:
+        return None
+    unit = units[0] if units else ""
+    if unit.startswith(("-", "+")) or any(character.isdigit() for character in unit):
+        return None
+    return Amount(Decimal(sign + plain), unit, currencies(language).get(unit, ""))
+
+
+def as_decimal(value: Any) -> Decimal | None:  # noqa: ANN401 (a JSON value)
+    """A JSON number, or a text that is one in plain form (`-12.5`), or None. Truth values are no numbers."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return Decimal(repr(value)) if math.isfinite(value) else None
+    if isinstance(value, str) and len(value) <= MAX_DIGITS and re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", value.strip()):
+        try:
+            return Decimal(value.strip())
+        except InvalidOperation:
+            return None
+    return None

@@ -1,0 +1,20 @@
+"""A JSON value as text, as people expect it: `true`, `3`, not `True` and `3.0`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+
+def as_text(value: Any) -> str:  # noqa: ANN401 (a JSON value)
+    """Text as it is, nothing as empty, whole numbers without a point, the rest as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:  # noqa: PLR2004 (a float's exact integers)
+        return str(int(value))
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
