@@ -178,7 +178,7 @@ def test_health_is_asked_where_it_is_served(role: str) -> None:
     assert f":{HEALTH_PORTS[role]}/readyz" in check
     assert SERVICES[role]["healthcheck"]["start_period"]
     grace = int(SERVICES[role]["stop_grace_period"].removesuffix("s"))
-    assert grace > KINDS[role]().drain_seconds
+    assert grace > settings.load(KINDS[role], {}).drain_seconds
 
 
 def test_prometheus_scrapes_the_health_ports() -> None:

@@ -192,7 +192,7 @@ def test_probes_ask_what_is_served(role: str) -> None:
         assert container[probe]["httpGet"] == {"path": path, "port": "health"}
     assert "health" in ports
     assert container["readinessProbe"]["timeoutSeconds"] > 2, "a check of Kafka may take 2 s"
-    assert PODS[role]["spec"]["terminationGracePeriodSeconds"] > KINDS[role]().drain_seconds
+    assert PODS[role]["spec"]["terminationGracePeriodSeconds"] > settings.load(KINDS[role], {}).drain_seconds
 
 
 @pytest.mark.parametrize("name", PODS)
