@@ -43,10 +43,13 @@ class Answer(Message):
 
 
 class RunMessage(Message):
-    """A record of the topic `runs`: go on with this run, with the answer it waited for."""
+    """A record of the topic `runs`: go on with this run, with the answer it waited for.
+
+    Without an answer the run is at its beginning: it was put here so that its own key keeps its order from there on.
+    """
 
     run: Run
-    answer: Answer
+    answer: Answer | None = None
 
 
 class Outcome(StrEnum):

@@ -1,22 +1,71 @@
-"""PostgreSQL: a pool and migrations. All access in batches, plain SQL."""
+"""PostgreSQL: a pool, migrations, and patience while it is away. All access in batches, plain SQL."""
 
 from __future__ import annotations
 
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
+from typing import TypeVar
 
 import asyncpg
 
+from services.runtime import logging, metrics
+
+T = TypeVar("T")
 LOCK = 0x666C6F7773  # "flows": only one process migrates at a time
+CONNECT_SECONDS = 5.0
+COMMAND_SECONDS = 15.0
+LONGEST_WAIT_SECONDS = 2.0
+FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a query raises while PostgreSQL is away, or not set up. asyncpg raises no other."""
 
 
 async def connect(url: str, *, size: int = 4) -> asyncpg.Pool:
-    """A pool. Raises OSError or asyncpg's PostgresError when the server does not answer."""
-    return await asyncpg.create_pool(url, min_size=1, max_size=size, timeout=5, command_timeout=30)
+    """A pool of at most `size` connections. Raises one of FAULTS when the server does not answer within 5 s.
+
+    A pool outlives its server: connections that broke are made anew by the next query.
+    """
+    return await asyncpg.create_pool(
+        url, min_size=1, max_size=size, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS
+    )
+
+
+async def answers(pool: asyncpg.Pool) -> None:
+    """Raise one of FAULTS unless PostgreSQL answers now."""
+    await pool.execute("select 1")
+
+
+async def patiently(what: str, work: Callable[[], Awaitable[T]], on_wait: Callable[[], object] = lambda: None) -> T:
+    """Do the work; while PostgreSQL is away, wait and do it again, for ever. So the work must bear being done twice.
+
+    Each wait is logged and counted, and `on_wait` is called: waiting for a part that is known to be away is no stall.
+    """
+    log = logging.get("database")
+    attempt = 0
+    while True:
+        try:
+            return await work()
+        except FAULTS as error:
+            attempt += 1
+            on_wait()
+            metrics.WAITS.labels("postgresql").inc()
+            log.warning("database.awaited", work=what, attempt=attempt, cause=f"{type(error).__name__}: {error}"[:500])
+        await asyncio.sleep(random.uniform(0.5, 1) * min(LONGEST_WAIT_SECONDS, 0.1 * 2 ** min(attempt, 10)))  # noqa: S311 - spreads the retries of many workers
+
+
+def storable(text: str) -> str:
+    r"""The text in a form that PostgreSQL can keep: it has no NUL character. Different texts stay different.
+
+    >>> storable("a\0b")
+    'a\\0b'
+    """
+    return text.replace("\\", "\\\\").replace("\0", "\\0")
 
 
 async def migrate(url: str) -> list[str]:
     """Apply the migrations that are missing, in order, each in a transaction; answer their names. Twice is once."""
-    connection = await asyncpg.connect(url, timeout=5)
+    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
     try:
         await connection.execute("select pg_advisory_lock($1)", LOCK)
         await connection.execute(

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from contracts.topics import ALL, DAY_SECONDS, MAX_MESSAGE_BYTES, Topic
+from contracts.topics import ALL, DAY_SECONDS, DLQ_OF, MAX_MESSAGE_BYTES, Topic
 from services.runtime.settings import RuntimeSettings
 
 Headers = list[tuple[str, bytes]]
+
+MAX_RECORD_BYTES = 1_048_588
+"""What a topic takes: Kafka's own default. Ours stay below; other teams' records may be as large."""
+MAX_DEAD_BYTES = 2 * MAX_RECORD_BYTES
+"""What a dead-letter topic takes: the largest record, and the headers that say why it is there."""
+RENEW_SECONDS = 5.0
+DEAD_LETTERS = frozenset(DLQ_OF.values())
 
 
 class MessageTooLargeError(Exception):
@@ -24,41 +32,65 @@ class Producer:
 
     def __init__(self, settings: RuntimeSettings, *, request_seconds: float = 30.0) -> None:
         self._prefix = settings.topic_prefix
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=settings.kafka_bootstrap,
+        self._bootstrap = settings.kafka_bootstrap
+        self._request_seconds = request_seconds
+        self._producer = self._new()
+
+    def _new(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
             acks="all",
             enable_idempotence=True,
             linger_ms=5,
             max_batch_size=131_072,
-            max_request_size=1_048_576,
-            request_timeout_ms=int(request_seconds * 1000),
+            max_request_size=MAX_DEAD_BYTES,
+            request_timeout_ms=int(self._request_seconds * 1000),
         )
 
     async def start(self) -> None:
-        """Connect. Raises aiokafka's KafkaError, a RuntimeError, when no broker answers."""
+        """Connect. Raises aiokafka's KafkaError, a RuntimeError, when no broker answers; then call it again."""
         try:
             await self._producer.start()
         except BaseException:
             await self._producer.stop()
+            self._producer = self._new()
             raise
 
     async def stop(self) -> None:
         """Send what is buffered, then leave."""
         await self._producer.stop()
 
+    async def renew(self) -> None:
+        """Begin anew, after a failure that is not cured by waiting: the sequence of the idempotent producer is broken.
+
+        What was handed over and not acknowledged is lost to this producer: send it again. Raises as `start` does.
+        """
+        broken, self._producer = self._producer, self._new()
+        with suppress(KafkaError, TimeoutError):
+            await asyncio.wait_for(broken.stop(), RENEW_SECONDS)
+        await self.start()
+
     async def send(
         self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None = None
     ) -> asyncio.Future[object]:
         """Hand over one record; the future is done when Kafka acknowledged. Order is that of the calls.
 
-        Raises MessageTooLargeError over 900 KB.
+        Raises MessageTooLargeError over 900 KB, KafkaError when the buffer stays full because no broker answers. A
+        record that was taken is tried again for ever, as long as trying again may help: bound the wait, not the send.
         """
-        if value is not None and len(value) > MAX_MESSAGE_BYTES and not topic.name.endswith(".dlq"):
+        if value is not None and len(value) > MAX_MESSAGE_BYTES and topic not in DEAD_LETTERS:
             raise MessageTooLargeError(f"{len(value)} bytes for {topic.name}, at most {MAX_MESSAGE_BYTES}")
         future: asyncio.Future[object] = await self._producer.send(
             topic.under(self._prefix), value=value, key=key, headers=headers
         )
         return future
+
+    async def require(self, topics: Iterable[Topic]) -> None:
+        """Raise UnknownTopicOrPartitionError, which says what to do, unless all of these topics are there."""
+        there = (await self._producer.client.fetch_all_metadata()).topics()
+        missing = [name for topic in topics if (name := topic.under(self._prefix)) not in there]
+        if missing:
+            raise UnknownTopicOrPartitionError(f"no topic {', '.join(missing)}: `flows topics apply` makes them")
 
     async def answers(self) -> None:
         """Raise unless a broker answers now."""
@@ -93,7 +125,7 @@ async def make_topics(settings: RuntimeSettings, topics: Iterable[Topic] = ALL) 
                 replication_factor=settings.topic_replication,
                 topic_configs={
                     "retention.ms": str(topic.keep_days * DAY_SECONDS * 1000),
-                    "max.message.bytes": "1048588",
+                    "max.message.bytes": str(MAX_DEAD_BYTES if topic in DEAD_LETTERS else MAX_RECORD_BYTES),
                 },
             )
             for topic in topics

@@ -23,6 +23,7 @@ CONSUMED = Counter("flows_records_consumed", "Records taken from a topic", ["top
 DELIVERY = Histogram("flows_delivery_seconds", "Event accepted to run delivered", ["flow"], buckets=SECONDS)
 LANES_OPEN = Gauge("flows_lanes_open", "Lanes with calls waiting or at work")
 PARTITIONS_PAUSED = Gauge("flows_partitions_paused", "Partitions not fetched because memory's bound is reached")
+WAITS = Counter("flows_waits", "Waits for a part that is away, each followed by another try", ["part"])
 READY = Gauge("flows_ready", "1 while Kafka and PostgreSQL answer")
 
 

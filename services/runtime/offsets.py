@@ -1,0 +1,94 @@
+"""How far a consumer group is, asked of Kafka itself: independent of the consumer that is being watched."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from services.runtime.settings import RuntimeSettings
+
+Place = tuple[str, int]
+"""A topic's name on the broker, and a partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One partition: the next offset of the group, and the next offset of whoever produces."""
+
+    committed: int
+    end: int
+
+    @property
+    def lag(self) -> int:
+        """Records behind the committed offset."""
+        return max(0, self.end - self.committed)
+
+
+class Offsets:
+    """Asks on connections of its own. Raises KafkaError or TimeoutError when Kafka does not answer."""
+
+    def __init__(self, settings: RuntimeSettings, group: str) -> None:
+        self._settings = settings
+        self._group = settings.topic_prefix + group
+        self._admin: AIOKafkaAdminClient | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def progress(self, places: Collection[Place]) -> dict[Place, Progress]:
+        """The progress of some partitions. A group that never committed stands at the earliest record."""
+        if not places:
+            return {}
+        admin, consumer = await self._connected()
+        wanted = [TopicPartition(*place) for place in places]
+        committed = await admin.list_consumer_group_offsets(self._group, partitions=wanted)
+        held = {place: seen.offset for place, seen in committed.items() if seen.offset >= 0}
+        ends = await consumer.end_offsets(wanted)
+        begins = await consumer.beginning_offsets([place for place in wanted if place not in held])
+        return {
+            (place.topic, place.partition): Progress(held.get(place, begins.get(place, 0)), ends[place])
+            for place in wanted
+        }
+
+    async def holds_record(self, place: Place, offset: int, seconds: float = 5.0) -> bool:
+        """Whether there is a record at `offset` or after it.
+
+        The marks that other teams' transactions leave have offsets too, and nobody can consume them.
+        """
+        _, consumer = await self._connected()
+        partition = TopicPartition(*place)
+        consumer.assign([partition])
+        consumer.seek(partition, offset)
+        found = await consumer.getmany(partition, timeout_ms=int(seconds * 1000), max_records=1)
+        return bool(found)
+
+    async def close(self) -> None:
+        """Leave Kafka. Twice is once."""
+        consumer, self._consumer = self._consumer, None
+        admin, self._admin = self._admin, None
+        if consumer is not None:
+            await consumer.stop()
+        if admin is not None:
+            await admin.close()
+
+    async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
+        if self._admin is None:
+            admin = AIOKafkaAdminClient(bootstrap_servers=self._settings.kafka_bootstrap)
+            try:
+                await admin.start()
+            except BaseException:
+                await admin.close()
+                raise
+            self._admin = admin
+        if self._consumer is None:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._settings.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="none"
+            )
+            try:
+                await consumer.start()
+            except BaseException:
+                await consumer.stop()
+                raise
+            self._consumer = consumer
+        return self._admin, self._consumer

@@ -1,0 +1,146 @@
+"""The Faust application, by the rules that docs/design measured. Each rule stands beside the fault that it avoids."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+import faust
+import faust.streams
+
+from contracts.topics import EVENTS, RUNS, Topic
+from services.runtime import logging
+from services.runtime.offsets import Place
+from services.runtime.settings import ToolsSettings
+from services.tools.records import Record
+
+log = logging.get("app")
+GROUP = "tools"
+BROKEN = 70  # sysexits.h: EX_SOFTWARE
+
+Handler = Callable[[Sequence[Record]], Coroutine[Any, Any, None]]
+
+
+class App(faust.App):  # type: ignore[misc]  # faust is untyped here
+    """Faust without its folder on disk: no tables, so nothing to keep, and the file system may be read-only."""
+
+    def _create_directories(self) -> None:
+        pass
+
+
+def make(settings: ToolsSettings, events: Handler, runs: Handler) -> faust.App:
+    """The application, not started. Each handler gets a batch, and returns when its outputs are acknowledged."""
+    if faust.streams._CStreamIterator is None:  # noqa: SLF001 - there is no other way to ask
+        # The pure-Python iterator acknowledges records that it skips in a rebalance: they would be lost.
+        raise RuntimeError(
+            "faust-streaming is installed without its compiled parts: install its wheel, unset NO_CYTHON"
+        )
+    app = App(
+        settings.topic_prefix + GROUP,
+        broker=[f"kafka://{broker.strip()}" for broker in settings.kafka_bootstrap.split(",")],
+        # Kafka's static membership: a killed worker that comes back goes on in 2 s, without a rebalance.
+        consumer_group_instance_id=settings.instance_id,
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        broker_commit_interval=1.0,
+        # Everything is made idempotent by ids; exactly-once has open faults (faust #323).
+        processing_guarantee="at_least_once",
+        # On a rebalance and at the end, the batch at hand is finished before partitions are given up (faust #517).
+        stream_wait_empty=True,
+        stream_buffer_maxsize=4 * settings.batch_size,
+        # Topics are made by `flows topics apply` (faust #177).
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        # Health is ours: faust's web server does not know whether anything is consumed (faust #136).
+        web_enabled=False,
+        # No standby tables: also selects the plain round-robin assignor.
+        table_standby_replicas=0,
+        autodiscover=False,
+    )
+    for topic, handler in ((EVENTS, events), (RUNS, runs)):
+        _agent(app, topic, handler, settings)
+    app.finalize()
+    return app
+
+
+def _agent(app: faust.App, topic: Topic, handler: Handler, settings: ToolsSettings) -> None:
+    channel = app.topic(
+        topic.under(settings.topic_prefix),
+        # Raw bytes: a decoding error inside faust kills the agent.
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        allow_empty=True,
+    )
+
+    # Not more than one: with two, a killed worker commits past an unfinished record (faust #606).
+    @app.agent(channel, name=topic.name, concurrency=1)  # type: ignore[untyped-decorator]  # faust is untyped here
+    async def take(stream: faust.Stream) -> None:
+        async for batch in stream.take_events(settings.batch_size, within=settings.batch_seconds):
+            await unbroken(handler([_record(topic, event.message) for event in batch]))
+
+
+def _record(topic: Topic, message: Any) -> Record:  # noqa: ANN401 - faust is untyped here
+    return Record(
+        topic,
+        message.topic,
+        message.partition,
+        message.offset,
+        message.key,
+        message.value,
+        list(message.headers or ()),
+    )
+
+
+async def unbroken(work: Coroutine[Any, Any, None]) -> None:
+    """Finish the work of a batch, whatever happens around it.
+
+    When control leaves the body of an agent, faust acknowledges the batch: by an exception, by a cancellation, always.
+    So a cancellation waits until the work is done, and an exception, which is a bug, ends the process on the spot.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if task.cancelled() or task.exception() is not None:
+        log.critical("batch.broke", exc_info=None if task.cancelled() else task.exception())
+        os._exit(BROKEN)
+    if cancelled is not None:
+        raise cancelled
+
+
+def assigned(app: faust.App) -> set[Place]:
+    """The partitions that this process has now."""
+    return {(place.topic, place.partition) for place in app._assignment or ()}  # noqa: SLF001 - the public ways raise before the start
+
+
+async def supervise(app: faust.App) -> None:
+    """Return when the application has stopped; raise what it crashed with."""
+    await app.wait_until_stopped()
+    if app.crashed:
+        raise RuntimeError(f"faust crashed: {app.crash_reason!r}") from app.crash_reason
+
+
+async def leave(app: faust.App, seconds: float) -> None:
+    """Finish the batch at hand, commit it, leave the group. After `seconds` end the process without a commit.
+
+    Then the batch is done again by whoever comes next: nothing is lost.
+    """
+    stopping = asyncio.ensure_future(_stopped(app))
+    done, _ = await asyncio.wait([stopping], timeout=seconds)
+    if not done:
+        log.error("drain.expired", seconds=seconds)
+        os._exit(BROKEN)
+    stopping.result()
+
+
+async def _stopped(app: faust.App) -> None:
+    stop: Awaitable[None] = app.stop()
+    await stop

@@ -1,0 +1,67 @@
+"""Deduplication: who was the first to see a key. One round trip for a whole batch.
+
+A claim stores who made it. A duplicate is a claim by somebody else; the claimer's own replay passes. So nothing is
+"marked as seen" before its work is safe, and a crash between the claim and the work loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import asyncpg
+
+from services.runtime.database import storable
+
+# An existing row is written again, with what it holds: only so does one statement answer with the holder of every key,
+# also of one that another worker claims at this moment. Duplicates are few.
+CLAIM = """
+insert into claims as held (account, scope, key, claimed_by, expires_at)
+select asked.account, $1, asked.key, asked.claimed_by, now() + $5
+from unnest($2::text[], $3::text[], $4::text[]) as asked (account, key, claimed_by)
+on conflict (account, scope, key) do update set
+    claimed_by = case when held.expires_at <= now() then excluded.claimed_by else held.claimed_by end,
+    expires_at = case when held.expires_at <= now() then excluded.expires_at else held.expires_at end
+returning account, key, claimed_by
+"""
+
+FORGET = """
+delete from claims where ctid = any (array(
+    select ctid from claims where expires_at < now() order by expires_at limit $1 for update skip locked
+))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A wish to be the first. `claimed_by` is the same on every replay, and no two claimers share it."""
+
+    account: str
+    key: str
+    claimed_by: str
+
+
+async def claim(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: timedelta) -> list[bool]:
+    """For each wish, whether it is the first within `keep`. An expired claim is taken over.
+
+    The same wishes again, in any grouping, give the same answers. Of two wishes for one key in one call, the earlier is
+    served first. Raises what asyncpg raises; then nothing is claimed.
+    """
+    if not wishes:
+        return []
+    asked: dict[tuple[str, str], str] = {}
+    for wish in wishes:
+        asked.setdefault((storable(wish.account), storable(wish.key)), wish.claimed_by)
+    # Sorted, so that two workers who claim the same keys wait for each other and never both.
+    rows = sorted((account, key, by) for (account, key), by in asked.items())
+    accounts, keys, claimers = zip(*rows, strict=True)
+    found = await pool.fetch(CLAIM, scope, accounts, keys, claimers, keep)
+    holders = {(row["account"], row["key"]): row["claimed_by"] for row in found}
+    return [holders[storable(wish.account), storable(wish.key)] == wish.claimed_by for wish in wishes]
+
+
+async def forget_expired(pool: asyncpg.Pool, most: int = 5000) -> int:
+    """Delete up to `most` expired claims; answer how many. Workers can do it at the same time."""
+    done: str = await pool.execute(FORGET, most)
+    return int(done.rsplit(" ", 1)[1])

@@ -1,0 +1,97 @@
+"""One run on its way through a batch: it begins or goes on, and leaves records behind. Nothing here raises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.errors import ErrorCode
+from contracts.events import Event, partition_key
+from contracts.model import Message
+from contracts.runs import Answer, Outcome, Run, RunMessage
+from contracts.topics import ACTIONS, MAX_MESSAGE_BYTES, RUNS, Topic
+from services.flows.advance import advance, begin
+from services.flows.compile import CompiledFlow
+from services.flows.outcomes import Act, Ask, End
+from services.runtime import logging, metrics
+from services.tools import history
+from services.tools.letters import dead_letter
+from services.tools.records import Output, Record
+
+log = logging.get("jobs")
+
+
+@dataclass(slots=True)
+class Job:
+    """A run, the record that it came in, and its place in what the batch publishes."""
+
+    record: Record
+    flow: CompiledFlow
+    run: Run
+    outputs: list[Output]
+    answer: Answer | None = None
+    answers: tuple[Any, ...] = field(default=())
+
+    def leaves(self) -> bool:
+        """Put the run on `runs` when its key is not the event's: there the order by its own key is kept from now on."""
+        event = self.run.event
+        if self.run.key == event.subject:
+            return False
+        self.produce(RUNS, partition_key(event.account, self.run.key), RunMessage(run=self.run), None)
+        return True
+
+    def step(self) -> Ask | None:
+        """Advance: the need that has to be answered before the run can go on, or None when it has left the batch."""
+        try:
+            after = advance(self.flow, self.run, answer=self.answer, answers=self.answers)
+            match after:
+                case Ask():
+                    return after
+                case Act(request):
+                    self.produce(ACTIONS, request.key, request, request.step)
+                case End():
+                    self.end(after)
+        except Exception as error:  # noqa: BLE001 - an unknown exception is a bug: visible, counted, never dropped
+            self.broke(error)
+        return None
+
+    def answered(self, ask: Ask, answer: object) -> None:
+        """Make ready for the next `step`: the run stands at the tool that asked, with one answer more."""
+        self.run = ask.run
+        self.answer = None
+        self.answers = (*ask.answers, answer)
+
+    def produce(self, topic: Topic, key: bytes, message: Message, step: str | None) -> None:
+        """Leave a message; one that is too large is dead before it is sent."""
+        value = message.to_bytes()
+        if len(value) <= MAX_MESSAGE_BYTES:
+            self.outputs.append(Output(topic, key, value))
+        else:
+            cause = f"the message for {topic.name!r} has {len(value)} bytes, at most {MAX_MESSAGE_BYTES} are allowed"
+            self.dead(ErrorCode.MESSAGE_TOO_LARGE, cause, step)
+
+    def end(self, end: End) -> None:
+        """Leave the record of an end."""
+        if end.outcome is Outcome.DEAD:
+            self.dead(end.code or ErrorCode.BUG, end.reason or "the flow gave no reason", end.step)
+        else:
+            self.outputs.append(
+                history.end_of_run(end.run, end.outcome, reason=end.reason, code=end.code, step=end.step)
+            )
+
+    def dead(self, code: ErrorCode, cause: str, step: str | None = None) -> None:
+        """Leave a dead letter of the record that the run came in. Other runs of the same event go on."""
+        self.outputs.append(dead_letter(self.record, code, cause, run=self.run, step=step))
+        self.outputs.append(history.end_of_run(self.run, Outcome.DEAD, reason=cause, code=code, step=step))
+
+    def broke(self, error: Exception) -> None:
+        """Leave a dead letter for an error that nobody foresaw, and its stack in the log."""
+        run = self.run
+        log.error("run.broke", flow=run.flow, run_id=run.id, event_id=run.event.id, at=run.at, exc_info=error)
+        self.dead(ErrorCode.BUG, f"{type(error).__name__}: {error}"[:500], run.at or None)
+
+
+def begun(record: Record, flow: CompiledFlow, event: Event, outputs: list[Output]) -> Job:
+    """The job of a new run. `begin` never raises."""
+    metrics.RUNS_STARTED.labels(flow.name).inc()
+    return Job(record, flow, begin(flow, event), outputs)

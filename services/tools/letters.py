@@ -1,0 +1,24 @@
+"""Dead letters of this service: the original record untouched, with headers that say where, why and who must act."""
+
+from __future__ import annotations
+
+from contracts.dead_letters import PREFIX, DeadLetter
+from contracts.errors import ErrorCode
+from contracts.runs import Run
+from contracts.topics import DLQ_OF
+from services.runtime import metrics
+from services.tools.records import Output, Record
+
+SERVICE = "tools"
+
+
+def dead_letter(
+    record: Record, code: ErrorCode, cause: str, *, run: Run | None = None, step: str | None = None
+) -> Output:
+    """The record for `*.dlq`, and count it. Headers of an earlier dead letter (a redriven record) are replaced."""
+    topic = DLQ_OF[record.topic]
+    ids = {} if run is None else {"run_id": run.id, "event_id": run.event.id, "flow": run.flow, "step": step}
+    letter = DeadLetter.of(record.coordinates, code, cause, SERVICE, **ids)
+    kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
+    metrics.DEAD_LETTERS.labels(topic.name, code.value).inc()
+    return Output(topic, record.key, record.value, [*kept, *letter.to_headers()])

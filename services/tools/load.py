@@ -1,0 +1,37 @@
+"""The flows that this process runs: read, checked against the tools that it has, compiled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.flows.catalogue import collect
+from services.flows.compile import CompiledFlow, compile_flow
+from services.flows.index import FlowIndex
+from services.flows.load import load_paths
+from services.runtime.settings import SettingsError
+from services.tools import catalog
+
+
+def load(folder: Path) -> FlowIndex:
+    """Every flow below `folder`. Raises SettingsError with each fault, its file, line and column.
+
+    Whether connections and the inputs of actions are right is what `flows check` proves before deployment; here is
+    checked what this process needs to run.
+    """
+    if not folder.is_dir():
+        raise SettingsError(f"FLOWS_FLOWS_DIR={str(folder)!r}: no such folder. Name the folder of the flow files")
+    sources, faults = load_paths([folder])
+    wrong = [str(fault) for fault in faults]
+    tools = collect(catalog)
+    flows: list[CompiledFlow] = []
+    for source in sources:
+        try:
+            flows.append(compile_flow(source, tools))
+        except (KeyError, ValueError) as error:
+            if not source.faults:  # those are told already
+                wrong.append(
+                    f"{source.file}: flow {source.name!r} cannot run here: {error}. Ask `flows check` for more"
+                )
+    if wrong:
+        raise SettingsError("\n".join([f"FLOWS_FLOWS_DIR={str(folder)!r}: flows are wrong", *wrong]))
+    return FlowIndex(flows)

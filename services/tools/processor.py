@@ -1,0 +1,156 @@
+"""A batch of records from beginning to end. Knows neither Faust nor how Kafka and PostgreSQL are reached.
+
+    decode → claim (events only) → begin and advance → answer what tools need, for the whole batch at once, and advance
+    again until every run has left → publish everything, return when all of it is acknowledged
+
+Only then may the batch's offsets be committed. Done again after a crash, a batch gives the same records, same ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from contracts.errors import ErrorCode
+from contracts.events import Event
+from contracts.ids import stable_id
+from contracts.runs import Outcome, RunMessage
+from services.flows.index import FlowIndex
+from services.runtime import metrics
+from services.tools import answerers, history
+from services.tools.claims import Claim
+from services.tools.jobs import Job, begun
+from services.tools.letters import dead_letter
+from services.tools.records import Output, Record
+
+SHOWN_FAULTS = 5
+
+
+class Publishes(Protocol):
+    """What publishes a batch: `services.tools.publisher.Publisher` is one."""
+
+    async def publish(self, outputs: Sequence[Output]) -> None:
+        """Return when every record is acknowledged."""
+        ...
+
+
+Claims = Callable[[Sequence[Claim]], Awaitable[Sequence[bool]]]
+"""For each claim, whether its claimer is the first. Waits while PostgreSQL is away."""
+
+
+class Processor:
+    """What this service does with a batch. Its methods do not raise for what a record or a flow holds."""
+
+    def __init__(
+        self,
+        flows: FlowIndex,
+        claim: Claims,
+        publisher: Publishes,
+        answer: answerers.Answerers | None = None,
+        on_batch: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._flows = flows
+        self._claim = claim
+        self._publisher = publisher
+        self._answerers = answer or {}
+        self._on_batch = on_batch
+
+    async def events(self, records: Sequence[Record]) -> None:
+        """Take a batch of the topic `events`; return when all that follows from it is acknowledged by Kafka."""
+        _consumed(records)
+        batch = _Batch()
+        read: list[tuple[Record, Event]] = []
+        for record in records:
+            try:
+                read.append((record, Event.model_validate_json(record.value or b"")))
+            except ValidationError as error:
+                _unreadable(batch.place(), record, ErrorCode.EVENT_INVALID, error)
+        first = await self._claim([_claim(record, event) for record, event in read])
+        for (record, event), is_first in zip(read, first, strict=True):
+            flows = self._flows.for_trigger(event.type) if is_first else ()
+            for flow in flows:
+                job = begun(record, flow, event, batch.place())
+                if not job.leaves():
+                    batch.jobs.append(job)
+            if not flows:
+                outcome, why = (Outcome.FILTERED, "no flow for it") if is_first else (Outcome.DUPLICATE, "seen before")
+                batch.place().append(history.event_without_run(event, record, outcome, why))
+        await self._finish(batch)
+
+    async def runs(self, records: Sequence[Record]) -> None:
+        """Take a batch of the topic `runs`; return when all that follows from it is acknowledged by Kafka."""
+        _consumed(records)
+        batch = _Batch()
+        for record in records:
+            try:
+                message = RunMessage.model_validate_json(record.value or b"")
+            except ValidationError as error:
+                _unreadable(batch.place(), record, ErrorCode.RUN_INVALID, error)
+                continue
+            run = message.run
+            flow = self._flows.version(run.flow, run.version)
+            if flow is None:
+                cause = f"version {run.version!r} of flow {run.flow!r} is not loaded"
+                letter = dead_letter(record, ErrorCode.FLOW_UNKNOWN, cause, run=run)
+                end = history.end_of_run(run, Outcome.DEAD, reason=cause, code=ErrorCode.FLOW_UNKNOWN)
+                batch.place().extend((letter, end))
+                continue
+            batch.jobs.append(Job(record, flow, run, batch.place(), message.answer))
+        await self._finish(batch)
+
+    async def _finish(self, batch: _Batch) -> None:
+        jobs = batch.jobs
+        while jobs:
+            asking = [(job, ask) for job in jobs if (ask := job.step()) is not None]
+            answers = await answerers.answer(self._answerers, [ask.need for _, ask in asking])
+            jobs = []
+            for (job, ask), answer in zip(asking, answers, strict=True):
+                if isinstance(answer, answerers.Unanswered):
+                    job.broke(answer.error)
+                else:
+                    job.answered(ask, answer)
+                    jobs.append(job)
+        await self._publisher.publish(batch.outputs())
+        self._on_batch()
+
+
+class _Batch:
+    """The runs of a batch, and what it publishes: in the order of its records, whenever each run has left."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self._places: list[list[Output]] = []
+
+    def place(self) -> list[Output]:
+        """Where the next record, or run of it, leaves its outputs."""
+        outputs: list[Output] = []
+        self._places.append(outputs)
+        return outputs
+
+    def outputs(self) -> list[Output]:
+        """All of them, in order."""
+        return [output for outputs in self._places for output in outputs]
+
+
+def _consumed(records: Sequence[Record]) -> None:
+    if records:
+        metrics.CONSUMED.labels(records[0].topic.name).inc(len(records))
+
+
+def _claim(record: Record, event: Event) -> Claim:
+    # A hash: source and id together may be longer than an index row can be.
+    return Claim(event.account, stable_id(event.source, event.id), record.place)
+
+
+def _unreadable(outputs: list[Output], record: Record, code: ErrorCode, error: ValidationError) -> None:
+    # The values stay out of it: they are the sender's, and may be secret.
+    faults = [
+        f"{'/'.join(str(part) for part in fault['loc']) or 'the record'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    shown = faults[:SHOWN_FAULTS] + ([f"and {len(faults) - SHOWN_FAULTS} more"] if len(faults) > SHOWN_FAULTS else [])
+    cause = "; ".join(shown)
+    outputs.append(dead_letter(record, code, cause))
+    outputs.append(history.unreadable(record, cause, code))

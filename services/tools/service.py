@@ -1,0 +1,117 @@
+"""The whole process: parts are connected, the application runs, and everything is left in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import asyncpg
+
+from contracts.topics import ACTIONS, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ
+from services.flows.index import FlowIndex
+from services.runtime import database, health, kafka, lifecycle, logging
+from services.runtime.offsets import Offsets
+from services.runtime.settings import ToolsSettings
+from services.tools import app, claims
+from services.tools.processor import Processor
+from services.tools.publisher import Publisher
+from services.tools.watchdog import Watchdog
+
+log = logging.get("service")
+HEALTH_PORT = 9102
+FORGET_SECONDS = 60.0
+EVENT_SCOPE = "event"
+
+
+async def run(settings: ToolsSettings, flows: FlowIndex) -> None:
+    """Consume until told to stop. Waits for Kafka and PostgreSQL, at the start and later."""
+    stop = lifecycle.stop_signal()
+    state = health.Health(stall_seconds=settings.stall_seconds)
+    served = await health.serve(state, settings.health_host, settings.health_port or HEALTH_PORT)
+    try:
+        async with _producer(settings, state, stop) as producer, _pool(settings, state, stop) as pool:
+            state.checks = {"kafka": producer.answers, "postgresql": partial(database.answers, pool)}
+            await _consume(settings, flows, _Parts(producer, pool, state, stop))
+    finally:
+        await served.cleanup()
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the process is connected to and told by."""
+
+    producer: kafka.Producer
+    pool: asyncpg.Pool
+    health: health.Health
+    stop: asyncio.Event
+
+
+async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> None:
+    offsets = Offsets(settings, app.GROUP)
+    watchdog = Watchdog(offsets, lambda: app.assigned(application), parts.health, settings.stall_seconds)
+    keep = timedelta(hours=settings.duplicate_hours)
+
+    async def claim(wishes: Sequence[claims.Claim]) -> list[bool]:
+        return await database.patiently(
+            "claims", lambda: claims.claim(parts.pool, EVENT_SCOPE, wishes, keep), watchdog.moved
+        )
+
+    processor = Processor(flows, claim, Publisher(parts.producer, watchdog.moved), on_batch=watchdog.moved)
+    application = app.make(settings, processor.events, processor.runs)
+    await application.start()
+    log.info("service.started", group=settings.topic_prefix + app.GROUP)
+    try:
+        await lifecycle.until(parts.stop, app.supervise(application), watchdog.run(), _forget(parts.pool))
+    finally:
+        parts.health.leaving = True
+        await app.leave(application, settings.drain_seconds)
+        await offsets.close()
+        log.info("service.stopped")
+
+
+async def _forget(pool: asyncpg.Pool) -> None:
+    """Delete expired claims, a little at a time, for ever."""
+    while True:
+        done = await database.patiently("claims.forget", lambda: claims.forget_expired(pool))
+        await asyncio.sleep(FORGET_SECONDS if not done else 1.0)
+
+
+@asynccontextmanager
+async def _producer(
+    settings: ToolsSettings, state: health.Health, stop: asyncio.Event
+) -> AsyncIterator[kafka.Producer]:
+    producer = kafka.Producer(settings)
+
+    async def start() -> None:
+        state.turned()  # waiting for a part that is away is no stall
+        await producer.start()
+
+    async def require() -> None:
+        state.turned()
+        await producer.require((EVENTS, RUNS, ACTIONS, HISTORY, EVENTS_DLQ, RUNS_DLQ))
+
+    await lifecycle.patiently("Kafka", start, stop)
+    try:
+        # A consumer that subscribes to a topic that is not there looks for it again after minutes only.
+        await lifecycle.patiently("topics", require, stop)
+        yield producer
+    finally:
+        with suppress(TimeoutError):  # everything that matters was acknowledged
+            await asyncio.wait_for(producer.stop(), settings.drain_seconds)
+
+
+@asynccontextmanager
+async def _pool(settings: ToolsSettings, state: health.Health, stop: asyncio.Event) -> AsyncIterator[asyncpg.Pool]:
+    async def connect() -> asyncpg.Pool:
+        state.turned()
+        return await database.connect(settings.database_url)
+
+    pool = await lifecycle.patiently("PostgreSQL", connect, stop)
+    try:
+        yield pool
+    finally:
+        pool.terminate()
