@@ -358,7 +358,7 @@ class Resolver(AbstractResolver):
     def __init__(self, **hosts: list[str]) -> None:
         self._hosts = {name.replace("_", "."): found for name, found in hosts.items()}
 
-    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:  # type: ignore[override]
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
         """As the system would."""
         del family
         return [

@@ -1,0 +1,107 @@
+"""What an action's function is given to make its call with, and what can come of it. Knows no web library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from contracts.errors import ErrorCode
+from services.flows.catalogue import Guarantee
+
+Query = Mapping[str, str | int | float | bool | Sequence[str]]
+
+
+class CallFailedError(Exception):
+    """A call did not do what the action promises.
+
+    `may_have_happened`: the effect can be there all the same. Then only a repeatable or keyed call is made again.
+    `retriable`: a later try may succeed; by default what the code says.
+    """
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        cause: str,
+        *,
+        may_have_happened: bool = False,
+        retriable: bool | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(cause)
+        self.code = code
+        self.cause = cause
+        self.may_have_happened = may_have_happened
+        self.retriable = code.retriable if retriable is None else retriable
+        self.retry_after_seconds = retry_after_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The destination's answer. Secrets of the connection are masked in it. Names of headers are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:  # noqa: ANN401 - JSON is anything
+        """The body as JSON. Raises CallFailedError(ANSWER_INVALID)."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise CallFailedError(
+                ErrorCode.ANSWER_INVALID,
+                f"the answer (HTTP {self.status}) is not JSON: {error}",
+                may_have_happened=True,
+            ) from None
+
+    def text(self) -> str:
+        """The body as text; what is not UTF-8 is replaced."""
+        return self.body.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The content of a request and its type."""
+
+    content: bytes
+    media_type: str
+
+    @classmethod
+    def json(cls, value: object) -> Body:
+        """A JSON document. Raises TypeError for what JSON has not."""
+        return cls(orjson.dumps(value), "application/json")
+
+
+class Call(Protocol):
+    """Makes one HTTP request for one attempt of one action, with the connection's base address and credentials."""
+
+    @property
+    def effect_id(self) -> str:
+        """The same on every repetition of this effect."""
+        ...
+
+    @property
+    def guarantee(self) -> Guarantee | None:
+        """That of the request that was made; None before."""
+        ...
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        guarantee: Guarantee,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        accept: frozenset[int] | None = None,
+    ) -> Reply:
+        """The answer, if its status is in `accept` (absent: any 2xx).
+
+        `url` is a path below the connection's base address; a whole address where there is no connection. With the
+        guarantee `keyed` the effect id goes along as Idempotency-Key. Raises CallFailedError.
+        """
+        ...

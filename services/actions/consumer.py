@@ -1,0 +1,203 @@
+"""The consuming loop: take records into lanes, commit what is finished, pause when memory's bound is reached.
+
+What is taken and not finished is never committed. So whatever ends this process, the next one does it again: at least
+once. When partitions are given up, what is at work is finished first, and what is not begun is left to the next owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from contracts.topics import ACTIONS
+from services.actions.delivery.courier import Courier
+from services.actions.delivery.job import Job, Planner, Ready
+from services.actions.delivery.lanes import Lanes
+from services.actions.delivery.prefix import Prefix
+from services.actions.delivery.records import Record
+from services.runtime import logging, metrics
+from services.runtime.offsets import Place
+from services.runtime.settings import ActionsSettings
+
+log = logging.get("consumer")
+GROUP = "actions"
+POLL_MS = 200
+# One poll's records are decoded in one go: few enough not to hold up the calls at work.
+POLL_RECORDS = 200
+COMMIT_EVERY_SECONDS = 0.5
+COMMIT_SECONDS = 5.0
+RESUME_AT = 0.5
+# What a call may take beyond its own deadline until it counts as finished: its outputs are published.
+PUBLISH_SECONDS = 5.0
+
+
+class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped here
+    """One process's part of the group. `moved` is called whenever something moves."""
+
+    def __init__(
+        self,
+        settings: ActionsSettings,
+        kafka: AIOKafkaConsumer,
+        planner: Planner,
+        courier: Callable[[Callable[[Job], bool]], Courier],
+        moved: Callable[[], object],
+    ) -> None:
+        self._settings = settings
+        self._kafka = kafka
+        self._planner = planner
+        self._moved = moved
+        self._prefixes: dict[TopicPartition, Prefix] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        self._giving_up: set[TopicPartition] = set()
+        self._leaving = False
+        self._longest_call = settings.call_seconds
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lanes: Lanes[Job] = Lanes(self._watched(courier(self._owns)), settings.max_concurrency, self._bug)
+
+    def assigned(self) -> set[Place]:
+        """The partitions that this process has now."""
+        return {(place.topic, place.partition) for place in self._prefixes}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop` is set, then finish what is at work within `drain_seconds`. Raises for a bug."""
+        self._kafka.subscribe([ACTIONS.under(self._settings.topic_prefix)], listener=self)
+        committed = time.monotonic()
+        try:
+            while not stop.is_set():
+                await self._turn()
+                if time.monotonic() - committed > COMMIT_EVERY_SECONDS:
+                    await self._commit(self._prefixes)
+                    committed = time.monotonic()
+            await self._drain()
+        finally:
+            await self._lanes.close()
+
+    async def _turn(self) -> None:
+        self._throttle()
+        taken = await self._kafka.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+        for place, records in taken.items():
+            self._take(place, records)
+        if self._broken.done():
+            self._broken.result()
+        if taken or self._waits_rightly():
+            self._moved()
+        metrics.LANES_OPEN.set(self._lanes.open)
+
+    def _take(self, place: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+        prefix = self._prefixes.get(place)
+        if prefix is None or place in self._giving_up:
+            return  # its next owner gets them
+        for taken in records:
+            record = Record(
+                taken.topic, taken.partition, taken.offset, taken.key, taken.value, list(taken.headers or ())
+            )
+            prefix.take(taken.offset)
+            job = self._planner.job(record, prefix)
+            if isinstance(job.plan, Ready) and job.plan.seconds is not None:
+                self._longest_call = max(self._longest_call, job.plan.seconds)
+            self._lanes.put(job.lane, job)
+        metrics.CONSUMED.labels(ACTIONS.name).inc(len(records))
+
+    def _throttle(self) -> None:
+        """Pause all partitions when too much is held, resume them when half of it is gone. Polling goes on."""
+        paused = self._kafka.paused()
+        if self._lanes.pending >= self._settings.max_pending:
+            self._kafka.pause(*(place for place in self._prefixes if place not in paused))
+        elif paused and self._lanes.pending <= self._settings.max_pending * RESUME_AT:
+            self._kafka.resume(*paused)
+        metrics.PARTITIONS_PAUSED.set(len(self._kafka.paused()))
+
+    def _waits_rightly(self) -> bool:
+        """Whether there is work at hand that takes no longer than it may, so that nothing else needs to move."""
+        longest = self._longest_call + PUBLISH_SECONDS
+        return self._lanes.pending > 0 and not self._lanes.stuck and self._lanes.oldest_work_seconds() < longest
+
+    def _watched(self, courier: Courier) -> Callable[[Job], Awaitable[float | None]]:
+        async def work(job: Job) -> float | None:
+            wait = await courier.work(job)
+            self._moved()
+            # No further attempt here for what somebody else goes on with. It is not finished, so it is not committed.
+            return None if self._leaving or _place(job) in self._giving_up else wait
+
+        return work
+
+    def _owns(self, job: Job) -> bool:
+        return self._prefixes.get(_place(job)) is job.prefix
+
+    def _bug(self, job: Job, error: BaseException) -> None:
+        log.critical("job.broke", coordinates=job.record.coordinates, exc_info=error)
+        if not self._broken.done():
+            self._broken.set_exception(error)
+
+    async def _commit(self, places: Iterable[TopicPartition]) -> None:
+        """Commit what is finished. When it cannot be, a later time does it, or the next owner does the work again."""
+        positions = {
+            place: position
+            for place in places
+            if (prefix := self._prefixes.get(place)) is not None
+            and (position := prefix.position) is not None
+            and position != self._committed.get(place)
+        }
+        if not positions:
+            return
+        try:
+            # aiokafka tries again for ever: https://github.com/aio-libs/aiokafka/issues/1017
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._kafka.commit(positions)
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("commit.failed", cause=f"{type(error).__name__}: {error}"[:500])
+        else:
+            self._committed.update(positions)
+
+    async def _drain(self) -> None:
+        """Begin nothing new, finish what is at work, commit."""
+        self._leaving = True
+        left = self._lanes.drop(lambda _: True)
+        finished = await self._lanes.settled(lambda _: True, self._settings.drain_seconds)
+        await self._commit(self._prefixes)
+        log.info(
+            "consumer.drained", finished=finished, left_to_the_next=left + (self._lanes.pending if finished else 0)
+        )
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Give up partitions: finish what is at work for them, commit, forget the rest."""
+        gone = set(revoked)
+        if not gone:
+            return
+
+        def of_these(job: Job) -> bool:
+            return _place(job) in gone
+
+        self._giving_up |= gone
+        self._lanes.drop(of_these)
+        finished = await self._lanes.settled(of_these, self._longest_call + PUBLISH_SECONDS)
+        await self._commit(gone)
+        for place in gone:
+            self._prefixes.pop(place, None)
+            self._committed.pop(place, None)
+        log.info("partitions.revoked", partitions=sorted(place.partition for place in gone), finished=finished)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Take over partitions, each from its committed offset on."""
+        places = list(assigned)
+        self._giving_up.clear()
+        for place in places:
+            self._prefixes[place] = Prefix()
+        self._moved()
+        log.info("partitions.assigned", partitions=sorted(place.partition for place in places))
+
+
+def _place(job: Job) -> TopicPartition:
+    return TopicPartition(job.record.topic, job.record.partition)
+
+
+async def leave(kafka: AIOKafkaConsumer, seconds: float) -> None:
+    """Leave the group; a member with an instance id keeps its place for its return."""
+    with suppress(KafkaError, TimeoutError):
+        async with asyncio.timeout(seconds):
+            await kafka.stop()

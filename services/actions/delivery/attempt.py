@@ -1,0 +1,66 @@
+"""One attempt of one request: call the action's function, and say in one of few ways what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from contracts.errors import ErrorCode
+from services.actions.action import Implementation
+from services.actions.call import Call, CallFailedError
+from services.flows.catalogue import Guarantee
+from services.runtime import logging
+
+log = logging.get("attempt")
+MOST_FAULTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The action did what it promises."""
+
+    outputs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It did not. `again`: a further attempt is harmless and may succeed."""
+
+    code: ErrorCode
+    cause: str
+    again: bool
+    retry_after_seconds: float | None = None
+
+
+def checked(action: Implementation, inputs: dict[str, Any]) -> BaseModel | Failed:
+    """The inputs as the action's model, or what is wrong with them, by field."""
+    try:
+        return action.signature.inputs.model_validate(inputs)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in fault['loc']) or 'inputs'}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
+        ]
+        return Failed(ErrorCode.INPUT_INVALID, f"{action.signature.name}: {'; '.join(faults)}", again=False)
+
+
+async def attempt(action: Implementation, inputs: BaseModel, call: Call) -> Done | Failed:
+    """Make one attempt. Raises nothing but CancelledError.
+
+    A call whose effect may have happened is made again only if its guarantee says that this is harmless.
+    """
+    try:
+        outputs = await action.run(inputs, call)
+        return Done(outputs.model_dump(mode="json", by_alias=True))
+    except CallFailedError as error:
+        again = error.retriable and (not error.may_have_happened or call.guarantee is not Guarantee.AT_MOST_ONCE)
+        cause = error.cause
+        if error.may_have_happened and error.retriable and not again:
+            cause += ". The effect may have happened, so the call was not repeated: look at the destination"
+        return Failed(error.code, cause, again, error.retry_after_seconds)
+    except Exception as error:
+        # A fault in an action's file must not end the worker.
+        log.exception("attempt.broke", action=action.signature.name, effect_id=call.effect_id)
+        return Failed(ErrorCode.BUG, f"{action.signature.name}: {type(error).__name__}", again=False)

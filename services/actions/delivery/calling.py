@@ -1,0 +1,140 @@
+"""The call that actions are given: base address, credentials and Idempotency-Key are added, the answer is judged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote, urlencode, urlsplit
+
+import httpx
+
+from contracts.errors import ErrorCode
+from services.actions.call import Body, CallFailedError, Query, Reply
+from services.actions.connections import Connection
+from services.actions.statuses import code_of, may_have_happened, retry_after_seconds
+from services.flows.catalogue import Guarantee
+from services.runtime.http import Answer, CallError, Client, Sent
+
+ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://|//", re.IGNORECASE)
+SUCCESS = range(200, 300)
+EXCERPT_LENGTH = 300
+OPEN = Connection("", "")
+"""No connection: whole addresses, no credentials."""
+
+
+class HttpCall:
+    """One attempt's call. See `services.actions.call.Call` for the contract."""
+
+    __slots__ = ("_client", "_connection", "_seconds", "effect_id", "guarantee")
+
+    def __init__(self, client: Client, connection: Connection | None, effect_id: str, seconds: float) -> None:
+        self._client = client
+        self._connection = connection or OPEN
+        self._seconds = seconds
+        self.effect_id = effect_id
+        self.guarantee: Guarantee | None = None
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        guarantee: Guarantee,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        accept: frozenset[int] | None = None,
+    ) -> Reply:
+        """Make the request."""
+        connection = self._connection
+        address = _address(connection, url, query)
+        all_headers = dict(headers) if headers else {}
+        if body is not None:
+            all_headers.setdefault("Content-Type", body.media_type)
+        if guarantee is Guarantee.KEYED:
+            # A quoted string: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+            all_headers["Idempotency-Key"] = f'"{self.effect_id}"'
+        all_headers.update(connection.headers)
+        self.guarantee = guarantee
+        try:
+            answer = await self._client.call(
+                method,
+                address,
+                headers=all_headers,
+                content=None if body is None else body.content,
+                seconds=self._seconds,
+            )
+        except CallError as error:
+            raise CallFailedError(
+                error.code, connection.mask.text(error.cause), may_have_happened=error.sent is Sent.UNKNOWN
+            ) from None
+        reply = _masked(connection, answer)
+        if reply.status in (accept or SUCCESS):
+            return reply
+        raise _refused(method, address, reply)
+
+
+def _address(connection: Connection, url: str, query: Query | None) -> str:
+    """The whole address. Raises CallFailedError(INPUT_INVALID) for one that would leave the connection's."""
+    path = url.partition("#")[0]
+    if connection.base_url:
+        if ABSOLUTE.match(path):
+            raise _invalid(f"url: with the connection {connection.name!r} it is a path below {connection.base_url}")
+        if ".." in unquote(path.partition("?")[0]).replace("\\", "/").split("/"):
+            raise _invalid("url: `..` is not allowed in a path")
+        path = f"{connection.base_url}/{path.lstrip('/')}"
+    else:
+        _check_whole(path)
+    more = [part for part in (_encoded(query), connection.query) if part]
+    if not more:
+        return path
+    return f"{path}{'&' if '?' in path else '?'}{'&'.join(more)}"
+
+
+def _check_whole(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise _invalid("url: not a valid address") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise _invalid("url: without a connection, a whole address such as https://crm.example.com/contacts is needed")
+    if parts.username is not None or parts.password is not None:
+        raise _invalid("url: credentials stand in a connection, not in an address")
+
+
+def _encoded(query: Query | None) -> str:
+    if not query:
+        return ""
+    return urlencode(
+        {name: str(value).lower() if isinstance(value, bool) else value for name, value in query.items()}, doseq=True
+    )
+
+
+def _invalid(cause: str) -> CallFailedError:
+    return CallFailedError(ErrorCode.INPUT_INVALID, cause)
+
+
+def _masked(connection: Connection, answer: Answer) -> Reply:
+    """The answer without the connection's secrets: some destinations repeat what they were sent."""
+    mask = connection.mask
+    headers = answer.headers
+    if any(mask.text(value) != value for value in headers.values()):
+        headers = httpx.Headers({name: mask.text(value) for name, value in headers.items()})
+    return Reply(answer.status, headers, mask.content(answer.body))
+
+
+def _refused(method: str, address: str, reply: Reply) -> CallFailedError:
+    place = f"{method} {address.partition('?')[0]}"
+    if 300 <= reply.status < 400:  # noqa: PLR2004 - HTTP's own class
+        said = (
+            f"redirects are not followed, it points to {reply.headers.get('location', 'nowhere').partition('?')[0]!r}"
+        )
+    else:
+        said = " ".join(reply.text().split()) or "no text"
+    return CallFailedError(
+        code_of(reply.status),
+        f"{place}: HTTP {reply.status}: {said[:EXCERPT_LENGTH]}",
+        may_have_happened=may_have_happened(reply.status),
+        retry_after_seconds=retry_after_seconds(reply.headers.get("retry-after")),
+    )

@@ -1,0 +1,84 @@
+"""A job: one action request on its way, from its record to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, ValidationError
+
+from contracts.actions import ActionRequest
+from contracts.errors import ErrorCode
+from services.actions.action import Implementation
+from services.actions.connections import Connection, nearest
+from services.actions.delivery.attempt import Failed, checked
+from services.actions.delivery.prefix import Prefix
+from services.actions.delivery.records import Record
+from services.actions.delivery.retry import Schedule
+
+
+@dataclass(slots=True, eq=False)
+class Ready:
+    """All that the attempts of a sound request need."""
+
+    action: Implementation
+    inputs: BaseModel
+    connection: Connection | None
+    schedule: Schedule
+    seconds: float | None
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """`plan` is what to do, or why nothing can be done. `prefix` is that of the assignment that it was taken under."""
+
+    record: Record
+    prefix: Prefix
+    request: ActionRequest | None
+    plan: Ready | Failed
+    attempts: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def lane(self) -> Hashable:
+        """What must happen one after the other. A record that cannot be read is alone."""
+        return self.record.coordinates if self.request is None else self.request.lane
+
+
+class Planner:
+    """Turns records into jobs. Never raises for what a record holds."""
+
+    def __init__(self, actions: Mapping[str, Implementation], connections: Mapping[str, Connection]) -> None:
+        self._actions = actions
+        self._connections = connections
+
+    def job(self, record: Record, prefix: Prefix) -> Job:
+        """Read a record."""
+        try:
+            request = ActionRequest.model_validate_json(record.value or b"")
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the record"
+            cause = f"{where}: {first['msg']} ({error.error_count()} faults)"
+            return Job(record, prefix, None, Failed(ErrorCode.REQUEST_INVALID, cause, again=False))
+        return Job(record, prefix, request, self._plan(request))
+
+    def _plan(self, request: ActionRequest) -> Ready | Failed:
+        action = self._actions.get(request.action)
+        if action is None:
+            cause = f"no action {request.action!r} here; is this worker older than the flow?"
+            return Failed(ErrorCode.ACTION_UNKNOWN, cause, again=False)
+        connection = None
+        if request.connection is not None:
+            connection = self._connections.get(request.connection)
+            if connection is None:
+                cause = f"no connection {request.connection!r}; {nearest(request.connection, self._connections)}"
+                return Failed(ErrorCode.CONNECTION_UNKNOWN, cause, again=False)
+        elif action.signature.needs_connection:
+            cause = f"{request.action} needs a connection; write `connection: NAME` in the step"
+            return Failed(ErrorCode.CONNECTION_UNKNOWN, cause, again=False)
+        inputs = checked(action, request.inputs)
+        if isinstance(inputs, Failed):
+            return inputs
+        return Ready(action, inputs, connection, Schedule.of(request.retry), request.timeout_seconds)

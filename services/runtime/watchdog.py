@@ -1,0 +1,122 @@
+"""Alive but not consuming: records wait and nothing moves. Then dump all stacks and end; a new process does better.
+
+The bomb is `faulthandler.dump_traceback_later(exit=True)`: a thread of C that needs neither our event loop nor the GIL.
+As long as all is well the fuse is laid anew. So a blocked event loop ends the process as surely as a stalled consumer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import time
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from aiokafka.errors import KafkaError
+
+from services.runtime import logging, metrics
+from services.runtime.health import Health
+from services.runtime.offsets import Place, Progress
+
+log = logging.get("watchdog")
+
+
+class Asks(Protocol):
+    """What knows how far the group is: `services.runtime.offsets.Offsets` is one."""
+
+    async def progress(self, places: Collection[Place]) -> dict[Place, Progress]:
+        """The progress of some partitions."""
+        ...
+
+    async def holds_record(self, place: Place, offset: int) -> bool:
+        """Whether a record is there to be consumed."""
+        ...
+
+
+class Watchdog:
+    """`moved` is to be called whenever something moves: a batch was finished, or the wait for a part is known."""
+
+    def __init__(
+        self,
+        offsets: Asks,
+        assigned: Callable[[], Collection[Place]],
+        health: Health,
+        seconds: float,
+        *,
+        light: Callable[[float], None] = lambda seconds: faulthandler.dump_traceback_later(seconds, exit=True),
+    ) -> None:
+        self._offsets = offsets
+        self._assigned = assigned
+        self._health = health
+        self._seconds = seconds
+        self._light = light
+        self._moved = time.monotonic()
+        self._shown: set[Place] = set()
+        self._empty: dict[Place, Progress] = {}
+
+    def moved(self) -> None:
+        """Something moved just now."""
+        self._moved = time.monotonic()
+        self._health.turned()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        try:
+            while True:
+                await self.look()
+                await asyncio.sleep(min(2.0, self._seconds / 5))
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+    async def look(self) -> None:
+        """Look once: lay the fuse anew unless records wait and nothing has moved since the last look."""
+        waiting = await self._waiting()
+        idle = time.monotonic() - self._moved
+        if not waiting:
+            self.moved()
+            idle = 0.0
+        elif idle > self._seconds / 2:
+            log.warning("progress.missing", seconds=round(idle, 1), waiting=waiting, tasks=_tasks())
+        if idle < self._seconds:
+            # A little more than what is left: the next look comes first, unless the event loop is blocked.
+            self._light(self._seconds - idle + min(5.0, self._seconds / 2))
+
+    async def _waiting(self) -> dict[str, int]:
+        """Records that wait, by partition; none when Kafka does not answer: then waiting is right."""
+        places = set(self._assigned())
+        try:
+            async with asyncio.timeout(self._seconds / 3):
+                seen = await self._offsets.progress(places)
+                waiting = {place: progress for place, progress in seen.items() if progress.lag}
+                if time.monotonic() - self._moved > self._seconds / 2:
+                    waiting = {place: one for place, one in waiting.items() if await self._consumable(place, one)}
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("lag.unknown", cause=f"{type(error).__name__}: {error}"[:500])
+            return {}
+        self._show(seen)
+        return {f"{topic}/{partition}": one.lag for (topic, partition), one in waiting.items()}
+
+    async def _consumable(self, place: Place, progress: Progress) -> bool:
+        if self._empty.get(place) == progress:
+            return False
+        if await self._offsets.holds_record(place, progress.committed):
+            return True
+        self._empty[place] = progress
+        return False
+
+    def _show(self, seen: dict[Place, Progress]) -> None:
+        for topic, partition in self._shown - set(seen):
+            metrics.LAG.remove(topic, str(partition))
+        for (topic, partition), progress in seen.items():
+            metrics.LAG.labels(topic, str(partition)).set(progress.lag)
+        self._shown = set(seen)
+
+
+def _tasks() -> list[str]:
+    """Where each asyncio task stands: its innermost frame of ours or of a library."""
+    places = []
+    for task in asyncio.all_tasks():
+        frames = task.get_stack(limit=1)
+        if frames:
+            places.append(f"{task.get_name()} {frames[0].f_code.co_filename}:{frames[0].f_lineno}")
+    return sorted(places)
