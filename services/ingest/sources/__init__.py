@@ -1,1 +1,1 @@
-"""One file a kind of source."""
+"""Who may send events by HTTP. One file a kind of source; `load` reads the sources file."""

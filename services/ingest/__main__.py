@@ -1,0 +1,21 @@
+"""`python -m services.ingest`: the HTTP gateway."""
+
+from __future__ import annotations
+
+from services.ingest import service
+from services.runtime import lifecycle
+from services.runtime.settings import IngestSettings
+
+ABOUT = (
+    "Takes webhooks (POST /v1/hooks/SOURCE/TOKEN) and events (POST /v1/events) and puts them into the topic `events`. "
+    "Answers 202 once Kafka has acknowledged. GET /docs describes every address and answer."
+)
+
+
+def main() -> None:
+    """Run the gateway until SIGTERM or Ctrl-C."""
+    lifecycle.run(service.serve(lifecycle.begin("ingest", ABOUT, IngestSettings)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""A request's body: read up to a limit, then parsed. Whatever bytes come, the only error is Refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.types import Receive, Scope
+
+from contracts.errors import ErrorCode
+from services.ingest.problems import FieldError, Refused
+
+BODY_SECONDS = 10.0
+DEEPEST = 64
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+NUL = "\x00"
+
+
+async def read(scope: Scope, receive: Receive, most: int) -> bytes:
+    """The whole body.
+
+    Raises Refused: 413 before anything is read when Content-Length says too much, or as soon as a chunked body is over
+    the limit; 408 when the body does not come within 10 seconds.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > most:
+            raise _too_large(most)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            message = await receive()
+            body: bytes = message.get("body", b"")
+            if len(body) <= most and not message.get("more_body"):
+                return body
+            chunks, size = [body], len(body)
+            while message.get("more_body") and size <= most:
+                message = await receive()
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+    except TimeoutError:
+        raise Refused(
+            HTTPStatus.REQUEST_TIMEOUT,
+            ErrorCode.JSON_INVALID,
+            f"The body did not come within {BODY_SECONDS:g} seconds. Send it at once.",
+            headers={"Connection": "close"},
+        ) from None
+    if size > most:
+        raise _too_large(most)
+    return b"".join(chunks)
+
+
+def _too_large(most: int) -> Refused:
+    return Refused(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        ErrorCode.BODY_TOO_LARGE,
+        f"The body is over {most} bytes. Send less, for example a link instead of a file.",
+        headers={"Connection": "close"},
+        limit_bytes=most,
+    )
+
+
+def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    r"""The JSON value of the body, fit to be stored anywhere.
+
+    - NUL characters (`\u0000`) are taken out of texts and names: PostgreSQL's text cannot hold them, and they carry
+      nothing that a person wrote.
+    - Whole numbers over 64 bits become doubles, as RFC 8259 section 6 expects of readers.
+    - A byte order mark is passed over.
+
+    Raises Refused: 400 with line and column when it is no JSON, 422 when it is nested more than 64 deep.
+    """
+    body = body.removeprefix(BYTE_ORDER_MARK)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _no_json(body, error) from None
+    if body.count(b"{") + body.count(b"[") > DEEPEST:
+        _check_depth(value)
+    if b"\\u0000" in body:
+        value = _without_nul(value)
+    return value
+
+
+def _no_json(body: bytes, error: orjson.JSONDecodeError) -> Refused:
+    reason, line, column = error.msg, error.lineno, error.colno
+    try:
+        body.decode()
+    except UnicodeDecodeError as wrong:
+        reason = f"byte 0x{body[wrong.start]:02x} is not UTF-8"
+        before = body[: wrong.start]
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode()) + 1
+    return Refused(
+        HTTPStatus.BAD_REQUEST,
+        ErrorCode.JSON_INVALID,
+        f"The body is not JSON: line {line}, column {column}: {reason}. Send one JSON object in UTF-8.",
+        line=line,
+        column=column,
+    )
+
+
+def _check_depth(value: object) -> None:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [item for parent in level for item in _items(parent)]
+        if not level:
+            return
+    raise Refused(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        ErrorCode.SHAPE_INVALID,
+        f"The body is nested more than {DEEPEST} deep. Send it flatter.",
+        errors=[FieldError(pointer="", detail=f"is nested more than {DEEPEST} deep")],
+    )
+
+
+def _items(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _without_nul(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        return value.replace(NUL, "")
+    if isinstance(value, dict):
+        return {key.replace(NUL, ""): _without_nul(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nul(item) for item in value]
+    return value

@@ -1,0 +1,138 @@
+"""From an accepted request to Kafka's acknowledgement, whatever state Kafka is in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from http import HTTPStatus
+
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+from prometheus_client import Counter
+
+from contracts.errors import ErrorCode
+from contracts.events import CONTENT_TYPE
+from contracts.topics import EVENTS
+from services.ingest.problems import Refused
+from services.runtime import logging, metrics
+from services.runtime.kafka import MessageTooLargeError, Producer
+from services.runtime.settings import IngestSettings
+
+HEADERS = [("content-type", CONTENT_TYPE.encode())]
+AGAIN_SECONDS = 1.0
+LEAST_REQUEST_SECONDS = 2.0
+STOP_SECONDS = 5.0
+RETRY_AFTER = {"Retry-After": "5"}
+
+log = logging.get("publisher")
+
+
+class Publisher:
+    """Sends events to the topic `events` and waits for the acknowledgement.
+
+    Kafka may be away at the start, go away and come back: `keep_connected` looks after that, `publish` answers 503.
+
+    A record whose sender got 503 can still reach Kafka later: an idempotent producer keeps what it has taken until the
+    broker answers. Nothing is half accepted by that. The id of an event is deterministic: the same request sent again
+    has the same id, and whichever of the two comes second is a duplicate that starts nothing.
+    """
+
+    def __init__(self, settings: IngestSettings) -> None:
+        self._settings = settings
+        self._producer: Producer | None = None
+        self._broken = asyncio.Event()
+        self._away = False
+
+    async def keep_connected(self) -> None:
+        """Connect, and connect anew when the producer has failed for good. Runs until it is cancelled."""
+        while True:
+            # Requests to the broker that take longer than an answer to our sender may take are of no use.
+            seconds = max(LEAST_REQUEST_SECONDS, self._settings.acknowledge_seconds)
+            producer = Producer(self._settings, request_seconds=seconds)
+            try:
+                await producer.start()
+            except (KafkaError, OSError) as error:
+                self._lost(str(error))
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            self._returned()
+            self._producer = producer
+            self._broken.clear()
+            await self._broken.wait()
+            self._producer = None
+            await _stop(producer)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def answers(self) -> None:
+        """Raise unless Kafka answers now."""
+        if self._producer is None:
+            raise ConnectionError("no connection to Kafka yet")
+        await self._producer.answers()
+
+    async def publish(self, key: bytes, event: bytes, accepted: Counter) -> None:
+        """Send one event; return when Kafka acknowledged it, and count it in `accepted`.
+
+        Raises Refused: 503 when Kafka does not acknowledge in time, 413 when the event is over what a topic takes.
+        """
+        producer = self._producer
+        if producer is None:
+            raise self._unavailable()
+        begun = time.perf_counter()
+        future: asyncio.Future[object] | None = None
+        try:
+            async with asyncio.timeout(self._settings.acknowledge_seconds):
+                future = await producer.send(EVENTS, key, event, HEADERS)
+                await asyncio.shield(future)
+        except TimeoutError:
+            if future is not None:
+                future.add_done_callback(lambda done: _count_late(done, accepted))
+            self._lost("no acknowledgement in time")
+            raise self._unavailable() from None
+        except MessageTooLargeError as error:
+            raise Refused(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.MESSAGE_TOO_LARGE, f"The event is too large: {error}."
+            ) from None
+        except KafkaError as error:
+            self._lost(f"{type(error).__name__}: {error}")
+            # A full buffer empties when Kafka is back. Whatever else is not worth a retry has broken the producer's
+            # sequence or its rights: only a new one helps.
+            if not error.retriable and not isinstance(error, KafkaTimeoutError):
+                self._broken.set()
+            raise self._unavailable() from None
+        metrics.ACKNOWLEDGEMENT.observe(time.perf_counter() - begun)
+        accepted.inc()
+        self._returned()
+
+    async def stop(self) -> None:
+        """Send what is buffered, for 5 seconds at most."""
+        if self._producer is not None:
+            await _stop(self._producer)
+
+    def _lost(self, cause: str) -> None:
+        """Say it once, not once a request."""
+        if not self._away:
+            self._away = True
+            log.warning("kafka.lost", cause=cause, bootstrap=self._settings.kafka_bootstrap)
+
+    def _returned(self) -> None:
+        if self._away:
+            self._away = False
+            log.warning("kafka.returned", bootstrap=self._settings.kafka_bootstrap)
+
+    def _unavailable(self) -> Refused:
+        return Refused(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            ErrorCode.KAFKA_UNAVAILABLE,
+            "Kafka does not acknowledge. Send the same request again later: it will not count twice.",
+            headers=RETRY_AFTER,
+        )
+
+
+def _count_late(done: asyncio.Future[object], accepted: Counter) -> None:
+    if not done.cancelled() and done.exception() is None:
+        accepted.inc()
+
+
+async def _stop(producer: Producer) -> None:
+    with contextlib.suppress(TimeoutError, KafkaError, OSError):
+        await asyncio.wait_for(producer.stop(), STOP_SECONDS)

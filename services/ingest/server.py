@@ -1,0 +1,83 @@
+"""granian inside our own event loop: one process, HTTP/1.1, no websockets, no access log (a path can hold a token)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from granian.server.embed import Server as Granian
+from starlette.types import ASGIApp
+
+from services.runtime.settings import SettingsError
+
+# granian sets up the standard library's logging when it is made; this leaves its records to our own handler.
+LOGGERS: dict[str, Any] = {
+    "formatters": {},
+    "handlers": {},
+    "loggers": {"_granian": {"handlers": [], "propagate": True}},
+}
+BACKLOG = 1024
+IDLE_CONNECTIONS = 10_000
+
+
+class Server:
+    """An HTTP server that finishes what it has begun."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int, max_in_flight: int) -> None:
+        self.address = reserve(host, port)
+        self._granian = Granian(
+            app,
+            address=self.address[0],
+            port=self.address[1],
+            interface=Interfaces.ASGINL,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=BACKLOG,
+            # A connection holds its place while it is idle; the bound on requests is ours, and answers 503.
+            backpressure=max_in_flight + IDLE_CONNECTIONS,
+            log_level=LogLevels.error,
+            log_dictconfig=LOGGERS,
+        )
+        self._serving: asyncio.Task[None] | None = None
+
+    async def serve(self) -> None:
+        """Listen until `stop`. Raises RuntimeError when the server ends by itself."""
+        self._serving = asyncio.create_task(self._granian.serve())
+        await asyncio.shield(self._serving)
+        raise RuntimeError("the HTTP server ended by itself")
+
+    async def stop(self, within_seconds: float) -> bool:
+        """Refuse new connections and wait for the requests at work; False when some were cut off at the deadline."""
+        if self._serving is None:
+            return True
+        self._granian.stop()
+        done, _ = await asyncio.wait({self._serving}, timeout=within_seconds)
+        return bool(done)
+
+
+def reserve(host: str, port: int) -> tuple[str, int]:
+    """The numeric address to listen on; port 0 becomes a free one.
+
+    Raises SettingsError. Asked here because granian sets SO_REUSEPORT: a second server on the same port would start and
+    quietly take half of the connections.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise SettingsError(f"FLOWS_INGEST_HOST={host!r}: no address of this machine: {error.strerror}") from None
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen(1)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                remedy = "another program listens there: end it, or choose another port"
+                raise SettingsError(f"FLOWS_INGEST_PORT={port}: {remedy}") from None
+            raise SettingsError(f"FLOWS_INGEST_HOST={host!r} FLOWS_INGEST_PORT={port}: {error.strerror}") from None
+        found = probe.getsockname()
+    return str(found[0]), int(found[1])

@@ -1,0 +1,68 @@
+"""The service put together: start in any state of Kafka, end without losing a request."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.ingest import app
+from services.ingest.publisher import Publisher
+from services.ingest.server import Server
+from services.ingest.sources.hook import Hooks
+from services.ingest.sources.load import load
+from services.runtime import health, lifecycle, logging
+from services.runtime.settings import IngestSettings, SettingsError
+
+HEALTH_PORT = 9101
+TURN_SECONDS = 1.0
+
+log = logging.get("service")
+
+
+def sources(settings: IngestSettings) -> Hooks:
+    """The hooks of the sources file. Raises SettingsError; also when no event could ever be accepted."""
+    if settings.sources_file is not None:
+        return load(settings.sources_file)
+    if settings.events_token is None:
+        raise SettingsError(
+            "FLOWS_SOURCES_FILE and FLOWS_EVENTS_TOKEN: neither is set, so nobody could send anything. "
+            "Begin with a copy of deploy/config/sources.yaml"
+        )
+    return Hooks()
+
+
+async def serve(settings: IngestSettings) -> None:
+    """Run until SIGTERM or Ctrl-C, then finish the requests at work."""
+    hooks = sources(settings)
+    stop = lifecycle.stop_signal()
+    publisher = Publisher(settings)
+    server = Server(
+        app.build(settings, hooks, publisher), settings.ingest_host, settings.ingest_port, settings.max_in_flight
+    )
+    state = health.Health(stall_seconds=settings.stall_seconds, checks={"kafka": publisher.answers})
+    port = settings.health_port or HEALTH_PORT
+    watched = await health.serve(state, settings.health_host, port)
+    connecting = asyncio.create_task(publisher.keep_connected())
+    log.info("service.started", address="{}:{}".format(*server.address), health_port=port, hooks=len(hooks))
+    try:
+        await lifecycle.until(stop, server.serve(), _turn(state), _watch(connecting))
+    finally:
+        state.leaving = True
+        log.info("service.stopping", drain_seconds=settings.drain_seconds)
+        if not await server.stop(settings.drain_seconds):
+            log.warning("requests.cut_off", cause="not finished within drain_seconds")
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+        await publisher.stop()
+        await watched.cleanup()
+        log.info("service.stopped")
+
+
+async def _turn(state: health.Health) -> None:
+    while True:
+        state.turned()
+        await asyncio.sleep(TURN_SECONDS)
+
+
+async def _watch(task: asyncio.Task[None]) -> None:
+    """Wait for a task without owning it: it goes on while the requests at work are finished."""
+    await asyncio.shield(task)
