@@ -1,6 +1,6 @@
 """Texts that are more than texts: a phone number, an e-mail address, a time zone. The type checker tells them apart.
 
-Two kinds of mark stand in a model's annotation, and `mark_of(field)` finds them:
+Two kinds of mark stand in a model's annotation, and `mark_of(field)` and the model's JSON Schema show them:
 
 - `Refined("phone")`: what a value *is*. Where a refined text is needed, plain text is a type error: a tool has to make
   it first (`phone.format` makes phones). `Phone`, `Email`, `Url`, `Digits`, `Timestamp`, `Duration`.
@@ -24,24 +24,34 @@ import phonenumbers
 import re2
 from babel import Locale, UnknownLocaleError
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, GetJsonSchemaHandler, StringConstraints
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 MAX_PATTERN = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Refined:
-    """What a text is. Plain text does not fit where it is needed."""
+    """What a text is. Plain text does not fit where it is needed. In JSON Schema: `"refined": "phone"`."""
 
     kind: str
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The mark stands in the schema, which the type checker reads."""
+        return {**handler(core), "refined": self.kind}
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a text must be to work. Plain text fits; a literal is proved before deployment."""
+    """What a text must be to work. Plain text fits, a literal is proved. In JSON Schema: `"checked": "region"`."""
 
     kind: str
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The mark stands in the schema, which the type checker reads."""
+        return {**handler(core), "checked": self.kind}
 
 
 class Match(Protocol):

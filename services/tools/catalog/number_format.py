@@ -22,7 +22,7 @@ class Inputs(BaseModel):
     language: Language = Field(default="pt-PT", description="whose marks and order")
     style: Style = Field(default="decimal", description="decimal; currency; percent, where 0.25 is written 25%")
     currency: str = Field(default="EUR", pattern="^[A-Z]{3}$", description="for style: currency, by its three letters")
-    decimals: int = Field(default=-1, ge=-1, le=15, description="digits behind the mark; -1: as many as are usual")
+    decimals: int = Field(default=-1, ge=-1, le=10, description="digits behind the mark; -1: as many as are usual")
     grouping: bool = Field(default=True, description="whether thousands are grouped")
 
 
