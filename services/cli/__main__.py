@@ -22,41 +22,53 @@ ABOUT = """When this happens in Closum (a trigger), apply these tools, then perf
 Flows are YAML files. `flows demo` shows the whole of it in half a minute; `flows dev FOLDER` runs your own.
 """
 EPILOGUE = """A first flow: copy examples/whatsapp-to-crm.yaml to flows/, change it, then
-
-    flows check flows
-
-    flows dev flows
-
-    flows send closum.whatsapp.message_received --example
-
-    flows runs
+  flows check flows
+  flows dev flows
+and from another terminal in the same folder
+  flows send closum.whatsapp.message_received --example
+  flows runs
 
 Servers come from KAFKA_BOOTSTRAP and DATABASE_URL, else from the `flows dev` that runs in this folder.
 Exit codes: 0 done, 1 something is wrong and the text says what, 2 the command line is wrong.
 """
 
-app = App(name="flows", help=ABOUT, help_epilogue=EPILOGUE, result_action="return_value", exit_on_error=False)
-
-COMMANDS = (
-    ("dev", RUN, "Start everything on this machine and run the flows of a folder, until Ctrl-C."),
-    ("demo", RUN, "Send 200 real events through two flows and show what came of them."),
-    ("check", WRITE, "Find mistakes in flow files: file, line, column, what to do."),
-    ("catalog", WRITE, "What a flow may name: triggers, tools, actions, with their inputs and outputs."),
-    ("list", WRITE, "The flows of a folder, with their triggers and versions."),
-    ("send", WATCH, "Send one event, as a trigger would."),
-    ("runs", WATCH, "How runs ended: delivered, filtered, duplicate, dead."),
-    ("run", WATCH, "All that is known of one run or event."),
-    ("dead", WATCH, "Dead letters: what could not be done, why, and who must act."),
-    ("doctor", OPERATE, "Look at this installation and say what is wrong with it."),
-    ("db", OPERATE, "The database: `flows db migrate`."),
-    ("topics", OPERATE, "The Kafka topics: `flows topics apply`."),
+HOW = {"help_epilogue": "", "help_format": "markdown"}
+app = App(
+    name="flows",
+    help=ABOUT,
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
+    result_action="return_value",
+    exit_on_error=False,
 )
-for name, group, line in COMMANDS:
-    app.command(f"services.cli.{name}:command", name=name, group=group, help=line)
+
+COMMANDS = {
+    "dev": RUN,
+    "demo": RUN,
+    "check": WRITE,
+    "catalog": WRITE,
+    "list": WRITE,
+    "send": WATCH,
+    "runs": WATCH,
+    "run": WATCH,
+    "dead": WATCH,
+    "doctor": OPERATE,
+    "db": OPERATE,
+    "topics": OPERATE,
+}
+GROUPS = frozenset({"dead", "db", "topics"})  # these hold commands; they say the same of themselves in their files
+for name, group in COMMANDS.items():
+    if name in GROUPS:
+        app.command(f"services.cli.{name}:command", name=name, group=group)
+    else:
+        app.command(f"services.cli.{name}:command", name=name, group=group, **HOW)
 
 
 def main() -> None:
     """Run the command line; exit with its code. What a person can mend is said without a stack trace."""
+    if not sys.argv[1:] or sys.argv[1] in app.help_flags:
+        for command in COMMANDS:  # a command that is not imported has no line in the list
+            app[command]
     try:
         code = app()
     except CommandError as error:

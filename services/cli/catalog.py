@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import BaseModel
 
-from services.cli.terminal import CommandError, console, show
+from services.cli.terminal import CommandError, show
 
-COLUMNS = ("kind", "name", "what", "inputs", "outputs", "twice")
+COLUMNS = ("kind", "name", "what", "twice")
 
 
 def command(
@@ -34,10 +34,9 @@ def command(
             raise CommandError(f"nothing is named {name!r}. `flows catalog` lists what there is")
         print(json.dumps(chosen[0], ensure_ascii=False, indent=2, default=str))
         return
-    rows = entries if as_json else [{**entry, **_short(entry)} for entry in entries]
-    show(rows, COLUMNS, as_json=as_json, empty="The catalogue is empty.")
+    show(entries, COLUMNS, as_json=as_json, empty="The catalogue is empty.")
     if not as_json:
-        console().print("? after a name: may be left out.   twice: what a second call of the same action does.")
+        print("twice: what a second call of the same action does.   Inputs and outputs of one: flows catalog NAME")
 
 
 def _entries() -> list[dict[str, Any]]:
@@ -79,14 +78,3 @@ def _first_line(model: type[BaseModel]) -> str:
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema(mode="serialization")
-
-
-def _short(entry: dict[str, Any]) -> dict[str, str]:
-    """Names only, for the table."""
-    return {part: _names(entry[part], part) for part in ("inputs", "outputs") if part in entry}
-
-
-def _names(schema: dict[str, Any], part: str) -> str:
-    needed = schema.get("required", ())
-    names = schema.get("properties", {})
-    return ", ".join(name if name in needed or part == "outputs" else f"{name}?" for name in names)

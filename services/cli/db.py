@@ -11,7 +11,7 @@ from services.cli import place
 from services.cli.terminal import CommandError
 from services.runtime.database import migrate as apply
 
-command = App(name="db", help="The database.")
+command = App(name="db", help="The database.", help_epilogue="", help_format="markdown")
 
 
 @command.command

@@ -19,7 +19,12 @@ from services.cli.terminal import CommandError, console, show
 from services.runtime.settings import RuntimeSettings
 
 COLUMNS = ("id", "at", "code", "who_must_act", "flow", "step", "attempts", "cause")
-command = App(name="dead", help="Dead letters: what could not be done, why, and who must act.")
+command = App(
+    name="dead",
+    help="Dead letters: what could not be done, why, and who must act.",
+    help_epilogue="",
+    help_format="markdown",
+)
 
 
 @dataclass(frozen=True)

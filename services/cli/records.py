@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from contracts.topics import Topic
@@ -26,6 +27,7 @@ async def read(
     Raises CommandError when Kafka does not answer or has no such topic.
     """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its failures are told by us
+    name = topic.under(settings.topic_prefix)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap,
         enable_auto_commit=False,
@@ -34,6 +36,7 @@ async def read(
         fetch_max_wait_ms=100,
     )
     try:
+        partitions = await asyncio.wait_for(_partitions(settings, name), REACH_SECONDS)
         await asyncio.wait_for(consumer.start(), REACH_SECONDS)
     except (KafkaError, OSError, TimeoutError) as error:
         await consumer.stop()
@@ -42,24 +45,30 @@ async def read(
             f"{how_to_reach('Kafka')}"
         ) from None
     try:
-        async for record in _all(consumer, topic.under(settings.topic_prefix), since):
+        async for record in _all(consumer, partitions, since):
             yield record
     finally:
         await consumer.stop()
 
 
-async def _all(
-    consumer: AIOKafkaConsumer, name: str, since: datetime | None
-) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
-    numbers = consumer.partitions_for_topic(name)
-    if numbers is None:
-        await consumer.topics()
-        numbers = consumer.partitions_for_topic(name)
-    if not numbers:
+async def _partitions(settings: RuntimeSettings, name: str) -> list[TopicPartition]:
+    """All partitions of a topic. A consumer would wait for a topic that does not exist."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+    try:
+        await admin.start()
+        (found,) = await admin.describe_topics([name])
+    finally:
+        await admin.close()
+    if found["error_code"]:
         raise CommandError(
             f"Kafka has no topic {name!r}. Make it with `flows topics apply`, or look at FLOWS_TOPIC_PREFIX"
         )
-    partitions = [TopicPartition(name, number) for number in sorted(numbers)]
+    return [TopicPartition(name, one["partition"]) for one in found["partitions"]]
+
+
+async def _all(
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since: datetime | None
+) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
     consumer.assign(partitions)
     ends = await consumer.end_offsets(partitions)
     begins = await consumer.beginning_offsets(partitions)

@@ -26,7 +26,7 @@ SECONDS = 15.0
 def command(
     trigger: Annotated[str, Parameter(name="TRIGGER")],
     *,
-    data: Path | None = None,
+    data: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
     example: Annotated[bool, Parameter(negative="")] = False,
     subject: str | None = None,
     identity: Annotated[str | None, Parameter(name="--id")] = None,

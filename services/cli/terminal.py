@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+NARROW = frozenset({"at", "id", "run_id", "name", "kind", "outcome"})
 COLOURS = {
     "delivered": "green",
     "filtered": "yellow",
@@ -47,7 +48,7 @@ def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Table:
     """A table of these columns; outcomes have their colour."""
     made = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        made.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in {"at", "id", "run_id"})
+        made.add_column(column.replace("_", " "), overflow="fold", no_wrap=column in NARROW)
     for row in rows:
         made.add_row(*(cell(row.get(column)) for column in columns))
     return made

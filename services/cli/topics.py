@@ -12,7 +12,7 @@ from services.cli import place
 from services.cli.terminal import CommandError
 from services.runtime.kafka import make_topics
 
-command = App(name="topics", help="The Kafka topics.")
+command = App(name="topics", help="The Kafka topics.", help_epilogue="", help_format="markdown")
 REACH_SECONDS = 30.0
 
 

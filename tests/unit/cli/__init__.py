@@ -1,0 +1,1 @@
+"""The `flows` command, without servers."""

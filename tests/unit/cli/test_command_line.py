@@ -1,0 +1,140 @@
+"""What `flows` says about itself, and how it says no."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from services.cli.__main__ import COMMANDS
+from tests.support.flows_command import flows
+
+GOOD = """\
+flow: hello
+on: closum.whatsapp.message_received
+steps:
+  - id: phone
+    tool: phone.format
+    with: { number: "${ trigger.from }" }
+"""
+
+
+def test_help_names_every_command_with_a_line_and_a_first_way_to_go(tmp_path: Path) -> None:
+    done = flows("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for name in COMMANDS:
+        assert re.search(rf"│ {name} +\w", done.stdout)
+    assert "flows check flows" in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_explains_itself(name: str, tmp_path: Path) -> None:
+    done = flows(name, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) > 5
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    done = flows("runz", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "runs" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_command_whose_servers_are_away_says_what_to_do(tmp_path: Path) -> None:
+    away = {"KAFKA_BOOTSTRAP": "127.0.0.1:1", "DATABASE_URL": "postgresql://flows@127.0.0.1:1/flows"}
+    for words in (("runs",), ("dead", "list"), ("db", "migrate"), ("topics", "apply")):
+        done = flows(*words, cwd=tmp_path, env=away)
+        assert done.returncode == 1
+        assert "Start `flows dev`" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    done = flows("runs", cwd=tmp_path, env={"FLOWS_TOPIC_PREFFIX": "x."})
+    assert done.returncode == 1
+    assert "FLOWS_TOPIC_PREFIX" in done.stderr
+
+
+def test_doctor_says_what_is_away_and_what_to_do(tmp_path: Path) -> None:
+    away = {"KAFKA_BOOTSTRAP": "127.0.0.1:1", "DATABASE_URL": "postgresql://flows@127.0.0.1:1/flows"}
+    done = flows("doctor", "--json", cwd=tmp_path, env=away)
+    assert done.returncode == 1
+    remedies = {finding["what"]: finding["remedy"] for finding in json.loads(done.stdout)}
+    assert "KAFKA_BOOTSTRAP" in remedies["Kafka"]
+    assert "DATABASE_URL" in remedies["PostgreSQL"]
+
+
+def test_check_is_content_with_a_right_flow_and_names_the_place_of_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    done = flows("check", "good.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (0, "No mistakes in 1 flow.")
+    (tmp_path / "bad.yaml").write_text(GOOD.replace("trigger.from", "trigger.form"))
+    done = flows("check", ".", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "bad.yaml:6:" in done.stdout
+    assert "1 mistake." in done.stdout
+    done = flows("check", "bad.yaml", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert [(fault["line"], fault["file"].endswith("bad.yaml")) for fault in json.loads(done.stdout)] == [(6, True)]
+
+
+def test_check_knows_the_connections_of_a_file(tmp_path: Path) -> None:
+    step = "  - action: http.request\n    connection: crn\n    with: { method: GET, url: /x }\n"
+    (tmp_path / "flow.yaml").write_text(GOOD + step)
+    (tmp_path / "connections.yaml").write_text("connections: { crm: { base_url: 'https://crm.example.com' } }\n")
+    assert flows("check", "flow.yaml", cwd=tmp_path).returncode == 0
+    done = flows("check", "flow.yaml", "--connections", "connections.yaml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "crm" in done.stdout
+
+
+def test_list_shows_name_trigger_and_version(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "hello.yaml").write_text(GOOD)
+    done = flows("list", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["flow"], row["triggers"]) == ("hello", ["closum.whatsapp.message_received"])
+    assert row["version"]
+
+
+def test_catalog_shows_triggers_tools_and_actions_and_one_whole(tmp_path: Path) -> None:
+    done = flows("catalog", "--json", cwd=tmp_path)
+    kinds = {(entry["kind"], entry["name"]) for entry in json.loads(done.stdout)}
+    assert {("trigger", "closum.lead.created"), ("tool", "phone.format"), ("action", "http.request")} <= kinds
+    one = json.loads(flows("catalog", "phone.format", cwd=tmp_path).stdout)
+    assert "number" in one["inputs"]["properties"]
+    assert flows("catalog", "phone.fromat", cwd=tmp_path).returncode == 1
+
+
+def test_send_refuses_before_it_sends(tmp_path: Path) -> None:
+    token = {"FLOWS_EVENTS_TOKEN": "t" * 16}
+    trigger = "closum.whatsapp.message_received"
+    assert "did you mean" in flows("send", "closum.whatsapp.mesage_received", "--example", cwd=tmp_path).stderr
+    assert flows("send", trigger, cwd=tmp_path, env=token).returncode == 2
+    assert "FLOWS_EVENTS_TOKEN" in flows("send", trigger, "--example", cwd=tmp_path).stderr
+    done = flows("send", trigger, "--data", "-", cwd=tmp_path, env=token, text='{"text": "no sender"}')
+    assert done.returncode == 1
+    assert "shape" in done.stderr
+    done = flows("send", trigger, "--data", "-", cwd=tmp_path, env=token, text="{")
+    assert "is not JSON" in done.stderr
+    done = flows("send", trigger, "--example", "--url", "http://127.0.0.1:1", cwd=tmp_path, env=token)
+    assert "does not answer" in done.stderr
+
+
+def test_dev_without_flows_says_so(tmp_path: Path) -> None:
+    done = flows("dev", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "flows dev PATH" in done.stderr
+
+
+def test_dev_starts_nothing_when_a_flow_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "bad.yaml").write_text(GOOD.replace("phone.format", "phone.fromat"))
+    done = flows("dev", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "bad.yaml:5:" in done.stderr
+    assert not (tmp_path / ".flows" / "kafka").exists()

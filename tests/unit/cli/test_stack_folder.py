@@ -1,0 +1,72 @@
+"""The folder of a stack: one user at a time, secrets made once."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from services.cli import place
+from services.cli.catalogue import connection_names
+from services.cli.stack.folder import SECRETS, held
+from services.cli.terminal import CommandError
+
+
+def test_a_second_user_is_told_who_has_it(tmp_path: Path) -> None:
+    with held(tmp_path / "a", "flows dev") as folder:
+        folder.tell({"ingest": "http://127.0.0.1:8080"})
+        with (
+            pytest.raises(CommandError, match=f"already runs .*process {os.getpid()}.*8080"),
+            held(folder.path, "flows dev"),
+        ):
+            pass
+    with held(tmp_path / "a", "flows dev"):
+        assert place.running(tmp_path / "a") is None
+
+
+def test_secrets_are_made_once_are_long_and_readable_by_the_owner_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SECRETS:
+        monkeypatch.delenv(name, raising=False)
+    with held(tmp_path, "x") as folder:
+        made = folder.secrets()
+        assert folder.secrets() == made
+        assert min(map(len, made.values())) >= 16
+        assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
+        monkeypatch.setenv("CRM_TOKEN", "mine")
+        assert folder.secrets()["CRM_TOKEN"] == "mine"
+        (tmp_path / "secrets.json").write_text("{broken")
+        assert set(folder.secrets()) == set(SECRETS)
+
+
+def test_configuration_names_the_stand_ins_port_and_no_secret(tmp_path: Path) -> None:
+    with held(tmp_path, "x") as folder:
+        connections = folder.connections(8099)
+        assert connection_names(connections) == {"closum", "crm"}
+        assert ":8099/v2/" in connections.read_text()
+        for secret in folder.secrets().values():
+            assert secret not in connections.read_text() + folder.sources().read_text()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CommandError, match="file"), held(tmp_path / "file" / "x", "flows dev"):
+        pass
+
+
+def test_what_a_dead_process_left_is_not_believed(tmp_path: Path) -> None:
+    (tmp_path / place.RUNNING).write_text(json.dumps({"pid": 2**22 + 1}))
+    assert place.running(tmp_path) is None
+
+
+def test_a_file_without_connections_is_refused(tmp_path: Path) -> None:
+    for text in ("sources: {}", "- 1", "a: [", ""):
+        (tmp_path / "c.yaml").write_text(text)
+        with pytest.raises(CommandError, match="no connections file"):
+            connection_names(tmp_path / "c.yaml")
+    with pytest.raises(CommandError, match="cannot read"):
+        connection_names(tmp_path / "none.yaml")
