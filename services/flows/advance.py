@@ -25,7 +25,7 @@ from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import Answer, Outcome, Run, StepError
 from services.flows.catalogue import ToolError
-from services.flows.cel import ExpressionFailed
+from services.flows.cel import EvaluationError
 from services.flows.compiled import ActionNode, CompiledFlow, IfNode, Node, SetNode, StopNode, SwitchNode, ToolNode
 from services.flows.drive import drive
 from services.flows.needs import Need
@@ -38,12 +38,12 @@ CAUSE_CHARACTERS = 500
 def begin(flow: CompiledFlow, event: Event) -> Run:
     """The run of an event through a flow, before its first step. The same event gives the same run.
 
-    Its key is the flow's `key`, else the event's subject. Where `key` fails, the run stays with the subject, and `advance`
+    Its key is the flow's `key`, else the event's subject. Where `key` fails, the run keeps the subject, and `advance`
     ends it: beginning never fails.
     """
     try:
         key = _key(flow, Scope(event, {}, {}, flow.blanks))
-    except ExpressionFailed:
+    except EvaluationError:
         key = event.subject
     return Run.model_construct(
         id=stable_id(flow.name, flow.version, event.account, event.source, event.id),
@@ -126,7 +126,7 @@ class _Walk:
             where = "when"
             if self.flow.when is None or _truth(self.flow.when(self.scope)):
                 return None
-        except ExpressionFailed as error:
+        except EvaluationError as error:
             return self.dead(ErrorCode.EXPRESSION_FAILED, f"`{where}`: {error}", where)
         return End(self.run(), Outcome.FILTERED, "`when` is not true", step="when")
 
@@ -146,9 +146,9 @@ class _Walk:
                 subject = node.subject(self.scope)
                 return node.cases.get((isinstance(subject, bool), _comparable(subject)), node.default)
             return self.stop(node)
-        except ExpressionFailed as error:
+        except EvaluationError as error:
             return self.failed(node, ErrorCode.EXPRESSION_FAILED, str(error))
-        except _InputInvalid as error:
+        except _InputError as error:
             return self.failed(node, ErrorCode.INPUT_INVALID, str(error))
         except ToolError as error:
             return self.failed(node, ErrorCode.TOOL_FAILED, str(error))
@@ -157,7 +157,7 @@ class _Walk:
         try:
             inputs = node.tool.inputs.model_validate(node.inputs(self.scope))
         except ValidationError as error:
-            raise _InputInvalid(_what_is_wrong(error)) from None
+            raise _InputError(_what_is_wrong(error)) from None
         result = drive(node.tool, inputs, answers)
         if isinstance(result, Need):
             return Ask(self.run(), result, tuple(answers))
@@ -228,7 +228,7 @@ class _Walk:
         )
 
 
-class _InputInvalid(Exception):  # noqa: N818 - a signal inside this file
+class _InputError(Exception):
     """A tool's inputs are of the wrong type."""
 
 
@@ -245,17 +245,17 @@ def _key(flow: CompiledFlow, scope: Scope) -> str:
     if isinstance(key, int) and not isinstance(key, bool):
         key = str(key)
     if not isinstance(key, str) or not key:
-        raise ExpressionFailed("it gave no text: a key is a text that is not empty")
+        raise EvaluationError("it gave no text: a key is a text that is not empty")
     return key
 
 
 def _truth(value: Any) -> bool:  # noqa: ANN401 - a JSON value
     if not isinstance(value, bool):
-        raise ExpressionFailed(f"a condition is true or false, this one gave {type(value).__name__}")
+        raise EvaluationError(f"a condition is true or false, this one gave {type(value).__name__}")
     return value
 
 
 def _comparable(value: Any) -> Any:  # noqa: ANN401 - a JSON value
     if isinstance(value, str | int | float | bool | None):
         return value
-    raise ExpressionFailed("`switch` compares a text, a number, true or false, not a list or a map")
+    raise EvaluationError("`switch` compares a text, a number, true or false, not a list or a map")

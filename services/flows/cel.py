@@ -31,7 +31,7 @@ _EXTENSIONS = [
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 
 
-class ExpressionFailed(Exception):
+class EvaluationError(Exception):
     """An expression could not be evaluated with this event. The text is for the flow's author."""
 
 
@@ -44,7 +44,7 @@ class Complaint:
     text: str
 
 
-class ExpressionInvalid(ValueError):
+class ExpressionError(ValueError):
     """The expression is not CEL, or its types do not fit."""
 
     def __init__(self, complaints: list[Complaint]) -> None:
@@ -63,14 +63,14 @@ def untyped(names: frozenset[str]) -> Any:  # noqa: ANN401
 
 
 def compiled(env: Any, source: str) -> Any:  # noqa: ANN401
-    """The compiled expression. Raises ExpressionInvalid, and nothing else, for any text."""
+    """The compiled expression. Raises ExpressionError, and nothing else, for any text."""
     try:
         return env.compile(source)
     except RuntimeError as error:
-        raise ExpressionInvalid(_complaints(str(error))) from None
+        raise ExpressionError(_complaints(str(error))) from None
     except (TypeError, ValueError) as error:
         # Half of a surrogate pair: no UTF-8 text, so the binding does not take it.
-        raise ExpressionInvalid([Complaint(1, 1, f"not a text: {str(error).splitlines()[0]}")]) from None
+        raise ExpressionError([Complaint(1, 1, f"not a text: {str(error).splitlines()[0]}")]) from None
 
 
 def _complaints(message: str) -> list[Complaint]:
@@ -82,18 +82,18 @@ def _complaints(message: str) -> list[Complaint]:
 
 
 def evaluate(expression: Any, data: dict[str, Any]) -> Any:  # noqa: ANN401
-    """The value, as JSON knows it. Raises ExpressionFailed."""
+    """The value, as JSON knows it. Raises EvaluationError."""
     try:
         result = expression.eval(data=data)
         return plain(result)
     except (RuntimeError, TypeError, ValueError, OverflowError) as error:
-        raise ExpressionFailed(" ".join(str(error).splitlines()[:1])) from None
+        raise EvaluationError(" ".join(str(error).splitlines()[:1])) from None
 
 
 def plain(result: Any) -> Any:  # noqa: ANN401
     """A `cel.Value` as JSON knows it: times in RFC 3339, durations in seconds (`90s`), keys of maps in order.
 
-    Raises ExpressionFailed for errors and for what JSON has no form for.
+    Raises EvaluationError for errors and for what JSON has no form for.
     """
     kind = result.type().name()
     if kind in _SIMPLE:
@@ -112,8 +112,8 @@ def plain(result: Any) -> Any:  # noqa: ANN401
         length: timedelta = result.plain_value()
         return f"{length.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
     if kind == "ERROR":
-        raise ExpressionFailed(_failure(str(result.plain_value())))
-    raise ExpressionFailed(f"a value of type {kind} cannot be used: JSON has no form for it")
+        raise EvaluationError(_failure(str(result.plain_value())))
+    raise EvaluationError(f"a value of type {kind} cannot be used: JSON has no form for it")
 
 
 _SIMPLE = frozenset({"STRING", "BOOL", "INT", "UINT", "DOUBLE"})

@@ -1,7 +1,7 @@
 """A compiled CEL expression as a tree, with types and places.
 
-The binding gives no access to the tree but `Expression.serialize()`: a `cel.expr.CheckedExpr` in a `google.protobuf.Any`. Its messages are declared
-here, because no package that ships them is among our dependencies.
+The binding gives no access to the tree but `Expression.serialize()`: a `cel.expr.CheckedExpr` in a
+`google.protobuf.Any`. Its messages are declared here, because no package that ships them is among our dependencies.
 Source: https://github.com/google/cel-spec/blob/v0.24.0/proto/cel/expr/syntax.proto and checked.proto (field numbers are
 fixed by them for ever).
 """
@@ -24,7 +24,7 @@ _SCALARS = {
     "double": _FIELD.TYPE_DOUBLE,
 }
 
-# message → fields as "[*]type name=number[/oneof]"; * is repeated. Enums are read as int32: the wire format is the same.
+# message → fields as "[*]type name=number[/oneof]"; * is repeated. Enums are int32: the wire format is the same.
 _MESSAGES = {
     "Constant": "int32 null=1/kind bool bool=2/kind int64 int64=3/kind uint64 uint64=4/kind double double=5/kind"
     " string string=6/kind bytes bytes=7/kind",
@@ -74,8 +74,8 @@ def _declare() -> Any:  # noqa: ANN401 - classes made by protobuf at run time ha
                     message.oneof_decl.add(name=oneof)
                 field.oneof_index = 0
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call] - the stubs leave it untyped
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("flows.cel.Checked"))  # type: ignore[no-untyped-call]
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("flows.cel.Checked"))
 
 
 _Checked = _declare()

@@ -42,7 +42,7 @@ __all__ = ["CompiledFlow", "compile_flow"]
 def compile_flow(source: FlowSource, tools: Mapping[str, Tool]) -> CompiledFlow:
     """The flow, ready to run.
 
-    For flows that `check` found no fault in. Raises ValueError (ExpressionInvalid is one) or KeyError for one that it
+    For flows that `check` found no fault in. Raises ValueError (ExpressionError is one) or KeyError for one that it
     would have refused: with faults of form, an expression that is none, or a tool that is not in `tools`.
     """
     if source.faults:

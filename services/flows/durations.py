@@ -9,22 +9,22 @@ LONGEST_SECONDS = 3650 * SECONDS["d"]
 _PART = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|[smhdw])", re.ASCII)
 
 
-class DurationInvalid(ValueError):
+class DurationError(ValueError):
     """The text is no duration. The message says what one looks like."""
 
 
 def parse_duration(text: str) -> float:
-    """Seconds. Raises DurationInvalid for another form, for nothing at all, and for more than ten years."""
+    """Seconds. Raises DurationError for another form, for nothing at all, and for more than ten years."""
     seconds = 0.0
     at = 0
     while at < len(text):
         part = _PART.match(text, at)
         if part is None:
-            raise DurationInvalid(
+            raise DurationError(
                 f"{text!r} is no duration: write a number and a unit (ms, s, m, h, d, w), such as 30s or 2h"
             )
         seconds += float(part[1]) * SECONDS[part[2]]
         at = part.end()
     if not 0 < seconds <= LONGEST_SECONDS:
-        raise DurationInvalid(f"{text!r} is no duration: it must be longer than nothing and at most ten years")
+        raise DurationError(f"{text!r} is no duration: it must be longer than nothing and at most ten years")
     return seconds

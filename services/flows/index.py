@@ -1,4 +1,4 @@
-"""Which flows an event starts, and which version a run goes on with: by look-up, so that a thousand flows cost no more."""
+"""Which flows an event starts, and which version a run goes on with: by look-up, so a thousand flows cost no more."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ TEST_SUFFIXES = (".test.yaml", ".test.yml")
 class FlowSource:
     """One flow as it stands in a file.
 
-    `faults` are those of its form (the ones that loading reported too). A source with faults can be checked, so that one
-    run shows everything, but not compiled.
+    `faults` are those of its form (the ones that loading reported too). A source with faults can be checked, so that
+    one run shows everything, but not compiled.
     """
 
     file: str
@@ -34,7 +34,9 @@ class FlowSource:
 
 
 def load_paths(paths: Sequence[Path]) -> tuple[list[FlowSource], list[Fault]]:
-    """All flows of files and folders (recursively `*.yaml` and `*.yml`, without `*.test.yaml`), and all faults of their form.
+    """All flows of files and folders, and all faults of their form.
+
+    In folders it reads `*.yaml` and `*.yml` recursively, without `*.test.yaml`.
 
     Never raises for what a file holds or for a path that is not there: both are faults. A file can hold several flows,
     separated by `---`. A file that is named twice is read once.

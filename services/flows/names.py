@@ -13,10 +13,14 @@ EVENT = "event"
 ERRORS = "errors"
 ROOTS = frozenset({TRIGGER, EVENT, ERRORS})
 
-# https://github.com/google/cel-spec/blob/v0.24.0/doc/langdef.md#syntax (keywords and reserved words), and its type names.
-CEL_WORDS = frozenset(
-    ["as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop", "namespace", "null", "package", "return", "true", "var", "void", "while", "has", "all", "exists", "exists_one", "map", "filter", "bool", "bytes", "double", "duration", "dyn", "int", "list", "null_type", "optional", "string", "timestamp", "type", "uint", "cel", "math", "google", "base64", "strings"]
-)
+# Keywords, reserved words and names of types and macros.
+# Source: https://github.com/google/cel-spec/blob/v0.24.0/doc/langdef.md#syntax
+_CEL = """
+    as break const continue else false for function if import in let loop namespace null package return true var void
+    while has all exists exists_one map filter bool bytes double duration dyn int list null_type optional string
+    timestamp type uint cel math google base64 strings
+"""
+CEL_WORDS = frozenset(_CEL.split())
 
 
 def id_fault(name: str) -> str | None:

@@ -1,10 +1,11 @@
-"""YAML as a tree of values with places. YAML 1.2: `on`, `yes` and `no` are text; only true and false are truth values."""
+"""YAML as a tree of values with places. YAML 1.2: `on`, `yes` and `no` are text; only true and false are not."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -64,13 +65,12 @@ def read(file: str, text: str) -> tuple[list[Tree], list[Fault]]:
     documents: list[Tree] = []
     try:
         for node in YAML(typ="safe", pure=True).compose_all(text):
-            if node is not None:
-                documents.append(_Reader(file, text, faults).tree(node, 0))
+            documents.append(_Reader(file, text, faults).tree(node, 0))  # noqa: PERF401 - keeps those before a fault
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, col = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         faults.append(Fault(file, line, col, FaultCode.YAML_INVALID, _explained(text, line, str(error.problem))))
-    except (_TooMuch, RecursionError):
+    except (_SizeError, RecursionError):
         faults.append(
             Fault(file, 1, 1, FaultCode.YAML_INVALID, f"nested deeper than {MAX_DEPTH}, or too large by its aliases")
         )
@@ -80,7 +80,7 @@ def read(file: str, text: str) -> tuple[list[Tree], list[Fault]]:
     return documents, faults
 
 
-class _TooMuch(Exception):  # noqa: N818 - a signal inside this file, not an error of anybody's
+class _SizeError(Exception):
     """The tree is too deep or too large: an alias that contains itself, or many that contain many."""
 
 
@@ -118,7 +118,7 @@ class _Reader:
     def tree(self, node: Node, depth: int) -> Tree:
         self.count += 1
         if depth > MAX_DEPTH or self.count > MAX_NODES:
-            raise _TooMuch
+            raise _SizeError
         place = Place(node.start_mark.line + 1, node.start_mark.column + 1)
         tag = "" if node.tag is None else str(node.tag)
         if tag and not tag.startswith("tag:yaml.org,2002:"):
@@ -131,7 +131,7 @@ class _Reader:
             return Mapping(tuple(self.pairs(node, depth)), place)
         if isinstance(node, SequenceNode):
             return Sequence(tuple(self.tree(item, depth + 1) for item in node.value), place)
-        return self.scalar(node, place)
+        return self.scalar(cast("ScalarNode", node), place)
 
     def pairs(self, node: MappingNode, depth: int) -> Iterator[tuple[Scalar, Tree]]:
         seen: dict[Plain, Place] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from collections.abc import Mapping as Map
 
-from services.flows.durations import DurationInvalid, parse_duration
+from services.flows.durations import DurationError, parse_duration
 from services.flows.faults import Fault, FaultCode, nearest, suggestion
 from services.flows.names import FLOW_NAME, id_fault
 from services.flows.nodes import Mapping, Scalar, Sequence, Tree
@@ -30,7 +30,7 @@ from services.flows.syntax import (
     Value,
     Word,
 )
-from services.flows.templates import Hole, TemplateInvalid, split
+from services.flows.templates import Hole, TemplateError, split
 
 LONGEST_EXPRESSION = 4000
 FLOW_KEYS = ("flow", "description", "on", "key", "when", "steps")
@@ -121,9 +121,8 @@ class _Parser:
         found = [kind for kind in STEP_KEYS if kind in present]
         if not found:
             meant = next((near for key in present if (near := nearest(key, STEP_KEYS)) is not None), None)
-            remedy = f"did you mean {meant!r}?" if meant else f"write one of {kinds}"
-            self.fault(tree.place, FaultCode.STEP_KIND, f"this step says not what to do: {remedy}")
             if meant is None:
+                self.fault(tree.place, FaultCode.STEP_KIND, f"this step says not what to do: write one of {kinds}")
                 return None
             found = [meant]
         if len(found) > 1:
@@ -263,7 +262,7 @@ class _Parser:
             return None
         try:
             return parse_duration(tree.text)
-        except DurationInvalid as error:
+        except DurationError as error:
             self.fault(tree.place, FaultCode.DURATION_INVALID, f"`{name}`: {error}")
             return None
 
@@ -339,13 +338,11 @@ class _Parser:
     def template(self, tree: Scalar, text: str) -> Value:
         try:
             parts = split(text)
-        except TemplateInvalid as error:
+        except TemplateError as error:
             place = tree.origin.part(text, error.at, error.at).start
             self.fault(place, FaultCode.EXPRESSION_INVALID, str(error))
             return Constant("", tree.place)
-        made: list[str | Expression] = []
-        for part in parts:
-            made.append(self.expression(tree, text, part) if isinstance(part, Hole) else part)
+        made = [self.expression(tree, text, part) if isinstance(part, Hole) else part for part in parts]
         around = [part for part in made if not (isinstance(part, str) and not part.strip())]
         if len(around) == 1 and isinstance(around[0], Expression):
             return around[0]

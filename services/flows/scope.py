@@ -7,14 +7,17 @@ from typing import Any
 
 from contracts.events import Event
 from contracts.runs import StepError
-from services.flows.cel import ExpressionFailed
+from services.flows.cel import EvaluationError
 from services.flows.names import ERRORS, EVENT, TRIGGER
 
 EVENT_FIELDS = ("id", "source", "type", "subject", "time", "account")
 
 
 class Scope:
-    """The values of one moment of a run. `blanks` gives an empty output to steps that did not run, so that `has()` works."""
+    """The values of one moment of a run.
+
+    `blanks` gives an empty output to steps that did not run, so that `has()` works.
+    """
 
     __slots__ = ("blanks", "errors", "event", "outputs")
 
@@ -31,7 +34,7 @@ class Scope:
         self.blanks = blanks
 
     def root(self, name: str) -> Any:  # noqa: ANN401 - a JSON value
-        """The value of a variable. Raises ExpressionFailed for a name that `set` has not given a value yet."""
+        """The value of a variable. Raises EvaluationError for a name that `set` has not given a value yet."""
         if name == TRIGGER:
             return self.event.data
         if name in self.outputs:
@@ -42,7 +45,7 @@ class Scope:
             return {step: _error(error) for step, error in self.errors.items()}
         if name == EVENT:
             return _event(self.event)
-        raise ExpressionFailed(f"{name!r} has no value here: `set` has not run")
+        raise EvaluationError(f"{name!r} has no value here: `set` has not run")
 
 
 def _event(event: Event) -> dict[str, Any]:

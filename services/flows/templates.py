@@ -9,7 +9,7 @@ OPEN = "${"
 ESCAPED = "$${"
 
 
-class TemplateInvalid(ValueError):
+class TemplateError(ValueError):
     """A `${` without its `}`; `at` is its index in the text."""
 
     def __init__(self, at: int) -> None:
@@ -27,7 +27,7 @@ class Hole:
 
 
 def split(text: str) -> list[str | Hole]:
-    """Texts and holes, in order; no text is empty. Raises TemplateInvalid."""
+    """Texts and holes, in order; no text is empty. Raises TemplateError."""
     return list(_parts(text))
 
 
@@ -45,7 +45,7 @@ def _parts(text: str) -> Iterator[str | Hole]:
         plain = []
         end = _end(text, found + len(OPEN))
         if end is None:
-            raise TemplateInvalid(found)
+            raise TemplateError(found)
         inner = text[found + len(OPEN) : end]
         start = found + len(OPEN) + len(inner) - len(inner.lstrip())
         yield Hole(inner.strip(), start, start + len(inner.strip()))

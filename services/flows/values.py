@@ -1,6 +1,6 @@
 """Values of a flow, compiled: constants stay, paths are looked up, expressions are evaluated, texts are put together.
 
-A compiled value is a function of a Scope. It raises ExpressionFailed and nothing else.
+A compiled value is a function of a Scope. It raises EvaluationError and nothing else.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from services.flows.cel import ExpressionFailed, compiled, evaluate
+from services.flows.cel import EvaluationError, compiled, evaluate
 from services.flows.cel_tree import Tree, path_of, used_fields
 from services.flows.scope import Scope
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value
@@ -27,7 +27,7 @@ ABSENT: Final = _Absent()
 
 
 def compile_value(value: Value, env: Any) -> Compiled:  # noqa: ANN401 - the binding is untyped
-    """A function that gives the value. Raises ExpressionInvalid for what the checker would have refused."""
+    """A function that gives the value. Raises ExpressionError for what the checker would have refused."""
     if isinstance(value, Constant):
         constant = value.value
         return lambda _: constant
@@ -94,9 +94,9 @@ def _lookup(path: tuple[str, ...]) -> Compiled:
             try:
                 value = value[name]
             except (KeyError, TypeError, IndexError):
-                raise ExpressionFailed(f"`{'.'.join(path)}`: there is no {name!r} here") from None
+                raise EvaluationError(f"`{'.'.join(path)}`: there is no {name!r} here") from None
             if value is None and depth == 0:
-                raise ExpressionFailed(f"`{'.'.join(path)}`: there is no {name!r} here")
+                raise EvaluationError(f"`{'.'.join(path)}`: there is no {name!r} here")
         return value
 
     return look
@@ -125,7 +125,7 @@ def _as_text(value: Any, source: str) -> str:  # noqa: ANN401 - a JSON value
     if value is ABSENT:
         return ""
     kind = {dict: "a map", list: "a list", type(None): "null"}.get(type(value), "a value")
-    raise ExpressionFailed(f"`{source}` is {kind}: a text has room for texts, numbers, true and false")
+    raise EvaluationError(f"`{source}` is {kind}: a text has room for texts, numbers, true and false")
 
 
 _EXACT = 2.0**53  # beyond it, a floating point number stands for several whole ones

@@ -1,0 +1,311 @@
+"""The type checker: every fault of every flow, without running one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from services.flows.catalogue import Action, Catalogue, Tool
+from services.flows.faults import Fault, FaultCode, suggestion
+from services.flows.inputs import Inputs, of_constant
+from services.flows.judge import UNKNOWN, Judgement, judge
+from services.flows.load import FlowSource
+from services.flows.names import ERRORS, EVENT, TRIGGER
+from services.flows.places import Place
+from services.flows.presence import Names, State, join
+from services.flows.scope import EVENT_FIELDS
+from services.flows.shapes import ANY, INT, NULL, TEXT, Field, Kind, Object, Shape, Shapes
+from services.flows.syntax import (
+    ActionStep,
+    Constant,
+    Expression,
+    Fallback,
+    Flow,
+    IfStep,
+    ListOf,
+    MapOf,
+    SetStep,
+    Step,
+    StopStep,
+    SwitchStep,
+    Template,
+    ToolStep,
+    Value,
+    Word,
+    walk,
+)
+from services.flows.types import Types
+
+
+def check(flows: Sequence[FlowSource], catalogue: Catalogue, connections: Collection[str] | None = None) -> list[Fault]:
+    """All faults of these flows, in order of place. Those of their form came with loading and are not repeated.
+
+    `connections` are the names that actions may use; None: they are not checked. Never raises for what a flow holds.
+    """
+    shapes = Shapes()
+    types = Types(shapes)
+    faults: list[Fault] = []
+    named: dict[str, FlowSource] = {}
+    for source in flows:
+        faults += _FlowCheck(source, catalogue, connections, types).run()
+        first = named.setdefault(source.name, source)
+        if source.name and first is not source:
+            place = source.flow.name.place
+            text = f"a flow {source.name!r} stands in {first.file}:{first.flow.name.place.line} already: rename one"
+            faults.append(Fault(source.file, place.line, place.col, FaultCode.FLOW_DUPLICATE, text))
+    return sorted(set(faults))
+
+
+class _FlowCheck:
+    """The check of one flow: walks its steps in the order in which they run, and keeps what is known."""
+
+    def __init__(
+        self, source: FlowSource, catalogue: Catalogue, connections: Collection[str] | None, types: Types
+    ) -> None:
+        self.file = source.file
+        self.flow: Flow = source.flow
+        self.catalogue = catalogue
+        self.connections = connections
+        self.types = types
+        self.shapes = types.shapes
+        self.faults: list[Fault] = []
+        self.names = self.collect_names()
+        self.variables = self.typed_variables()
+        self.state = State()
+        self.inputs = Inputs(self.shapes, self.judge, self.report)
+
+    def report(self, place: Place, code: FaultCode, text: str) -> None:
+        self.faults.append(Fault(self.file, place.line, place.col, code, text))
+
+    def run(self) -> list[Fault]:
+        if self.flow.key is not None:
+            self.key(self.flow.key)
+        if self.flow.when is not None:
+            self.state = self.state.with_facts(self.condition(self.flow.when, "when").true)
+        self.steps(self.flow.steps)
+        return self.faults
+
+    # Names
+
+    def collect_names(self) -> Names:
+        steps: dict[str, Place] = {}
+        variables: dict[str, Place] = {}
+        survivable: set[str] = set()
+        for step in walk(self.flow.steps):
+            if isinstance(step, ToolStep | ActionStep) and step.id is not None:
+                name = step.id.text
+                if name in steps:
+                    text = f"a step {name!r} stands in line {steps[name].line} already: choose another name"
+                    self.report(step.id.place, FaultCode.ID_DUPLICATE, text)
+                steps.setdefault(name, step.id.place)
+                if step.on_error is not Fallback.STOP:
+                    survivable.add(name)
+            elif isinstance(step, SetStep):
+                for word, _ in step.values.items:
+                    variables.setdefault(word.text, word.place)
+        for name in steps.keys() & variables.keys():
+            text = f"{name!r} is the name of the step in line {steps[name].line}: choose another name"
+            self.report(variables.pop(name), FaultCode.ID_DUPLICATE, text)
+        return Names(steps, variables, frozenset(survivable))
+
+    def typed_variables(self) -> dict[str, Shape]:
+        error = {"code": Field(TEXT), "cause": Field(TEXT), "attempts": Field(INT)}
+        variables = {
+            TRIGGER: self.trigger(),
+            EVENT: self.shapes.add(Object("`event`", {name: Field(TEXT) for name in EVENT_FIELDS})),
+            ERRORS: Shape(Kind.MAP, self.shapes.add(Object("an error", error))),
+        }
+        variables |= dict.fromkeys(self.names.variables, ANY)
+        for step in walk(self.flow.steps):
+            if isinstance(step, ToolStep | ActionStep) and step.id is not None:
+                made = self.catalogue_entry(step)
+                what = f"the output of `{made.name}`" if made else ""
+                variables.setdefault(
+                    step.id.text, self.shapes.of_model(made.outputs, "serialization", what) if made else ANY
+                )
+        return variables
+
+    def catalogue_entry(self, step: ToolStep | ActionStep) -> Tool | Action | None:
+        if isinstance(step, ToolStep):
+            return self.catalogue.tools.get(step.tool.text)
+        return self.catalogue.actions.get(step.action.text)
+
+    def trigger(self) -> Shape:
+        """What `trigger` is: with several triggers, what all of them have."""
+        shapes: list[Shape] = []
+        for word in self.flow.triggers:
+            model = self.catalogue.triggers.get(word.text)
+            if model is None:
+                near = suggestion(word.text, self.catalogue.triggers)
+                self.report(word.place, FaultCode.TRIGGER_UNKNOWN, f"no trigger is named {word.text!r}: {near}")
+            else:
+                shapes.append(self.shapes.of_model(model, "serialization", "`trigger`"))
+        if not shapes or len(shapes) != len(self.flow.triggers):
+            return ANY
+        if len(shapes) == 1:
+            return shapes[0]
+        every = [self.shapes.fields(shape) for shape in shapes]
+        fields: dict[str, Field] = {}
+        for name in dict.fromkeys(name for each in every for name in each):
+            found = [each[name] for each in every if name in each]
+            same = all(field.shape == found[0].shape for field in found)
+            maybe = len(found) < len(every) or any(field.maybe for field in found)
+            fields[name] = Field(found[0].shape if same else ANY, maybe=maybe)
+        return self.shapes.add(Object("`trigger`", fields))
+
+    # Expressions
+
+    def judge(self, expression: Expression) -> Judgement:
+        return judge(expression, self.types, self.variables, self.names, self.state, report=self.report)
+
+    def key(self, value: Value) -> None:
+        fine = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
+        if isinstance(value, Expression):
+            shape = self.judge(value).shape
+            if shape.kind not in fine:
+                self.report(value.place, FaultCode.EXPRESSION_TYPE, f"`key` is a text, this is {shape}")
+        elif isinstance(value, Template):
+            self.inputs.value(value, TEXT, "`key`")
+        else:
+            text = "`key` is an expression, such as ${ trigger.from }: with a fixed key, all runs wait for each other"
+            self.report(value.place, FaultCode.VALUE_INVALID, text)
+
+    def condition(self, value: Value, name: str) -> Judgement:
+        if not isinstance(value, Expression):
+            self.report(value.place, FaultCode.VALUE_INVALID, f"`{name}` is one expression, such as ${{ phone.valid }}")
+            return UNKNOWN
+        judgement = self.judge(value)
+        if judgement.shape.kind not in (Kind.BOOL, Kind.ANY):
+            text = f"`{name}` is true or false, this is {judgement.shape}: compare it with something"
+            self.report(value.place, FaultCode.EXPRESSION_TYPE, text)
+        return judgement
+
+    def shape_of(self, value: Value) -> Shape:
+        """The shape of any value, with all faults in it reported."""
+        if isinstance(value, Expression):
+            shape = self.judge(value).shape
+            return (shape.item or ANY) if shape.kind is Kind.OPTIONAL else shape
+        if isinstance(value, Constant):
+            return of_constant(value) if value.value is not None else ANY
+        if isinstance(value, Template):
+            self.inputs.value(value, TEXT, "")
+            return TEXT
+        if isinstance(value, ListOf):
+            items = {self.shape_of(item) for item in value.items}
+            return Shape(Kind.LIST, items.pop() if len(items) == 1 else ANY)
+        items = {self.shape_of(item) for _, item in value.items}
+        return Shape(Kind.MAP, items.pop() if len(items) == 1 else ANY)
+
+    # Steps
+
+    def steps(self, steps: tuple[Step, ...]) -> None:
+        for step in steps:
+            if not self.state.reachable:
+                text = "no run comes here: every way before it ends with `stop`. Remove it, or the `stop`"
+                self.report(step.place, FaultCode.STEP_UNREACHABLE, text)
+                # What follows is checked as if it were reached, and reported once.
+                self.state = State(self.state.facts, self.state.may)
+            self.step(step)
+
+    def step(self, step: Step) -> None:
+        if isinstance(step, ToolStep):
+            self.tool(step)
+        elif isinstance(step, ActionStep):
+            self.action(step)
+        elif isinstance(step, IfStep):
+            judgement = self.condition(step.condition, "if")
+            before = self.state
+            ways = [
+                self.way(before.with_facts(judgement.true), step.then),
+                self.way(before.with_facts(judgement.false), step.otherwise),
+            ]
+            self.state = join(ways)
+        elif isinstance(step, SwitchStep):
+            self.switch(step)
+        elif isinstance(step, SetStep):
+            self.set(step)
+        else:
+            self.stop(step)
+
+    def way(self, state: State, steps: tuple[Step, ...]) -> State:
+        """What is known after these steps, from this state on."""
+        self.state = state
+        self.steps(steps)
+        return self.state
+
+    def tool(self, step: ToolStep) -> None:
+        tool = self.catalogue.tools.get(step.tool.text)
+        if tool is None:
+            other = " (it is an action: write `action:`)" if step.tool.text in self.catalogue.actions else ""
+            near = suggestion(step.tool.text, self.catalogue.tools)
+            self.report(step.tool.place, FaultCode.TOOL_UNKNOWN, f"no tool is named {step.tool.text!r}{other}: {near}")
+        self.given(step.inputs, tool, step.tool)
+        self.after(step)
+
+    def action(self, step: ActionStep) -> None:
+        action = self.catalogue.actions.get(step.action.text)
+        if action is None:
+            other = " (it is a tool: write `tool:`)" if step.action.text in self.catalogue.tools else ""
+            near = suggestion(step.action.text, self.catalogue.actions)
+            text = f"no action is named {step.action.text!r}{other}: {near}"
+            self.report(step.action.place, FaultCode.ACTION_UNKNOWN, text)
+        elif action.needs_connection and step.connection is None:
+            text = f"`{action.name}` needs `connection`: the name of where it goes, from the connections file"
+            self.report(step.action.place, FaultCode.CONNECTION_MISSING, text)
+        if step.connection and self.connections is not None and step.connection.text not in self.connections:
+            near = suggestion(step.connection.text, self.connections)
+            text = f"no connection is named {step.connection.text!r}: {near}"
+            self.report(step.connection.place, FaultCode.CONNECTION_UNKNOWN, text)
+        self.given(step.inputs, action, step.action)
+        self.after(step)
+
+    def given(self, inputs: MapOf, entry: Tool | Action | None, owner: Word) -> None:
+        if entry is None:
+            self.inputs.value(inputs, ANY, "")
+            return
+        shape = self.shapes.of_model(entry.inputs, "validation", f"`{entry.name}`")
+        self.inputs.check(inputs, entry.inputs, owner, shape)
+
+    def after(self, step: ToolStep | ActionStep) -> None:
+        """What is known after a step that can fail."""
+        name = step.id.text if step.id else None
+        before = self.state
+        done = before.done(name) if name else before
+        if step.on_error is Fallback.STOP:
+            self.state = done
+            return
+        tried = frozenset({f"?{name}"}) if name else frozenset()
+        failed = before.with_facts(tried | (frozenset({f"{ERRORS}.{name}"}) if name else tried))
+        steps = step.on_error if isinstance(step.on_error, tuple) else ()
+        failed = State(failed.facts, done.may, failed.reachable)
+        self.state = join([done.with_facts(tried), self.way(failed, steps)])
+
+    def switch(self, step: SwitchStep) -> None:
+        subject = self.shape_of(step.subject)
+        if isinstance(step.subject, Constant | ListOf | MapOf):
+            self.report(
+                step.subject.place, FaultCode.VALUE_INVALID, "`switch` is an expression, such as ${ event.type }"
+            )
+        before = self.state
+        ways = []
+        for case in step.cases:
+            shape = of_constant(case.value)
+            alike = {shape.kind, subject.kind} <= {Kind.INT, Kind.NUMBER} or shape.kind is subject.kind
+            if subject.kind not in (Kind.ANY, Kind.UNION) and not alike and shape != NULL:
+                text = f"this case is {shape}, and `switch` has {subject}: it never fits"
+                self.report(case.value.place, FaultCode.EXPRESSION_TYPE, text)
+            ways.append(self.way(before, case.steps))
+        ways.append(self.way(before, step.default))
+        self.state = join(ways)
+
+    def set(self, step: SetStep) -> None:
+        shapes = [(word.text, self.shape_of(value)) for word, value in step.values.items]
+        for name, shape in shapes:
+            known = self.variables.get(name, ANY)
+            seen = name in self.state.may or (known != ANY and name in self.names.variables)
+            self.variables[name] = shape if not seen or known == shape else ANY
+            self.state = self.state.done(name)
+
+    def stop(self, step: StopStep) -> None:
+        if isinstance(step.reason, Expression | Template):
+            self.inputs.value(step.reason, TEXT, "the reason of `stop`")
+        self.state = State(self.state.facts, self.state.may, reachable=False)

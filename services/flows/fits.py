@@ -1,0 +1,76 @@
+"""Whether a value of one shape can go where another is needed."""
+
+from __future__ import annotations
+
+from services.flows.shapes import ANY, Kind, Shape, Shapes
+
+MAKERS = {
+    "phone": "`phone.format` makes one: its output `e164`",
+    "digits": "`phone.format` makes them: its output `digits`",
+    "email": "`email.normalize` makes one: its output `email`",
+    "timestamp": "`date.parse` makes one",
+}
+
+
+def fits(source: Shape, target: Shape, shapes: Shapes) -> bool:
+    """True where the types prove it, and where they cannot say: a value of any shape is checked when it comes."""
+    if target.kind is Kind.ANY:
+        return source.kind not in (Kind.BYTES, Kind.TYPE)
+    if source.kind is Kind.ANY:
+        return True
+    if source.kind is Kind.UNION:
+        return any(fits(option, target, shapes) for option in source.options)
+    if target.kind is Kind.UNION:
+        return any(fits(source, option, shapes) for option in target.options)
+    if target.kind is Kind.TEXT:
+        return _is_text(source, target.refined)
+    if target.kind is Kind.NUMBER:
+        return source.kind in (Kind.NUMBER, Kind.INT)
+    if target.kind is Kind.LIST:
+        return source.kind is Kind.LIST and fits(source.item or ANY, target.item or ANY, shapes)
+    if target.kind is Kind.MAP:
+        item = target.item or ANY
+        if source.kind is Kind.OBJECT:
+            return all(fits(field.shape, item, shapes) for field in shapes.fields(source).values())
+        return source.kind is Kind.MAP and fits(source.item or ANY, item, shapes)
+    if target.kind is Kind.OBJECT:
+        return source.kind is Kind.MAP or (source.kind is Kind.OBJECT and _object_fits(source, target, shapes))
+    return source.kind is target.kind
+
+
+def _is_text(source: Shape, refined: str | None) -> bool:
+    if source.kind is Kind.TEXT:
+        return refined is None or source.refined == refined
+    if source.kind is Kind.TIME:
+        return refined in (None, "timestamp")
+    return source.kind is Kind.DURATION and refined in (None, "duration")
+
+
+def _object_fits(source: Shape, target: Shape, shapes: Shapes) -> bool:
+    if source == target:
+        return True
+    given = shapes.fields(source)
+    for name, field in shapes.fields(target).items():
+        if name not in given:
+            if field.required:
+                return False
+        elif not fits(given[name].shape, field.shape, shapes):
+            return False
+    return True
+
+
+def remedy(source: Shape, target: Shape) -> str:
+    """What to do about a value that does not fit."""
+    if target.refined in MAKERS and source.kind is Kind.TEXT:
+        return MAKERS[target.refined]
+    if target.kind is Kind.TEXT and source.kind in (Kind.INT, Kind.NUMBER, Kind.BOOL):
+        return "turn it into text with string(…)"
+    if target.kind in (Kind.INT, Kind.NUMBER) and source.kind is Kind.TEXT:
+        return "turn it into a number with int(…) or double(…)"
+    if source.kind in (Kind.OBJECT, Kind.MAP, Kind.LIST) and target.kind is Kind.TEXT:
+        return "name the field that is meant"
+    if target.kind is Kind.LIST:
+        return "put it in [ ]"
+    if target.kind is Kind.BOOL:
+        return "compare it with something, such as `x == 1`"
+    return f"give {target}"

@@ -1,0 +1,246 @@
+"""Checks what a step gives to its tool or action: names, shapes, and the values that stand in the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
+
+from services.flows.faults import FaultCode, suggestion
+from services.flows.fits import fits, remedy
+from services.flows.judge import Judgement, Report
+from services.flows.places import Place
+from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes
+from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
+
+Judge = Callable[[Expression], Judgement]
+YAML_1_1 = ("yes", "no", "on", "off", "y", "n")
+TEXT_PARTS = frozenset(
+    {Kind.TEXT, Kind.INT, Kind.NUMBER, Kind.BOOL, Kind.ANY, Kind.UNION, Kind.TIME, Kind.DURATION, Kind.OPTIONAL}
+)
+
+
+class Inputs:
+    """Checks values against shapes. Every expression in them is judged once."""
+
+    def __init__(self, shapes: Shapes, judge: Judge, report: Report) -> None:
+        self.shapes = shapes
+        self.judge = judge
+        self.report = report
+
+    def check(self, given: MapOf, model: type[BaseModel], owner: Word, shape: Shape) -> None:
+        """The inputs of a step, for the model of its tool or action."""
+        fields = self.shapes.fields(shape)
+        names = {word.text for word, _ in given.items}
+        for word, value in given.items:
+            field = fields.get(word.text)
+            if field is None:
+                missing = [name for name in fields if name not in names]
+                near = suggestion(word.text, missing or fields)
+                self.report(word.place, FaultCode.INPUT_UNEXPECTED, f"`{owner.text}` takes no {word.text!r}: {near}")
+                self.value(value, ANY, "")
+                continue
+            what = f"{word.text!r} of `{owner.text}`"
+            if self.value(value, field.shape, what, maybe=field.maybe) and is_literal(value):
+                self.literal(value, model, word.text, what)
+        for name, field in fields.items():
+            if field.required and name not in names:
+                self.report(
+                    owner.place,
+                    FaultCode.INPUT_MISSING,
+                    f"`{owner.text}` needs {name!r}, {field.shape}: give it under `with`",
+                )
+
+    def value(self, value: Value, target: Shape, what: str, *, maybe: bool = False) -> bool:
+        """Whether a value fits. Reports where it does not; `what` names the place for people."""
+        if isinstance(value, Constant):
+            return self.constant(value, target, what, maybe=maybe)
+        if isinstance(value, Expression):
+            return self.expression(value, target, what, maybe=maybe)
+        if isinstance(value, Template):
+            return self.template(value, target, what)
+        if isinstance(value, ListOf):
+            return self.list_of(value, target, what)
+        return self.map_of(value, target, what)
+
+    def constant(self, value: Constant, target: Shape, what: str, *, maybe: bool) -> bool:
+        """A value that stands in the flow."""
+        source = of_constant(value)
+        if source == NULL and maybe:
+            return True
+        plain = _without_refinement(target)
+        if fits(source, plain, self.shapes):
+            return True
+        text = f"{what} is {target}, this is {source}"
+        if plain.kind is Kind.BOOL and str(value.value).lower() in YAML_1_1:
+            self.report(
+                value.place, FaultCode.YAML_TRAP, f"{text}: YAML 1.2 reads {value.value} as text. Write true or false"
+            )
+        elif plain.kind is Kind.TEXT and source.kind in (Kind.INT, Kind.NUMBER, Kind.BOOL):
+            self.report(value.place, FaultCode.INPUT_TYPE, f"{text}: put it in quotes")
+        else:
+            self.report(value.place, FaultCode.INPUT_TYPE, f"{text}: give {target}")
+        return False
+
+    def expression(self, value: Expression, target: Shape, what: str, *, maybe: bool) -> bool:
+        """A value that is one whole expression."""
+        source = self.judge(value).shape
+        if source.kind is Kind.OPTIONAL:
+            if not maybe and target != ANY:
+                self.report(
+                    value.place,
+                    FaultCode.INPUT_TYPE,
+                    f"{what} is needed, and this can be absent: give a default with `.orValue(…)`",
+                )
+                return False
+            source = source.item or ANY
+        if source == NULL and maybe:
+            return True
+        if fits(source, target, self.shapes):
+            return True
+        wrong = f"{what} is {target}, this is {source}" if what else f"{source} cannot stand here"
+        self.report(value.place, FaultCode.INPUT_TYPE, f"{wrong}: {remedy(source, target)}")
+        return False
+
+    def template(self, value: Template, target: Shape, what: str) -> bool:
+        """A text with expressions in it."""
+        good = True
+        for part in value.parts:
+            if isinstance(part, Expression):
+                source = self.judge(part).shape
+                if source.kind not in TEXT_PARTS:
+                    good = False
+                    self.report(
+                        part.place,
+                        FaultCode.INPUT_TYPE,
+                        f"{source} cannot stand inside a text: name the field that is meant",
+                    )
+        # An address is put together more often than it is given whole.
+        if good and not fits(TEXT, target if target.refined != "url" else TEXT, self.shapes):
+            self.report(
+                value.place, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a text: {remedy(TEXT, target)}"
+            )
+            return False
+        return good
+
+    def list_of(self, value: ListOf, target: Shape, what: str) -> bool:
+        """A list, element by element."""
+        option = _option(target, Kind.LIST)
+        if option is None:
+            self.report(value.place, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a list: give {target}")
+            self.every(value, ANY)
+            return False
+        return self.every(value, option.item or ANY, what)
+
+    def every(self, value: ListOf, item: Shape, what: str = "") -> bool:
+        """Whether all elements fit."""
+        fine = [self.value(each, item, f"each of {what}" if what else "", maybe=True) for each in value.items]
+        return all(fine)  # every fault is reported, so nothing is cut short
+
+    def map_of(self, value: MapOf, target: Shape, what: str) -> bool:
+        """A map, key by key."""
+        option = _option(target, Kind.OBJECT, Kind.MAP)
+        if option is None:
+            self.report(value.place, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a map: give {target}")
+            option = ANY
+        if option.kind is not Kind.OBJECT:
+            item = option.item or ANY
+            made = [self.value(each, item, f"{word.text!r} in {what}", maybe=True) for word, each in value.items]
+            return all(made)
+        thing = self.shapes.objects[option.name]
+        good = True
+        for word, each in value.items:
+            field = thing.fields.get(word.text)
+            if field is None and not thing.open:
+                good = False
+                near = suggestion(word.text, thing.fields)
+                self.report(word.place, FaultCode.INPUT_UNEXPECTED, f"{what} has no {word.text!r}: {near}")
+            field = field or Field(ANY, maybe=True)
+            good = self.value(each, field.shape, f"{word.text!r} in {what}", maybe=field.maybe) and good
+        for name, field in thing.fields.items():
+            if field.required and all(word.text != name for word, _ in value.items):
+                good = False
+                self.report(value.place, FaultCode.INPUT_MISSING, f"{what} needs {name!r}, {field.shape}")
+        return good
+
+    def literal(self, value: Value, model: type[BaseModel], name: str, what: str) -> None:
+        """A value that stands in the flow is validated as it will be when the step runs."""
+        adapter = _adapter(model, name)
+        if adapter is None:
+            return
+        try:
+            adapter.validate_python(plain_of(value))
+        except ValidationError as error:
+            for wrong in error.errors(include_url=False, include_input=False, include_context=False):
+                place = _place_in(value, wrong["loc"])
+                message = wrong["msg"].removeprefix("Value error, ")
+                self.report(place, FaultCode.INPUT_VALUE, f"{what}: {message[:1].lower()}{message[1:]}")
+
+
+@lru_cache(maxsize=4096)
+def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any] | None:
+    """The validator of one field, by the name under which it is given."""
+    for own, info in model.model_fields.items():
+        alias = info.validation_alias
+        names = alias.choices if isinstance(alias, AliasChoices) else [alias or info.alias or own]
+        if name in names or name == own:
+            try:
+                # The constraints of a field without its aliases, which mean nothing outside of a model.
+                marked: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
+                return TypeAdapter(marked)
+            except PydanticSchemaGenerationError:
+                return None
+    return None
+
+
+def is_literal(value: Value) -> bool:
+    """Whether no expression is in a value."""
+    if isinstance(value, ListOf):
+        return all(is_literal(item) for item in value.items)
+    if isinstance(value, MapOf):
+        return all(is_literal(item) for _, item in value.items)
+    return isinstance(value, Constant)
+
+
+def plain_of(value: Value) -> Any:  # noqa: ANN401 - JSON
+    """A literal value as JSON."""
+    if isinstance(value, ListOf):
+        return [plain_of(item) for item in value.items]
+    if isinstance(value, MapOf):
+        return {word.text: plain_of(item) for word, item in value.items}
+    return value.value if isinstance(value, Constant) else None
+
+
+def of_constant(value: Constant) -> Shape:
+    """The shape of a value that stands in the flow."""
+    if value.value is None:
+        return NULL
+    if isinstance(value.value, bool):
+        return BOOL
+    if isinstance(value.value, int):
+        return INT
+    return NUMBER if isinstance(value.value, float) else TEXT
+
+
+def _place_in(value: Value, where: tuple[int | str, ...]) -> Place:
+    for part in where:
+        if isinstance(value, ListOf) and isinstance(part, int) and part < len(value.items):
+            value = value.items[part]
+        elif isinstance(value, MapOf) and (found := {word.text: item for word, item in value.items}.get(str(part))):
+            value = found
+    return value.place
+
+
+def _without_refinement(shape: Shape) -> Shape:
+    """A literal proves itself: a phone that stands in the flow is validated as one."""
+    if shape.kind is Kind.UNION:
+        return Shape(Kind.UNION, options=tuple(_without_refinement(option) for option in shape.options))
+    return TEXT if shape.kind is Kind.TEXT else shape
+
+
+def _option(target: Shape, *kinds: Kind) -> Shape | None:
+    options = target.options if target.kind is Kind.UNION else (target,)
+    return next((option for option in options if option.kind in (*kinds, Kind.ANY)), None)

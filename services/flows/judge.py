@@ -1,0 +1,160 @@
+"""Checks one expression: is it CEL, do its types fit, is all there that it reads. Gives its shape and its facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from services.flows.cel import Complaint, EvaluationError, ExpressionError, compiled, evaluate, untyped
+from services.flows.cel_tree import Expr, Tree, bound, children
+from services.flows.faults import FaultCode, suggestion
+from services.flows.infer import Inference
+from services.flows.places import Place
+from services.flows.presence import NOTHING, Facts, Names, Presence, State
+from services.flows.shapes import ANY, Shape
+from services.flows.syntax import Expression
+from services.flows.types import PACKAGE, Types
+
+Report = Callable[[Place, FaultCode, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is known of an expression: what it gives, and what follows when it is true or false."""
+
+    shape: Shape
+    true: Facts = NOTHING
+    false: Facts = NOTHING
+
+
+UNKNOWN = Judgement(ANY)
+
+
+def judge(
+    expression: Expression,
+    types: Types,
+    variables: Mapping[str, Shape],
+    names: Names,
+    state: State,
+    *,
+    report: Report,
+) -> Judgement:
+    """Report every fault of an expression, and say what is known of it."""
+    if not expression.source:
+        return UNKNOWN  # reported where it was read
+    try:
+        made = compiled(types.environment(variables), expression.source)
+    except ExpressionError as error:
+        for complaint in error.complaints:
+            code, text, shift = _explained(complaint, types, variables, expression.source)
+            report(expression.origin.at(complaint.line, complaint.col + shift), code, text)
+        return UNKNOWN
+
+    def report_at(at: tuple[int, int], code: FaultCode, text: str) -> None:
+        report(expression.origin.at(*at), code, text)
+
+    tree = Tree(made.serialize())
+    true, false = Presence(tree, types, names, state, report_at).facts()
+    for part in _parts(tree.root):
+        _constant_arguments(part, tree, report_at)
+    shape = Inference(tree, types, variables).shape(tree.root)
+    return Judgement(shape, true, false)
+
+
+_FIELD_UNKNOWN = re.compile(r"undefined field '(.+)' not found in struct '(.+)'")
+_NAME_UNKNOWN = re.compile(r"undeclared reference to '(.+)' \(in container")
+_NO_OVERLOAD = re.compile(r"found no matching overload for '(.+)' applied to '(.*)'")
+_OPERATOR = re.compile(r"_?([^_\[\]?:]+)_|_(\[|\?_:)_?")
+_CEL_TYPES = {
+    "string": "text",
+    "int": "whole number",
+    "uint": "whole number",
+    "double": "number",
+    "bool": "true/false",
+    "dyn": "any value",
+}
+
+
+def _explained(
+    complaint: Complaint, types: Types, variables: Mapping[str, Shape], source: str
+) -> tuple[FaultCode, str, int]:
+    """CEL's complaint in the words of a flow's author, and how many characters further right it belongs."""
+    text = complaint.text
+    if (field := _FIELD_UNKNOWN.fullmatch(text)) is not None:
+        thing = types.shapes.objects.get(field[2].removeprefix(PACKAGE))
+        if thing is None:
+            return FaultCode.FIELD_UNKNOWN, text, 0
+        line = [*source.split("\n"), ""][complaint.line - 1]
+        shift = 1 if line[complaint.col - 1 : complaint.col] == "." else 0
+        remedy = suggestion(field[1], thing.fields)
+        return FaultCode.FIELD_UNKNOWN, f"{thing.what} has no field {field[1]!r}: {remedy}", shift
+    if (name := _NAME_UNKNOWN.match(text)) is not None:
+        if name[1] == f"_{name[1].strip('_')}_":
+            return FaultCode.EXPRESSION_INVALID, text, 0
+        root = name[1].split(".")[0]
+        remedy = suggestion(root, variables)
+        called = source[complaint.col :].lstrip()[:1] == "(" if "\n" not in source else False
+        what = "function" if called else "name"
+        return FaultCode.NAME_UNKNOWN, f"no {what} {root!r} is known here: {remedy}", 0
+    if (call := _NO_OVERLOAD.match(text)) is not None:
+        return FaultCode.EXPRESSION_TYPE, _overload(call[1], call[2], types), 0
+    if text.startswith("Syntax error"):
+        return FaultCode.EXPRESSION_INVALID, f"not an expression: {_shortened(text)}", 0
+    return FaultCode.EXPRESSION_INVALID, text, 0
+
+
+def _shortened(text: str) -> str:
+    text = text.removeprefix("Syntax error: ").replace("'<EOF>'", "its end")
+    return re.sub(r" expecting \{.*\}", "", text)
+
+
+def _overload(function: str, arguments: str, types: Types) -> str:
+    def named(found: re.Match[str]) -> str:
+        thing = types.shapes.objects.get(found[1])
+        return thing.what if thing else "object"
+
+    readable = re.sub(r"flows\.(t\d+)", named, arguments)
+    for cel_name, ours in _CEL_TYPES.items():
+        readable = re.sub(rf"\b{cel_name}\b", ours, readable)
+    operator = _OPERATOR.fullmatch(function)
+    called = f"`{operator[1]}`" if operator and operator[1] else f"`{function}`"
+    return (
+        f"{called} does not go with {readable}: convert with string(…), int(…), double(…), or compare alike with alike"
+    )
+
+
+def _parts(expr: Expr) -> list[Expr]:
+    found = [expr]
+    for child in (*children(expr), *bound(expr)[1]):
+        found += _parts(child)
+    return found
+
+
+_PROVED = {"matches": FaultCode.PATTERN_INVALID, "duration": FaultCode.DURATION_INVALID}
+_PROVED["timestamp"] = FaultCode.EXPRESSION_INVALID
+_FORMS = {
+    "duration": 'no duration: here it has the units h, m, s and ms, such as "48h" or "1h30m"',
+    "timestamp": 'no time: write it like "2026-05-31T14:30:00Z"',
+}
+
+
+def _constant_arguments(expr: Expr, tree: Tree, report: Callable[[tuple[int, int], FaultCode, str], None]) -> None:
+    """A pattern, duration or time that stands in the expression is tried now, not when the first event comes."""
+    kind = expr.WhichOneof("kind")
+    if kind == "struct" and expr.struct.message_name:
+        report(tree.place(expr), FaultCode.EXPRESSION_INVALID, 'an object is written as a map: {"name": value}')
+    if kind != "call" or expr.call.function not in _PROVED or not expr.call.args:
+        return
+    argument = expr.call.args[-1]
+    if argument.WhichOneof("kind") != "constant" or argument.constant.WhichOneof("kind") != "string":
+        return
+    function = expr.call.function
+    tried = '"".matches(x)' if function == "matches" else f"{function}(x)"
+    try:
+        evaluate(compiled(_PROVING, tried), {"x": argument.constant.string})
+    except EvaluationError as error:
+        report(tree.place(argument), _PROVED[function], f"`{function}`: {_FORMS.get(function) or error}")
+
+
+_PROVING = untyped(frozenset({"x"}))

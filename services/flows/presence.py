@@ -1,0 +1,230 @@
+"""Which values are surely there. Reading one that may be absent is a fault, unless `has()` or a default guards it.
+
+A fact is a key such as `phone` (the step ran), `trigger.contact.email` (the field is there), `errors.crm` (the step
+failed) or `?crm` (the step was tried: it ran or it failed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from services.flows.cel_tree import OPTIONAL_SELECT, Expr, Tree, bound, children
+from services.flows.faults import FaultCode, suggestion
+from services.flows.names import ERRORS
+from services.flows.places import Place
+from services.flows.shapes import Kind, Shapes
+from services.flows.types import Types
+
+Facts = frozenset[str]
+NOTHING: Facts = frozenset()
+Report = Callable[[tuple[int, int], FaultCode, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of a flow: where steps and variables stand, and which steps can fail without ending the run."""
+
+    steps: Mapping[str, Place]
+    variables: Mapping[str, Place]
+    survivable: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known at one place of a flow. `may`: what can have run; `reachable`: whether a run can come here."""
+
+    facts: Facts = NOTHING
+    may: frozenset[str] = frozenset()
+    reachable: bool = True
+
+    def with_facts(self, facts: Facts) -> State:
+        """This, and these facts."""
+        return State(self.facts | facts, self.may, self.reachable)
+
+    def done(self, name: str) -> State:
+        """This, after a step or a `set` gave `name` a value: what was known of its old fields is forgotten."""
+        kept = frozenset(fact for fact in self.facts if not fact.startswith((f"{name}.", f"{name}[")))
+        return State(kept | {name}, self.may | {name}, self.reachable)
+
+
+def join(ways: list[State]) -> State:
+    """What is known where ways meet again."""
+    open_ways = [way for way in ways if way.reachable]
+    may = frozenset().union(*(way.may for way in ways))
+    if not open_ways:
+        return State(ways[0].facts, may, reachable=False)
+    return State(frozenset.intersection(*(way.facts for way in open_ways)), may)
+
+
+def key_of(expr: Expr) -> str | None:
+    """The fact that says that this part is there; None for what has no name."""
+    kind = expr.WhichOneof("kind")
+    if kind == "ident":
+        return str(expr.ident.name)
+    if kind == "select" and not expr.select.test_only:
+        inner = key_of(expr.select.operand)
+        return inner and f"{inner}.{expr.select.field}"
+    if kind == "call" and expr.call.function == "_[_]" and expr.call.args[1].WhichOneof("kind") == "constant":
+        inner = key_of(expr.call.args[0])
+        constant = expr.call.args[1].constant
+        return inner and f"{inner}[{getattr(constant, constant.WhichOneof('kind'))!r}]"
+    return None
+
+
+class Presence:
+    """Walks one expression."""
+
+    def __init__(self, tree: Tree, types: Types, names: Names, state: State, report: Report) -> None:
+        self.tree = tree
+        self.types = types
+        self.shapes: Shapes = types.shapes
+        self.names = names
+        self.state = state
+        self.report = report
+
+    def facts(self) -> tuple[Facts, Facts]:
+        """The facts that hold when the expression is true, and when it is false. Reports what may be absent."""
+        return self.visit(self.tree.root, self.state.facts)
+
+    def visit(self, expr: Expr, facts: Facts) -> tuple[Facts, Facts]:
+        """The facts of a part; reports what it reads that may be absent."""
+        kind = expr.WhichOneof("kind")
+        if kind == "call":
+            return self.call(expr, facts)
+        if kind == "select":
+            return self.select(expr, facts)
+        if kind == "ident":
+            self.name(expr, facts, field=None)
+            return NOTHING, NOTHING
+        for child in children(expr):
+            self.visit(child, facts)
+        names, inner = bound(expr)
+        if names:
+            below = self.hidden(names)
+            visible = frozenset(fact for fact in facts if fact.split(".")[0].split("[")[0] not in names) | names
+            for child in inner:
+                below.visit(child, visible)
+        return NOTHING, NOTHING
+
+    def hidden(self, names: frozenset[str]) -> Presence:
+        """This, inside a comprehension that binds `names`: they are no steps there."""
+        steps = {name: place for name, place in self.names.steps.items() if name not in names}
+        variables = {name: place for name, place in self.names.variables.items() if name not in names}
+        inner = Names(steps, variables, self.names.survivable)
+        return Presence(self.tree, self.types, inner, self.state, self.report)
+
+    def call(self, expr: Expr, facts: Facts) -> tuple[Facts, Facts]:
+        """Logic passes facts on; everything else only reads."""
+        name, args = expr.call.function, expr.call.args
+        if name == "!_":
+            true, false = self.visit(args[0], facts)
+            return false, true
+        if name == "_&&_":
+            left = self.visit(args[0], facts)
+            right = self.visit(args[1], facts | left[0])
+            return left[0] | right[0], left[1] & right[1]
+        if name == "_||_":
+            left = self.visit(args[0], facts)
+            right = self.visit(args[1], facts | left[1])
+            return left[0] & right[0], left[1] | right[1]
+        if name == "_?_:_":
+            condition = self.visit(args[0], facts)
+            then = self.visit(args[1], facts | condition[0])
+            otherwise = self.visit(args[2], facts | condition[1])
+            return then[0] & otherwise[0], then[1] & otherwise[1]
+        if name == OPTIONAL_SELECT and args[0].WhichOneof("kind") == "ident":
+            # A step that did not run is an empty map: `phone.?e164` is then an empty optional.
+            self.name(args[0], facts, field=args[1].constant.string, guarded=True)
+            return NOTHING, NOTHING
+        for child in children(expr):
+            self.visit(child, facts)
+        return NOTHING, NOTHING
+
+    def select(self, expr: Expr, facts: Facts) -> tuple[Facts, Facts]:
+        """`a.b`, and `has(a.b)`."""
+        operand, field, test = expr.select.operand, expr.select.field, expr.select.test_only
+        if operand.WhichOneof("kind") == "ident":
+            self.name(operand, facts, field=field, guarded=test)
+        else:
+            self.visit(operand, facts)
+        inner = key_of(operand)
+        key = inner and f"{inner}.{field}"
+        if test:
+            return self.tested(inner, key)
+        if inner == ERRORS:
+            self.error_of(expr, field, facts)
+        elif self.maybe(operand, field) and key not in facts:
+            written = key or f"….{field}"
+            self.report(
+                self.tree.place(expr),
+                FaultCode.FIELD_MAY_BE_ABSENT,
+                f"`{written}` can be absent: ask `has({written})` first, or give a default:"
+                f' `{_optional(written)}.orValue("")`',
+            )
+        return NOTHING, NOTHING
+
+    def tested(self, inner: str | None, key: str | None) -> tuple[Facts, Facts]:
+        """What `has(inner.field)` says."""
+        if inner is None or key is None:
+            return NOTHING, NOTHING
+        there = frozenset({inner, key})
+        root, _, field = key.partition(".")
+        if root == ERRORS and f"?{field}" in self.state.facts:
+            return there, frozenset({field})
+        return there, NOTHING
+
+    def maybe(self, operand: Expr, field: str) -> bool:
+        """Whether a field can be absent although its owner is there."""
+        shape = self.types.shape(self.tree.type_of(operand))
+        known = self.shapes.fields(shape).get(field) if shape.kind is Kind.OBJECT else None
+        return known is not None and known.maybe
+
+    def error_of(self, expr: Expr, step: str, facts: Facts) -> None:
+        """`errors.crm`, read without `has()`."""
+        if step not in self.names.survivable:
+            self.report(
+                self.tree.place(expr),
+                FaultCode.FIELD_UNKNOWN,
+                f"`errors` never holds {step!r}: it holds steps with an `id` and `on_error: continue` or steps;"
+                f" {suggestion(step, self.names.survivable)}",
+            )
+        elif f"{ERRORS}.{step}" not in facts:
+            self.report(
+                self.tree.place(expr),
+                FaultCode.FIELD_MAY_BE_ABSENT,
+                f"`{step}` may not have failed here: ask `has(errors.{step})` first",
+            )
+
+    def name(self, expr: Expr, facts: Facts, *, field: str | None, guarded: bool = False) -> None:
+        """A variable is read. `guarded`: by has() or `.?`, for which it is enough that it can have run."""
+        name = expr.ident.name
+        place = self.names.steps.get(name) or self.names.variables.get(name)
+        if place is None or name in facts:
+            return
+        at = self.tree.place(expr)
+        if name not in self.state.may:
+            self.report(
+                at,
+                FaultCode.STEP_NOT_RUN,
+                f"`{name}` has no value here: it gets it in line {place.line}, which does not come before. Move one of them",
+            )
+        elif name in self.names.variables and not guarded:
+            self.report(
+                at,
+                FaultCode.STEP_MAY_NOT_HAVE_RUN,
+                f"`{name}` may have no value here: it is set in line {place.line}, on one way only. Set it before, too",
+            )
+        elif not guarded:
+            shown = field or "…"
+            self.report(
+                at,
+                FaultCode.STEP_MAY_NOT_HAVE_RUN,
+                f"`{name}` (line {place.line}) may not have run, or failed, here: ask `has({name}.{shown})` first, or give"
+                f' a default: `{name}.?{shown}.orValue("")`',
+            )
+
+
+def _optional(written: str) -> str:
+    head, _, last = written.rpartition(".")
+    return f"{head}.?{last}"

@@ -1,0 +1,210 @@
+"""Types of the flow language, read from JSON Schema: one form for models, for external sources and for `schema:`.
+
+A shape says what a value can be. Texts can be refined (`phone`, `email`, …, see refined.py): a plain text does not fit
+where a refined one is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+
+class Kind(Enum):
+    """What a value is. The value is how a fault names it."""
+
+    ANY = "any value"
+    NULL = "null"
+    BOOL = "true or false"
+    INT = "a whole number"
+    NUMBER = "a number"
+    TEXT = "a text"
+    BYTES = "bytes"
+    TIME = "a time"
+    DURATION = "a duration"
+    LIST = "a list"
+    MAP = "a map"
+    OBJECT = "an object"
+    OPTIONAL = "an optional"
+    UNION = "one of several"
+    TYPE = "a type"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A type. `item` is of a list's elements, a map's values, or an optional's value; `options` are a union's."""
+
+    kind: Kind
+    item: Shape | None = None
+    options: tuple[Shape, ...] = ()
+    name: str = ""  # of an object: its key in Shapes.objects
+    refined: str | None = None
+
+    def __str__(self) -> str:
+        """As a fault names it."""
+        if self.refined:
+            return f"{'an' if self.refined[0] in 'aeiou' else 'a'} {self.refined}"
+        if self.kind is Kind.LIST and self.item and self.item.kind is not Kind.ANY:
+            return f"a list of which each is {self.item}"
+        if self.kind is Kind.UNION:
+            return " or ".join(str(option) for option in self.options)
+        return str(self.kind.value)
+
+
+ANY = Shape(Kind.ANY)
+TEXT = Shape(Kind.TEXT)
+BOOL = Shape(Kind.BOOL)
+INT = Shape(Kind.INT)
+NUMBER = Shape(Kind.NUMBER)
+NULL = Shape(Kind.NULL)
+ANY_MAP = Shape(Kind.MAP, ANY)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of an object. `maybe`: it can be absent, so that `has()` or a default is needed to read it."""
+
+    shape: Shape
+    maybe: bool = False
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """An object's fields. `what` is how a fault calls it; `open` ones hold others too."""
+
+    what: str
+    fields: Mapping[str, Field]
+    open: bool = False
+
+
+_FORMATS = {"email": "email", "uri": "url", "date-time": "timestamp"}
+_SIMPLE = {"string": TEXT, "boolean": BOOL, "integer": INT, "number": NUMBER, "null": NULL}
+
+
+class _Given(GenerateJsonSchema):
+    """Outputs are dumped whole, so that a field with a default is always there."""
+
+    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: ANN401, ARG002, FBT001 - pydantic's signature
+        """Every field is."""
+        return True
+
+
+class Shapes:
+    """All shapes of one check, and the objects among them by name."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Object] = {}
+        self._models: dict[tuple[type[BaseModel], str], Shape] = {}
+
+    def of_model(self, model: type[BaseModel], mode: Literal["validation", "serialization"], what: str) -> Shape:
+        """The shape of a model: `validation` for inputs, `serialization` for what expressions read (names as dumped).
+
+        Always an object, also for a model without fields.
+        """
+        key = (model, mode)
+        if key not in self._models:
+            generator = _Given if mode == "serialization" else GenerateJsonSchema
+            schema = model.model_json_schema(mode=mode, by_alias=True, schema_generator=generator)
+            shape = self.of_schema(schema, what)
+            self._models[key] = shape if shape.kind is Kind.OBJECT else self.add(Object(what, {}))
+        return self._models[key]
+
+    def of_schema(self, schema: Mapping[str, Any], what: str) -> Shape:
+        """The shape of a JSON Schema."""
+        return _Schema(self, schema).shape(schema, what)
+
+    def add(self, thing: Object) -> Shape:
+        """The shape of an object with these fields."""
+        name = f"t{len(self.objects)}"
+        self.objects[name] = thing
+        return Shape(Kind.OBJECT, name=name)
+
+    def fields(self, shape: Shape) -> Mapping[str, Field]:
+        """The fields of an object's shape."""
+        return self.objects[shape.name].fields
+
+
+class _Schema:
+    """Reads one JSON Schema document."""
+
+    def __init__(self, shapes: Shapes, root: Mapping[str, Any]) -> None:
+        self.shapes = shapes
+        self.root = root
+        self.known: dict[str, Shape] = {}
+
+    def shape(self, schema: Any, what: str) -> Shape:  # noqa: ANN401 - JSON
+        if not isinstance(schema, Mapping):
+            return ANY
+        if (reference := schema.get("$ref")) is not None:
+            return self.reference(str(reference), what)
+        for word in ("anyOf", "oneOf"):
+            if isinstance(schema.get(word), list):
+                return self.union([self.shape(option, what) for option in schema[word]])
+        if isinstance(schema.get("allOf"), list) and len(schema["allOf"]) == 1:
+            return self.shape(schema["allOf"][0], what)
+        if isinstance(kinds := schema.get("type"), list):
+            return self.union([self.shape({**schema, "type": kind}, what) for kind in kinds])
+        return self.typed(schema, what)
+
+    def typed(self, schema: Mapping[str, Any], what: str) -> Shape:
+        kind = schema.get("type")
+        if kind == "object" or (kind is None and "properties" in schema):
+            return self.object(schema, what)
+        if kind == "array":
+            return Shape(Kind.LIST, self.shape(schema.get("items"), what))
+        if kind == "string":
+            refined = schema.get("refined") or _FORMATS.get(str(schema.get("format")))
+            return replace(TEXT, refined=refined)
+        if kind in _SIMPLE:
+            return _SIMPLE[str(kind)]
+        values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+        return self.union([_of_value(value) for value in values]) if values else ANY
+
+    def object(self, schema: Mapping[str, Any], what: str) -> Shape:
+        properties = schema.get("properties")
+        more = schema.get("additionalProperties", True)
+        if not properties:
+            return Shape(Kind.MAP, self.shape(more, what) if isinstance(more, Mapping) else ANY)
+        required = schema.get("required", ())
+        fields: dict[str, Field] = {}
+        # Named before its fields are read: a field can be of the same shape again.
+        made = self.shapes.add(Object(what, fields, open=more is not False))
+        for name, part in properties.items():
+            shape = self.shape(part, f"`{name}` in {what}")
+            options = shape.options if shape.kind is Kind.UNION else (shape,)
+            nullable = NULL in options
+            if nullable and shape.kind is Kind.UNION:
+                shape = self.union([option for option in options if option != NULL])
+            fields[name] = Field(shape, maybe=nullable or name not in required, required=name in required)
+        return made
+
+    def reference(self, pointer: str, what: str) -> Shape:
+        if pointer not in self.known:
+            target: Any = self.root
+            for part in pointer.removeprefix("#").split("/")[1:]:
+                target = target.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(target, Mapping) else None
+            # A reference inside its own target ends here: what is below it is not proved.
+            self.known[pointer] = ANY
+            self.known[pointer] = self.shape(target, what)
+        return self.known[pointer]
+
+    def union(self, options: list[Shape]) -> Shape:
+        flat = [inner for option in options for inner in (option.options if option.kind is Kind.UNION else (option,))]
+        different = tuple(dict.fromkeys(flat))
+        if len(different) == 1:
+            return different[0]
+        return ANY if ANY in different else Shape(Kind.UNION, options=different)
+
+
+def _of_value(value: Any) -> Shape:  # noqa: ANN401 - JSON
+    if isinstance(value, bool):
+        return BOOL
+    if value is None:
+        return NULL
+    return {str: TEXT, int: INT, float: NUMBER}.get(type(value), ANY)
