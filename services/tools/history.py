@@ -15,12 +15,15 @@ from contracts.topics import HISTORY
 from services.runtime import metrics
 from services.tools.records import Output, Record
 
+LONGEST_REASON = 2000  # characters: a reason may quote what a flow computed, and a record must always fit
+
 
 def end_of_run(
     run: Run, outcome: Outcome, *, reason: str | None = None, code: ErrorCode | None = None, step: str | None = None
 ) -> Output:
     """A run is over. Counts it."""
     now = datetime.now(UTC)
+    reason = reason and reason[:LONGEST_REASON]
     metrics.RUNS_ENDED.labels(run.flow, outcome.value).inc()
     if outcome is Outcome.DELIVERED and run.event.accepted is not None:
         metrics.DELIVERY.labels(run.flow).observe(max(0.0, (now - run.event.accepted).total_seconds()))
@@ -52,7 +55,7 @@ def unreadable(record: Record, reason: str, code: ErrorCode) -> Output:
         subject=subject,
         outcome=Outcome.DEAD,
         at=datetime.now(UTC),
-        reason=reason,
+        reason=reason[:LONGEST_REASON],
         code=code,
     )
     return Output(HISTORY, partition_key(account, subject), ended.to_bytes())

@@ -1,0 +1,121 @@
+"""The rules of the Faust application that hold before anything is started, and the body of its agents."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Sequence
+from unittest.mock import patch
+
+import faust
+import faust.streams
+import pytest
+
+from services.runtime.settings import ToolsSettings
+from services.tools import app
+from services.tools.records import Record
+
+
+async def nothing(_records: Sequence[Record]) -> None:
+    """A handler that does nothing."""
+
+
+@pytest.fixture(scope="module")
+def application() -> faust.App:
+    """The application as the service makes it."""
+    settings = ToolsSettings(
+        kafka_bootstrap="one:9092,two:9093", topic_prefix="test.", instance_id="tools-0", batch_size=100
+    )
+    return app.make(settings, nothing, nothing)
+
+
+def test_each_topic_has_one_agent_with_one_actor(application: faust.App) -> None:
+    """Faust #606: with two actors, a killed worker commits past an unfinished record."""
+    agents = {name: agent for name, agent in application.agents.items() if "faust." not in name}
+    assert {agent.channel.get_topic_name() for agent in agents.values()} == {"test.events", "test.runs"}
+    assert [agent.concurrency for agent in agents.values()] == [1, 1]
+
+
+def test_delivery_is_at_least_once_and_streams_are_waited_for(application: faust.App) -> None:
+    assert application.conf.processing_guarantee.value == "at_least_once"
+    assert application.conf.stream_wait_empty is True
+
+
+def test_faust_makes_no_topics_no_tables_and_serves_no_web(application: faust.App) -> None:
+    conf = application.conf
+    assert (conf.topic_allow_declare, conf.topic_disable_leader, conf.web_enabled) == (False, True, False)
+    assert not application.tables
+    assert not application.tables.changelog_topics
+    assert conf.table_standby_replicas == 0
+
+
+def test_bytes_come_in_as_they_are(application: faust.App) -> None:
+    """A decoding error inside faust kills the agent."""
+    for agent in application.agents.values():
+        if "faust." not in agent.name:
+            assert agent.channel.schema.value_serializer == "raw"
+            assert agent.channel.schema.key_serializer == "raw"
+            assert agent.channel.allow_empty is True
+
+
+def test_a_replica_keeps_its_name_in_the_group(application: faust.App) -> None:
+    assert application.conf.consumer_group_instance_id == "tools-0"
+    assert application.conf.id == "test.tools"
+    assert [str(url) for url in application.conf.broker] == ["kafka://one:9092", "kafka://two:9093"]
+
+
+def test_nothing_is_written_to_disk(application: faust.App) -> None:
+    """The container's file system is read-only."""
+    with patch("pathlib.Path.mkdir") as made:
+        application._create_directories()
+    assert not made.called
+
+
+def test_without_fausts_compiled_parts_it_does_not_start() -> None:
+    """Its other stream iterator acknowledges records that it skips in a rebalance."""
+    with patch.object(faust.streams, "_CStreamIterator", None), pytest.raises(RuntimeError, match="NO_CYTHON"):
+        app.make(ToolsSettings(), nothing, nothing)
+
+
+async def test_a_cancelled_body_finishes_its_batch_first() -> None:
+    """Faust acknowledges the batch when control leaves the body: so it must not leave before the work is done."""
+    going_on = asyncio.Event()
+    finished = []
+
+    async def work() -> None:
+        await going_on.wait()
+        finished.append(True)
+
+    body = asyncio.create_task(app.unbroken(work()))
+    await asyncio.sleep(0)
+    for _ in range(3):
+        body.cancel()
+        await asyncio.sleep(0.01)
+        assert not body.done()
+    going_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await body
+    assert finished == [True]
+
+
+def test_a_handler_that_raises_ends_the_process_before_anything_is_acknowledged() -> None:
+    script = """
+import asyncio
+from services.tools import app
+
+async def work():
+    raise ZeroDivisionError("planted")
+
+async def body():
+    try:
+        await app.unbroken(work())
+    finally:
+        print("control left the body")
+
+asyncio.run(body())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == app.BROKEN
+    assert "control left the body" not in done.stdout
+    assert "planted" in done.stdout + done.stderr

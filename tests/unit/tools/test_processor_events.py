@@ -1,0 +1,228 @@
+"""What becomes of a batch of events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+import orjson
+import pytest
+from prometheus_client import REGISTRY
+
+from contracts.dead_letters import DeadLetter
+from contracts.errors import ErrorCode, WhoMustAct
+from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY, RUNS
+from services.flows.advance import advance
+from services.tools import jobs
+from tests.support import batches
+
+
+def metric(name: str, **labels: str) -> float:
+    """The value of a metric; 0 while nobody has counted."""
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_an_event_asks_for_its_flows_action(tmp_path: Path) -> None:
+    """The request carries the run, under the subject's key, and says that nothing follows."""
+    taken = batches.event(1)
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.PHONE))
+    await processor.events(batches.records(taken))
+    (output,) = published.outputs
+    (request,) = published.to(ACTIONS)
+    assert output.key == b"default/contact-1"
+    assert request["inputs"]["json"] == {"phone": "+351912345678"}
+    assert request["run"]["event"]["id"] == "1"
+    assert request["last"] is True
+
+
+async def test_a_stop_is_filtered_and_says_why(tmp_path: Path) -> None:
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.PHONE))
+    await processor.events(batches.records(batches.event(1, data={"from": "12"})))
+    (end,) = published.to(HISTORY)
+    assert (end["outcome"], end["reason"], end["flow"]) == ("filtered", "not a phone number", "phone")
+    assert published.to(ACTIONS) == []
+
+
+async def test_an_event_that_no_flow_wants_is_filtered(tmp_path: Path) -> None:
+    before = metric("flows_events_ended_total", outcome="filtered")
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.PHONE))
+    await processor.events(batches.records(batches.event(1, type="something.else")))
+    (end,) = published.to(HISTORY)
+    assert (end["outcome"], end["reason"]) == ("filtered", "no flow for it")
+    assert metric("flows_events_ended_total", outcome="filtered") == before + 1
+
+
+async def test_the_same_event_again_is_a_duplicate_and_starts_nothing(tmp_path: Path) -> None:
+    """Within a batch and over batches; each delivery that is turned away has an id of its own in the accounting."""
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL))
+    first, second, third = (batches.record(batches.event(1).to_bytes(), offset) for offset in range(3))
+    await processor.events([first, second])
+    await processor.events([third])
+    assert len(published.to(ACTIONS)) == 1
+    assert published.ends() == [("duplicate", None)] * 2
+    assert len({end["run_id"] for end in published.to(HISTORY)}) == 2
+
+
+async def test_a_replay_of_the_same_record_passes_with_the_same_ids(tmp_path: Path) -> None:
+    """A crash after the claim loses nothing: whoever takes the record again does all of it again, same ids."""
+    claims = batches.MemoryClaims()
+    effects, runs, duplicates = [], [], []
+    for _ in range(2):
+        processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL), claims)
+        await processor.events([batches.record(batches.event(1).to_bytes(), offset) for offset in (5, 6)])
+        effects += [request["effect_id"] for request in published.to(ACTIONS)]
+        runs += [request["run"]["id"] for request in published.to(ACTIONS)]
+        duplicates += [end["run_id"] for end in published.to(HISTORY)]
+    assert len(effects) == len(runs) == len(duplicates) == 2
+    assert len(set(effects)) == len(set(runs)) == len(set(duplicates)) == 1
+
+
+async def test_the_same_id_of_another_source_or_account_is_another_event(tmp_path: Path) -> None:
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL))
+    events = (batches.event(1), batches.event(1, source="/hooks/other"), batches.event(1, account="other"))
+    await processor.events(batches.records(*events))
+    assert len(published.to(ACTIONS)) == 3
+
+
+async def test_every_flow_of_the_trigger_runs(tmp_path: Path) -> None:
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL, batches.PHONE))
+    await processor.events(batches.records(batches.event(1)))
+    assert {request["run"]["flow"] for request in published.to(ACTIONS)} == {"one-call", "phone"}
+
+
+async def test_outputs_keep_the_order_of_their_records(tmp_path: Path) -> None:
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL))
+    await processor.events(batches.records(*(batches.event(number) for number in range(50))))
+    assert [request["run"]["event"]["id"] for request in published.to(ACTIONS)] == [str(n) for n in range(50)]
+
+
+async def test_a_flow_with_its_own_key_hops_to_that_keys_partition_first(tmp_path: Path) -> None:
+    """Nothing of the flow is done on the way: from `runs` on the order by its key holds."""
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.OWN_KEY))
+    await processor.events(batches.records(batches.event(1)))
+    (hop,) = published.outputs
+    assert hop.topic is RUNS
+    assert hop.key == b"default/+351 912 345 678"
+    await processor.runs([batches.record(hop.value, topic=RUNS)])
+    (request,) = published.to(ACTIONS)
+    assert published.outputs[-1].key == hop.key
+    assert request["run"]["event"]["subject"] == "contact-1"
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"", b"\xff\x00", b"[]", b'{"specversion": "1.0"}', batches.event().to_bytes()[:-1]]
+)
+async def test_what_is_no_event_is_dead_with_untouched_bytes_and_coordinates(
+    tmp_path: Path, value: bytes | None
+) -> None:
+    before = metric("flows_dead_letters_total", topic="events.dlq", code="event_invalid")
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL))
+    await processor.events([batches.record(value, 7, partition=3), batches.record(batches.event(2).to_bytes(), 8)])
+    dead = published.outputs[0]
+    letter = DeadLetter.from_headers(dead.headers or [])
+    assert (dead.topic, dead.key, dead.value) == (EVENTS_DLQ, b"default/contact-1", value)
+    assert (letter.topic, letter.partition, letter.offset) == ("test.events", 3, 7)
+    assert (letter.code, letter.who_must_act, letter.service) == (ErrorCode.EVENT_INVALID, WhoMustAct.SENDER, "tools")
+    assert ("origin", b"elsewhere") in (dead.headers or [])
+    assert published.ends() == [("dead", "event_invalid")]
+    assert len(published.to(ACTIONS)) == 1, "the records behind it go on"
+    assert metric("flows_dead_letters_total", topic="events.dlq", code="event_invalid") == before + 1
+
+
+async def test_the_accounting_keeps_what_can_be_read_of_a_dead_event(tmp_path: Path) -> None:
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL))
+    value = orjson.dumps({"id": "x9", "source": "/s", "account": "acme", "subject": 12, "data": 1})
+    await processor.events([batches.record(value)])
+    (end,) = published.to(HISTORY)
+    assert (end["event_id"], end["source"], end["account"], end["subject"]) == ("x9", "/s", "acme", "")
+
+
+async def test_a_cause_never_repeats_what_was_sent(tmp_path: Path) -> None:
+    """Names of fields and what is wrong with them; the values may be secret."""
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL))
+    await processor.events([batches.record(b'{"id": {"password": "hunter2"}, "data": "hunter2"}')])
+    shown = repr(published.outputs[0].headers) + repr(published.to(HISTORY))
+    assert "hunter2" not in shown
+    assert "id: Input should be a valid string" in shown
+
+
+async def test_a_redriven_record_has_one_set_of_headers(tmp_path: Path) -> None:
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL))
+    await processor.events([batches.record(b"?", 1)])
+    dead = published.outputs[0]
+    await processor.events([replace(batches.record(dead.value, 2), headers=dead.headers or [])])
+    headers = published.outputs[2].headers or []
+    assert len({name for name, _ in headers}) == len(headers)
+    assert DeadLetter.from_headers(headers).offset == 2
+
+
+async def test_a_dead_run_leaves_the_other_flows_of_its_event_alone(tmp_path: Path) -> None:
+    """The letter holds the original event; the end names flow, step and code."""
+    broken = batches.ONE_CALL.replace("one-call", "broken").replace("trigger.from", "trigger.nothing.at.all")
+    processor, published = batches.processor(batches.compiled(tmp_path, broken, batches.PHONE))
+    taken = batches.event(1)
+    await processor.events(batches.records(taken))
+    (dead,) = [output for output in published.outputs if output.topic is EVENTS_DLQ]
+    letter = DeadLetter.from_headers(dead.headers or [])
+    assert dead.value == taken.to_bytes()
+    assert (letter.code, letter.flow, letter.event_id) == (ErrorCode.EXPRESSION_FAILED, "broken", "1")
+    assert published.ends() == [("dead", "expression_failed")]
+    assert [request["run"]["flow"] for request in published.to(ACTIONS)] == ["phone"]
+
+
+async def test_a_message_over_900_kb_is_dead_before_it_is_sent(tmp_path: Path) -> None:
+    """An event that fits can make a request that does not: it carries the event and what steps made of it."""
+    doubled = batches.ONE_CALL.replace("trigger.from", "trigger.text")
+    processor, published = batches.processor(batches.compiled(tmp_path, doubled))
+    data = {"from": "+351912345678", "text": "x" * 600_000}
+    await processor.events(batches.records(batches.event(1, data=data), batches.event(2)))
+    letter = DeadLetter.from_headers(published.outputs[0].headers or [])
+    assert letter.code is ErrorCode.MESSAGE_TOO_LARGE
+    assert letter.step
+    assert published.ends() == [("dead", "message_too_large")]
+    assert [request["run"]["event"]["id"] for request in published.to(ACTIONS)] == ["2"]
+
+
+async def test_an_error_that_nobody_foresaw_is_a_visible_dead_letter(tmp_path: Path) -> None:
+    """Code `bug`, its stack in the log, and the batch goes on."""
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL))
+    real = advance
+
+    def sometimes(flow: object, run: object, **more: object) -> object:
+        if run.event.id == "1":  # type: ignore[attr-defined]
+            raise ZeroDivisionError("planted")
+        return real(flow, run, **more)  # type: ignore[arg-type]
+
+    with patch.object(jobs, "advance", sometimes), patch.object(jobs, "log") as log:
+        await processor.events(batches.records(batches.event(1), batches.event(2)))
+    letter = DeadLetter.from_headers(published.outputs[0].headers or [])
+    assert (letter.code, letter.cause) == (ErrorCode.BUG, "ZeroDivisionError: planted")
+    assert published.ends() == [("dead", "bug")]
+    assert len(published.to(ACTIONS)) == 1
+    (told,) = log.error.call_args_list
+    assert told.args == ("run.broke",)
+    assert isinstance(told.kwargs["exc_info"], ZeroDivisionError)
+
+
+async def test_a_reason_of_any_length_fits_into_a_record(tmp_path: Path) -> None:
+    long = f"""
+flow: long
+description: Stops with a reason that the event gives.
+on: {batches.TRIGGER}
+steps:
+  - stop: "${{ trigger.text }}"
+"""
+    processor, published = batches.processor(batches.compiled(tmp_path, long))
+    await processor.events(batches.records(batches.event(1, data={"from": "1", "text": "x" * 700_000})))
+    (end,) = published.to(HISTORY)
+    assert end["reason"] == "x" * 2000
+
+
+async def test_the_batch_is_told_when_everything_is_acknowledged(tmp_path: Path) -> None:
+    turns: list[int] = []
+    processor, published = batches.processor(
+        batches.compiled(tmp_path, batches.ONE_CALL), on_batch=lambda: turns.append(len(published.outputs))
+    )
+    await processor.events(batches.records(batches.event(1)))
+    assert turns == [1]
