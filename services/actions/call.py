@@ -40,7 +40,7 @@ class CallFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The destination's answer. Secrets of the connection are masked in it. Names of headers are found in any case."""
+    """The destination's answer. Secrets of the connection are masked in it. Names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]

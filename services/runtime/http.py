@@ -75,7 +75,7 @@ class CallError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the destination said. Names of headers are found in any case.
+    """What the destination said. Names of headers are in lower case; several values of one are joined by commas.
 
     The body of an error answer (status 400 and up) can be cut off or empty, as its status is what counts.
     """
@@ -202,7 +202,8 @@ class Client:
         stream = response.stream
         assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - the transport gives no other
         failed = response.status_code >= FIRST_ERROR_STATUS
-        encoding = response.headers.get("content-encoding", "").strip().lower()
+        headers = _headers(response)
+        encoding = headers.get("content-encoding", "").strip().lower()
         body = bytearray()
         try:
             async for chunk in stream:
@@ -225,7 +226,16 @@ class Client:
             with contextlib.suppress(TimeoutError, httpx.TransportError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await stream.aclose()
-        return Answer(response.status_code, response.headers, bytes(body[: self._max_answer_bytes]))
+        return Answer(response.status_code, headers, bytes(body[: self._max_answer_bytes]))
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    """As a plain dictionary: httpx.Headers decodes all of them anew at each look."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in response.headers.raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 def _place(request: httpx.Request) -> str:

@@ -48,7 +48,7 @@ async def failing(client: Client, url: str, method: str = "POST", seconds: float
 
 
 async def test_an_answer_comes_back_whole(client: Client) -> None:
-    """Status, headers in any case, body; and the request asks for no compression."""
+    """Status, headers, body; and the request asks for no compression."""
     head = b"HTTP/1.1 201 Created\r\nX-Id: 7\r\nContent-Length: 4\r\n\r\n"
     async with answering(head, b"done") as server:
         answer = await call(client, f"{server.url}/contacts?x=1")

@@ -139,7 +139,7 @@ async def http_request(inputs: Inputs, call: Call) -> Outputs:
 
 
 def _outputs(reply: Reply) -> Outputs:
-    headers = {name.lower(): value for name, value in reply.headers.items() if name.lower() != "set-cookie"}
+    headers = {name: value for name, value in reply.headers.items() if name != "set-cookie"}
     try:
         return Outputs.model_construct(status=reply.status, headers=headers, json_=orjson.loads(reply.body), text="")
     except orjson.JSONDecodeError:

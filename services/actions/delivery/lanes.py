@@ -84,7 +84,10 @@ class Lanes(Generic[J]):
                 del self._lanes[lane]
                 if (timer := self._asleep.pop(lane, None)) is not None:
                     timer.cancel()
-        self._ready = deque(lane for lane in self._ready if lane in self._lanes)
+        # In place: the workers hold it.
+        ready = [lane for lane in self._ready if lane in self._lanes]
+        self._ready.clear()
+        self._ready.extend(ready)
         self._pending -= dropped
         return dropped
 

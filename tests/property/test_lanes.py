@@ -1,0 +1,154 @@
+"""Lanes: order within, concurrency between, a bound over all, and nobody waits for somebody else's retry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.actions.delivery.lanes import Lanes
+
+Job = tuple[str, int]
+
+
+async def finished(lanes: Lanes[Job]) -> None:
+    """Wait until nothing is pending."""
+    async with asyncio.timeout(10):
+        while lanes.pending:  # noqa: ASYNC110 - one turn of the loop after the other is what is wanted
+            await asyncio.sleep(0)
+
+
+def fail(job: Job, error: BaseException) -> None:
+    """No bug is expected."""
+    pytest.fail(f"{job}: {error!r}")
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    jobs=st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 3), st.integers(0, 2)), max_size=40),
+    bound=st.integers(1, 4),
+)
+def test_order_and_bound(jobs: list[tuple[str, int, int]], bound: int) -> None:
+    """Each job: lane, turns of the loop that an attempt takes, failures before it succeeds."""
+
+    async def story() -> None:
+        log: dict[str, list[int]] = defaultdict(list)
+        ended: dict[str, list[int]] = defaultdict(list)
+        failures = {number: job[2] for number, job in enumerate(jobs)}
+        at_work: set[str] = set()
+
+        async def work(job: Job) -> float | None:
+            lane, number = job
+            assert lane not in at_work
+            at_work.add(lane)
+            assert len(at_work) <= bound
+            log[lane].append(number)
+            for _ in range(jobs[number][1]):
+                await asyncio.sleep(0)
+            at_work.remove(lane)
+            if failures[number]:
+                failures[number] -= 1
+                return 0.0
+            ended[lane].append(number)
+            return None
+
+        lanes = Lanes(work, bound, fail)
+        for number, (lane, _, _) in enumerate(jobs):
+            lanes.put(lane, (lane, number))
+            if number % 3 == 0:
+                await asyncio.sleep(0)
+        await finished(lanes)
+        for lane, numbers in log.items():
+            assert numbers == sorted(numbers), lane
+            assert ended[lane] == sorted(set(numbers))
+        assert sum(len(numbers) for numbers in ended.values()) == len(jobs)
+        assert (lanes.open, lanes.pending, lanes.stuck) == (0, 0, False)
+
+    asyncio.run(story())
+
+
+async def test_a_waiting_job_holds_its_lane_and_nobody_else() -> None:
+    """Even with a bound of one at work at a time."""
+    done: list[Job] = []
+    attempts = 0
+
+    async def work(job: Job) -> float | None:
+        nonlocal attempts
+        if job == ("sick", 0):
+            attempts += 1
+            if attempts < 3:
+                return 0.05
+        done.append(job)
+        return None
+
+    lanes = Lanes(work, 1, fail)
+    for number in range(2):
+        lanes.put("sick", ("sick", number))
+    for number in range(50):
+        lanes.put("well", ("well", number))
+    await finished(lanes)
+    assert done == [*(("well", number) for number in range(50)), ("sick", 0), ("sick", 1)]
+
+
+async def test_dropping_leaves_what_is_at_work() -> None:
+    """What is at work ends; what waits for its turn or for a retry is forgotten."""
+    go = asyncio.Event()
+    done: list[Job] = []
+
+    async def work(job: Job) -> float | None:
+        if job[0] == "asleep":
+            return 1000.0
+        await go.wait()
+        done.append(job)
+        return None
+
+    lanes = Lanes(work, 2, fail)
+    for lane in ("busy", "asleep", "kept"):
+        for number in range(2):
+            lanes.put(lane, (lane, number))
+    await asyncio.sleep(0.01)
+    assert lanes.drop(lambda job: job[0] != "kept") == 3
+    assert (lanes.pending, lanes.open) == (3, 2)
+    assert not await lanes.settled(lambda job: job[0] == "busy", 0.01)
+    go.set()
+    assert await lanes.settled(lambda job: job[0] == "busy", 5)
+    await finished(lanes)
+    assert done == [("busy", 0), ("kept", 0), ("kept", 1)]
+
+
+async def test_a_bug_is_handed_over_and_stops_its_lane() -> None:
+    """The job counts as unfinished, so it is never committed; others go on."""
+    bugs: list[Job] = []
+    done: list[Job] = []
+
+    async def work(job: Job) -> float | None:
+        if job == ("a", 0):
+            raise ZeroDivisionError
+        done.append(job)
+        return None
+
+    lanes = Lanes(work, 2, lambda job, _: bugs.append(job))
+    for job in (("a", 0), ("a", 1), ("b", 0)):
+        lanes.put(job[0], job)
+    await asyncio.sleep(0.01)
+    assert (bugs, done, lanes.pending) == ([("a", 0)], [("b", 0)], 2)
+
+
+async def test_closing_cancels_and_begins_nothing() -> None:
+    """The end of the process: unfinished stays unfinished."""
+    begun: list[Job] = []
+
+    async def work(job: Job) -> float | None:
+        begun.append(job)
+        await asyncio.sleep(1000)
+        return None
+
+    lanes = Lanes(work, 1, fail)
+    lanes.put("a", ("a", 0))
+    lanes.put("b", ("b", 0))
+    await asyncio.sleep(0)
+    await lanes.close()
+    assert (begun, lanes.pending, lanes.oldest_work_seconds()) == ([("a", 0)], 2, 0.0)

@@ -1,0 +1,1 @@
+"""services/actions without Kafka and without a network."""

@@ -1,0 +1,62 @@
+"""A call that answers what a test says and notes what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from services.actions.call import Body, CallFailedError, Query, Reply
+from services.flows.catalogue import Guarantee
+
+
+@dataclass
+class Asked:
+    """One request."""
+
+    method: str
+    url: str
+    guarantee: Guarantee
+    query: Query | None
+    headers: Mapping[str, str] | None
+    body: Body | None
+    accept: frozenset[int] | None
+
+    @property
+    def json(self) -> Any:
+        """The body."""
+        assert self.body is not None
+        return orjson.loads(self.body.content)
+
+
+@dataclass
+class FakeCall:
+    """Answers with a JSON value, raw bytes or an error."""
+
+    answer: Any
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    effect_id: str = "e1"
+    guarantee: Guarantee | None = None
+    asked: list[Asked] = field(default_factory=list)
+
+    async def __call__(
+        self,
+        method: str,
+        url: str,
+        *,
+        guarantee: Guarantee,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        accept: frozenset[int] | None = None,
+    ) -> Reply:
+        """Note it and answer."""
+        self.guarantee = guarantee
+        self.asked.append(Asked(method, url, guarantee, query, headers, body, accept))
+        if isinstance(self.answer, CallFailedError):
+            raise self.answer
+        content = self.answer if isinstance(self.answer, bytes) else orjson.dumps(self.answer)
+        return Reply(self.status, self.headers, content)

@@ -1,0 +1,248 @@
+"""What each action asks of its destination, and what it makes of the answer."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from contracts.errors import ErrorCode
+from services.actions.action import Implementation, action
+from services.actions.call import Call, CallFailedError
+from services.actions.catalog import http_request, lead_add, whatsapp_send_template
+from services.actions.registry import ACTIONS, collect, signatures
+from services.flows.catalogue import Guarantee
+from tests.unit.actions.calls import FakeCall
+
+GOOD = {"status": True, "code": 200, "message": "ok", "responseData": [{"lead_id": 7, "message_id": "wamid.1"}]}
+LEAD = {"name": "Inês", "email": "ines@example.com", "consent_email": True, "consent_sms": False}
+
+
+async def run(name: str, inputs: dict[str, Any], call: FakeCall) -> dict[str, Any]:
+    """One run of an action, as the worker does it."""
+    one = ACTIONS[name]
+    outputs = await one.run(one.signature.inputs.model_validate(inputs), call)
+    return outputs.model_dump(mode="json", by_alias=True)
+
+
+def test_the_registry_knows_the_actions() -> None:
+    """Names, guarantees and whether a connection is needed."""
+    seen = {name: (one.guarantee, one.needs_connection) for name, one in signatures().items()}
+    assert seen == {
+        "http.request": (Guarantee.KEYED, False),
+        "closum.lead.add": (Guarantee.REPEATABLE, True),
+        "closum.whatsapp.send_template": (Guarantee.AT_MOST_ONCE, True),
+    }
+    assert all(one.line.endswith(".") for one in signatures().values())
+
+
+def test_a_declaration_tells_all_that_it_lacks() -> None:
+    """At import, not at the first call."""
+
+    async def bare(inputs: BaseModel, call: Call) -> None: ...
+
+    with pytest.raises(TypeError, match=r"no model `Inputs`.*no docstring"):
+        action("x.y", guarantee=Guarantee.KEYED)(bare)
+
+
+def test_two_actions_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever file comes first would win otherwise."""
+    package = ModuleType("tests.unit.actions.twice")
+    package.__path__ = ["nowhere"]
+    one: Implementation = ACTIONS["http.request"]
+    twice = ModuleType("tests.unit.actions.twice.a")
+    twice.__dict__.update(first=one, second=one)
+    monkeypatch.setattr("pkgutil.iter_modules", lambda _path: [type("Info", (), {"name": "a"})()])
+    monkeypatch.setattr("importlib.import_module", lambda _name: twice)
+    with pytest.raises(TypeError, match=r"'http\.request'"):
+        collect(package)
+
+
+# closum.lead.add
+
+
+async def test_a_lead_is_added() -> None:
+    """Empty and absent fields are left out; an existing lead is updated, so that a repetition is harmless."""
+    call = FakeCall(GOOD)
+    given = {**LEAD, "mobile_number": "+351912345678", "tags": ["a"], "birth_date": "1990-02-01", "custom_data": None}
+    assert await run("closum.lead.add", given, call) == {"lead_id": "7"}
+    asked = call.asked[0]
+    assert (asked.method, asked.url, asked.guarantee) == ("POST", "lead/add/", Guarantee.REPEATABLE)
+    assert asked.json == {
+        **LEAD,
+        "mobile_number": "351912345678",
+        "tags": ["a"],
+        "birth_date": "1990-02-01",
+        "update_enabled": True,
+    }
+
+
+async def test_a_lead_that_must_be_new_is_never_added_twice() -> None:
+    """What Closum makes of the second call is not known."""
+    call = FakeCall(GOOD)
+    await run("closum.lead.add", {**LEAD, "update_enabled": False}, call)
+    assert call.asked[0].guarantee is Guarantee.AT_MOST_ONCE
+    assert call.asked[0].json["update_enabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"email": None}, "email or mobile_number"),
+        ({"email": "", "mobile_number": ""}, "email or mobile_number"),
+        ({"mobile_number": "912 345 678"}, "mobile_number"),
+        ({"contact_lifecycle_stage_id": 10}, "contact_lifecycle_stage_id"),
+        ({"name": ""}, "name"),
+        ({"birth_date": "yesterday"}, "birth_date"),
+        ({"nmae": "x"}, "nmae"),
+    ],
+)
+def test_a_lead_that_closum_would_refuse(change: dict[str, Any], field: str) -> None:
+    """Found before anything is sent."""
+    with pytest.raises(ValidationError, match=field):
+        lead_add.Inputs.model_validate({**LEAD, **change})
+
+
+# closum.whatsapp.send_template
+
+
+async def test_a_template_is_sent() -> None:
+    """A second message is a second message."""
+    call = FakeCall(GOOD)
+    given = {"to": "351912345678", "template": "welcome", "language": "pt_PT", "parameters": ["Inês"]}
+    assert await run("closum.whatsapp.send_template", given, call) == {"message_id": "wamid.1"}
+    asked = call.asked[0]
+    assert (asked.url, asked.guarantee, asked.json) == ("whatsapp/send-template/", Guarantee.AT_MOST_ONCE, given)
+
+
+@pytest.mark.parametrize("change", [{"to": "+351912345678"}, {"to": ""}, {"language": "portuguese"}, {"template": ""}])
+def test_a_template_that_cannot_be_sent(change: dict[str, Any]) -> None:
+    """Found before anything is sent."""
+    given = {"to": "351912345678", "template": "welcome", "language": "pt_PT"}
+    with pytest.raises(ValidationError):
+        whatsapp_send_template.Inputs.model_validate({**given, **change})
+
+
+# Closum's answers: HTTP 200 says nothing
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "retriable", "may_have_happened"),
+    [
+        ({"status": False, "code": 409, "message": "exists"}, ErrorCode.CALL_REJECTED, False, False),
+        ({"status": False, "code": 200, "message": "odd"}, ErrorCode.CALL_REJECTED, False, False),
+        ({"status": False, "code": "402"}, ErrorCode.CALL_REJECTED, False, False),
+        ({"status": False, "code": None}, ErrorCode.CALL_REJECTED, False, False),
+        ({"status": "false", "code": "what"}, ErrorCode.CALL_REJECTED, False, False),
+        ({"status": False, "code": 401}, ErrorCode.CREDENTIALS_REFUSED, False, False),
+        ({"status": False, "code": 429}, ErrorCode.DESTINATION_BUSY, True, False),
+        ({"status": False, "code": 500}, ErrorCode.DESTINATION_FAILED, True, True),
+        ({"status": True, "success": False, "code": 503}, ErrorCode.DESTINATION_BUSY, True, False),
+        ({"status": True, "code": 200, "responseData": []}, ErrorCode.ANSWER_INVALID, False, True),
+        ({"status": True, "code": 200}, ErrorCode.ANSWER_INVALID, False, True),
+        ({"ok": True}, ErrorCode.ANSWER_INVALID, False, True),
+        (["status"], ErrorCode.ANSWER_INVALID, False, True),
+        (b'{"status": tr', ErrorCode.ANSWER_INVALID, False, True),
+        (b"", ErrorCode.ANSWER_INVALID, False, True),
+    ],
+)
+async def test_an_answer_that_is_no_success(
+    *, answer: Any, code: ErrorCode, retriable: bool, may_have_happened: bool
+) -> None:
+    """The body decides, and its code says whether a later try may succeed."""
+    with pytest.raises(CallFailedError) as raised:
+        await run("closum.lead.add", LEAD, FakeCall(answer))
+    error = raised.value
+    assert (error.code, error.retriable, error.may_have_happened) == (code, retriable, may_have_happened)
+    assert "lead/add/" in error.cause or "not JSON" in error.cause
+
+
+# http.request
+
+
+async def test_a_json_answer() -> None:
+    """The body is read; cookies are not handed on."""
+    call = FakeCall({"id": 1, "x": None}, 201, {"content-type": "application/json", "set-cookie": "a=b"})
+    given = {
+        "method": "POST",
+        "url": "/contacts",
+        "json": {"a": [1, None]},
+        "query": {"q": "é", "n": True},
+        "headers": {"X-A": "b"},
+        "expect_status": [201],
+    }
+    assert await run("http.request", given, call) == {
+        "status": 201,
+        "headers": {"content-type": "application/json"},
+        "json": {"id": 1, "x": None},
+        "text": "",
+    }
+    asked = call.asked[0]
+    assert (asked.method, asked.url, asked.query) == ("POST", "/contacts", {"q": "é", "n": True})
+    assert (asked.headers, asked.json, asked.accept) == ({"X-A": "b"}, {"a": [1, None]}, frozenset({201}))
+
+
+async def test_a_text_answer() -> None:
+    """What is not JSON is text, and never an error."""
+    for content, text in ((b"caf\xc3\xa9", "café"), (b"\xff", "\ufffd"), (b"", "")):
+        outputs = await run("http.request", {"method": "GET", "url": "/"}, FakeCall(content))
+        assert (outputs["json"], outputs["text"]) == (None, text)
+
+
+async def test_bodies() -> None:
+    """A form, a text, or none."""
+    for given, media_type, content in (
+        ({"form": {"a b": "é", "n": 1, "t": True}}, "application/x-www-form-urlencoded", b"a+b=%C3%A9&n=1&t=true"),
+        ({"text": "é"}, "text/plain; charset=utf-8", "é".encode()),
+    ):
+        call = FakeCall({})
+        await run("http.request", {"method": "POST", "url": "/", **given}, call)
+        body = call.asked[0].body
+        assert body is not None
+        assert (body.media_type, body.content) == (media_type, content)
+    call = FakeCall({})
+    await run("http.request", {"method": "GET", "url": "/"}, call)
+    assert call.asked[0].body is None
+
+
+@pytest.mark.parametrize(
+    ("method", "repeat", "guarantee"),
+    [
+        ("GET", None, Guarantee.REPEATABLE),
+        ("PUT", None, Guarantee.REPEATABLE),
+        ("DELETE", None, Guarantee.REPEATABLE),
+        ("POST", None, Guarantee.KEYED),
+        ("PATCH", None, Guarantee.KEYED),
+        ("POST", "never", Guarantee.AT_MOST_ONCE),
+        ("POST", "always", Guarantee.REPEATABLE),
+        ("PUT", "keyed", Guarantee.KEYED),
+    ],
+)
+async def test_what_may_be_repeated(method: str, repeat: str | None, guarantee: Guarantee) -> None:
+    """By the method, unless the author knows better."""
+    call = FakeCall({})
+    await run("http.request", {"method": method, "url": "/", "repeat": repeat}, call)
+    assert call.asked[0].guarantee is guarantee
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"headers": {"Authorization": "Bearer x"}}, "credentials stand in a connection"),
+        ({"headers": {"Content-Length": "3"}}, "Content-Length"),
+        ({"headers": {"IDEMPOTENCY-KEY": "3"}}, "repeat"),
+        ({"headers": {"X-A": "b\r\nX-Evil: 1"}}, "line breaks"),
+        ({"headers": {"X A": "b"}}, "not a name of a header"),
+        ({"headers": {"X-A": "é"}}, "ASCII"),
+        ({"json": {}, "text": "x"}, "only one of"),
+        ({"method": "TRACE"}, "method"),
+        ({"url": ""}, "url"),
+        ({"jsn": {}}, "jsn"),
+    ],
+)
+def test_a_request_that_cannot_be_made(change: dict[str, Any], told: str) -> None:
+    """Found before anything is sent, with the remedy."""
+    with pytest.raises(ValidationError, match=told):
+        http_request.Inputs.model_validate({"method": "POST", "url": "/x", **change})

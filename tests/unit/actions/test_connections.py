@@ -1,0 +1,154 @@
+"""The connections file: what it may hold, and how a mistake in it is told. And: secrets stay out of sight."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from services.actions.connections import Connection, load, nearest
+from services.actions.secrets import HIDDEN, Mask
+from services.runtime.settings import SettingsError
+
+SECRET = 'Marker"7/é+'
+ENVIRON = {"KEY": SECRET, "TOKEN": "Marker-token-7", "EMPTY": " ", "LINES": "a\nb"}
+
+
+def write(folder: Path, text: str) -> Path:
+    """A file of connections."""
+    path = folder / "connections.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_no_file_is_no_connection() -> None:
+    """Then only whole addresses without credentials can be called."""
+    assert load(None) == {}
+
+
+def test_every_form_of_authentication(tmp_path: Path) -> None:
+    """Made ready once: headers and query as they are sent."""
+    (tmp_path / "token").write_text(" Marker-file-7\n")
+    path = write(
+        tmp_path,
+        f"""
+connections:
+  a: {{ base_url: "https://x.example/v2/", authentication: {{ query: api-key, secret: {{ env: KEY }} }} }}
+  b: {{ base_url: "http://x.example:81", authentication: {{ header: X-Key, secret: {{ env: TOKEN }} }} }}
+  c: {{ base_url: "https://x.example", authentication: {{ bearer: {{ file: {tmp_path / "token"} }} }} }}
+  d: {{ base_url: "https://x.example", authentication: {{ basic: "usér", password: {{ env: KEY }} }} }}
+  e: {{ base_url: "https://x.example" }}
+""",
+    )
+    found = load(path, ENVIRON)
+    assert {name: (one.base_url, one.headers, one.query) for name, one in found.items()} == {
+        "a": ("https://x.example/v2", {}, "api-key=Marker%227%2F%C3%A9%2B"),
+        "b": ("http://x.example:81", {"X-Key": "Marker-token-7"}, ""),
+        "c": ("https://x.example", {"Authorization": "Bearer Marker-file-7"}, ""),
+        "d": (
+            "https://x.example",
+            {"Authorization": f"Basic {base64.b64encode(f'usér:{SECRET}'.encode()).decode()}"},
+            "",
+        ),
+        "e": ("https://x.example", {}, ""),
+    }
+    assert "Marker" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("connections: [", 1, "not valid YAML"),
+        ("connections:\n  a: 1\n  a: 2\n", 3, "not valid YAML"),
+        ("", 1, "the file"),
+        ("conections: {}\n", 1, "conections"),
+        ("connections:\n  Crm:\n    base_url: https://x\n", 1, "'Crm' is no name"),
+        ("connections:\n  a:\n    base_url: ftp://x\n", 3, "https://crm.example.com/api is expected"),
+        ("connections:\n  a:\n    base_url: https://u:p@x\n", 3, "no credentials"),
+        ("connections:\n  a:\n    base_url: https://x?api-key=1\n", 3, "no credentials, query"),
+        ("connections:\n  a:\n    base_url: https://x:99999\n", 3, "no valid address"),
+        ("connections:\n  a:\n    base_ulr: https://x\n", 2, "connections.a.base_ulr"),
+        ("connections:\n  a:\n    base_url: https://x\n    authentication:\n      bearer: hush\n", 5, "bearer"),
+        ("connections:\n  a:\n    base_url: https://x\n    authentication: { query: k }\n", 4, "is one of"),
+        (
+            "connections:\n  a:\n    base_url: https://x\n    authentication:\n      bearer: { env: A, file: B }\n",
+            5,
+            "either",
+        ),
+        (
+            "connections:\n  a:\n    base_url: https://x\n    authentication: { bearer: { env: MISSING } }\n",
+            4,
+            "'MISSING' holds no secret",
+        ),
+        (
+            "connections:\n  a:\n    base_url: https://x\n    authentication: { bearer: { env: EMPTY } }\n",
+            4,
+            "no secret",
+        ),
+        (
+            "connections:\n  a:\n    base_url: https://x\n    authentication: { bearer: { env: LINES } }\n",
+            4,
+            "one line",
+        ),
+        ("connections:\n  a:\n    base_url: https://x\n    authentication: { bearer: { env: KEY } }\n", 4, "ASCII"),
+        (
+            "connections:\n  a:\n    base_url: https://x\n    authentication: { bearer: { file: /no } }\n",
+            4,
+            "No such file",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path: Path, text: str, line: int, told: str) -> None:
+    """File, line, what, and never a value that could be a secret."""
+    path = write(tmp_path, text)
+    with pytest.raises(SettingsError) as raised:
+        load(path, ENVIRON)
+    said = str(raised.value)
+    assert said.startswith(f"{path}:{line}: "), said
+    assert told in said
+    assert "hush" not in said
+    assert "Marker" not in said
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    """One start tells all there is to mend."""
+    text = "connections:\n  a: { base_url: x }\n  b: { base_url: https://x, wrong: 1 }\n"
+    with pytest.raises(SettingsError) as raised:
+        load(write(tmp_path, text), ENVIRON)
+    assert [line.split(":")[1] for line in str(raised.value).splitlines()] == ["2", "3"]
+
+
+def test_a_file_that_is_not_there() -> None:
+    """The setting is named."""
+    with pytest.raises(SettingsError, match=r"FLOWS_CONNECTIONS_FILE='/nowhere/x.yaml': cannot be read"):
+        load(Path("/nowhere/x.yaml"))
+
+
+def test_the_nearest_name_is_offered() -> None:
+    """For a person who mistyped it."""
+    known = {"closum": Connection("closum", "https://x"), "crm": Connection("crm", "https://x")}
+    assert nearest("clossum", known) == "did you mean 'closum'?"
+    assert nearest("zzz", known) == "there are: closum, crm"
+    assert nearest("zzz", {}) == "there are: none"
+
+
+def test_a_mask_knows_every_form_in_which_a_secret_comes_back() -> None:
+    """As it is, in a URL, in a form, in JSON with and without escapes, in base64."""
+    mask = Mask((SECRET,))
+    forms = (
+        SECRET,
+        "Marker%227%2F%C3%A9%2B",
+        'Marker\\"7/é+',
+        'Marker\\"7/\\u00e9+',
+        base64.b64encode(SECRET.encode()).decode(),
+    )
+    for form in forms:
+        assert mask.text(f"a {form} b") == f"a {HIDDEN} b"
+        assert mask.content(f"a {form} b".encode()) == f"a {HIDDEN} b".encode()
+    assert mask.text("nothing") == "nothing"
+
+
+def test_a_mask_leaves_very_short_secrets() -> None:
+    """They would be found in every text."""
+    assert Mask(("ab",)).text("abc") == "abc"

@@ -1,0 +1,98 @@
+"""When a failed call is made again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.actions import Retry
+from contracts.errors import ErrorCode
+from services.actions.delivery.retry import LONGEST_SECONDS, Schedule
+from services.actions.statuses import code_of, may_have_happened, retry_after_seconds
+
+AT = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+
+
+def test_waits_double_up_to_the_longest() -> None:
+    """With the highest chance: the ceiling of each wait."""
+    schedule = Schedule(attempts=20, within_seconds=1e9)
+    waits = [schedule.wait_seconds(made, 0, chance=lambda: 1.0) for made in range(1, 10)]
+    assert waits == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_attempts_end() -> None:
+    """The flow's number counts all attempts, the first too."""
+    schedule = Schedule.of(Retry(attempts=2, within_seconds=60))
+    assert schedule.wait_seconds(1, 0, chance=lambda: 0.5) == 0.25
+    assert schedule.wait_seconds(2, 0) is None
+
+
+def test_time_ends() -> None:
+    """A wait that would end too late is not begun."""
+    schedule = Schedule(attempts=9, within_seconds=10)
+    assert schedule.wait_seconds(1, 9.6, chance=lambda: 0.5) == 0.25
+    assert schedule.wait_seconds(1, 9.8, chance=lambda: 0.5) is None
+
+
+def test_retry_after_is_the_least_wait() -> None:
+    """Never earlier than the destination asked for; if that is too late, never."""
+    schedule = Schedule(attempts=9, within_seconds=10)
+    assert schedule.wait_seconds(1, 0, 3.0, chance=lambda: 0.0) == 3.0
+    assert schedule.wait_seconds(1, 0, 3.0, chance=lambda: 1.0) == 3.5
+    assert schedule.wait_seconds(1, 0, 11.0) is None
+
+
+@given(made=st.integers(1, 99), elapsed=st.floats(0, 1e6), chance=st.floats(0, 1), within=st.floats(0.1, 1e6))
+def test_a_wait_stays_within_its_bounds(made: int, elapsed: float, chance: float, within: float) -> None:
+    """Whatever the chance."""
+    wait = Schedule(100, within).wait_seconds(made, elapsed, chance=lambda: chance)
+    if wait is not None:
+        assert 0 <= wait <= LONGEST_SECONDS
+        assert elapsed + wait <= within
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("3", 3.0),
+        (" 120 ", 120.0),
+        ("0", 0.0),
+        ("Tue, 24 Nov 2026 12:00:30 GMT", 30.0),
+        ("Tue, 24 Nov 2026 11:00:00 GMT", 0.0),
+        ("soon", None),
+        ("-1", None),
+        ("1.5", None),
+        ("", None),
+        ("٣", None),
+        ("9" * 400, 999_999_999.0),
+    ],
+)
+def test_retry_after_in_both_forms(value: str | None, seconds: float | None) -> None:
+    """Seconds or a date (RFC 9110); nonsense counts as absent."""
+    assert retry_after_seconds(value, AT) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "happened"),
+    [
+        (301, ErrorCode.CALL_REJECTED, False),
+        (400, ErrorCode.CALL_REJECTED, False),
+        (401, ErrorCode.CREDENTIALS_REFUSED, False),
+        (403, ErrorCode.CREDENTIALS_REFUSED, False),
+        (404, ErrorCode.CALL_REJECTED, False),
+        (408, ErrorCode.DESTINATION_BUSY, False),
+        (409, ErrorCode.CALL_REJECTED, False),
+        (429, ErrorCode.DESTINATION_BUSY, False),
+        (500, ErrorCode.DESTINATION_FAILED, True),
+        (502, ErrorCode.DESTINATION_FAILED, True),
+        (503, ErrorCode.DESTINATION_BUSY, False),
+        (504, ErrorCode.DESTINATION_FAILED, True),
+    ],
+)
+def test_the_table_of_statuses(*, status: int, code: ErrorCode, happened: bool) -> None:
+    """What it is called, and whether the effect can be there."""
+    assert (code_of(status), may_have_happened(status)) == (code, happened)
