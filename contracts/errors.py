@@ -70,3 +70,11 @@ class ErrorCode(StrEnum):
     # What must never be
     BUG = ("bug", WhoMustAct.OPERATOR, False, "an error that nobody foresaw: report it")
     # fmt: on
+
+    @property
+    def effect_possible(self) -> bool:
+        """Whether a call that ended so may have had its effect."""
+        return self in _EFFECT_POSSIBLE
+
+
+_EFFECT_POSSIBLE = frozenset({ErrorCode.CALL_TIMED_OUT, ErrorCode.CALL_INTERRUPTED, ErrorCode.ANSWER_INVALID})

@@ -31,6 +31,7 @@ class Run(Message):
     at: str = Field(default="", description="path of the step to do, or that waits for its answer; empty: the first")
     outputs: dict[str, Any] = Field(default_factory=dict, description="output of each step that ran, by step id")
     errors: dict[str, StepError] = Field(default_factory=dict, description="steps that failed and were passed over")
+    done: int = Field(default=0, ge=0, description="calls that were done so far, or may have been")
 
 
 class Answer(Message):
@@ -40,6 +41,11 @@ class Answer(Message):
     step: str
     outputs: dict[str, Any] = Field(default_factory=dict)
     error: StepError | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the call was done, or may have been."""
+        return self.error is None or self.error.code.effect_possible
 
 
 class RunMessage(Message):

@@ -24,7 +24,7 @@ from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import Answer, Outcome, Run, StepError
-from services.flows.catalogue import ToolError
+from services.flows.catalogue import StopRun, ToolError
 from services.flows.cel import EvaluationError
 from services.flows.compiled import ActionNode, CompiledFlow, IfNode, Node, SetNode, StopNode, SwitchNode, ToolNode
 from services.flows.drive import drive
@@ -54,6 +54,7 @@ def begin(flow: CompiledFlow, event: Event) -> Run:
         at="",
         outputs={},
         errors={},
+        done=0,
     )
 
 
@@ -88,6 +89,7 @@ class _Walk:
         self.at = run.at
         self.outputs = dict(run.outputs)
         self.errors = dict(run.errors)
+        self.done = run.done
         self.scope = Scope(run.event, self.outputs, self.errors, flow.blanks)
 
     def go(self, answer: Answer | None, answers: Sequence[object]) -> Next:
@@ -152,6 +154,8 @@ class _Walk:
             return self.failed(node, ErrorCode.INPUT_INVALID, str(error))
         except ToolError as error:
             return self.failed(node, ErrorCode.TOOL_FAILED, str(error))
+        except StopRun as stop:
+            return End(self.run(), Outcome.FILTERED, str(stop), step=node.path)
 
     def tool(self, node: ToolNode, answers: Sequence[object]) -> Node | Ask | None:
         try:
@@ -195,6 +199,7 @@ class _Walk:
     def answered(self, node: Node | None, answer: Answer) -> Node | End | None:
         """Where the run goes on after the answer of the action that it stands at."""
         assert isinstance(node, ActionNode)  # noqa: S101 - `expects` said so
+        self.done += answer.done
         if answer.error is None:
             if node.name is not None:
                 self.outputs[node.name] = answer.outputs
@@ -225,6 +230,7 @@ class _Walk:
             at=self.at,
             outputs=self.outputs,
             errors=self.errors,
+            done=self.done,
         )
 
 

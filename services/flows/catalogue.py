@@ -17,6 +17,10 @@ class ToolError(Exception):
     """A tool cannot do its work with this input. The text is for the flow's author."""
 
 
+class StopRun(Exception):  # noqa: N818 - no error: the run ends as filtered
+    """A tool ends the run, as the step `stop` does. The text is the reason that history shows."""
+
+
 class Guarantee(StrEnum):
     """What happens when an action's call is made twice: decides whether a call of unknown outcome is repeated."""
 

@@ -150,6 +150,11 @@ class ToolsSettings(RuntimeSettings):
     batch_size: int = Field(default=500, ge=1, le=5000, description="most records taken at once")
     batch_seconds: float = Field(default=0.01, gt=0, le=1, description="longest wait for a batch to fill")
     duplicate_hours: float = Field(default=24.0, gt=0, description="the same event id within this time is a duplicate")
+    answer_hours: float = Field(
+        default=192.0,
+        ge=1,
+        description="what steps with state were answered is kept for replays: longer than Kafka keeps `runs`",
+    )
 
 
 class ActionsSettings(RuntimeSettings):

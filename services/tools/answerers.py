@@ -1,4 +1,4 @@
-"""Who answers what tools await. One answerer a kind of need; it is asked once for all runs of a batch."""
+"""Who answers what tools await. An answerer is asked once for a whole batch, and may serve several kinds of need."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.flows.needs import Need
+from services.flows.state.cells import Asked
 
-Answerer = Callable[[Sequence[Need[Any]]], Awaitable[Sequence[object]]]
-"""Takes the needs of one kind, gives one answer each, in their order. What it raises is a bug of every run that asked,
-but for a part that is away: that it must wait for itself."""
+Answerer = Callable[[Sequence[Asked]], Awaitable[Sequence[object]]]
+"""Takes needs with who asks, gives one answer each, in their order; an exception in place of one is a bug of that run.
+What it raises is a bug of every run that asked, but for a part that is away: that it must wait for itself.
+Asked again by the same, it answers the same."""
 
 Answerers = Mapping[type[Need[Any]], Answerer]
 
@@ -22,22 +24,24 @@ class Unanswered:
     error: Exception
 
 
-async def answer(answerers: Answerers, needs: Sequence[Need[Any]]) -> list[object | Unanswered]:
-    """One answer a need, in order. Never raises."""
-    answers: list[object | Unanswered] = [Unanswered(LookupError("not asked"))] * len(needs)
-    kinds: dict[type[Need[Any]], list[int]] = {}
-    for position, need in enumerate(needs):
-        kinds.setdefault(type(need), []).append(position)
-    for kind, positions in kinds.items():
-        given: Sequence[object | Unanswered]
+async def answer(answerers: Answerers, asks: Sequence[Asked]) -> list[object | Unanswered]:
+    """One answer an ask, in order. Never raises."""
+    answers: list[object | Unanswered] = [
+        Unanswered(LookupError(f"nobody answers the need {type(asked.need).__name__!r}")) for asked in asks
+    ]
+    served: dict[Answerer, list[int]] = {}
+    for position, asked in enumerate(asks):
+        answerer = answerers.get(type(asked.need))
+        if answerer is not None:
+            served.setdefault(answerer, []).append(position)
+    for answerer, positions in served.items():
+        given: Sequence[object]
         try:
-            if kind not in answerers:
-                raise LookupError(f"nobody answers the need {kind.__name__!r}")  # noqa: TRY301 - one place makes an answer of it
-            given = await answerers[kind]([needs[position] for position in positions])
+            given = await answerer([asks[position] for position in positions])
             if len(given) != len(positions):
-                raise ValueError(f"{len(given)} answers for {len(positions)} needs {kind.__name__!r}")  # noqa: TRY301 - as above
+                raise ValueError(f"{len(given)} answers for {len(positions)} needs")  # noqa: TRY301 - one place makes an answer of it
         except Exception as error:  # noqa: BLE001 - it becomes a dead letter of each run that asked
-            given = [Unanswered(error)] * len(positions)
+            given = [error] * len(positions)
         for position, one in zip(positions, given, strict=True):
-            answers[position] = one
+            answers[position] = Unanswered(one) if isinstance(one, Exception) else one
     return answers

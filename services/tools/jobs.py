@@ -31,6 +31,12 @@ class Job:
     outputs: list[Output]
     answer: Answer | None = None
     answers: tuple[Any, ...] = field(default=())
+    died: bool = False
+
+    @property
+    def done(self) -> int:
+        """Calls of this run that were done, or may have been."""
+        return self.run.done + (self.answer is not None and self.answer.done)
 
     def leaves(self) -> bool:
         """Put the run on `runs` when its key is not the event's: there the order by its own key is kept from now on."""
@@ -58,7 +64,7 @@ class Job:
     def answered(self, ask: Ask, answer: object) -> None:
         """Make ready for the next `step`: the run stands at the tool that asked, with one answer more."""
         self.run = ask.run
-        self.answer = None
+        self.answer = None  # the run has counted it
         self.answers = (*ask.answers, answer)
 
     def produce(self, topic: Topic, key: bytes, message: Message, step: str | None) -> None:
@@ -81,6 +87,7 @@ class Job:
 
     def dead(self, code: ErrorCode, cause: str, step: str | None = None) -> None:
         """Leave a dead letter of the record that the run came in. Other runs of the same event go on."""
+        self.died = True
         self.outputs.append(dead_letter(self.record, code, cause, run=self.run, step=step))
         self.outputs.append(history.end_of_run(self.run, Outcome.DEAD, reason=cause, code=code, step=step))
 

@@ -8,7 +8,7 @@ Only then may the batch's offsets be committed. Done again after a crash, a batc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -18,6 +18,8 @@ from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import Outcome, RunMessage
 from services.flows.index import FlowIndex
+from services.flows.outcomes import Ask
+from services.flows.state.cells import Asked
 from services.runtime import metrics
 from services.tools import answerers, history
 from services.tools.claims import Claim
@@ -36,8 +38,15 @@ class Publishes(Protocol):
         ...
 
 
+async def _nobody_is_told(_dead: Mapping[str, int]) -> None:
+    pass
+
+
 Claims = Callable[[Sequence[Claim]], Awaitable[Sequence[bool]]]
 """For each claim, whether its claimer is the first. Waits while PostgreSQL is away."""
+
+Deaths = Callable[[Mapping[str, int]], Awaitable[None]]
+"""Told of runs that end as dead, each with its calls that were done. Waits while PostgreSQL is away."""
 
 
 class Processor:
@@ -48,14 +57,17 @@ class Processor:
         flows: FlowIndex,
         claim: Claims,
         publisher: Publishes,
+        *,
         answer: answerers.Answerers | None = None,
         on_batch: Callable[[], object] = lambda: None,
+        died: Deaths = _nobody_is_told,
     ) -> None:
         self._flows = flows
         self._claim = claim
         self._publisher = publisher
         self._answerers = answer or {}
         self._on_batch = on_batch
+        self._died = died
 
     async def events(self, records: Sequence[Record]) -> None:
         """Take a batch of the topic `events`; return when all that follows from it is acknowledged by Kafka."""
@@ -96,6 +108,7 @@ class Processor:
                 letter = dead_letter(record, ErrorCode.FLOW_UNKNOWN, cause, run=run)
                 end = history.end_of_run(run, Outcome.DEAD, reason=cause, code=ErrorCode.FLOW_UNKNOWN)
                 batch.place().extend((letter, end))
+                batch.dead[run.id] = run.done + (message.answer is not None and message.answer.done)
                 continue
             batch.jobs.append(Job(record, flow, run, batch.place(), message.answer))
         await self._finish(batch)
@@ -104,7 +117,7 @@ class Processor:
         jobs = batch.jobs
         while jobs:
             asking = [(job, ask) for job in jobs if (ask := job.step()) is not None]
-            answers = await answerers.answer(self._answerers, [ask.need for _, ask in asking])
+            answers = await answerers.answer(self._answerers, [_asked(ask) for _, ask in asking])
             jobs = []
             for (job, ask), answer in zip(asking, answers, strict=True):
                 if isinstance(answer, answerers.Unanswered):
@@ -112,6 +125,9 @@ class Processor:
                 else:
                     job.answered(ask, answer)
                     jobs.append(job)
+        batch.dead |= {job.run.id: job.done for job in batch.jobs if job.died}
+        if batch.dead:
+            await self._died(batch.dead)
         await self._publisher.publish(batch.outputs())
         self._on_batch()
 
@@ -121,6 +137,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
+        self.dead: dict[str, int] = {}
         self._places: list[list[Output]] = []
 
     def place(self) -> list[Output]:
@@ -137,6 +154,11 @@ class _Batch:
 def _consumed(records: Sequence[Record]) -> None:
     if records:
         metrics.CONSUMED.labels(records[0].topic.name).inc(len(records))
+
+
+def _asked(ask: Ask) -> Asked:
+    run = ask.run
+    return Asked(run.event.account, run.flow, run.id, run.at, len(ask.answers), ask.need, run.done)
 
 
 def _claim(record: Record, event: Event) -> Claim:

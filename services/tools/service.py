@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,12 +13,14 @@ import asyncpg
 
 from contracts.topics import ACTIONS, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ
 from services.flows.index import FlowIndex
-from services.runtime import database, health, kafka, lifecycle, logging
+from services.runtime import database, dead_runs, health, kafka, lifecycle, logging
 from services.runtime.offsets import Offsets
 from services.runtime.settings import ToolsSettings
 from services.tools import app, claims
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
+from services.tools.state import janitor
+from services.tools.state.store import answers
 from services.tools.watchdog import Watchdog
 
 log = logging.get("service")
@@ -60,7 +62,17 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
             "claims", lambda: claims.claim(parts.pool, EVENT_SCOPE, wishes, keep), watchdog.moved
         )
 
-    processor = Processor(flows, claim, Publisher(parts.producer, watchdog.moved), on_batch=watchdog.moved)
+    async def died(runs: Mapping[str, int]) -> None:
+        await database.patiently("deaths", lambda: dead_runs.mark(parts.pool, runs), watchdog.moved)
+
+    processor = Processor(
+        flows,
+        claim,
+        Publisher(parts.producer, watchdog.moved),
+        answer=answers(parts.pool, timedelta(hours=settings.answer_hours), watchdog.moved),
+        on_batch=watchdog.moved,
+        died=died,
+    )
     application = app.make(settings, processor.events, processor.runs)
     await application.start()
     log.info("service.started", group=settings.topic_prefix + app.GROUP)
@@ -74,9 +86,10 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
 
 
 async def _forget(pool: asyncpg.Pool) -> None:
-    """Delete expired claims, a little at a time, for ever."""
+    """Delete expired claims and state, a little at a time, for ever."""
     while True:
         done = await database.patiently("claims.forget", lambda: claims.forget_expired(pool))
+        done += await database.patiently("state.forget", lambda: janitor.forget_expired(pool))
         await asyncio.sleep(FORGET_SECONDS if not done else 1.0)
 
 

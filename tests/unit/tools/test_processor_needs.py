@@ -14,6 +14,7 @@ from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS
 from services.flows.catalogue import Tool
 from services.flows.needs import Need
+from services.flows.state.cells import Asked
 from services.tools.answerers import Answerers, Unanswered, answer
 from tests.support import batches
 
@@ -71,19 +72,24 @@ class World:
     def __init__(self) -> None:
         self.asked: list[list[Need[Any]]] = []
 
-    async def turns(self, needs: Sequence[Need[Any]]) -> Sequence[object]:
+    async def turns(self, asks: Sequence[Asked]) -> Sequence[object]:
         """Each asker gets the next number."""
-        self.asked.append(list(needs))
-        return list(range(len(needs)))
+        self.asked.append([asked.need for asked in asks])
+        return list(range(len(asks)))
 
-    async def letters(self, needs: Sequence[Need[Any]]) -> Sequence[object]:
+    async def letters(self, asks: Sequence[Asked]) -> Sequence[object]:
         """The letter with that number."""
-        self.asked.append(list(needs))
-        return [chr(ord("a") + need.number) for need in needs if isinstance(need, Letter)]
+        self.asked.append([asked.need for asked in asks])
+        return [chr(ord("a") + asked.need.number) for asked in asks if isinstance(asked.need, Letter)]
 
     def answerers(self) -> Answerers:
         """Both."""
         return {Turn: self.turns, Letter: self.letters}
+
+
+def asks(*needs: Need[Any]) -> list[Asked]:
+    """Needs of as many runs."""
+    return [Asked("default", "asking", f"run {number}", "0", 0, need) for number, need in enumerate(needs)]
 
 
 async def test_a_batch_asks_once_for_each_kind_and_each_run_gets_its_own_answers(tmp_path: Path) -> None:
@@ -120,22 +126,54 @@ async def test_a_need_that_nobody_answers_is_a_bug_of_that_run_only(tmp_path: Pa
 
 
 async def test_answers_stand_where_their_needs_stood() -> None:
-    needs: list[Need[Any]] = [Letter(0), Turn("x"), Letter(2)]
+    needs = asks(Letter(0), Turn("x"), Letter(2))
     assert await answer(World().answerers(), needs) == ["a", 0, "c"]
 
 
 async def test_a_broken_answerer_spoils_its_own_kind_only() -> None:
-    async def broken(_needs: Sequence[Need[Any]]) -> Sequence[object]:
+    async def broken(_asks: Sequence[Asked]) -> Sequence[object]:
         raise ZeroDivisionError
 
-    async def short(_needs: Sequence[Need[Any]]) -> Sequence[object]:
+    async def short(_asks: Sequence[Asked]) -> Sequence[object]:
         return []
 
     world = World()
-    first, second = await answer({Turn: broken, Letter: world.letters}, [Turn("x"), Letter(1)])
+    first, second = await answer({Turn: broken, Letter: world.letters}, asks(Turn("x"), Letter(1)))
     assert isinstance(first, Unanswered)
     assert isinstance(first.error, ZeroDivisionError)
     assert second == "b"
-    (missing,) = await answer({Turn: short}, [Turn("x")])
+    (missing,) = await answer({Turn: short}, asks(Turn("x")))
     assert isinstance(missing, Unanswered)
     assert "0 answers for 1 needs" in str(missing.error)
+
+
+async def test_one_answerer_of_two_kinds_is_asked_once_and_may_fail_for_one_run_alone() -> None:
+    seen: list[int] = []
+
+    async def both(asked: Sequence[Asked]) -> Sequence[object]:
+        seen.append(len(asked))
+        return ["one", ValueError("no"), "three"]
+
+    first, second, third = await answer({Turn: both, Letter: both}, asks(Letter(0), Turn("x"), Letter(2)))
+    assert (seen, first, third) == ([3], "one", "three")
+    assert isinstance(second, Unanswered)
+
+
+async def test_who_asks_is_told_and_is_the_same_on_a_replay(tmp_path: Path) -> None:
+    told: list[list[tuple[str, str, str, int]]] = []
+
+    class Remembers(World):
+        async def turns(self, asks: Sequence[Asked]) -> Sequence[object]:
+            told.append([(one.account, one.flow, one.step, one.ordinal) for one in asks])
+            return [0 for _ in asks]
+
+        async def letters(self, asks: Sequence[Asked]) -> Sequence[object]:
+            told.append([(one.account, one.flow, one.step, one.ordinal) for one in asks])
+            return ["a" for _ in asks]
+
+    flows = batches.compiled(tmp_path, FLOW, tools={"ask.twice": ASKING})
+    for _ in range(2):
+        processor, _published = batches.processor(flows, answer=Remembers().answerers())
+        await processor.events(batches.records(batches.event(1)))
+    assert told[:2] == [[("default", "asking", "0", 0)], [("default", "asking", "0", 1)]]
+    assert told[2:] == told[:2]

@@ -1,0 +1,27 @@
+"""State in memory: answers for `flows test`, by the same rules as PostgreSQL's, at a time that the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.flows.state.cells import DAY_SECONDS, Asked, Given, Held
+from services.flows.state.ledger import Ledger
+
+
+class Memory:
+    """The state of one test. `dead` is told when a run ends as dead."""
+
+    def __init__(self) -> None:
+        self._cells: dict[str, Held] = {}
+        self._answers: dict[str, Mapping[str, Any]] = {}
+        self._dead: dict[str, int] = {}
+
+    def answer(self, asks: Sequence[Asked], now: float) -> list[Given | Exception]:
+        """One answer an ask, in order; an error in place of one that cannot be. `now`: seconds since 1970."""
+        ledger = Ledger(now, DAY_SECONDS, self._cells, self._answers, self._dead)
+        return ledger.settle(asks)
+
+    def died(self, run_id: str, done: int) -> None:
+        """A run is dead after so many calls: claims that came to nothing are free."""
+        self._dead[run_id] = done

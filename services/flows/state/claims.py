@@ -1,0 +1,102 @@
+"""Deduplication: who was the first to claim a key, and what came of it.
+
+A claim belongs to a run, so a run's own second look passes. It is void when its run is dead and no call was done since
+the claim: then nothing has come of it, and whoever asks next is the first. The answer of the former holder is void
+with it, so that a dead letter which is redriven later asks anew and learns that it is a duplicate now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from services.flows.state.cells import Asked, Cell, Decision, Given, Held, Stateful, World
+
+KIND = "claim"
+
+
+class Claimed(Given):
+    """Whether this run is the first; who is; what the first has stored with `Settle`."""
+
+    first: bool
+    run_id: str
+    at: float
+    settled: bool = False
+    result: Any = None
+
+
+class Settled(Given):
+    """Whether the result was stored: only the run that holds the claim can."""
+
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim(Stateful[Claimed]):
+    """Be the first with `key` within a time. With `renew`, a duplicate begins the time anew for the holder."""
+
+    scope: str
+    key: str
+    within_seconds: float
+    renew: bool = False
+    answer: ClassVar[type[Given]] = Claimed
+
+    def cells(self, asked: Asked) -> tuple[Cell, ...]:
+        """One a scope and key."""
+        return (Cell(KIND, (asked.scope(self.scope), self.key)),)
+
+    def holders(self, held: Sequence[Held | None]) -> tuple[str, ...]:
+        """Who holds the claim."""
+        return tuple(one.state["run"] for one in held if one is not None)
+
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+        """First, if nobody holds it, or a dead run that came to nothing."""
+        (one,) = held
+        void: tuple[str, ...] = ()
+        if (
+            one is not None
+            and one.state["run"] != asked.run_id
+            and world.dead.get(one.state["run"]) == one.state["done"]
+        ):
+            void = tuple(one.state["asked"])
+            one = None
+        if one is None:
+            state = {"run": asked.run_id, "asked": [asked.id], "done": asked.done, "at": world.now}
+            claimed = Held(state, world.now + self.within_seconds)
+            return Decision(Claimed(first=True, run_id=asked.run_id, at=world.now), (claimed,), void)
+        mine = one.state["run"] == asked.run_id
+        answer = Claimed(
+            first=mine,
+            run_id=one.state["run"],
+            at=one.state["at"],
+            settled="result" in one.state,
+            result=one.state.get("result"),
+        )
+        if mine:
+            one = Held({**one.state, "asked": [*one.state["asked"], asked.id]}, one.until)
+        elif self.renew:
+            one = Held(one.state, max(one.until, world.now + self.within_seconds))
+        return Decision(answer, (one,))
+
+
+@dataclass(frozen=True, slots=True)
+class Settle(Stateful[Settled]):
+    """Store what came of this run's claim, for those who come second."""
+
+    scope: str
+    key: str
+    result: Any
+    answer: ClassVar[type[Given]] = Settled
+
+    def cells(self, asked: Asked) -> tuple[Cell, ...]:
+        """That of the claim."""
+        return (Cell(KIND, (asked.scope(self.scope), self.key)),)
+
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+        """Stored, if the claim is this run's."""
+        del world
+        (one,) = held
+        if one is None or one.state["run"] != asked.run_id:
+            return Decision(Settled(stored=False), (one,))
+        return Decision(Settled(stored=True), (Held({**one.state, "result": self.result}, one.until),))

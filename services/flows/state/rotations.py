@@ -1,0 +1,132 @@
+"""Round robin: whose turn it is, by weight, the same for the same key, without those who are away.
+
+Smooth weighted round robin, as nginx does it: each turn, everybody present gains its weight, the one with most is
+chosen and pays the weights of all. In every round (as many turns as the weights sum up to) each gets exactly its share,
+spread evenly. https://github.com/phusion/nginx/commit/27e94984486058d73157038f7950a0a36ecc6e35
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any, ClassVar, NamedTuple
+
+from services.flows.refined import zone
+from services.flows.state.cells import DAY_SECONDS, Asked, Cell, Decision, Given, Held, Stateful, World
+
+KIND = "rotation"
+KEPT_SECONDS = 400 * DAY_SECONDS
+MOST_REMEMBERED = 2000
+NEW: Mapping[str, Any] = {"turns": 0, "members": {}, "away": {}}
+
+
+class Turned(Given):
+    """Whose turn it is; None when all are away. `kept`: the key had it already."""
+
+    value: str | None
+    kept: bool = False
+
+
+class Hours(NamedTuple):
+    """When a member is there: on days (1 Monday … 7 Sunday), from a time of day until before another, in a zone."""
+
+    days: tuple[int, ...]
+    start: time
+    end: time
+    time_zone: str
+
+    def there(self, now: float) -> bool:
+        """Whether the member is there at a moment (seconds since 1970). An end before the start is on the next day."""
+        at = datetime.fromtimestamp(now, UTC).astimezone(zone(self.time_zone))
+        clock, day = at.time(), at.isoweekday()
+        if self.start < self.end:
+            return day in self.days and self.start <= clock < self.end
+        if clock >= self.start:
+            return day in self.days
+        return clock < self.end and (day - 2) % 7 + 1 in self.days
+
+
+@dataclass(frozen=True, slots=True)
+class Turn(Stateful[Turned]):
+    """The next of `values`. With `sticky_key`, that key keeps who it got for `sticky_seconds` after its last turn.
+
+    `weights` are those of `values`, in order. `rotate_if_all_away`: then nobody counts as away.
+    """
+
+    list: str
+    values: tuple[str, ...]
+    weights: tuple[int, ...]
+    sticky_key: str = ""
+    sticky_seconds: float = 0.0
+    absent: tuple[str, ...] = ()
+    hours: tuple[tuple[str, Hours], ...] = ()
+    rotate_if_all_away: bool = True
+    answer: ClassVar[type[Given]] = Turned
+
+    def cells(self, asked: Asked) -> tuple[Cell, ...]:
+        """The rotation, which all flows share, and what the key got."""
+        del asked
+        rotation = Cell(KIND, (self.list,))
+        return (rotation, Cell("sticky", (self.list, self.sticky_key))) if self.sticky_key else (rotation,)
+
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+        """Who has the key, if that one is there; else whose turn it is."""
+        del asked
+        rotation, *sticky = held
+        state = rotation.state if rotation else NEW
+        present = self.present(state["away"], world.now)
+        if sticky and sticky[0] and (value := sticky[0].state["value"]) in present:
+            again = Held(sticky[0].state, world.now + self.sticky_seconds)
+            return Decision(Turned(value=value, kept=True), (rotation, again))
+        if not present:
+            return Decision(Turned(value=None), tuple(held))
+        value, state = turn(state, present)
+        after = Held(state, world.now + KEPT_SECONDS)
+        if not self.sticky_key:
+            return Decision(Turned(value=value), (after,))
+        return Decision(Turned(value=value), (after, Held({"value": value}, world.now + self.sticky_seconds)))
+
+    def present(self, away: Mapping[str, float | None], now: float) -> dict[str, int]:
+        """Who is there, with their weights."""
+        hours = dict(self.hours)
+        everybody = {value: weight for value, weight in zip(self.values, self.weights, strict=True) if weight > 0}
+        present = {
+            value: weight
+            for value, weight in everybody.items()
+            if value not in self.absent
+            and not is_away(away, value, now)
+            and (value not in hours or hours[value].there(now))
+        }
+        return present or (everybody if self.rotate_if_all_away else {})
+
+
+def is_away(away: Mapping[str, float | None], member: str, now: float) -> bool:
+    """Whether a member is switched off: for good, or until a moment."""
+    return member in away and ((until := away[member]) is None or now < until)
+
+
+def turn(state: Mapping[str, Any], present: Mapping[str, int]) -> tuple[str, dict[str, Any]]:
+    """Whose turn it is among those present (not none), and the rotation after it.
+
+    A member's `turns` are what it got, `due` its exact share of all turns that it was present for.
+    """
+    members = dict(state["members"])
+    whole = sum(present.values())
+    chosen = ""
+    for name, weight in present.items():
+        before = members.get(name) or {"credit": 0, "turns": 0, "due": 0.0}
+        members[name] = {**before, "credit": before["credit"] + weight, "due": before["due"] + weight / whole}
+        if not chosen or members[name]["credit"] > members[chosen]["credit"]:
+            chosen = name
+    members[chosen]["credit"] -= whole
+    members[chosen]["turns"] += 1
+    if len(members) > MOST_REMEMBERED:
+        members = {name: member for name, member in members.items() if name in present}
+    return chosen, {**state, "turns": state["turns"] + 1, "members": members}
+
+
+def switched(state: Mapping[str, Any], away: Mapping[str, float | None], back: Sequence[str]) -> dict[str, Any]:
+    """The rotation with some members away (until a moment, or for good: None) and some back."""
+    after = {name: until for name, until in state["away"].items() if name not in back}
+    return {**state, "away": {**after, **away}}

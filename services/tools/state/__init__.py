@@ -1,0 +1,1 @@
+"""State in PostgreSQL: what tools with state need, answered for a batch in one transaction; and its expiry."""

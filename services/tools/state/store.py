@@ -1,0 +1,191 @@
+"""Answers from PostgreSQL: one transaction for all that a batch asks, of whatever kind.
+
+    lock the cells that are there, in order, and read them and earlier answers → settle in Python → write cells, answers
+
+The order makes a deadlock impossible. What was not there when it was read may be made by another worker at the same
+moment: then writing it fails on its key, and the transaction is done again. So every answer is settled exactly once,
+whatever crashes: before the commit nothing happened, after it a replay finds its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from services.flows.state import claims, counters, digests, permits, rotations, storage
+from services.flows.state.cells import Asked, Given, Held, Stateful
+from services.flows.state.ledger import Ledger, stateful
+from services.runtime import database
+from services.runtime.database import storable
+from services.tools.answerers import Answerers
+
+KINDS: tuple[type[Stateful[Any]], ...] = (
+    claims.Claim,
+    claims.Settle,
+    rotations.Turn,
+    counters.Count,
+    storage.Load,
+    storage.Store,
+    permits.Permit,
+    digests.Collect,
+    digests.Release,
+)
+LONGEST_NAME = 300
+
+READ = """
+with held as (
+    select id, state, expires_at from state_cells where id = any ($1::uuid[]) order by id for update
+)
+select 'cell' as what, id, state, extract(epoch from expires_at)::float8 as at from held
+union all
+select 'answer', asker, answer, 0 from state_answers where asker = any ($2::uuid[])
+union all
+select 'now', null, null, extract(epoch from clock_timestamp())::float8
+"""
+
+DEAD = "select run_id, done from dead_runs where run_id = any ($1::text[])"
+
+WRITE = """
+with
+made as (
+    insert into state_cells (id, account, kind, name, state, expires_at)
+    select id, account, kind, name, state, to_timestamp(until)
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::json[], $6::float8[])
+        as new (id, account, kind, name, state, until)
+    on conflict (id) do nothing
+    returning 1
+),
+changed as (
+    update state_cells as cell set state = after.state, expires_at = to_timestamp(after.until)
+    from unnest($7::uuid[], $8::json[], $9::float8[]) as after (id, state, until)
+    where cell.id = after.id
+    returning 1
+),
+emptied as (
+    delete from state_cells where id = any ($10::uuid[]) returning 1
+),
+said as (
+    insert into state_answers (asker, answer, expires_at)
+    select asker, answer, to_timestamp(until)
+    from unnest($11::uuid[], $12::json[], $13::float8[]) as new (asker, answer, until)
+    on conflict (asker) do nothing
+    returning 1
+)
+select (select count(*) from made) as made, (select count(*) from said) as said
+"""
+
+FREE = "delete from state_answers where asker = any ($1::uuid[])"
+ALIVE = "delete from dead_runs where run_id = any ($1::text[])"
+
+
+class _Overtaken(Exception):  # noqa: N818 - a signal inside this file
+    """Another worker made a cell, or gave an answer, that was not there when this one looked."""
+
+
+class Store:
+    """Settles asks. Answers are kept `keep` for replays, at least: as long as Kafka may give a run again."""
+
+    def __init__(self, pool: asyncpg.Pool, keep: timedelta) -> None:
+        self._pool = pool
+        self._keep_seconds = keep.total_seconds()
+
+    async def answer(self, asks: Sequence[Asked]) -> list[Given | Exception]:
+        """One answer an ask, in order; an error for an ask that is a bug. Done again, it answers the same.
+
+        Raises one of `database.FAULTS` while PostgreSQL is away: then nothing happened, or all of it did.
+        """
+        try:
+            return await self._settled(asks)
+        except (TypeError, ValueError, LookupError) as error:
+            # Something that cannot be written: find whose it is, and let the others have their answers.
+            if len(asks) == 1:
+                return [error]
+            half = len(asks) // 2
+            return [*await self.answer(asks[:half]), *await self.answer(asks[half:])]
+
+    async def _settled(self, asks: Sequence[Asked]) -> list[Given | Exception]:
+        cells = sorted({UUID(cell.id(asked.account)) for asked in asks for cell in stateful(asked).cells(asked)})
+        askers = [UUID(asked.id) for asked in asks]
+        while True:
+            try:
+                async with self._pool.acquire() as connection, connection.transaction():
+                    ledger = await self._read(connection, cells, askers, asks)
+                    existing = set(ledger.cells)
+                    answers = ledger.settle(asks)
+                    await _write(connection, ledger, existing)
+                    return answers
+            except _Overtaken:
+                continue
+
+    async def _read(
+        self, connection: asyncpg.pool.PoolConnectionProxy, cells: list[UUID], askers: list[UUID], asks: Sequence[Asked]
+    ) -> Ledger:
+        ledger = Ledger(0.0, self._keep_seconds)
+        for row in await connection.fetch(READ, cells, askers):
+            match row["what"]:
+                case "cell":
+                    ledger.cells[row["id"].hex] = Held(orjson.loads(row["state"]), row["at"])
+                case "answer":
+                    ledger.answers[row["id"].hex] = orjson.loads(row["state"])
+                case _:
+                    ledger.now = row["at"]
+        concerned = _concerned(asks, ledger.cells)
+        if concerned:
+            ledger.dead = {row["run_id"]: row["done"] for row in await connection.fetch(DEAD, concerned)}
+        return ledger
+
+
+def answers(pool: asyncpg.Pool, keep: timedelta, on_wait: Callable[[], object] = lambda: None) -> Answerers:
+    """Who answers needs with state in the service. Waits while PostgreSQL is away, and tells `on_wait`."""
+    store = Store(pool, keep)
+
+    async def answer(asks: Sequence[Asked]) -> list[Given | Exception]:
+        return await database.patiently("state", lambda: store.answer(asks), on_wait)
+
+    return dict.fromkeys(KINDS, answer)
+
+
+def _concerned(asks: Sequence[Asked], cells: Mapping[str, Held]) -> list[str]:
+    """The runs that hold what others ask for."""
+    runs: set[str] = set()
+    for asked in asks:
+        need = stateful(asked)
+        held = [cells.get(cell.id(asked.account)) for cell in need.cells(asked)]
+        runs.update(run for run in need.holders(held) if run != asked.run_id)
+    return sorted(runs)
+
+
+async def _write(connection: asyncpg.pool.PoolConnectionProxy, ledger: Ledger, existing: set[str]) -> None:
+    """Keep what was settled. Raises _Overtaken when another worker was faster."""
+    if ledger.void:
+        await connection.execute(FREE, sorted(UUID(asker) for asker in ledger.void))
+    if ledger.replayed:
+        await connection.execute(ALIVE, sorted(ledger.replayed))
+    made: list[tuple[UUID, str, str, str, str, float]] = []
+    changed: list[tuple[UUID, str, float]] = []
+    emptied: list[UUID] = []
+    for one, (name, held) in sorted(ledger.changed.items()):
+        if held is None:
+            emptied.append(UUID(one))
+        elif one in existing:
+            changed.append((UUID(one), orjson.dumps(held.state).decode(), held.until))
+        else:
+            told = storable("/".join(name.cell.name))[:LONGEST_NAME]
+            state = orjson.dumps(held.state).decode()
+            made.append((UUID(one), storable(name.account), name.cell.kind, told, state, held.until))
+    said = [(UUID(asker), orjson.dumps(one.answer).decode(), one.until) for asker, one in sorted(ledger.said.items())]
+    if not (made or changed or emptied or said):
+        return
+    done = await connection.fetchrow(WRITE, *_columns(made, 6), *_columns(changed, 3), emptied, *_columns(said, 3))
+    assert done is not None  # noqa: S101 - it has no `from`
+    if done["made"] < len(made) or done["said"] < len(said):
+        raise _Overtaken
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
