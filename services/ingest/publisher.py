@@ -64,10 +64,10 @@ class Publisher:
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def answers(self) -> None:
-        """Raise unless Kafka answers now."""
+        """Raise unless Kafka answers now and has the topic."""
         if self._producer is None:
             raise ConnectionError("no connection to Kafka yet")
-        await self._producer.answers()
+        await self._producer.require([EVENTS])
 
     async def publish(self, key: bytes, event: bytes, accepted: Counter) -> None:
         """Send one event; return when Kafka acknowledged it, and count it in `accepted`.

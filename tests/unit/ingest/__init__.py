@@ -1,0 +1,1 @@
+"""services/ingest, part by part."""

@@ -1,0 +1,101 @@
+"""What the readers of trigger payloads forgive, keep and refuse."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from contracts.triggers.payload import Payload, digits
+from contracts.triggers.registry import TRIGGERS
+
+WHATSAPP = TRIGGERS["closum.whatsapp.message_received"]
+LEAD = TRIGGERS["closum.lead.created"]
+
+
+def seen(payload: Payload) -> dict[str, Any]:
+    """What a flow sees."""
+    document: dict[str, Any] = json.loads(payload.to_json())
+    return document
+
+
+@pytest.mark.parametrize("model", TRIGGERS.values(), ids=TRIGGERS)
+def test_the_example_is_read_and_reading_what_a_flow_sees_gives_the_same(model: type[Payload]) -> None:
+    """Examples are true, and an event that was read once can be sent again as a whole."""
+    payload = model.read(model.example)
+    assert payload.subject()
+    assert payload.own_id()
+    assert model.read(seen(payload)) == payload
+
+
+@pytest.mark.parametrize("name", ["from", "from_", "phone", "mobile_number", "sender"])
+def test_a_field_may_be_spelled_in_several_ways(name: str) -> None:
+    """Closum's shapes are assumed, so each plausible spelling is the same field."""
+    assert seen(WHATSAPP.read({name: "+351 912"}))["from"] == "+351 912"
+
+
+def test_unknown_fields_are_kept_where_they_came_in() -> None:
+    """Nothing that was sent is lost, at any depth, also a field that is itself called raw."""
+    body = {"from": "1", "campaign": 7, "raw": [1], "contact": {"name": "Inês", "vip": True}}
+    flow = seen(WHATSAPP.read(body))
+    assert flow["raw"] == {"campaign": 7, "raw": [1]}
+    assert flow["contact"] == {"name": "Inês", "email": "", "raw": {"vip": True}}
+
+
+def test_raw_of_an_event_that_was_read_before_is_kept_as_it_is() -> None:
+    """Sending on what a flow saw does not nest `raw` in `raw`."""
+    assert seen(WHATSAPP.read({"from": "1", "raw": {"a": 1}, "b": 2}))["raw"] == {"a": 1, "b": 2}
+    assert seen(WHATSAPP.read({"from": "1", "raw": None}))["raw"] == {}
+
+
+def test_null_is_the_same_as_absent() -> None:
+    """Many senders write null for what they do not have."""
+    body = {"lead_id": None, "name": None, "email": "a@b.pt", "tags": None, "mobile_number": None}
+    assert seen(LEAD.read(body)) == seen(LEAD.read({"email": "a@b.pt"}))
+    assert seen(WHATSAPP.read({"from": "1", "contact": None}))["contact"]["name"] == ""
+
+
+def test_a_whole_number_is_the_text_of_its_digits() -> None:
+    """Ids and phones come as numbers; 912345678.0 is what a spreadsheet makes of a phone."""
+    lead = seen(LEAD.read({"id": 8841, "phone": 912345678.0}))
+    assert (lead["lead_id"], lead["mobile_number"]) == ("8841", "912345678")
+
+
+@pytest.mark.parametrize("number", [1.5, 1e30, True])
+def test_a_number_that_is_no_exact_text_is_refused(number: float) -> None:
+    """An id that lost digits would make two leads one."""
+    with pytest.raises(ValidationError):
+        LEAD.read({"id": number, "email": "a@b.pt"})
+
+
+def test_tags_may_come_as_one_text() -> None:
+    """Forms send lists with commas."""
+    assert seen(LEAD.read({"email": "a@b.pt", "tags": "feira, 2026 ,"}))["tags"] == ["feira", "2026"]
+    assert seen(LEAD.read({"email": "a@b.pt", "tags": ["feira", 2026]}))["tags"] == ["feira", "2026"]
+
+
+@pytest.mark.parametrize("body", [None, 1, "text", [], [{}], {}, {"from": ""}, {"from": [1]}, {"from": "1" * 251}])
+def test_what_is_no_message_is_refused(body: object) -> None:
+    """With the one error that callers expect."""
+    with pytest.raises(ValidationError):
+        WHATSAPP.read(body)
+
+
+def test_a_lead_needs_a_way_to_reach_it() -> None:
+    """An e-mail or a phone, and white space is neither."""
+    with pytest.raises(ValidationError, match="email or mobile_number is needed"):
+        LEAD.read({"name": "Rui", "email": " "})
+
+
+def test_the_subject_keeps_one_contact_together() -> None:
+    """However the phone is written; in ASCII, because keys are compared by their bytes."""
+    assert (
+        WHATSAPP.read({"from": "+351 912-345"}).subject() == WHATSAPP.read({"from": 351912345}).subject() == "351912345"
+    )
+    assert digits("٣٥١²") == "351"
+    assert WHATSAPP.read({"from": "shop"}).subject() == "shop"
+    assert WHATSAPP.read({"from": "  "}).subject() is None
+    assert LEAD.read({"email": " A@B.pt"}).subject() == "a@b.pt"
+    assert LEAD.read({"id": 5, "email": "A@B.pt"}).subject() == "5"
