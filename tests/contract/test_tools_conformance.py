@@ -20,7 +20,7 @@ from services.flows.refined import Refined, mark_of
 from tests.support.tool_inputs import inputs_of
 
 TOOLS = collect(services.tools.catalog)
-SLOWEST_SECONDS = 2.0
+SLOWEST_SECONDS = 5.0
 every_tool = pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
 
 

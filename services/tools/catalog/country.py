@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -14,6 +15,9 @@ from services.flows.refined import Language, locale
 
 # Codes that the CLDR still maps and ISO 3166 has withdrawn: Burma, Zaire, East Germany, metropolitan France, …
 WITHDRAWN = frozenset({"BUR", "ZAR", "DDR", "FXX", "TMP", "YMD"})
+THREE = re.compile(r"^[A-Z]{3}$")
+# ISO 3166 leaves these to users; the CLDR uses XKK for Kosovo, as everybody does.
+OWN_USE = re.compile(r"^(AA|Q[M-Z]|X(?!KK)|ZZ)")
 NAMED_IN = ("en", "pt", "pt_PT", "es", "fr", "de", "it")
 OTHER_NAMES = {
     "uk": "GB",
@@ -57,12 +61,10 @@ def folded(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def letters() -> dict[str, str]:
-    """Three letters by two, of every country that the CLDR knows."""
-    return {
-        found[0]: alpha3
-        for alpha3, found in get_global("territory_aliases").items()
-        if len(found) == 1 and len(found[0]) == 2 and len(alpha3) == 3 and alpha3.isalpha() and alpha3 not in WITHDRAWN  # noqa: PLR2004 (letters of a code)
-    }
+    """Three letters by two, of every country in ISO 3166 and of Kosovo."""
+    aliases = get_global("territory_aliases")
+    three = [code for code in aliases if THREE.match(code) and code not in WITHDRAWN and not OWN_USE.match(code)]
+    return {aliases[code][0]: code for code in three if len(aliases[code]) == 1}
 
 
 @lru_cache(maxsize=32)

@@ -12,6 +12,7 @@ from services.tools.kit.paths import MAX_PATH, first
 from services.tools.kit.templates import render
 
 MAX_TEMPLATED = 1000
+MAX_CELLS = 100_000
 FUEL = 20_000
 
 
@@ -53,6 +54,8 @@ async def list_map(inputs: Inputs) -> Outputs:
     """Turn each item of a list into a field, an object or a text."""
     if [bool(inputs.field), bool(inputs.fields), bool(inputs.template)].count(True) != 1:
         raise ToolError("give exactly one of field, fields and template")
+    if len(inputs.items) * len(inputs.fields) > MAX_CELLS:
+        raise ToolError(f"items times fields are more than {MAX_CELLS:,} values: give fewer of either")
     if inputs.field:
         made: list[Any] = [first(item, inputs.field) for item in inputs.items]
     elif inputs.fields:

@@ -73,6 +73,13 @@ def phones(text: str, region: str, limit: int) -> list[str]:
     return found
 
 
+def without_mark(url: str) -> str:
+    """Without the sentence's mark behind it; a bracket stays when it closes one of the address's own."""
+    while url[-1] in ".,;:!?]}" or (url[-1] == ")" and url.count("(") < url.count(")")):
+        url = url[:-1]
+    return url
+
+
 def is_email(text: str) -> bool:
     """Whether email-validator takes it."""
     try:
@@ -113,7 +120,7 @@ async def text_extract(inputs: Inputs) -> Outputs:
     else:
         items = hits(inputs.text, PATTERNS[inputs.what], inputs.limit, ignore_case=True)
     if inputs.what == "url":
-        items = [item.rstrip(".,;:!?)]}") for item in items]
+        items = [without_mark(item) for item in items]
     elif inputs.what == "email":
         items = [item for item in (item.strip(".'") for item in items) if is_email(item)]
     return Outputs(found=bool(items), first=items[0] if items else "", items=items)

@@ -68,7 +68,7 @@ def read(text: str, language: str) -> Amount | None:
         return None
     before, sign, between, digits, after = found.groups()
     plain = digits_of(digits, get_decimal_symbol(locale(language)))
-    units = [unit.strip() for unit in (before, between, after) if unit.strip()]
+    units = [unit for part in (before, between, after) for unit in part.split()]
     if plain is None or len(plain) > MAX_DIGITS or len(units) > 1:
         return None
     unit = units[0] if units else ""

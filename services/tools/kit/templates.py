@@ -13,8 +13,29 @@ from services.tools.kit.bounds import bounded
 
 MAX_TEMPLATE = 20_000
 FUEL = 1_000_000
-CODE = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
-QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
+OPEN = re.compile(r"\{[{%]")
+# A text (to its end, or to that of the template), an end of code, braces, and the star.
+TOKEN = re.compile(r"""\"(?:[^"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|%\}|[{}*]""", re.DOTALL)
+
+
+def multiplies(template: str) -> bool:
+    """Whether any code of the template has a `*` outside of texts. One pass: linear."""
+    at = 0
+    while opened := OPEN.search(template, at):
+        at, depth = opened.end(), 0
+        while token := TOKEN.search(template, at):
+            at = token.end()
+            if token[0] == "*":
+                return True
+            if token[0] == "{":
+                depth += 1
+            elif token[0] == "%}" or (token[0] == "}" and not depth):
+                break
+            elif token[0] == "}":
+                depth -= 1
+        else:
+            return False
+    return False
 
 
 @lru_cache(maxsize=8)
@@ -31,9 +52,8 @@ def render(template: str, values: dict[str, Any], *, fuel: int = FUEL) -> str:
     `*` is refused: minijinja makes the whole list of `[1]*99999999` before its fuel ends it
     (https://github.com/mitsuhiko/minijinja/issues/924); flows calculate in `${ }`.
     """
-    for code in CODE.findall(template):
-        if "*" in QUOTED.sub("", code):
-            raise ToolError(f"the template multiplies in {code.strip()[:60]!r}: calculate in an expression before it")
+    if multiplies(template):
+        raise ToolError("the template multiplies with *: calculate in an expression, and give the template the result")
     try:
         text = environment(fuel).render_str(template, **values)
     except minijinja.TemplateError as error:

@@ -1,0 +1,1 @@
+"""One file a family of tools: what their examples do not show."""
