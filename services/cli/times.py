@@ -26,4 +26,4 @@ def moment(text: str | None) -> datetime | None:
 
 def clock(at: datetime) -> str:
     """A moment as a person at this machine reads it."""
-    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return at.astimezone().strftime("%m-%d %H:%M:%S")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ import uvloop
 
 from deploy.local.closum.server import serving
 
+STDIN = 0
 ABOUT = "A stand-in Closum with a small CRM, for development, demonstrations and tests. See /_state for what it holds."
 
 
@@ -25,7 +27,7 @@ async def serve(host: str, port: int, *, end_with_parent: bool) -> int:
     if end_with_parent:
 
         def watch() -> None:
-            while sys.stdin.buffer.read(1):
+            while os.read(STDIN, 4096):  # not sys.stdin: its lock, held here, would abort the interpreter at its end
                 pass
             signal.raise_signal(signal.SIGTERM)
 

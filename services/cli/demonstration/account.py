@@ -41,6 +41,17 @@ class Account:
         """The flows that ran for a hook."""
         return ", ".join(sorted({one.flow for one in self.ends if one.source == source and one.flow}))
 
+    def as_json(self) -> dict[str, Any]:
+        """All of it, for whoever wants to look closer."""
+        return {
+            "accepted": self.accepted,
+            "outcomes": {outcome.value: self.count(outcome) for outcome in Outcome},
+            "faults": self.faults(),
+            "ends": [one.model_dump(mode="json", exclude_none=True) for one in self.ends],
+            "dead_letters": [one.row() for one in self.dead],
+            "closum": self.closum,
+        }
+
     def repeated_calls(self) -> int:
         """Requests that came again for the same effect, because the first was not answered with success."""
         return sum(max(0, key["requests"] - 1) for key in self.closum["keys"].values())

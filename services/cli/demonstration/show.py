@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -30,6 +31,7 @@ from services.cli.terminal import CommandError, console
 FLOWS = ("whatsapp-to-crm.yaml", "new-contact-to-closum.yaml")
 BUSY = {"path": "/crm/*", "kind": "status", "status": 429, "retry_after": 1, "times": 3}
 STOPPED = 130
+SUMMARY = "summary.json"
 
 
 def demonstrate() -> int:
@@ -43,10 +45,14 @@ def demonstrate() -> int:
                 "Starting Kafka, PostgreSQL, the three services and a stand-in Closum. The first time takes longer."
             )
             account = _run(out, folder, flows)
+            (folder.path / SUMMARY).write_text(json.dumps(account.as_json(), ensure_ascii=False, indent=2))
     except Stop:
         out.print("Stopped; nothing was left running.")
         return STOPPED
-    out.print(f"\nAll has ended, after {time.monotonic() - begun:.0f} s. Next: `flows dev examples`, and README.md.")
+    out.print(
+        f"\nAll has ended, after {time.monotonic() - begun:.0f} s. All details: {place.FOLDER / 'demo' / SUMMARY}"
+    )
+    out.print("Next: `flows dev examples`, and README.md.")
     return 1 if account.faults() else 0
 
 

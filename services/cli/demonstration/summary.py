@@ -76,8 +76,10 @@ def _filtered(out: Console, account: Account, sent: Mapping[str, Sending]) -> No
 
 def _dead(out: Console, account: Account) -> None:
     _title(out, f"{len(account.dead)} could not be done: in the dead letters, with the original message")
-    rows = [found.row() for found in account.dead]
-    out.print(table(rows, ("id", "flow", "code", "who_must_act", "cause")))
+    for found in account.dead:
+        row = found.row()
+        out.print(f"  {row['id']}: {row.get('code')} in {row.get('flow')}; who must act: {row.get('who_must_act')}")
+        out.print(f"  {row.get('cause')}")
 
 
 def _sum(out: Console, account: Account) -> None:

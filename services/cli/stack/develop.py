@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from services.cli import place
 from services.cli.check import checked
 from services.cli.stack.addresses import known_or_next
 from services.cli.stack.folder import held
+from services.cli.stack.follow import followed
 from services.cli.stack.lines import Log
 from services.cli.stack.stack import Plan, Stack, Stop, running, stop_on_signals
 from services.cli.stack.startup import shown
@@ -55,6 +55,7 @@ def develop(path: Path | None, port: int, connections: Path | None, sources: Pat
                 with shown(out) as progress:
                     stack = all_of_it.enter_context(running(folder, plan, log, progress))
                 folder.tell(_told(stack, plan.secrets))
+                all_of_it.enter_context(followed(stack.settings(), log))
                 _explain(out, stack, plan.secrets, own_sources=sources is not None)
                 while not stopping.is_set():
                     stack.check()
@@ -79,16 +80,23 @@ def _told(stack: Stack, secrets: Mapping[str, str]) -> dict[str, object]:
 def _explain(out: Console, stack: Stack, secrets: Mapping[str, str], *, own_sources: bool) -> None:
     """Where everything is, and what to type first."""
     ports = stack.ports
-    out.print(f"\nReady. Events: {stack.ingest}   documentation of its API: {stack.ingest}/docs")
     health = (ports.ingest_health, ports.tools_health, ports.actions_health)
-    out.print(f"Health and metrics of ingest, tools, actions: ports {', '.join(map(str, health))}")
-    out.print(f"Stand-in Closum and CRM: {stack.closum}   what they hold: {stack.closum}/_state")
-    out.print(f"Kafka {stack.environ['KAFKA_BOOTSTRAP']}   all of its lines: .flows/logs/")
+    lines = [
+        "",
+        f"Ready. Events: {stack.ingest}   its documentation: {stack.ingest}/docs",
+        f"Stand-in Closum and CRM: {stack.closum}   what they hold: {stack.closum}/_state",
+        f"Health and metrics of ingest, tools, actions: ports {', '.join(map(str, health))}",
+        f"Kafka: {stack.environ['KAFKA_BOOTSTRAP']}   every line of every service: .flows/logs/",
+        "",
+    ]
     if not own_sources:
-        out.print("\nSend something:")
+        lines.append("Send something:")
         for source, (variable, trigger) in HOOKS.items():
             example = json.dumps(TRIGGERS[trigger].example, ensure_ascii=False)
-            out.print(f"  curl -d '{example}' {stack.hook(source, secrets[variable])}", soft_wrap=True)
-    out.print("\nFrom another terminal in this folder: flows runs · flows dead list · flows send --help")
-    out.print("Ctrl-C ends all.\n")
-    sys.stdout.flush()
+            lines.append(f"  curl -d '{example}' {stack.hook(source, secrets[variable])}")
+    lines += [
+        "In another terminal, in this folder: flows runs, flows dead list, flows send --help",
+        "Ctrl-C ends all.",
+        "",
+    ]
+    out.print("\n".join(lines), soft_wrap=True)

@@ -12,7 +12,7 @@ FILE = "services.json"
 OURS = "--end-with-parent"
 
 
-def note(folder: Path, pids: list[int]) -> None:
+def note(folder: Path, pids: dict[str, int]) -> None:
     """Say which services run, for a start after a kill -9."""
     (folder / FILE).write_text(json.dumps(pids))
 
@@ -24,7 +24,7 @@ def end(folder: Path) -> None:
     except (OSError, ValueError):
         return
     found = []
-    for pid in pids if isinstance(pids, list) else []:
+    for pid in pids.values() if isinstance(pids, dict) else ():
         with contextlib.suppress(psutil.Error, TypeError, ValueError):
             process = psutil.Process(pid)
             # The number may belong to another process by now: ours say so themselves, and whose child they are no more.

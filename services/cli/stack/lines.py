@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-SERVICES = {"ingest": "cyan", "tools": "magenta", "actions": "blue", "closum": "green"}
+SERVICES = {"run": "bold green", "ingest": "cyan", "tools": "magenta", "actions": "blue", "closum": "green"}
 LEVELS = {"warning": "yellow", "error": "bold red", "critical": "bold red"}
 OWN_COLUMNS = frozenset({"service", "level", "timestamp", "event", "exception"})
 WIDTH = 8

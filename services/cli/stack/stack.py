@@ -171,7 +171,7 @@ def _with_services(
         for name, service in services.items():
             progress(name, "starting")
             service.start({**environ, **common, **own[name]}, folder.logs, sink)
-        leftovers.note(folder.path, [service.pid for service in services.values() if service.pid])
+        leftovers.note(folder.path, {name: service.pid for name, service in services.items() if service.pid})
         addresses = {
             "closum": f"http://{HOST}:{ports.closum}/_faults",
             "actions": f"http://{HOST}:{ports.actions_health}/readyz",

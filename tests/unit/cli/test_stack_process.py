@@ -76,7 +76,7 @@ def test_leftovers_of_a_killed_stack_are_ended_and_others_are_not(tmp_path: Path
         subprocess.Popen(sleeping, env=environment(tmp_path)) as ours,
         subprocess.Popen(sleeping, env=environment(tmp_path, STACK_FOLDER="/another")) as others,
     ):
-        leftovers.note(tmp_path, [ours.pid, others.pid, 2**22 + 1])
+        leftovers.note(tmp_path, {"tools": ours.pid, "actions": others.pid, "ingest": 2**22 + 1})
         leftovers.end(tmp_path)
         ended, left = ours.poll() is not None, others.poll() is None
         ours.kill()
