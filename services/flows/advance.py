@@ -28,7 +28,7 @@ from services.flows.catalogue import StopRun, ToolError
 from services.flows.cel import EvaluationError
 from services.flows.compiled import ActionNode, CompiledFlow, IfNode, Node, SetNode, StopNode, SwitchNode, ToolNode
 from services.flows.drive import drive
-from services.flows.needs import Need
+from services.flows.needs import Need, Pause
 from services.flows.outcomes import Act, Ask, End, Next
 from services.flows.scope import Scope
 
@@ -163,6 +163,9 @@ class _Walk:
         except ValidationError as error:
             raise _InputError(_what_is_wrong(error)) from None
         result = drive(node.tool, inputs, answers)
+        while isinstance(result, Pause) and result.until <= self.clock().timestamp():
+            answers = (*answers, None)
+            result = drive(node.tool, inputs, answers)
         if isinstance(result, Need):
             return Ask(self.run(), result, tuple(answers))
         if node.name is not None:
@@ -182,8 +185,11 @@ class _Walk:
             last=node.following is None,
             resume_on_error=node.failing is not None,
             run=self.run(),
-            requested=self.now or datetime.now(UTC),
+            requested=self.clock(),
         )
+
+    def clock(self) -> datetime:
+        return self.now or datetime.now(UTC)
 
     def stop(self, node: StopNode) -> End:
         reason = node.reason(self.scope)

@@ -1,11 +1,12 @@
 """What a pure tool may ask of the world. It awaits a need; whoever drives the run answers it.
 
     async def deduplicate(inputs):
-        first = await Claim(scope="leads", key=inputs.key, within_seconds=86_400)
+        claimed = await Claim(scope="leads", key=inputs.key, within_seconds=86_400)
 
-`advance` runs the tool until its first need without an answer and gives that need back. The processor collects the needs
-of a whole batch, asks PostgreSQL once for each kind, and advances again: the tool is run anew from its beginning with the
-answers so far, so everything before a need must be deterministic. `flows test` answers from memory.
+`advance` runs the tool until its first need without an answer and gives that need back. The processor collects the
+needs of a whole batch, asks PostgreSQL once for all, and advances again: the tool is run anew from its beginning with
+the answers so far, so everything before a need must be deterministic. `flows test` answers from memory
+(services/flows/memory.py). The kinds with state are in services/flows/state/.
 """
 
 from __future__ import annotations
@@ -25,3 +26,14 @@ class Need(Generic[T]):
         """Hand the need to the driver; its answer is the value of the `await`."""
         answer: T = yield self
         return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Need[None]):
+    """Wait until a moment, in seconds since 1970. `advance` answers it itself once that is over.
+
+    Before, it is asked as any need: then the run waits at this step, and is advanced anew from there, without answers,
+    when the time has come. The needs before the pause are asked again, and answered as they were.
+    """
+
+    until: float

@@ -1,0 +1,107 @@
+"""round_robin: whose turn it is, by weight, the same for the same key, without those who are away."""
+
+from __future__ import annotations
+
+from datetime import time
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le, MaxLen, MinLen
+from pydantic import BaseModel, Field
+
+from services.flows.catalogue import Example, ToolError, tool
+from services.flows.refined import Duration, TimeZone
+from services.flows.state.rotations import Hours, Turn
+from services.tools.kit.keyed import seconds
+
+MOST = 500
+Member = Annotated[str, MinLen(1), MaxLen(200)]
+Members = Annotated[list[Member], Field(min_length=1, max_length=MOST)]
+Absent = Annotated[list[Member], Field(max_length=MOST)]
+Weight = Annotated[int, Ge(0), Le(1000)]
+Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Schedule(BaseModel):
+    """When a member is there."""
+
+    days: list[Day] = Field(default=["mon", "tue", "wed", "thu", "fri"], min_length=1, description="mon … sun")
+    start: Clock = Field(default="09:00", description="from this time of day")
+    end: Clock = Field(default="18:00", description="until before this one; earlier than start: on the next day")
+    time_zone: TimeZone = Field(default="Europe/Lisbon", description="on whose clock")
+
+    def hours(self) -> Hours:
+        """As the rotation takes it."""
+        days = tuple(sorted({DAYS.index(day) + 1 for day in self.days}))
+        return Hours(days, time.fromisoformat(self.start), time.fromisoformat(self.end), self.time_zone)
+
+
+class Inputs(BaseModel):
+    """What it takes."""
+
+    list: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="name of the rotation: flows that write the same share its turns; `flows rotation show NAME`"
+    )
+    values: Members = Field(description="who takes turns")
+    weights: dict[str, Weight] = Field(
+        default_factory=dict, max_length=MOST, description="turns a round, 0 to 1000, for those that do not get 1"
+    )
+    sticky_key: str = Field(
+        default="", max_length=1000, description="this key keeps who it got, such as ${ trigger.from }"
+    )
+    sticky_for: Duration = Field(default="365d", description="for so long after its last turn")
+    absent: Absent = Field(default=[], description="who is away now")
+    hours: dict[str, Schedule] = Field(default_factory=dict, max_length=MOST, description="who is there only at times")
+    all_absent: Literal["rotate", "none", "fail"] = Field(
+        default="rotate", description="nobody is there: rotate as if all were, give an empty value, or fail"
+    )
+
+
+class Outputs(BaseModel):
+    """What it gives."""
+
+    value: str = Field(description="whose turn it is; empty when all are away and all_absent is none")
+    assigned: bool = Field(description="whether there is one")
+    kept: bool = Field(description="whether the sticky key had it already")
+
+
+@tool(
+    "round_robin",
+    examples=[
+        Example("the first turn", {"list": "sales-team", "values": ["ana", "rui", "eva"]}, {"value": "ana"}),
+        Example(
+            "by weight, and a contact keeps its owner",
+            {
+                "list": "sales-team",
+                "values": ["ana", "rui"],
+                "weights": {"rui": 3},
+                "sticky_key": "+351912345678",
+                "sticky_for": "90d",
+            },
+            {"value": "rui", "kept": False},
+        ),
+    ],
+)
+async def round_robin(inputs: Inputs) -> Outputs:
+    """Give the next of a list, evenly or by weight, the same again for a sticky key, skipping who is away."""
+    values = tuple(dict.fromkeys(inputs.values))
+    for what, names in (("weights", inputs.weights), ("hours", inputs.hours)):
+        if unknown := [name for name in names if name not in values]:
+            raise ToolError(f"{what} names {unknown[0]!r}, who is not among the values")
+    weights = tuple(inputs.weights.get(value, 1) for value in values)
+    if not any(weights):
+        raise ToolError("all weights are 0: nobody would get a turn")
+    turned = await Turn(
+        inputs.list,
+        values,
+        weights,
+        inputs.sticky_key,
+        seconds(inputs.sticky_for, "sticky_for"),
+        tuple(inputs.absent),
+        tuple((name, schedule.hours()) for name, schedule in inputs.hours.items()),
+        rotate_if_all_away=inputs.all_absent == "rotate",
+    )
+    if turned.value is None and inputs.all_absent == "fail":
+        raise ToolError(f"nobody of {inputs.list!r} is there")
+    return Outputs(value=turned.value or "", assigned=turned.value is not None, kept=turned.kept)

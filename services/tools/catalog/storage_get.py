@@ -1,0 +1,38 @@
+"""storage.get: the value that a run stored before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from services.flows.catalogue import Example, tool
+from services.flows.state.storage import Load
+from services.tools.kit.keyed import Key, Scope
+
+
+class Inputs(BaseModel):
+    """What it takes."""
+
+    key: Key = Field(description="whose value")
+    default: Any = Field(default=None, description="what `value` is when there is none")
+    scope: Scope = Field(default="", description="flows that write the same scope share values; empty: this flow's own")
+
+
+class Outputs(BaseModel):
+    """What it gives."""
+
+    found: bool = Field(description="whether there is a value")
+    value: Any = Field(default=None, description="the value, or the default")
+
+
+@tool(
+    "storage.get",
+    examples=[
+        Example("nothing there yet", {"key": "last-campaign", "default": "none"}, {"found": False, "value": "none"})
+    ],
+)
+async def storage_get(inputs: Inputs) -> Outputs:
+    """Read the value that `storage.set` stored under a key."""
+    loaded = await Load(inputs.scope, inputs.key)
+    return Outputs(found=loaded.found, value=loaded.value if loaded.found else inputs.default)

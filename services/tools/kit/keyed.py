@@ -1,0 +1,44 @@
+"""What tools with state have in common: keys, scopes, lengths of time, sizes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+from pydantic import Field
+
+from services.flows.catalogue import ToolError
+from services.flows.durations import DurationError, parse_duration
+
+MOST_BYTES = 100_000
+
+Key = Annotated[str, Field(min_length=1, max_length=1000)]
+"""Whose state it is: a phone, an e-mail, an order's number. Another spelling is another key: normalize first."""
+
+Scope = Annotated[str, Field(max_length=100)]
+"""Flows that write the same scope share the state; empty: this flow's own."""
+
+
+def seconds(text: str, what: str) -> float:
+    """A length of time. Raises ToolError that names the input."""
+    try:
+        return parse_duration(text)
+    except DurationError as error:
+        raise ToolError(f"{what}: {error}") from None
+
+
+def timestamp(at: float) -> str:
+    """Seconds since 1970 as a moment in UTC: 2026-05-31T14:30:00.123456+00:00."""
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+def small(value: Any, what: str) -> Any:  # noqa: ANN401 - a JSON value
+    """The value, if it can be kept: JSON of at most 100 KB. Raises ToolError."""
+    try:
+        size = len(orjson.dumps(value))
+    except TypeError as error:
+        raise ToolError(f"{what} cannot be kept: {error}") from None
+    if size > MOST_BYTES:
+        raise ToolError(f"{what} has {size:,} bytes, the most is {MOST_BYTES:,}: keep less, such as an id")
+    return value
