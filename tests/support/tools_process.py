@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from contracts.events import Event
 from contracts.topics import EVENTS, Topic
 from services.runtime import database, kafka
-from services.runtime.settings import ToolsSettings
+from services.runtime.settings import RuntimeSettings, ToolsSettings
 from tests.support import batches
 
 PATIENCE_SECONDS = 60.0
@@ -136,7 +136,7 @@ async def stack(
         replica.kill()
 
 
-async def send(settings: ToolsSettings, events: Sequence[Event | bytes], *, topic: Topic = EVENTS) -> None:
+async def send(settings: RuntimeSettings, events: Sequence[Event | bytes], *, topic: Topic = EVENTS) -> None:
     """Produce events, or whatever bytes, in order; return when all are acknowledged."""
     producer = kafka.Producer(settings)
     await producer.start()
@@ -151,7 +151,7 @@ async def send(settings: ToolsSettings, events: Sequence[Event | bytes], *, topi
 
 
 async def read(
-    settings: ToolsSettings,
+    settings: RuntimeSettings,
     topic: Topic,
     enough: Callable[[list[ConsumerRecord]], bool],
     seconds: float = PATIENCE_SECONDS,
