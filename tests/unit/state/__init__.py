@@ -1,0 +1,1 @@
+"""What tools with state promise, by state in memory."""
