@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -53,33 +54,51 @@ class SecretSource(BaseModel):
 
 
 class Mask:
-    """Takes secrets out of texts that come from outside, in every form in which they can come back."""
+    """Takes secrets out of what comes from outside, in every form in which they can come back.
+
+    As they are, percent-encoded (each library leaves other characters as they are), in JSON, in HTML, in base64.
+    """
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
-        forms: set[str] = set()
-        for secret in secrets:
-            forms |= {
-                secret,
-                quote(secret, safe=""),
-                quote_plus(secret),
-                json.dumps(secret)[1:-1],
-                json.dumps(secret, ensure_ascii=False)[1:-1],
-                base64.b64encode(secret.encode()).decode(),
-            }
-        # A very short one would be found everywhere. The longest first: one form can hold another.
-        self._texts = sorted((form for form in forms if len(form) >= SHORTEST_MASKED), key=len, reverse=True)
-        self._forms = [form.encode() for form in self._texts]
+        whole = {secret for secret in secrets if len(secret) >= SHORTEST_MASKED}
+        whole |= {base64.b64encode(secret.encode()).decode() for secret in whole}
+        # The longest first: one can hold another. The probe is what no encoding changes, to find out fast.
+        self._secrets = [(_probe(secret), _pattern(secret)) for secret in sorted(whole, key=len, reverse=True)]
 
     def text(self, text: str) -> str:
         """The text without secrets."""
-        for form in self._texts:
-            if form in text:
-                text = text.replace(form, HIDDEN)
-        return text
+        if not self._secrets:
+            return text
+        return self.content(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
     def content(self, content: bytes) -> bytes:
         """The bytes without secrets."""
-        for form in self._forms:
-            if form in content:
-                content = content.replace(form, HIDDEN.encode())
+        for probe, pattern in self._secrets:
+            if probe in content:
+                content = pattern.sub(HIDDEN.encode(), content)
         return content
+
+
+def _probe(secret: str) -> bytes:
+    runs: list[str] = re.findall(r"[A-Za-z0-9]*", secret)
+    return max(runs, key=len).encode()
+
+
+def _pattern(secret: str) -> re.Pattern[bytes]:
+    """Each character in any of its forms."""
+    return re.compile(b"".join(_forms(character) for character in secret))
+
+
+def _forms(character: str) -> bytes:
+    plain = character.encode()
+    if plain.isalnum():
+        return plain
+    percent = "".join(f"%{byte:02x}" for byte in plain)
+    others = {json.dumps(character)[1:-1], html.escape(character), f"&#{ord(character)};", f"&#x{ord(character):x};"}
+    if character == " ":
+        others.add("+")
+    if character == "/":
+        others.add("\\/")
+    # The longest first: `\"` begins with what `\` is.
+    alternatives = sorted({re.escape(form.encode()) for form in {percent, *others}} | {re.escape(plain)}, key=len)
+    return b"(?i:" + b"|".join(reversed(alternatives)) + b")"

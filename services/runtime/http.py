@@ -53,6 +53,7 @@ IDLE_SECONDS = 1.5
 CONNECT_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
 FIRST_ERROR_STATUS = 400
+OUR_HEADERS = {"Accept": "*/*", "User-Agent": "closum-flows"}
 NO_ENCODING = ("", "identity")
 
 
@@ -184,7 +185,7 @@ class Client:
             request = httpx.Request(
                 method,
                 _parsed(url),
-                headers={"Accept": "*/*", **headers, "Accept-Encoding": "identity"},
+                headers={**OUR_HEADERS, **headers, "Accept-Encoding": "identity"},
                 content=content,
                 extensions=self._extensions,
             )

@@ -107,6 +107,9 @@ def consumer(settings: RuntimeSettings, group: str) -> AIOKafkaConsumer:
         auto_offset_reset="earliest",
         session_timeout_ms=10_000,
         heartbeat_interval_ms=2_000,
+        # By default it is the session's: a member that finishes what is at work before it gives up partitions would be
+        # thrown out in the middle of it.
+        rebalance_timeout_ms=60_000,
         max_poll_interval_ms=120_000,
         fetch_max_wait_ms=100,
         max_partition_fetch_bytes=1_048_576,

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -166,7 +167,7 @@ def worker(kafka: Kafka, folder: Path, destination: str, **variables: str) -> It
         "FLOWS_HEALTH_PORT": str(free_port()),
         **variables,
     }
-    made = Worker(environ, folder / f"{environ['FLOWS_INSTANCE_ID']}.log")
+    made = Worker(environ, folder / f"{uuid.uuid4().hex}.log")
     try:
         yield made
     finally:

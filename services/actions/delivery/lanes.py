@@ -36,6 +36,8 @@ class Lanes(Generic[J]):
         self._asleep: dict[Hashable, asyncio.TimerHandle] = {}
         self._working: dict[Hashable, float] = {}
         self._workers: set[asyncio.Task[None]] = set()
+        # Not the size of the set above: a task that has ended leaves it one turn of the loop later.
+        self._active = 0
         self._closed = False
         self._pending = 0
 
@@ -56,7 +58,7 @@ class Lanes(Generic[J]):
     @property
     def stuck(self) -> bool:
         """Whether jobs are ready and nobody works: never true, unless there is a bug here."""
-        return bool(self._ready) and not self._workers
+        return bool(self._ready) and not self._active
 
     def put(self, lane: Hashable, job: J) -> None:
         """Add a job at the end of its lane."""
@@ -117,13 +119,20 @@ class Lanes(Generic[J]):
         if self._closed:
             return
         self._ready.append(lane)
-        if len(self._workers) < self._concurrency:
+        if self._active < self._concurrency:
+            self._active += 1
             worker = asyncio.get_running_loop().create_task(self._worker())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
 
     async def _worker(self) -> None:
         """Take lanes that are ready until there are none."""
+        try:
+            await self._work_off()
+        finally:
+            self._active -= 1
+
+    async def _work_off(self) -> None:
         ready = self._ready
         while ready:
             lane = ready.popleft()

@@ -134,13 +134,15 @@ def test_the_nearest_name_is_offered() -> None:
 
 
 def test_a_mask_knows_every_form_in_which_a_secret_comes_back() -> None:
-    """As it is, in a URL, in a form, in JSON with and without escapes, in base64."""
+    """As it is, in a URL as each library quotes it, in JSON with and without escapes, in HTML, in base64."""
     mask = Mask((SECRET,))
     forms = (
         SECRET,
         "Marker%227%2F%C3%A9%2B",
+        "Marker%227/%c3%a9+",
+        "Marker&quot;7&#x2F;é&#43;",
         'Marker\\"7/é+',
-        'Marker\\"7/\\u00e9+',
+        'Marker\\"7\\/\\u00E9+',
         base64.b64encode(SECRET.encode()).decode(),
     )
     for form in forms:
