@@ -50,7 +50,7 @@ async def _tell(settings: RuntimeSettings, identity: str) -> dict[str, list[dict
     ended = [
         one
         for one in (await ends(settings)).values()
-        if identity == one.event_id or (len(identity) >= SHORT and one.run_id.startswith(identity))
+        if identity in (one.run_id, one.event_id) or (len(identity) >= SHORT and one.run_id.startswith(identity))
     ]
     runs = {identity} | {one.run_id for one in ended}
     events = {identity} | {one.event_id for one in ended}

@@ -24,7 +24,7 @@ from tests.support.flows_command import flows
 Flows = Callable[..., CompletedProcess[str]]
 NOW = datetime.now(UTC)
 EVENT = Event(id="e1", source="/hooks/whatsapp", type="closum.whatsapp.message_received", subject="351", data={"a": 1})
-RUN = Run(id="r1", flow="hello", version="v1", event=EVENT, key="351")
+RUN = Run(id="r1-0123456789", flow="hello", version="v1", event=EVENT, key="351")
 REQUEST = ActionRequest(
     effect_id="f1", action="http.request", connection="crm", inputs={"name": "Inês"}, step="2", run=RUN, requested=NOW
 )
@@ -36,7 +36,7 @@ def end(run_id: str, outcome: Outcome, at: datetime = NOW) -> bytes:
 
 
 def letter() -> list[tuple[str, bytes]]:
-    ids: dict[str, Any] = {"run_id": "r1", "event_id": "e1", "flow": "hello", "step": "2", "attempts": 3}
+    ids: dict[str, Any] = {"run_id": "r1-0123456789", "event_id": "e1", "flow": "hello", "step": "2", "attempts": 3}
     return DeadLetter.of(("actions", 0, 5), ErrorCode.CALL_REJECTED, "the CRM said no", "actions", **ids).to_headers()
 
 
@@ -71,7 +71,7 @@ def filled(run: Flows, kafka_bootstrap: str, topic_prefix: str) -> Flows:
         await put(ACTIONS, b"{}")
         await put(HISTORY, end("r0", Outcome.DELIVERED, NOW - timedelta(hours=3)), timestamp_ms=1_000_000)
         await put(HISTORY, end("r0", Outcome.DELIVERED, NOW), partition=1)
-        await put(HISTORY, end("r1", Outcome.DEAD))
+        await put(HISTORY, end("r1-0123456789", Outcome.DEAD))
         await put(HISTORY, b"\xff")
         await put(ACTIONS_DLQ, REQUEST.to_bytes(), headers=letter())
         await put(ACTIONS_DLQ, b"\xff", headers=[("other", b"x")])
@@ -105,8 +105,10 @@ def test_doctor_sees_what_is_missing_and_that_it_is_mended(run: Flows) -> None:
 
 def test_runs_count_an_end_once_however_often_it_is_told(filled: Flows) -> None:
     rows = json.loads(filled("runs", "--json").stdout)
-    assert sorted((row["run_id"], row["outcome"]) for row in rows) == [("r0", "delivered"), ("r1", "dead")]
-    assert [row["run_id"] for row in json.loads(filled("runs", "--outcome", "dead", "--json").stdout)] == ["r1"]
+    assert sorted((row["run_id"], row["outcome"]) for row in rows) == [("r0", "delivered"), ("r1-0123456789", "dead")]
+    assert [row["run_id"] for row in json.loads(filled("runs", "--outcome", "dead", "--json").stdout)] == [
+        "r1-0123456789"
+    ]
     assert json.loads(filled("runs", "--flow", "another", "--json").stdout) == []
     assert "1 older ones are not shown" in filled("runs", "--limit", "1").stdout
 
@@ -129,12 +131,13 @@ def test_a_dead_letter_is_listed_and_shown_with_its_message_untouched(filled: Fl
 
 
 def test_a_run_is_told_from_event_to_dead_letter_by_either_id(filled: Flows) -> None:
-    told = json.loads(filled("run", "r1", "--json").stdout)
+    told = json.loads(filled("run", "r1-0123456789", "--json").stdout)
     assert told["event"][0]["data"] == {"a": 1}
     assert told["call"][0]["inputs"] == {"name": "Inês"}
     assert told["end"][0]["outcome"] == "dead"
     assert told["dead letter"][0]["cause"] == "the CRM said no"
     by_event = json.loads(filled("run", "e1", "--json").stdout)
-    assert {one["run_id"] for one in by_event["end"]} == {"r0", "r1"}
-    assert "dead letter" in filled("run", "r1").stdout
+    assert {one["run_id"] for one in by_event["end"]} == {"r0", "r1-0123456789"}
+    assert "dead letter" in filled("run", "r1-0123456789").stdout
+    assert json.loads(filled("run", "r1-012345678", "--json").stdout)["end"] == told["end"]  # as `flows runs` shows it
     assert filled("run", "nobody").returncode == 1
