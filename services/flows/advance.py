@@ -14,6 +14,7 @@ Nothing that a flow or an event holds makes it raise: what cannot go on is an En
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,7 +77,7 @@ def advance(
     try:
         return walk.go(answer, answers)
     except Exception as error:  # noqa: BLE001 - an unforeseen error is a bug, and visible as one: a dead letter, not a stuck partition
-        return walk.dead(ErrorCode.BUG, f"{type(error).__name__}: {error}", walk.at)
+        return replace(walk.dead(ErrorCode.BUG, f"{type(error).__name__}: {error}", walk.at), error=error)
 
 
 class _Walk:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.actions import ActionRequest
@@ -29,13 +29,17 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The run is over. With Outcome.DEAD, `code` and `reason` say why and `step` where."""
+    """The run is over. With Outcome.DEAD, `code` and `reason` say why and `step` where.
+
+    `error` is what was raised, with its stack, when nobody foresaw it (ErrorCode.BUG): for the log only.
+    """
 
     run: Run
     outcome: Outcome
     reason: str | None = None
     code: ErrorCode | None = None
     step: str | None = None
+    error: Exception | None = field(default=None, compare=False, repr=False)
 
 
 Next = Act | Ask | End

@@ -78,6 +78,8 @@ class Job:
 
     def end(self, end: End) -> None:
         """Leave the record of an end."""
+        if end.error is not None:
+            self._tell(end.error)
         if end.outcome is Outcome.DEAD:
             self.dead(end.code or ErrorCode.BUG, end.reason or "the flow gave no reason", end.step)
         else:
@@ -93,9 +95,12 @@ class Job:
 
     def broke(self, error: Exception) -> None:
         """Leave a dead letter for an error that nobody foresaw, and its stack in the log."""
+        self._tell(error)
+        self.dead(ErrorCode.BUG, f"{type(error).__name__}: {error}"[:500], self.run.at or None)
+
+    def _tell(self, error: Exception) -> None:
         run = self.run
         log.error("run.broke", flow=run.flow, run_id=run.id, event_id=run.event.id, at=run.at, exc_info=error)
-        self.dead(ErrorCode.BUG, f"{type(error).__name__}: {error}"[:500], run.at or None)
 
 
 def begun(record: Record, flow: CompiledFlow, event: Event, outputs: list[Output]) -> Job:

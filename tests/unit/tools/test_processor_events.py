@@ -9,13 +9,19 @@ from unittest.mock import patch
 import orjson
 import pytest
 from prometheus_client import REGISTRY
+from pydantic import BaseModel
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode, WhoMustAct
 from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY, RUNS
 from services.flows.advance import advance
+from services.flows.catalogue import Tool
 from services.tools import jobs
 from tests.support import batches
+
+
+class Nothing(BaseModel):
+    """A tool's inputs and outputs that are none."""
 
 
 def metric(name: str, **labels: str) -> float:
@@ -203,6 +209,29 @@ async def test_an_error_that_nobody_foresaw_is_a_visible_dead_letter(tmp_path: P
     (told,) = log.error.call_args_list
     assert told.args == ("run.broke",)
     assert isinstance(told.kwargs["exc_info"], ZeroDivisionError)
+
+
+async def test_a_tool_that_breaks_is_told_with_its_stack(tmp_path: Path) -> None:
+    """`advance` makes an end of it; the stack is in the log all the same."""
+
+    async def broken(_inputs: object) -> Nothing:
+        raise ZeroDivisionError("planted")
+
+    text = f"""
+flow: broken
+description: Its tool has a bug.
+on: {batches.TRIGGER}
+steps:
+  - tool: broken
+"""
+    tool = Tool("broken", "Breaks.", Nothing, Nothing, broken)
+    processor, published = batches.processor(batches.compiled(tmp_path, text, tools={"broken": tool}))
+    with patch.object(jobs, "log") as log:
+        await processor.events(batches.records(batches.event(1)))
+    assert published.ends() == [("dead", "bug")]
+    (told,) = log.error.call_args_list
+    assert isinstance(told.kwargs["exc_info"], ZeroDivisionError)
+    assert told.kwargs["exc_info"].__traceback__ is not None
 
 
 async def test_a_reason_of_any_length_fits_into_a_record(tmp_path: Path) -> None:
