@@ -16,12 +16,12 @@ from services.flows.index import FlowIndex
 from services.runtime import database, dead_runs, health, kafka, lifecycle, logging
 from services.runtime.offsets import Offsets
 from services.runtime.settings import ToolsSettings
+from services.runtime.watchdog import Watchdog
 from services.tools import app, claims
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.state import janitor
 from services.tools.state.store import answers
-from services.tools.watchdog import Watchdog
 
 log = logging.get("service")
 HEALTH_PORT = 9102

@@ -12,10 +12,10 @@ from unittest.mock import patch
 from aiokafka.errors import KafkaConnectionError
 from prometheus_client import REGISTRY
 
+from services.runtime import watchdog
 from services.runtime.health import Health
 from services.runtime.offsets import Place, Progress
-from services.tools import watchdog
-from services.tools.watchdog import Watchdog
+from services.runtime.watchdog import Watchdog
 
 HERE: Place = ("events", 0)
 SECONDS = 30.0
@@ -123,7 +123,7 @@ async def test_a_turn_is_told_to_health() -> None:
 PROCESS = """
 import asyncio, sys, time
 from services.runtime.health import Health
-from services.tools.watchdog import Watchdog
+from services.runtime.watchdog import Watchdog
 
 class Kafka:
     async def progress(self, places):
