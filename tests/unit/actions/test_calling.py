@@ -1,0 +1,160 @@
+"""The call that actions are given: where it goes, with what, and what is made of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from contracts.errors import ErrorCode
+from services.actions.call import Body, CallFailedError, Query
+from services.actions.connections import Connection
+from services.actions.delivery.calling import HttpCall
+from services.actions.secrets import Mask
+from services.flows.catalogue import Guarantee
+from services.runtime.http import Answer, CallError, Client, Sent
+
+CRM = Connection("crm", "https://crm.example/api", {"Authorization": "Bearer t0ken-x"}, "", Mask(("t0ken-x",)))
+CLOSUM = Connection("closum", "https://closum.example/v2", {}, "api-key=k3y-x", Mask(("k3y-x",)))
+
+
+class FakeClient:
+    """Answers what a test says and notes what it was asked."""
+
+    def __init__(self, answer: Answer | CallError | None = None) -> None:
+        self.answer = answer or Answer(200, {}, b"")
+        self.url = ""
+        self.headers: dict[str, str] = {}
+        self.content: bytes | None = None
+        self.seconds = 0.0
+
+    async def call(
+        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None, seconds: float
+    ) -> Answer:
+        """As the real one."""
+        assert method == "POST"
+        self.url, self.headers, self.content, self.seconds = url, dict(headers), content, seconds
+        if isinstance(self.answer, CallError):
+            raise self.answer
+        return self.answer
+
+
+async def ask(client: FakeClient, connection: Connection | None, url: str, **more: Any) -> Any:
+    """One call."""
+    call = HttpCall(cast("Client", client), connection, "e1", 7)
+    assert call.guarantee is None
+    try:
+        return await call("POST", url, **({"guarantee": Guarantee.AT_MOST_ONCE} | more))
+    finally:
+        assert client.url == "" or call.guarantee is not None
+
+
+@pytest.mark.parametrize(
+    ("connection", "url", "query", "whole"),
+    [
+        (CRM, "/contacts", None, "https://crm.example/api/contacts"),
+        (
+            CRM,
+            "contacts",
+            {"a": "b c", "t": True, "l": ["1", "2"]},
+            "https://crm.example/api/contacts?a=b+c&t=true&l=1&l=2",
+        ),
+        (CRM, "/contacts?x=1#part", {"y": 2}, "https://crm.example/api/contacts?x=1&y=2"),
+        (CRM, "/time/12:30", None, "https://crm.example/api/time/12:30"),
+        (CRM, "/a..b/...", None, "https://crm.example/api/a..b/..."),
+        (CLOSUM, "lead/add/", None, "https://closum.example/v2/lead/add/?api-key=k3y-x"),
+        (CLOSUM, "lead/?page=1#x", {"n": 1}, "https://closum.example/v2/lead/?page=1&n=1&api-key=k3y-x"),
+        (None, "https://example.com/x?y=1", {"z": 1}, "https://example.com/x?y=1&z=1"),
+    ],
+)
+async def test_where_it_goes(connection: Connection | None, url: str, query: Query | None, whole: str) -> None:
+    """Below the connection's base address, with its key at the end."""
+    client = FakeClient()
+    await ask(client, connection, url, query=query)
+    assert client.url == whole
+
+
+@pytest.mark.parametrize(
+    ("connection", "url"),
+    [
+        (CRM, "https://crm.example/api/contacts"),
+        (CRM, "HTTPS://evil.example/"),
+        (CRM, "//evil.example/x"),
+        (CRM, "/../admin"),
+        (CRM, "/contacts/%2e%2E/admin"),
+        (CRM, "/contacts/..\\admin"),
+        (CRM, "/contacts/..?x=1"),
+        (None, "/contacts"),
+        (None, "ftp://example.com/"),
+        (None, "https://user:pass@example.com/"),
+        (None, "https://example.com:99999/"),
+        (None, "https://[::1/"),
+    ],
+)
+async def test_where_it_must_not_go(connection: Connection | None, url: str) -> None:
+    """A value of an event in the path cannot carry the credentials elsewhere. Nothing is sent."""
+    client = FakeClient()
+    with pytest.raises(CallFailedError) as raised:
+        await ask(client, connection, url)
+    assert (raised.value.code, raised.value.may_have_happened) == (ErrorCode.INPUT_INVALID, False)
+    assert client.url == ""
+
+
+async def test_what_goes_along() -> None:
+    """The body with its type, the author's headers, the connection's credentials, the key, the deadline."""
+    client = FakeClient()
+    await ask(client, CRM, "/x", guarantee=Guarantee.KEYED, body=Body.json({"a": 1}), headers={"X-A": "b"})
+    assert client.headers == {
+        "X-A": "b",
+        "Content-Type": "application/json",
+        "Idempotency-Key": '"e1"',
+        "Authorization": "Bearer t0ken-x",
+    }
+    assert (client.content, client.seconds) == (b'{"a":1}', 7)
+    await ask(client, None, "https://x.example/", headers={"Content-Type": "text/csv"}, body=Body(b"a,b", "text/plain"))
+    assert client.headers == {"Content-Type": "text/csv"}
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 299])
+async def test_success(status: int) -> None:
+    """Any 2xx; secrets that the destination repeats are masked."""
+    answer = Answer(status, {"x-echo": "Bearer t0ken-x"}, b"you sent t0ken-x")
+    reply = await ask(FakeClient(answer), CRM, "/x")
+    assert (reply.status, reply.headers["x-echo"], reply.body) == (status, "Bearer [hidden]", b"you sent [hidden]")
+
+
+async def test_the_author_says_what_success_is() -> None:
+    """Then nothing else is."""
+    assert (await ask(FakeClient(Answer(404, {}, b"")), CRM, "/x", accept=frozenset({404}))).status == 404
+    with pytest.raises(CallFailedError):
+        await ask(FakeClient(Answer(200, {}, b"")), CRM, "/x", accept=frozenset({404}))
+
+
+async def test_an_error_answer_is_told_without_secrets() -> None:
+    """Status, place, what the body says in one line, when to come back."""
+    answer = Answer(503, {"retry-after": "7"}, b"busy,\n  t0ken-x")
+    with pytest.raises(CallFailedError) as raised:
+        await ask(FakeClient(answer), CRM, "/x?y=private")
+    error = raised.value
+    assert error.cause == "POST https://crm.example/api/x: HTTP 503: busy, [hidden]"
+    assert (error.code, error.retriable, error.may_have_happened) == (ErrorCode.DESTINATION_BUSY, True, False)
+    assert error.retry_after_seconds == 7
+
+
+async def test_a_redirect_is_told() -> None:
+    """It is not followed: the author writes the address it points to."""
+    answer = Answer(302, {"location": "https://elsewhere.example/?token=1"}, b"")
+    with pytest.raises(CallFailedError, match=r"it points to 'https://elsewhere\.example/'") as raised:
+        await ask(FakeClient(answer), CRM, "/x")
+    assert raised.value.code is ErrorCode.CALL_REJECTED
+
+
+@pytest.mark.parametrize(("sent", "happened"), [(Sent.NO, False), (Sent.UNKNOWN, True)])
+async def test_no_answer(*, sent: Sent, happened: bool) -> None:
+    """What is known of it is handed on."""
+    error = CallError(ErrorCode.CALL_TIMED_OUT, "POST https://x/k3y-x: nothing came", sent)
+    with pytest.raises(CallFailedError) as raised:
+        await ask(FakeClient(error), CLOSUM, "/x")
+    assert (raised.value.code, raised.value.may_have_happened) == (ErrorCode.CALL_TIMED_OUT, happened)
+    assert raised.value.cause == "POST https://x/[hidden]: nothing came"
