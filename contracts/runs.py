@@ -65,6 +65,7 @@ class Outcome(StrEnum):
     FILTERED = "filtered"  # a `stop`, or no flow for it
     DUPLICATE = "duplicate"  # the same event again
     DEAD = "dead"  # in a dead-letter topic, a person must look
+    UNKNOWN = "unknown"  # a call may have been made and must not be made twice, a person must decide
 
 
 class HistoryRecord(Message):

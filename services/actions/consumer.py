@@ -20,6 +20,7 @@ from services.actions.delivery.job import Job, Planner, Ready
 from services.actions.delivery.lanes import Lanes
 from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
+from services.actions.journal.journal import Journal
 from services.runtime import logging, metrics
 from services.runtime.offsets import Place
 from services.runtime.settings import ActionsSettings
@@ -44,12 +45,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         settings: ActionsSettings,
         kafka: AIOKafkaConsumer,
         planner: Planner,
+        journal: Journal,
         courier: Callable[[Callable[[Job], bool]], Courier],
         moved: Callable[[], object],
     ) -> None:
         self._settings = settings
         self._kafka = kafka
         self._planner = planner
+        self._journal = journal
         self._moved = moved
         self._prefixes: dict[TopicPartition, Prefix] = {}
         self._committed: dict[TopicPartition, int] = {}
@@ -76,6 +79,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
             await self._drain()
         finally:
             await self._lanes.close()
+            await self._journal.close()
 
     async def _turn(self) -> None:
         self._throttle()
@@ -178,7 +182,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         finished = await self._lanes.settled(of_these, self._longest_call + PUBLISH_SECONDS)
         await self._commit(gone)
         for place in gone:
-            self._prefixes.pop(place, None)
+            if (prefix := self._prefixes.pop(place, None)) is not None:
+                self._journal.leave(prefix)
             self._committed.pop(place, None)
         log.info("partitions.revoked", partitions=sorted(place.partition for place in gone), finished=finished)
 
@@ -187,7 +192,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         places = list(assigned)
         self._giving_up.clear()
         for place in places:
-            self._prefixes[place] = Prefix()
+            prefix = self._prefixes[place] = Prefix()
+            self._journal.enter(prefix, f"{place.topic}/{place.partition}")
         self._moved()
         log.info("partitions.assigned", partitions=sorted(place.partition for place in places))
 

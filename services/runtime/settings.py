@@ -173,6 +173,9 @@ class ActionsSettings(RuntimeSettings):
         default=15.0, gt=0, le=600, description="whole time of one call, from connect to last byte"
     )
     max_answer_bytes: int = Field(default=1_048_576, ge=1024, description="largest answer that is read")
+    effect_days: float = Field(
+        default=7.0, gt=0, description="what became of a call is remembered so long, so that it is not made again"
+    )
 
     @field_validator("egress_allow", mode="before")
     @classmethod

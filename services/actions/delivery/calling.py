@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote, urlencode, urlsplit
 
 from contracts.errors import ErrorCode
 from services.actions.call import Body, CallFailedError, Query, Reply
 from services.actions.connections import Connection
+from services.actions.journal.judge import WEAKEST
 from services.actions.statuses import code_of, may_have_happened, retry_after_seconds
 from services.flows.catalogue import Guarantee
 from services.runtime.http import Answer, CallError, Client, Sent
@@ -20,15 +21,27 @@ OPEN = Connection("", "")
 """No connection: whole addresses, no credentials."""
 
 
+Before = Callable[[Guarantee], Awaitable[None]]
+"""Called when a request is about to leave, with the weakest guarantee so far. What it raises ends the attempt."""
+
+
 class HttpCall:
     """One attempt's call. See `services.actions.call.Call` for the contract."""
 
-    __slots__ = ("_client", "_connection", "_seconds", "effect_id", "guarantee")
+    __slots__ = ("_before", "_client", "_connection", "_seconds", "effect_id", "guarantee")
 
-    def __init__(self, client: Client, connection: Connection | None, effect_id: str, seconds: float) -> None:
+    def __init__(
+        self,
+        client: Client,
+        connection: Connection | None,
+        effect_id: str,
+        seconds: float,
+        before: Before | None = None,
+    ) -> None:
         self._client = client
         self._connection = connection or OPEN
         self._seconds = seconds
+        self._before = before
         self.effect_id = effect_id
         self.guarantee: Guarantee | None = None
 
@@ -53,7 +66,10 @@ class HttpCall:
             # A quoted string: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
             all_headers["Idempotency-Key"] = f'"{self.effect_id}"'
         all_headers.update(connection.headers)
-        self.guarantee = guarantee
+        if self.guarantee is None or WEAKEST.index(guarantee) < WEAKEST.index(self.guarantee):
+            if self._before is not None:
+                await self._before(guarantee)
+            self.guarantee = guarantee
         try:
             answer = await self._client.call(
                 method,
