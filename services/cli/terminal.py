@@ -17,6 +17,7 @@ COLOURS = {
     "filtered": "yellow",
     "duplicate": "cyan",
     "dead": "red",
+    "unknown": "magenta",
 }
 
 

@@ -1,4 +1,4 @@
-"""Kills in earnest: 30 SIGKILLs, PostgreSQL killed twice, one worker paused beyond its session, 3 workers, cut connections.
+"""Kills in earnest: 30 SIGKILLs, PostgreSQL killed twice, a worker paused beyond its session, cut connections.
 
     python -m tests.bench.kills [--requests N] [--kills N]
 

@@ -85,8 +85,8 @@ def _dead(out: Console, account: Account) -> None:
 def _sum(out: Console, account: Account) -> None:
     line = Text("accepted ", style="bold")
     line.append(str(account.accepted))
-    for sign, outcome in zip("=+++", OUTCOMES, strict=True):
-        line.append(f" {sign} ")
+    for number, outcome in enumerate(OUTCOMES):
+        line.append(" + " if number else " = ")
         line.append(f"{outcome.value} {account.count(outcome)}", style=COLOURS[outcome.value])
     out.print()
     out.print(line)
