@@ -150,8 +150,11 @@ class Client:
         self._tls = tls
         self._max_answer_bytes = max_answer_bytes
         self._extensions = {"timeout": {"connect": connect_seconds, "read": None, "pool": None}}
+        self._proxy_headers: dict[str, str] = {}
+        if proxy_authentication is not None:
+            self._proxy_headers["Proxy-Authorization"] = aiohttp.encode_basic_auth(*proxy_authentication)
         self._transport = httpx_aiohttp.AiohttpTransport(
-            client=self._session, proxy=None if proxy is None else httpx.Proxy(proxy, auth=proxy_authentication)
+            client=self._session, proxy=None if proxy is None else httpx.Proxy(proxy, headers=self._proxy_headers)
         )
 
     def _session(self) -> aiohttp.ClientSession:
@@ -191,11 +194,13 @@ class Client:
         """Make one call, from connect to the answer's last byte within `seconds`. Raises CallError."""
         attempt = _Attempt()
         _ATTEMPT.set(attempt)
+        # aiohttp sends those of a proxy with CONNECT only, so not where the proxy itself reads the request.
+        more = self._proxy_headers if self._proxy_headers and url[:7].lower() == "http://" else {}
         try:
             request = httpx.Request(
                 method,
                 _parsed(url),
-                headers={**OUR_HEADERS, **headers, "Accept-Encoding": "identity"},
+                headers={**OUR_HEADERS, **headers, **more, "Accept-Encoding": "identity"},
                 content=content,
                 extensions=self._extensions,
             )
@@ -276,11 +281,12 @@ def _detail(error: Exception, seconds: float) -> str:
     match error.__cause__:
         case aiohttp.ClientConnectorDNSError():
             return "no such name"
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() as reason:
+            refused = getattr(reason, "certificate_error", None)
+            return f"its certificate is refused: {refused}" if refused else f"no TLS: {reason.os_error}"
         case aiohttp.ClientConnectorError() as reason:
             number = reason.os_error.errno
             return os.strerror(number).lower() if number and number > 0 else str(reason.os_error)
-        case aiohttp.ClientConnectorCertificateError() as reason:
-            return f"its certificate is refused: {reason.certificate_error}"
         case aiohttp.ClientHttpProxyError() as reason:
             return f"the proxy answered {reason.status}"
     if isinstance(error, httpx.ConnectTimeout):
