@@ -45,6 +45,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         settings: ActionsSettings,
         kafka: AIOKafkaConsumer,
         planner: Planner,
+        *,
         journal: Journal,
         courier: Callable[[Callable[[Job], bool]], Courier],
         moved: Callable[[], object],

@@ -21,6 +21,7 @@ from services.actions.delivery.books import Books
 from services.actions.delivery.courier import Courier
 from services.actions.delivery.job import Planner
 from services.actions.delivery.publisher import Publisher
+from services.actions.equip import equipped
 from services.actions.journal.journal import Journal
 from services.actions.journal.store import Store
 from services.actions.registry import ACTIONS
@@ -45,12 +46,13 @@ async def run(settings: ActionsSettings, connections: Mapping[str, Connection]) 
     client = Client(Egress(settings.egress_allow), max_answer_bytes=settings.max_answer_bytes)
     try:
         async with (
+            equipped(settings, connections, client) as ready,
             _producer(settings, state, stop) as producer,
             _pool(settings, state, stop) as pool,
             _consumer(settings, state, stop) as consumer,
         ):
             state.checks = {"kafka": producer.answers, "postgresql": partial(database.answers, pool)}
-            await _consume(settings, connections, _Parts(client, producer, pool, consumer, state, stop))
+            await _consume(settings, ready, _Parts(client, producer, pool, consumer, state, stop))
     finally:
         await client.close()
         await served.cleanup()
@@ -84,9 +86,9 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
         settings,
         parts.kafka,
         Planner(ACTIONS, connections),
-        journal,
-        lambda owned: Courier(parts.client, publisher, books, settings.call_seconds, owned),
-        watchdog.moved,
+        journal=journal,
+        courier=lambda owned: Courier(parts.client, publisher, books, settings.call_seconds, owned),
+        moved=watchdog.moved,
     )
     log.info("service.started", group=settings.topic_prefix + GROUP, connections=sorted(connections))
     beside = [

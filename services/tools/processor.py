@@ -8,7 +8,8 @@ Only then may the batch's offsets be committed. Done again after a crash, a batc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -20,10 +21,13 @@ from contracts.runs import EndedBy, Outcome, RunMessage, Wake
 from services.flows.index import FlowIndex
 from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
+from services.flows.sync import changed
 from services.flows.waiting import hashes_of
 from services.runtime import metrics
+from services.runtime.dead_runs import Death
 from services.tools import answerers, history
 from services.tools.claims import Claim
+from services.tools.echoes.echoes import Echoes, Off
 from services.tools.jobs import Job, begun
 from services.tools.letters import dead_letter
 from services.tools.records import Output, Record
@@ -43,14 +47,14 @@ class Publishes(Protocol):
         ...
 
 
-async def _nobody_is_told(_dead: Mapping[str, int]) -> None:
+async def _nobody_is_told(_dead: Sequence[Death]) -> None:
     pass
 
 
 Claims = Callable[[Sequence[Claim]], Awaitable[Sequence[bool]]]
 """For each claim, whether its claimer is the first. Waits while PostgreSQL is away."""
 
-Deaths = Callable[[Mapping[str, int]], Awaitable[None]]
+Deaths = Callable[[Sequence[Death]], Awaitable[None]]
 """Told of runs that end as dead, each with its calls that were done. Waits while PostgreSQL is away."""
 
 
@@ -67,11 +71,13 @@ class Processor:
         answer: answerers.Answerers | None = None,
         on_batch: Callable[[], object] = lambda: None,
         died: Deaths = _nobody_is_told,
+        echoes: Echoes | None = None,
     ) -> None:
         self._flows = flows
         self._claim = claim
         self._publisher = publisher
         self._timers = timers
+        self._echoes = echoes or Off()
         self._answerers = answer or {}
         self._on_batch = on_batch
         self._died = died
@@ -86,18 +92,16 @@ class Processor:
                 read.append((record, Event.model_validate_json(record.value or b"")))
             except ValidationError as error:
                 _unreadable(batch.place(), record, ErrorCode.EVENT_INVALID, error)
-        first = await self._claim([_claim(record, event) for record, event in read])
-        ended = await self._end_waits([event for (_, event), is_first in zip(read, first, strict=True) if is_first])
-        for (record, event), is_first in zip(read, first, strict=True):
-            flows = self._flows.for_trigger(event.type) if is_first else ()
+        arrived = await self._arrived(read)
+        ended = await self._end_waits([one.event for one in arrived if one.end is None])
+        for one in arrived:
+            flows = self._flows.for_trigger(one.event.type) if one.end is None else ()
             for flow in flows:
-                if job := begun(record, flow, event, batch.place()):
+                if job := begun(one.record, flow, one.event, batch.place()):
                     batch.jobs.append(job)
             if not flows:
-                outcome, why = (Outcome.FILTERED, "no flow for it") if is_first else (Outcome.DUPLICATE, "seen before")
-                if is_first and any(event is by for _, by in ended):
-                    why = "it ended a wait"
-                batch.place().append(history.event_without_run(event, record, outcome, why))
+                nobody = "it ended a wait" if any(one.event is by for _, by in ended) else "no flow for it"
+                _without_run(batch.place(), one, one.end or _End(Outcome.FILTERED, nobody))
         batch.place().extend(_woken(waiting, event) for waiting, event in ended)
         await self._finish(batch)
         await self._timers.delete([waiting.id for waiting, _ in ended])
@@ -120,10 +124,33 @@ class Processor:
                 letter = dead_letter(record, ErrorCode.FLOW_UNKNOWN, cause, run=run)
                 end = history.end_of_run(run, Outcome.DEAD, reason=cause, code=ErrorCode.FLOW_UNKNOWN)
                 batch.place().extend((letter, end))
-                batch.dead[run.id] = run.done + (message.answer is not None and message.answer.done)
+                batch.dead.append(Death(run.id, run.done + (message.answer is not None and message.answer.done)))
                 continue
             batch.jobs.append(Job(record, flow, run, batch.place(), message.answer, wake=message.wake))
         await self._finish(batch)
+
+    async def _arrived(self, read: Sequence[tuple[Record, Event]]) -> list[_Arrived]:
+        """The events, without what our own writes caused; with their end, where they have one already."""
+        first = await self._claim([_claim(record, event) for record, event in read])
+        changes = {
+            record.place: (event, change)
+            for (record, event), is_first in zip(read, first, strict=True)
+            if is_first and (change := changed(event)) is not None
+        }
+        judged = await self._echoes.judge(list(changes.values()))
+        verdicts = dict(zip(changes, judged, strict=True))
+        arrived = []
+        for (record, event), is_first in zip(read, first, strict=True):
+            verdict = verdicts.get(record.place)
+            if not is_first:
+                arrived.append(_Arrived(record, event, _End(Outcome.DUPLICATE, "seen before")))
+            elif verdict is None or verdict.decision in ("passed", "mixed"):
+                arrived.append(_Arrived(record, verdict.event if verdict else event, None))
+            elif verdict.decision == "suppressed":
+                arrived.append(_Arrived(record, event, _End(Outcome.SUPPRESSED, verdict.why)))
+            else:
+                arrived.append(_Arrived(record, event, _End(Outcome.DEAD, verdict.why, ErrorCode.SYNC_LOOP)))
+        return arrived
 
     async def _end_waits(self, events: Sequence[Event]) -> Sequence[tuple[Waiting, Event]]:
         """The waits that these events end."""
@@ -161,12 +188,31 @@ class Processor:
                 else:
                     job.answered(ask, answer)
                     jobs.append(job)
-        batch.dead |= {job.run.id: job.done for job in batch.jobs if job.died}
+        batch.dead += [Death(job.run.id, job.done) for job in batch.jobs if job.died]
         if batch.dead:
             await self._died(batch.dead)
+        await self._echoes.write([job.write for job in batch.jobs if job.write is not None])
         await self._timers.set([job.timer for job in batch.jobs if job.timer is not None])
         await self._publisher.publish(batch.outputs())
         self._on_batch()
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How an event ends that starts no run."""
+
+    outcome: Outcome
+    why: str
+    code: ErrorCode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """An event, and how it ended already."""
+
+    record: Record
+    event: Event
+    end: _End | None
 
 
 class _Batch:
@@ -174,7 +220,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
-        self.dead: dict[str, int] = {}
+        self.dead: list[Death] = []
         self._places: list[list[Output]] = []
 
     def place(self) -> list[Output]:
@@ -186,6 +232,12 @@ class _Batch:
     def outputs(self) -> list[Output]:
         """All of them, in order."""
         return [output for outputs in self._places for output in outputs]
+
+
+def _without_run(outputs: list[Output], one: _Arrived, end: _End) -> None:
+    if end.code is not None:
+        outputs.append(dead_letter(one.record, end.code, end.why))
+    outputs.append(history.event_without_run(one.event, one.record, end.outcome, end.why, end.code))
 
 
 def _woken(waiting: Waiting, event: Event) -> Output:

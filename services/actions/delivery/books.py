@@ -1,17 +1,16 @@
-"""What is written in PostgreSQL when a job ends otherwise than well."""
+"""What is written in PostgreSQL about a job beside its effect's state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import asyncpg
 
 from services.actions.delivery.attempt import Failed
-from services.actions.delivery.batcher import Batcher
-from services.actions.delivery.job import Job, short
+from services.actions.delivery.job import Job
 from services.actions.journal import unknowns
 from services.actions.journal.journal import Journal
-from services.runtime import database, dead_runs
+from services.runtime import database
 
 
 class Books:
@@ -21,22 +20,14 @@ class Books:
         self.journal = journal
         self._pool = pool
         self._on_wait = on_wait
-        self._dead: Batcher[tuple[str, int], None] = Batcher(self._mark)
 
     async def close(self, job: Job, failed: Failed | None) -> None:
-        """Before the end is published: what is unknown is kept for a person, what is dead sets its claims free."""
+        """Before the end is published: what is unknown is kept for a person, unless the flow goes on with the error."""
         request = job.request
-        if failed is None or request is None or request.resume_on_error:
-            return  # it went well, or the flow goes on with the error
-        if failed.unknown:
+        if failed is None or not failed.unknown or request is None or request.resume_on_error:
+            return
 
-            async def keep() -> None:
-                await unknowns.keep(self._pool, job.effect, request, job.record, code=failed.code, cause=failed.cause)
+        async def keep() -> None:
+            await unknowns.keep(self._pool, job.effect, request, job.record, code=failed.code, cause=failed.cause)
 
-            await database.patiently("unknown.keep", keep, self._on_wait)
-        elif not failed.maybe:
-            await self._dead.ask((short(request.run.id), request.run.done))
-
-    async def _mark(self, runs: list[tuple[str, int]]) -> Sequence[None]:
-        await database.patiently("deaths", lambda: dead_runs.mark(self._pool, dict(runs)), self._on_wait)
-        return [None] * len(runs)
+        await database.patiently("unknown.keep", keep, self._on_wait)
