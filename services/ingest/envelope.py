@@ -33,7 +33,7 @@ def envelope(hook: Hook, payload: Payload, identity: str) -> tuple[bytes, bytes]
             "source": hook.uri,
             "type": hook.trigger.trigger,
             "subject": subject,
-            "time": now,
+            "time": payload.happened() or now,
             "datacontenttype": "application/json",
             "account": hook.account,
             "accepted": now,
