@@ -28,6 +28,7 @@ _EXTENSIONS = [
     ext_bindings.ExtBindings(),
     ext_encoders.ExtEncoders(),
 ]
+_STATUS = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 
 
@@ -74,10 +75,12 @@ def compiled(env: Any, source: str) -> Any:  # noqa: ANN401
 
 
 def _complaints(message: str) -> list[Complaint]:
-    found = [Complaint(int(line), int(col), text.strip()) for line, col, text in _ERROR.findall(message)]
+    found = [
+        Complaint(int(line), int(col), _STATUS.sub("", text.strip())) for line, col, text in _ERROR.findall(message)
+    ]
     # A part that failed is of type *error*; what follows from that tells nothing new.
     real = [each for each in found if "*error*" not in each.text]
-    plain = re.sub(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$", "", message.splitlines()[0])
+    plain = _STATUS.sub("", message.splitlines()[0])
     return list(dict.fromkeys(real or found)) or [Complaint(1, 1, plain)]
 
 

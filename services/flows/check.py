@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from services.flows.catalogue import Action, Catalogue, Tool
 from services.flows.faults import Fault, FaultCode, suggestion
+from services.flows.fits import fits, remedy
 from services.flows.inputs import Inputs, of_constant
 from services.flows.judge import UNKNOWN, Judgement, judge
 from services.flows.load import FlowSource
@@ -183,7 +184,10 @@ class _FlowCheck:
         """The shape of any value, with all faults in it reported."""
         if isinstance(value, Expression):
             shape = self.judge(value).shape
-            return (shape.item or ANY) if shape.kind is Kind.OPTIONAL else shape
+            shape = (shape.item or ANY) if shape.kind is Kind.OPTIONAL else shape
+            if not fits(shape, ANY, self.shapes):
+                self.report(value.place, FaultCode.EXPRESSION_TYPE, f"a value cannot be {shape}: {remedy(shape, ANY)}")
+            return shape
         if isinstance(value, Constant):
             return of_constant(value) if value.value is not None else ANY
         if isinstance(value, Template):

@@ -69,8 +69,10 @@ def remedy(source: Shape, target: Shape) -> str:
         return "turn it into a number with int(…) or double(…)"
     if source.kind in (Kind.OBJECT, Kind.MAP, Kind.LIST) and target.kind is Kind.TEXT:
         return "name the field that is meant"
-    if target.kind is Kind.LIST:
+    if target.kind is Kind.LIST and source.kind is not Kind.LIST:
         return "put it in [ ]"
     if target.kind is Kind.BOOL:
         return "compare it with something, such as `x == 1`"
+    if source.kind is Kind.BYTES:
+        return "turn it into text with string(…) or base64.encode(…)"
     return f"give {target}"

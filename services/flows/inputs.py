@@ -145,7 +145,8 @@ class Inputs:
         option = _option(target, Kind.OBJECT, Kind.MAP)
         if option is None:
             self.report(value.place, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a map: give {target}")
-            option = ANY
+            self.map_of(value, ANY, what)
+            return False
         if option.kind is not Kind.OBJECT:
             item = option.item or ANY
             made = [self.value(each, item, f"{word.text!r} in {what}", maybe=True) for word, each in value.items]

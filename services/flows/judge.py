@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.flows.cel import Complaint, EvaluationError, ExpressionError, compiled, evaluate, untyped
-from services.flows.cel_tree import Expr, Tree, bound, children
+from services.flows.cel_tree import DepthError, Expr, Tree, bound, children
 from services.flows.faults import FaultCode, suggestion
 from services.flows.infer import Inference
+from services.flows.names import CALLS
+from services.flows.parse import LONGEST_EXPRESSION
 from services.flows.places import Place
 from services.flows.presence import NOTHING, Facts, Names, Presence, State
 from services.flows.shapes import ANY, Shape
@@ -41,7 +43,7 @@ def judge(
     report: Report,
 ) -> Judgement:
     """Report every fault of an expression, and say what is known of it."""
-    if not expression.source:
+    if not 0 < len(expression.source) <= LONGEST_EXPRESSION:
         return UNKNOWN  # reported where it was read
     try:
         made = compiled(types.environment(variables), expression.source)
@@ -54,7 +56,11 @@ def judge(
     def report_at(at: tuple[int, int], code: FaultCode, text: str) -> None:
         report(expression.origin.at(*at), code, text)
 
-    tree = Tree(made.serialize())
+    try:
+        tree = Tree(made.serialize())
+    except DepthError as error:
+        report(expression.place, FaultCode.EXPRESSION_INVALID, str(error))
+        return UNKNOWN
     true, false = Presence(tree, types, names, state, report_at).facts()
     for part in _parts(tree.root):
         _constant_arguments(part, tree, report_at)
@@ -65,7 +71,6 @@ def judge(
 _FIELD_UNKNOWN = re.compile(r"undefined field '(.+)' not found in struct '(.+)'")
 _NAME_UNKNOWN = re.compile(r"undeclared reference to '(.+)' \(in container")
 _NO_OVERLOAD = re.compile(r"found no matching overload for '(.+)' applied to '(.*)'")
-_OPERATOR = re.compile(r"_?([^_\[\]?:]+)_|_(\[|\?_:)_?")
 _CEL_TYPES = {
     "string": "text",
     "int": "whole number",
@@ -90,13 +95,15 @@ def _explained(
         remedy = suggestion(field[1], thing.fields)
         return FaultCode.FIELD_UNKNOWN, f"{thing.what} has no field {field[1]!r}: {remedy}", shift
     if (name := _NAME_UNKNOWN.match(text)) is not None:
-        if name[1] == f"_{name[1].strip('_')}_":
-            return FaultCode.EXPRESSION_INVALID, text, 0
         root = name[1].split(".")[0]
-        remedy = suggestion(root, variables)
-        called = source[complaint.col :].lstrip()[:1] == "(" if "\n" not in source else False
-        what = "function" if called else "name"
-        return FaultCode.NAME_UNKNOWN, f"no {what} {root!r} is known here: {remedy}", 0
+        # CEL points at the dot or the bracket after a name.
+        line = [*source.split("\n"), ""][complaint.line - 1]
+        shift = -len(root) if line[: complaint.col - 1].endswith(root) else 0
+        called = line[complaint.col - 1 + (0 if shift else len(root)) :].lstrip().startswith("(")
+        if called and root in CALLS:
+            return FaultCode.EXPRESSION_TYPE, f"`{root}` does not go with what it is called with here", shift
+        what, known = ("function", CALLS) if called else ("name", frozenset(variables))
+        return FaultCode.NAME_UNKNOWN, f"no {what} {root!r} is known here: {suggestion(root, known)}", shift
     if (call := _NO_OVERLOAD.match(text)) is not None:
         return FaultCode.EXPRESSION_TYPE, _overload(call[1], call[2], types), 0
     if text.startswith("Syntax error"):
@@ -117,11 +124,8 @@ def _overload(function: str, arguments: str, types: Types) -> str:
     readable = re.sub(r"flows\.(t\d+)", named, arguments)
     for cel_name, ours in _CEL_TYPES.items():
         readable = re.sub(rf"\b{cel_name}\b", ours, readable)
-    operator = _OPERATOR.fullmatch(function)
-    called = f"`{operator[1]}`" if operator and operator[1] else f"`{function}`"
-    return (
-        f"{called} does not go with {readable}: convert with string(…), int(…), double(…), or compare alike with alike"
-    )
+    called = {"_[_]": "[ ]", "_?_:_": "? :", "@in": "in"}.get(function, function.strip("_"))
+    return f"`{called}` does not go with {readable}: bring both to one type with string(…), int(…) or double(…)"
 
 
 def _parts(expr: Expr) -> list[Expr]:

@@ -22,6 +22,15 @@ _CEL = """
 """
 CEL_WORDS = frozenset(_CEL.split())
 
+# What expressions can call: CEL's own functions and macros, and those of its extensions strings, optional, encoders.
+_CALLS = """
+    has all exists exists_one map filter size contains startsWith endsWith matches lowerAscii upperAscii trim split join
+    replace substring charAt indexOf lastIndexOf format quote reverse string int uint double bool bytes dyn type
+    duration timestamp getFullYear getMonth getDate getDayOfWeek getDayOfYear getHours getMinutes getSeconds orValue or
+    value hasValue optMap optFlatMap
+"""
+CALLS = frozenset(_CALLS.split())
+
 
 def id_fault(name: str) -> str | None:
     """Why a step cannot have this name, or None when it can."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from services.flows.faults import Fault, FaultCode
@@ -64,7 +65,11 @@ def read(file: str, text: str) -> tuple[list[Tree], list[Fault]]:
         ]
     documents: list[Tree] = []
     try:
-        for node in YAML(typ="safe", pure=True).compose_all(text):
+        with warnings.catch_warnings():
+            # An anchor that is used twice is no fault of a flow.
+            warnings.simplefilter("ignore", ReusedAnchorWarning)
+            nodes = YAML(typ="safe", pure=True).compose_all(text)
+        for node in nodes:
             documents.append(_Reader(file, text, faults).tree(node, 0))  # noqa: PERF401 - keeps those before a fault
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -134,20 +139,20 @@ class _Reader:
         return self.scalar(cast("ScalarNode", node), place)
 
     def pairs(self, node: MappingNode, depth: int) -> Iterator[tuple[Scalar, Tree]]:
-        seen: dict[Plain, Place] = {}
+        seen: dict[tuple[bool, Plain], Place] = {}  # `true` and 1 are equal in Python, and two keys here
         for key_node, value_node in node.value:
             key = self.tree(key_node, depth + 1)
             value = self.tree(value_node, depth + 1)
             if not isinstance(key, Scalar):
                 self.fault(key.place, FaultCode.YAML_INVALID, "a key must be a word, not a list or a map")
-            elif key.value in seen:
+            elif (same := (isinstance(key.value, bool), key.value)) in seen:
                 self.fault(
                     key.place,
                     FaultCode.KEY_DUPLICATE,
-                    f"{key.text!r} stands here and in line {seen[key.value].line}: keep one",
+                    f"{key.text!r} stands here and in line {seen[same].line}: keep one",
                 )
             else:
-                seen[key.value] = key.place
+                seen[same] = key.place
                 yield key, value
 
     def scalar(self, node: ScalarNode, place: Place) -> Scalar:

@@ -207,7 +207,7 @@ class Presence:
             self.report(
                 at,
                 FaultCode.STEP_NOT_RUN,
-                f"`{name}` has no value here: it gets it in line {place.line}, which does not come before. Move one of them",
+                f"`{name}` has no value here: it gets it in line {place.line}, which does not come before. Move one",
             )
         elif name in self.names.variables and not guarded:
             self.report(
@@ -220,8 +220,8 @@ class Presence:
             self.report(
                 at,
                 FaultCode.STEP_MAY_NOT_HAVE_RUN,
-                f"`{name}` (line {place.line}) may not have run, or failed, here: ask `has({name}.{shown})` first, or give"
-                f' a default: `{name}.?{shown}.orValue("")`',
+                f"`{name}` (line {place.line}) may not have run, or failed, here: ask `has({name}.{shown})` first, or"
+                f' give a default: `{name}.?{shown}.orValue("")`',
             )
 
 

@@ -47,7 +47,7 @@ def _parts(text: str) -> Iterator[str | Hole]:
         if end is None:
             raise TemplateError(found)
         inner = text[found + len(OPEN) : end]
-        start = found + len(OPEN) + len(inner) - len(inner.lstrip())
+        start = found + len(OPEN) + (len(inner) - len(inner.lstrip()) if inner.strip() else 0)
         yield Hole(inner.strip(), start, start + len(inner.strip()))
         at = end + 1
     plain.append(text[at:])

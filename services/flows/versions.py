@@ -26,7 +26,12 @@ def _content(node: Any) -> Any:  # noqa: ANN401 - a tree of dataclasses in, a tr
         return ["MapOf", sorted(([word.text, _content(value)] for word, value in node.items), key=lambda pair: pair[0])]
     if is_dataclass(node):
         parts = {field.name: getattr(node, field.name) for field in fields(node)}
-        said = [[name, _content(part)] for name, part in parts.items() if not isinstance(part, Place | Origin)]
+        # What a flow does not say is left out, so that a key that the language gets later changes no version of today.
+        said = [
+            [name, _content(part)]
+            for name, part in sorted(parts.items())
+            if not isinstance(part, Place | Origin) and part not in (None, (), "")
+        ]
         return [type(node).__name__, said]
     if isinstance(node, tuple):
         return [_content(item) for item in node]

@@ -103,7 +103,15 @@ class Job:
         log.error("run.broke", flow=run.flow, run_id=run.id, event_id=run.event.id, at=run.at, exc_info=error)
 
 
-def begun(record: Record, flow: CompiledFlow, event: Event, outputs: list[Output]) -> Job:
-    """The job of a new run. `begin` never raises."""
-    metrics.RUNS_STARTED.labels(flow.name).inc()
-    return Job(record, flow, begin(flow, event), outputs)
+def begun(record: Record, flow: CompiledFlow, event: Event, outputs: list[Output]) -> Job | None:
+    """The job of a new run; None when the run goes to its own key first, or could not begin."""
+    try:
+        job = Job(record, flow, begin(flow, event), outputs)
+        metrics.RUNS_STARTED.labels(flow.name).inc()
+        return None if job.leaves() else job
+    except Exception as error:
+        log.exception("run.broke", flow=flow.name, event_id=event.id)
+        cause = f"{type(error).__name__}: {error}"[:500]
+        outputs.append(dead_letter(record, ErrorCode.BUG, cause))
+        outputs.append(history.event_without_run(event, record, Outcome.DEAD, cause, ErrorCode.BUG))
+        return None

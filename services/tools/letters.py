@@ -21,4 +21,6 @@ def dead_letter(
     letter = DeadLetter.of(record.coordinates, code, cause, SERVICE, **ids)
     kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
     metrics.DEAD_LETTERS.labels(topic.name, code.value).inc()
-    return Output(topic, record.key, record.value, [*kept, *letter.to_headers()])
+    # aiokafka's producer refuses a record without key and value, which Kafka and other clients allow.
+    key = b"" if record.key is None and record.value is None else record.key
+    return Output(topic, key, record.value, [*kept, *letter.to_headers()])

@@ -83,8 +83,7 @@ class Processor:
         for (record, event), is_first in zip(read, first, strict=True):
             flows = self._flows.for_trigger(event.type) if is_first else ()
             for flow in flows:
-                job = begun(record, flow, event, batch.place())
-                if not job.leaves():
+                if job := begun(record, flow, event, batch.place()):
                     batch.jobs.append(job)
             if not flows:
                 outcome, why = (Outcome.FILTERED, "no flow for it") if is_first else (Outcome.DUPLICATE, "seen before")

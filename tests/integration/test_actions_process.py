@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from aiokafka import ConsumerRecord
 from contracts.actions import ActionRequest
 from contracts.runs import HistoryRecord
 from contracts.topics import ACTIONS, HISTORY
+from deploy.local import KafkaServer
 from services.runtime.kafka import Producer
 from services.runtime.offsets import Offsets
 from services.runtime.settings import RuntimeSettings, load
@@ -176,6 +178,47 @@ async def test_memory_is_bounded(kafka_bootstrap: str, topic_prefix: str, tmp_pa
     stand_in.heal()
 
 
+async def test_kafka_goes_away_and_comes_back(
+    kafka_server: KafkaServer, topic_prefix: str, tmp_path: Path, stand_in: Closum
+) -> None:
+    """Killed in the middle, for longer than the watchdog's patience: not ready but alive, then everything is done."""
+    stand_in.reset()
+    stand_in.fault(path="/crm/*", kind="slow", seconds=0.05)
+    requests = batch(3_000)
+    async with kafka(kafka_server.bootstrap, topic_prefix) as topics:
+        with worker(topics, tmp_path, stand_in.url, FLOWS_STALL_SECONDS="4") as one:
+            await topics.put(requests)
+            one.start()
+            await _called(stand_in, 500)
+            port = one.environ["FLOWS_HEALTH_PORT"]
+            await asyncio.to_thread(kafka_server.kill)
+            try:
+                await _until(lambda: _get(port, "readyz") == 503)
+                gone = time.monotonic()
+                await _until(lambda: _get(port, "livez") == 200 and time.monotonic() > gone + 8)
+            finally:
+                await asyncio.to_thread(kafka_server.start)
+            await all_ended(topics, requests)
+            assert one.stop() == 0
+            assert await lag(topics) == 0
+    stand_in.heal()
+    assert_effects_in_order(stand_in, requests)
+
+
+async def test_a_long_wait_for_a_retry_is_no_stall(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum
+) -> None:
+    """Nothing moves for longer than the watchdog's patience, and rightly: Retry-After says so."""
+    stand_in.reset()
+    stand_in.fault(path="/crm/*", kind="status", status=429, retry_after=6, times=1)
+    async with kafka(kafka_bootstrap, topic_prefix) as topics:
+        with worker(topics, tmp_path, stand_in.url, FLOWS_STALL_SECONDS="2") as one:
+            one.start()
+            await topics.put([request(1, last=True)])
+            await all_ended(topics, [request(1)])
+            assert one.stop() == 0
+
+
 async def test_it_waits_for_kafka_and_can_be_stopped_meanwhile(topic_prefix: str, tmp_path: Path) -> None:
     """No broker: it says so, is alive but not ready, and SIGTERM ends it with 0."""
     settings = load(RuntimeSettings, {"KAFKA_BOOTSTRAP": "127.0.0.1:9", "FLOWS_TOPIC_PREFIX": topic_prefix})
@@ -232,9 +275,12 @@ def _asked(true: Callable[[], bool]) -> bool:
 
 
 def _get(port: str, path: str) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
-        status: int = answer.status
-        return status
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as answer:
+            status: int = answer.status
+            return status
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def _metric(port: str, name: str) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.flows.state.cells import Asked, Cell, Given, Held, Stateful, World
+from services.flows.state.cells import Asked, Cell, Death, Given, Held, Stateful, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Ledger:
     keep_seconds: float
     cells: dict[str, Held] = field(default_factory=dict)
     answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    dead: dict[str, int] = field(default_factory=dict)
+    dead: dict[str, Death] = field(default_factory=dict)
     changed: dict[str, tuple[Name, Held | None]] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
     void: set[str] = field(default_factory=set)

@@ -18,7 +18,7 @@ import asyncpg
 import orjson
 
 from services.flows.state import claims, counters, digests, permits, rotations, storage
-from services.flows.state.cells import Asked, Given, Held, Stateful
+from services.flows.state.cells import Asked, Death, Given, Held, Stateful
 from services.flows.state.ledger import Ledger, stateful
 from services.runtime import database
 from services.runtime.database import storable
@@ -48,7 +48,9 @@ union all
 select 'now', null, null, extract(epoch from clock_timestamp())::float8
 """
 
-DEAD = "select run_id, done from dead_runs where run_id = any ($1::text[])"
+DEAD = """
+select run_id, done, extract(epoch from died_at)::float8 as at from dead_runs where run_id = any ($1::text[])
+"""
 
 WRITE = """
 with
@@ -136,7 +138,8 @@ class Store:
                     ledger.now = row["at"]
         concerned = _concerned(asks, ledger.cells)
         if concerned:
-            ledger.dead = {row["run_id"]: row["done"] for row in await connection.fetch(DEAD, concerned)}
+            for row in await connection.fetch(DEAD, concerned):
+                ledger.dead[row["run_id"]] = Death(row["done"], row["at"])
         return ledger
 
 

@@ -211,6 +211,15 @@ async def test_an_error_that_nobody_foresaw_is_a_visible_dead_letter(tmp_path: P
     assert isinstance(told.kwargs["exc_info"], ZeroDivisionError)
 
 
+async def test_a_run_that_cannot_even_begin_is_a_visible_dead_letter(tmp_path: Path) -> None:
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL))
+    with patch.object(jobs, "begin", side_effect=ZeroDivisionError("planted")), patch.object(jobs, "log") as log:
+        await processor.events(batches.records(batches.event(1)))
+    assert DeadLetter.from_headers(published.outputs[0].headers or []).code is ErrorCode.BUG
+    assert published.ends() == [("dead", "bug")]
+    assert log.exception.called
+
+
 async def test_a_tool_that_breaks_is_told_with_its_stack(tmp_path: Path) -> None:
     """`advance` makes an end of it; the stack is in the log all the same."""
 
