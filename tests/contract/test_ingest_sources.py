@@ -124,7 +124,7 @@ async def test_a_form_is_the_object_that_it_stands_for(ingest: Ingest) -> None:
     fields = {"email": "a@b.pt", "name": "Inês", "tags[1]": "x", "tags[2]": "y", "utm[source]": "ad", "a": ["1", "2"]}
     assert (await http.post(path, data=fields)).status_code == 202
     multipart = {key: (None, value) for key, value in fields.items() if isinstance(value, str)}
-    files = {**multipart, "photo": ("a.png", b"\x89PNG", "image/png")}
+    files: Any = {**multipart, "photo": ("a.png", b"\x89PNG", "image/png")}
     assert (await http.post(path, files=files)).status_code == 202
     expected = {"email": "a@b.pt", "name": "Inês", "tags": ["x", "y"], "utm": {"source": "ad"}}
     assert [record["data"] for _, record in kafka.records] == [{**expected, "a": ["1", "2"]}, expected]
