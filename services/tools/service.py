@@ -19,6 +19,8 @@ from services.runtime.settings import ToolsSettings
 from services.runtime.watchdog import Watchdog
 from services.tools import app, claims
 from services.tools.deaths import Deaths
+from services.tools.echoes import echoes
+from services.tools.echoes.limits import Limits
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.state import janitor
@@ -79,6 +81,7 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
         answer=answers(parts.pool, answers_kept, watchdog.moved),
         on_batch=watchdog.moved,
         died=mark,
+        echoes=echoes.made(parts.pool, _limits(settings), watchdog.moved),
     )
     application = app.make(settings, processor.events, processor.runs)
     await application.start()
@@ -99,6 +102,15 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
         await app.leave(application, settings.drain_seconds)
         await offsets.close()
         log.info("service.stopped")
+
+
+def _limits(settings: ToolsSettings) -> Limits:
+    return Limits(
+        on=settings.echo_suppression,
+        seconds=settings.echo_seconds,
+        most_hops=settings.most_hops,
+        most_a_minute=settings.most_changes_a_minute,
+    )
 
 
 async def _starting() -> None:
