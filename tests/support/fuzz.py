@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import requests
@@ -37,7 +37,7 @@ def fuzz(url: str, examples: int, first_seed: int = 1) -> Counter[str]:
     with requests.Session() as session:
         session.trust_env = False
         for found in document.get_all_operations():
-            operation = found.ok()
+            operation: Any = cast("Any", found).ok()
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
 
                 @seed(first_seed)
