@@ -29,6 +29,8 @@ SYNC_ALTERED = Counter("flows_sync_altered", "Fields of our own writes that came
 LANES_OPEN = Gauge("flows_lanes_open", "Lanes with calls waiting or at work")
 PARTITIONS_PAUSED = Gauge("flows_partitions_paused", "Partitions not fetched because memory's bound is reached")
 WAITS = Counter("flows_waits", "Waits for a part that is away, each followed by another try", ["part"])
+STATE_ASKS = Counter("flows_state_asks", "What tools with state asked for", ["kind"])
+STATE = Histogram("flows_state_seconds", "All asks of a batch settled in PostgreSQL", buckets=SECONDS)
 READY = Gauge("flows_ready", "1 while Kafka and PostgreSQL answer")
 
 

@@ -32,6 +32,7 @@ from services.tools.timers.timers import InDatabase
 log = logging.get("service")
 HEALTH_PORT = 9102
 FORGET_SECONDS = 60.0
+FORGET_MORE_SECONDS = 0.1  # as fast as rows can come, and still a pause for others
 EVENT_SCOPE = "event"
 
 
@@ -122,7 +123,7 @@ async def _forget(pool: asyncpg.Pool) -> None:
     while True:
         done = await database.patiently("claims.forget", lambda: claims.forget_expired(pool))
         done += await database.patiently("state.forget", lambda: janitor.forget_expired(pool))
-        await asyncio.sleep(FORGET_SECONDS if not done else 1.0)
+        await asyncio.sleep(FORGET_SECONDS if not done else FORGET_MORE_SECONDS)
 
 
 @asynccontextmanager
