@@ -24,6 +24,8 @@ from services.actions.delivery.publisher import Publisher
 from services.actions.equip import equipped
 from services.actions.journal.journal import Journal
 from services.actions.journal.store import Store
+from services.actions.parking.parking import Parking
+from services.actions.parking.store import Store as Parked
 from services.actions.registry import ACTIONS
 from services.runtime import database, health, kafka, lifecycle, logging
 from services.runtime.egress import Egress
@@ -82,12 +84,21 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
     store = Store(parts.pool, settings.effect_days * DAY_SECONDS)
     journal = Journal(store, _owner(settings), watchdog.moved)
     books = Books(journal, parts.pool, watchdog.moved)
+    planner = Planner(ACTIONS, connections)
+    parking = Parking(
+        Parked(parts.pool),
+        planner.job,
+        park_seconds=settings.park_seconds,
+        most=settings.max_parked,
+        on_wait=watchdog.moved,
+    )
     consumer = Consumer(
         settings,
         parts.kafka,
-        Planner(ACTIONS, connections),
+        planner,
         journal=journal,
-        courier=lambda owned: Courier(parts.client, publisher, books, settings.call_seconds, owned),
+        parking=parking,
+        courier=lambda owned: Courier(parts.client, publisher, books, parking, settings.call_seconds, owned=owned),
         moved=watchdog.moved,
     )
     log.info("service.started", group=settings.topic_prefix + GROUP, connections=sorted(connections))

@@ -12,6 +12,7 @@ from services.actions.delivery.books import Books
 from services.actions.delivery.calling import HttpCall
 from services.actions.delivery.job import Job, Ready
 from services.actions.delivery.publisher import Publisher
+from services.actions.parking.parking import Parking
 from services.runtime import logging, metrics
 from services.runtime.http import Client
 from services.runtime.kafka import MessageTooLargeError
@@ -23,11 +24,19 @@ class Courier:
     """`owned(job)`: whether its partition is still ours. If not, nothing of it is published and nothing repeated."""
 
     def __init__(
-        self, client: Client, publisher: Publisher, books: Books, call_seconds: float, owned: Callable[[Job], bool]
+        self,
+        client: Client,
+        publisher: Publisher,
+        books: Books,
+        parking: Parking,
+        call_seconds: float,
+        *,
+        owned: Callable[[Job], bool],
     ) -> None:
         self._client = client
         self._publisher = publisher
         self._books = books
+        self._parking = parking
         self._call_seconds = call_seconds
         self._owned = owned
 
@@ -44,9 +53,18 @@ class Courier:
         if not self._owned(job):
             return None
         if wait is not None:
-            return wait
+            return await self._later(job, wait)
         await self._end(job, outcome)
+        if job.parked is not None:
+            await self._parking.finished(job)
         job.prefix.finish(job.record.offset)
+        return None
+
+    async def _later(self, job: Job, wait: float) -> float | None:
+        """A short wait is spent in the lane, a long one in PostgreSQL."""
+        if wait <= self._parking.park_seconds:
+            return wait
+        await self._parking.park(job, wait)
         return None
 
     async def _attempt(self, job: Job) -> Done | Failed | float:
