@@ -13,10 +13,12 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from contracts.dead_letters import REDRIVEN, REDRIVEN_FLOW
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import EndedBy, Outcome, RunMessage, Wake
+from services.flows.compiled import CompiledFlow
 from services.flows.index import FlowIndex
 from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
@@ -90,7 +92,7 @@ class Processor:
         first = await self._claim([_claim(record, event) for record, event in read])
         ended = await self._end_waits([event for (_, event), is_first in zip(read, first, strict=True) if is_first])
         for (record, event), is_first in zip(read, first, strict=True):
-            flows = self._flows.for_trigger(event.type) if is_first else ()
+            flows = _meant(record, self._flows.for_trigger(event.type)) if is_first else ()
             for flow in flows:
                 if job := begun(record, flow, event, batch.place()):
                     batch.jobs.append(job)
@@ -206,7 +208,20 @@ def _asked(ask: Ask) -> Asked:
 
 def _claim(record: Record, event: Event) -> Claim:
     # A hash: source and id together may be longer than an index row can be.
-    return Claim(event.account, stable_id(event.source, event.id), record.place)
+    redriven = _header(record, REDRIVEN)
+    # A dead letter that comes back is no duplicate of the event that it was, but one of itself when it comes twice.
+    again = () if redriven is None else (redriven,)
+    return Claim(event.account, stable_id(event.source, event.id, *again), record.place)
+
+
+def _meant(record: Record, flows: Sequence[CompiledFlow]) -> Sequence[CompiledFlow]:
+    """All flows of the trigger; of a dead letter that comes back only the one that it died in."""
+    flow = _header(record, REDRIVEN_FLOW)
+    return flows if flow is None else [one for one in flows if one.name == flow.decode("utf-8", "replace")]
+
+
+def _header(record: Record, name: str) -> bytes | None:
+    return next((value for header, value in record.headers if header == name), None)
 
 
 def _unreadable(outputs: list[Output], record: Record, code: ErrorCode, error: ValidationError) -> None:
