@@ -46,6 +46,7 @@ COMMANDS = {
     "dev": RUN,
     "demo": RUN,
     "check": WRITE,
+    "test": WRITE,
     "catalog": WRITE,
     "list": WRITE,
     "send": WATCH,

@@ -32,6 +32,7 @@ from services.flows.drive import drive
 from services.flows.needs import Need, Pause
 from services.flows.outcomes import Act, Ask, End, Next
 from services.flows.scope import Scope
+from services.flows.ways import DEFAULT, DONE, ELSE, FALSE, ON_ERROR, THEN, TRUE, WHEN, Trace, case_way, untraced
 
 CAUSE_CHARACTERS = 500
 
@@ -66,14 +67,15 @@ def advance(
     answer: Answer | None = None,
     answers: Sequence[object] = (),
     now: datetime | None = None,
+    trace: Trace = untraced,
 ) -> Next:
     """What comes next for the run.
 
     `answer` is that of the action which the run stands at; `answers` are those of the needs which the tool that it
     stands at has asked for so far. `run` is not changed. `now` dates the request; absent, it is the clock's.
-    A flow whose `when` is not true ends as filtered.
+    A flow whose `when` is not true ends as filtered. `trace` is told which steps are done and which ways are taken.
     """
-    walk = _Walk(flow, run, now)
+    walk = _Walk(flow, run, now, trace)
     try:
         return walk.go(answer, answers)
     except Exception as error:  # noqa: BLE001 - an unforeseen error is a bug, and visible as one: a dead letter, not a stuck partition
@@ -83,8 +85,9 @@ def advance(
 class _Walk:
     """One call of `advance`: a copy of the run's state that steps change."""
 
-    def __init__(self, flow: CompiledFlow, run: Run, now: datetime | None) -> None:
+    def __init__(self, flow: CompiledFlow, run: Run, now: datetime | None, trace: Trace) -> None:
         self.flow = flow
+        self.trace = trace
         self.given = run
         self.now = now
         self.at = run.at
@@ -114,6 +117,8 @@ class _Walk:
             node = resumed
         while node is not None:
             self.at = node.path
+            if not answers:  # else it was told when the step asked
+                self.trace(node.path, "")
             following = self.step(node, answers)
             if isinstance(following, Act | Ask | End):
                 return following
@@ -127,10 +132,14 @@ class _Walk:
         try:
             _key(self.flow, self.scope)
             where = "when"
-            if self.flow.when is None or _truth(self.flow.when(self.scope)):
+            if self.flow.when is None:
+                return None
+            if _truth(self.flow.when(self.scope)):
+                self.trace(WHEN, TRUE)
                 return None
         except EvaluationError as error:
             return self.dead(ErrorCode.EXPRESSION_FAILED, f"`{where}`: {error}", where)
+        self.trace(WHEN, FALSE)
         return End(self.run(), Outcome.FILTERED, "`when` is not true", step="when")
 
     def step(self, node: Node, answers: Sequence[object]) -> Node | Next | None:
@@ -139,7 +148,9 @@ class _Walk:
             if isinstance(node, ToolNode):
                 return self.tool(node, answers)
             if isinstance(node, IfNode):
-                return node.then if _truth(node.condition(self.scope)) else node.otherwise
+                true = _truth(node.condition(self.scope))
+                self.trace(node.path, THEN if true else ELSE)
+                return node.then if true else node.otherwise
             if isinstance(node, ActionNode):
                 return Act(self.request(node))
             if isinstance(node, SetNode):
@@ -147,7 +158,9 @@ class _Walk:
                 return node.following
             if isinstance(node, SwitchNode):
                 subject = node.subject(self.scope)
-                return node.cases.get((isinstance(subject, bool), _comparable(subject)), node.default)
+                case = (isinstance(subject, bool), _comparable(subject))
+                self.trace(node.path, case_way(subject) if case in node.cases else DEFAULT)
+                return node.cases.get(case, node.default)
             return self.stop(node)
         except EvaluationError as error:
             return self.failed(node, ErrorCode.EXPRESSION_FAILED, str(error))
@@ -171,6 +184,8 @@ class _Walk:
             return Ask(self.run(), result, tuple(answers))
         if node.name is not None:
             self.outputs[node.name] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if node.failing is not None:
+            self.trace(node.path, DONE)
         return node.following
 
     def request(self, node: ActionNode) -> ActionRequest:
@@ -210,9 +225,12 @@ class _Walk:
         if answer.error is None:
             if node.name is not None:
                 self.outputs[node.name] = answer.outputs
+            if node.failing is not None:
+                self.trace(node.path, DONE)
             return node.following
         if node.failing is None:
             return self.dead(answer.error.code, answer.error.cause, node.path)
+        self.trace(node.path, ON_ERROR)
         self.errors[node.name or node.path] = answer.error
         return node.failing.then
 
@@ -220,6 +238,7 @@ class _Walk:
         """A step failed: where the flow goes on in spite of it, or the end."""
         if not isinstance(node, ToolNode | ActionNode) or node.failing is None:
             return self.dead(code, cause, node.path)
+        self.trace(node.path, ON_ERROR)
         self.errors[node.name or node.path] = StepError(code=code, cause=cause[:CAUSE_CHARACTERS])
         return node.failing.then
 
