@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
@@ -83,12 +84,19 @@ _Checked = _declare()
 Expr = Any  # a message `Expr` of the table above
 
 
+class DepthError(ValueError):
+    """The tree is deeper than protobuf reads (100 messages, about 15 rules such as map() inside each other)."""
+
+
 class Tree:
-    """The tree of one compiled expression."""
+    """The tree of one compiled expression. Raises DepthError."""
 
     def __init__(self, serialized: bytes) -> None:
         checked = _Checked()
-        checked.ParseFromString(any_pb2.Any.FromString(serialized).value)
+        try:
+            checked.ParseFromString(any_pb2.Any.FromString(serialized).value)
+        except DecodeError:
+            raise DepthError("nested too deep: make steps with `set` of its parts") from None
         self.root: Expr = checked.expr
         self._positions = {each.key: each.value for each in checked.source_info.positions}
         self._line_ends = list(checked.source_info.line_offsets)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.flows.cel import Complaint, EvaluationError, ExpressionError, compiled, evaluate, untyped
-from services.flows.cel_tree import Expr, Tree, bound, children
+from services.flows.cel_tree import DepthError, Expr, Tree, bound, children
 from services.flows.faults import FaultCode, suggestion
 from services.flows.infer import Inference
 from services.flows.names import CALLS
@@ -56,7 +56,11 @@ def judge(
     def report_at(at: tuple[int, int], code: FaultCode, text: str) -> None:
         report(expression.origin.at(*at), code, text)
 
-    tree = Tree(made.serialize())
+    try:
+        tree = Tree(made.serialize())
+    except DepthError as error:
+        report(expression.place, FaultCode.EXPRESSION_INVALID, str(error))
+        return UNKNOWN
     true, false = Presence(tree, types, names, state, report_at).facts()
     for part in _parts(tree.root):
         _constant_arguments(part, tree, report_at)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.flows.state.cells import DAY_SECONDS, Asked, Given, Held
-from services.flows.state.ledger import Ledger
+from services.flows.state.cells import DAY_SECONDS, Asked, Death, Given, Held
+from services.flows.state.ledger import Ledger, Question
 
 
 class Memory:
@@ -15,13 +15,20 @@ class Memory:
     def __init__(self) -> None:
         self._cells: dict[str, Held] = {}
         self._answers: dict[str, Mapping[str, Any]] = {}
-        self._dead: dict[str, int] = {}
+        self._dead: dict[str, Death] = {}
 
     def answer(self, asks: Sequence[Asked], now: float) -> list[Given | Exception]:
         """One answer an ask, in order; an error in place of one that cannot be. `now`: seconds since 1970."""
-        ledger = Ledger(now, DAY_SECONDS, self._cells, self._answers, self._dead)
-        return ledger.settle(asks)
+        answers: list[Given | Exception] = []
+        for asked in asks:
+            try:
+                question = Question.of(asked)
+            except (TypeError, ValueError) as error:
+                answers.append(error)
+            else:
+                answers += Ledger(now, DAY_SECONDS, self._cells, self._answers, self._dead).settle([question])
+        return answers
 
-    def died(self, run_id: str, done: int) -> None:
+    def died(self, run_id: str, done: int, now: float) -> None:
         """A run is dead after so many calls: claims that came to nothing are free."""
-        self._dead[run_id] = done
+        self._dead[run_id] = Death(done, now)

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping
 import asyncpg
 
 MARK = """
-insert into dead_runs (run_id, done, expires_at)
-select run_id, done, now() + interval '366 days'
+insert into dead_runs (run_id, done, died_at, expires_at)
+select run_id, done, clock_timestamp(), now() + interval '366 days'
 from unnest($1::text[], $2::integer[]) as dead (run_id, done) order by run_id
-on conflict (run_id) do update set done = excluded.done, expires_at = excluded.expires_at
+on conflict (run_id) do update set done = excluded.done, died_at = excluded.died_at, expires_at = excluded.expires_at
 """
 
 

@@ -65,12 +65,19 @@ class Asked:
         return f"={wanted}" if wanted else f"flow {self.flow}"
 
 
+class Death(NamedTuple):
+    """That a run ended as dead: after so many calls that were done, and when."""
+
+    done: int
+    at: float
+
+
 @dataclass(frozen=True, slots=True)
 class World:
-    """What is known besides the cells: the time, and which runs are dead with how many calls done before."""
+    """What is known besides the cells: the time, and which runs are dead."""
 
     now: float
-    dead: Mapping[str, int]
+    dead: Mapping[str, Death]
 
 
 @dataclass(frozen=True, slots=True)

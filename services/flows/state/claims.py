@@ -54,11 +54,7 @@ class Claim(Stateful[Claimed]):
         """First, if nobody holds it, or a dead run that came to nothing."""
         (one,) = held
         void: tuple[str, ...] = ()
-        if (
-            one is not None
-            and one.state["run"] != asked.run_id
-            and world.dead.get(one.state["run"]) == one.state["done"]
-        ):
+        if one is not None and one.state["run"] != asked.run_id and _came_to_nothing(one, world):
             void = tuple(one.state["asked"])
             one = None
         if one is None:
@@ -100,3 +96,8 @@ class Settle(Stateful[Settled]):
         if one is None or one.state["run"] != asked.run_id:
             return Decision(Settled(stored=False), (one,))
         return Decision(Settled(stored=True), (Held({**one.state, "result": self.result}, one.until),))
+
+
+def _came_to_nothing(held: Held, world: World) -> bool:
+    death = world.dead.get(held.state["run"])
+    return death is not None and death.at >= held.state["at"] and death.done == held.state["done"]

@@ -10,13 +10,14 @@ from services.flows.state.cells import Asked, Cell, Decision, Given, Held, State
 
 
 class Permitted(Given):
-    """Whether the run may pass, and when: `at` may lie ahead, and its place there is kept.
+    """Whether the run may pass, and when: if it waits, `at` lies ahead, and its place there is kept.
 
     Refused: when a place would have been free.
     """
 
     passed: bool
     at: float
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +49,5 @@ class Permit(Stateful[Permitted]):
             return Decision(Permitted(passed=False, at=at), (one,))
         passed = [*passed, at][-self.most :]
         # When the last of them is over, the cell says nothing that an empty one does not.
-        return Decision(Permitted(passed=True, at=at), (Held({"passed": passed}, at + self.per_seconds),), until=at)
+        answer = Permitted(passed=True, at=at, waits=at > world.now)
+        return Decision(answer, (Held({"passed": passed}, at + self.per_seconds),), until=at)

@@ -22,6 +22,7 @@ create index state_answers_expiry on state_answers (expires_at);
 create table dead_runs (
     run_id     text primary key,
     done       integer not null,
+    died_at    timestamptz not null,
     expires_at timestamptz not null
 );
 create index dead_runs_expiry on dead_runs (expires_at);

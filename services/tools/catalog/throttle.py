@@ -51,6 +51,6 @@ async def throttle(inputs: Inputs) -> Outputs:
         raise StopRun("throttled")
     if not permitted.passed and inputs.then == "wait":
         raise ToolError(f"it would have to wait until {timestamp(permitted.at)}, longer than {inputs.longest_wait}")
-    if permitted.passed:
+    if permitted.waits:
         await Pause(permitted.at)
     return Outputs(passed=permitted.passed, at=timestamp(permitted.at))

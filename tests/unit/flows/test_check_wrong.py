@@ -153,6 +153,10 @@ STEPS = {
     "an expression that ends early": ("- stop: ${ trigger.from + }", ["4:26 expression_invalid"]),
     "an expression over two lines": ("- stop: |\n    ${ trigger.from +\n       trigger.frm }", ["6:16 field_unknown"]),
     "an expression that is too long": ("- stop: ${ " + "1 + " * 1001 + "1 }", ["4:12 expression_invalid"]),
+    "rules inside rules inside rules": (
+        "- set: { a: '${ " + "trigger.tags.map(x, " * 20 + "1" + ")" * 20 + " }' }",
+        ["4:17 expression_invalid"],
+    ),
     "a protobuf message": ("- if: ${ flows.t0{} == null }\n  then:\n    - stop: a", ["4:10 expression_invalid"]),
     "text and number": ("- stop: ${ trigger.from + 1 }", ["4:25 expression_type"]),
     "a comparison of text and number": ("- if: ${ trigger.id == 7 }\n  then:\n    - stop: a", ["4:21 expression_type"]),

@@ -86,7 +86,7 @@ def test_a_run_that_died_before_any_call_frees_its_key() -> None:
     """So that a failed lead can be sent again; the dead one, redriven afterwards, is the duplicate then."""
     runs = Runs()
     runs.use(deduplicate, "one", key="a")
-    runs.memory.died("one", 0)
+    runs.memory.died("one", 0, runs.now)
     assert runs.outputs(deduplicate, "two", key="a")["first"] is True
     assert runs.use(deduplicate, "one", key="a") == "duplicate"
     assert runs.use(deduplicate, "three", key="a") == "duplicate"
@@ -96,14 +96,14 @@ def test_a_run_that_died_after_a_call_keeps_its_key() -> None:
     """Its effect is there: a second lead would be one too many."""
     runs = Runs()
     runs.use(deduplicate, "one", key="a")
-    runs.memory.died("one", 1)
+    runs.memory.died("one", 1, runs.now)
     assert runs.use(deduplicate, "two", key="a") == "duplicate"
 
 
 def test_calls_before_the_claim_are_not_counted_as_its_effect() -> None:
     runs = Runs(done=2)
     runs.use(deduplicate, "one", key="a")
-    runs.memory.died("one", 2)
+    runs.memory.died("one", 2, runs.now)
     assert runs.outputs(deduplicate, "two", key="a")["first"] is True
 
 
@@ -111,6 +111,6 @@ def test_a_dead_run_that_is_redriven_before_anybody_else_comes_is_the_first_agai
     """And from then on its claim stands: it lives."""
     runs = Runs()
     runs.use(deduplicate, "one", key="a")
-    runs.memory.died("one", 0)
+    runs.memory.died("one", 0, runs.now)
     assert runs.outputs(deduplicate, "one", key="a")["first"] is True
     assert runs.use(deduplicate, "two", key="a") == "duplicate"
