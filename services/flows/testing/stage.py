@@ -128,7 +128,7 @@ class _Stage:
         story.outputs = end.run.outputs
         story.ended = self.now
         if end.outcome is Outcome.DEAD:
-            self.memory.died(end.run.id, end.run.done)
+            self.memory.died(end.run.id, end.run.done, self.now.timestamp())
 
     def _spend(self) -> None:
         self.left -= 1
