@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services.flows.nodes import Plain
-from services.flows.syntax import ActionStep, Fallback, Flow, IfStep, Step, SwitchStep, ToolStep
+from services.flows.syntax import ActionStep, Fallback, Flow, IfStep, Step, SwitchStep, ToolStep, WaitStep
 
 WHEN = "when"
 TRUE, FALSE = "true", "false"
 THEN, ELSE = "then", "else"
 DEFAULT = "default"
 DONE, ON_ERROR = "done", "on_error"
+DUE, CANCELLED = "due", "cancelled"
 
 Trace = Callable[[str, str], object]
 """Told of each step that is begun (its path, ""), and of each way that is taken there (its path, the way)."""
@@ -36,6 +37,8 @@ def ways_of(step: Step) -> tuple[str, ...]:
         return (*(case_way(case.value.value) for case in step.cases), DEFAULT)
     if isinstance(step, ToolStep | ActionStep) and step.on_error is not Fallback.STOP:
         return (DONE, ON_ERROR)
+    if isinstance(step, WaitStep) and step.cancel is not None:
+        return (DUE, CANCELLED)
     return ()
 
 

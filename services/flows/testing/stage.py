@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -13,16 +14,18 @@ from pydantic import BaseModel
 from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from contracts.events import Event
-from contracts.runs import Answer, Outcome, Run
+from contracts.runs import Answer, EndedBy, Outcome, Run, Wake
 from services.flows.advance import advance, begin
-from services.flows.compiled import CompiledFlow
+from services.flows.compiled import CompiledFlow, WaitNode
+from services.flows.index import FlowIndex
 from services.flows.memory import Memory
-from services.flows.needs import Need, Pause
-from services.flows.outcomes import Act, Ask, End
+from services.flows.needs import Need
+from services.flows.outcomes import Act, Ask, End, Sleep
 from services.flows.state.cells import Asked
 from services.flows.testing.events import CaseError, events_of
 from services.flows.testing.story import Made, Story
 from services.flows.testing.suite import Case
+from services.flows.waiting import hashes_of
 
 MOST_STEPS = 100_000
 """A case that does more never ends: it fails."""
@@ -34,7 +37,7 @@ Perform = Callable[[ActionRequest], Answer]
 def play(
     case: Case, flow: CompiledFlow, triggers: Mapping[str, type[BaseModel]], perform: Perform
 ) -> tuple[Story, ...]:
-    """What becomes of the case's events: a story an event, in order. Raises CaseError for a case that cannot be played.
+    """What becomes of the case's events: a story a run, in order. Raises CaseError for a case that cannot be played.
 
     After the last event, time goes on until nothing waits any more.
     """
@@ -43,6 +46,14 @@ def play(
         stage.at(at, partial(stage.arrive, event))
     stage.go()
     return tuple(stage.stories)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A run that waits."""
+
+    story: Story
+    sleep: Sleep
 
 
 class _Stage:
@@ -55,6 +66,11 @@ class _Stage:
         self.memory = Memory()
         self.now = datetime.min.replace(tzinfo=UTC)
         self.left = MOST_STEPS
+        self._ending = frozenset(
+            node.cancel.trigger for node in flow.nodes.values() if isinstance(node, WaitNode) and node.cancel
+        )
+        self._matches = FlowIndex([flow]).matches
+        self._waiting: dict[str, _Waiting] = {}
         self._seen: set[tuple[str, str, str]] = set()
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self._numbers = count()
@@ -71,47 +87,65 @@ class _Stage:
             work()
 
     def arrive(self, event: Event) -> None:
-        """An event comes in."""
-        if event.type not in self.flow.triggers:
-            raise CaseError(f"the flow {self.flow.name!r} does not begin with {event.type!r}")
-        story = Story(event, self.now)
-        self.stories.append(story)
+        """An event comes in: it may end waits, and begin a run."""
+        begins = event.type in self.flow.triggers
+        if not begins and event.type not in self._ending:
+            raise CaseError(f"the flow {self.flow.name!r} neither begins with {event.type!r} nor waits for it")
         identity = (event.account, event.source, event.id)
-        if identity in self._seen:
-            self._end(story, End(begin(self.flow, event), Outcome.DUPLICATE, "seen before"))
-            return
+        again = identity in self._seen
         self._seen.add(identity)
-        self.follow(story, begin(self.flow, event))
+        ended = [] if again else self._ended_by(event)
+        if begins:
+            story = Story(event, self.now)
+            self.stories.append(story)
+            if again:
+                self._end(story, End(begin(self.flow, event), Outcome.DUPLICATE, "seen before"))
+            else:
+                self.follow(story, begin(self.flow, event))
+        for timer in ended:
+            self.wake(timer, EndedBy.EVENT, f"ended by the event {event.id!r} ({event.type})")
 
-    def follow(self, story: Story, run: Run, *, again: bool = False) -> None:
-        """Advance a run until it ends or waits. `again`: the step that it stands at has been told of before."""
+    def wake(self, timer: str, by: EndedBy = EndedBy.TIME, why: str | None = None) -> None:
+        """A wait is over, if it was not before."""
+        waiting = self._waiting.pop(timer, None)
+        if waiting is not None:
+            sleep = waiting.sleep
+            self.follow(waiting.story, sleep.run, Wake(timer=timer, due=sleep.until, by=by, why=why))
+
+    def follow(self, story: Story, run: Run, wake: Wake | None = None) -> None:
+        """Advance a run until it ends or waits."""
         answer: Answer | None = None
         answers: tuple[object, ...] = ()
         while True:
             self._spend()
-            told = _Told(story, again=again)
-            again = False
-            after = advance(self.flow, run, answer=answer, answers=answers, now=self.now, trace=told)
+            after = advance(self.flow, run, answer=answer, answers=answers, wake=wake, now=self.now, trace=story.told)
             match after:
                 case End():
                     self._end(story, after)
                     return
+                case Sleep(timer=timer, until=until):
+                    self._waiting[timer] = _Waiting(story, after)
+                    self.at(until, partial(self.wake, timer))
+                    return
                 case Act(request):
-                    answer, answers, run = self._call(story, request), (), request.run
+                    answer, answers, wake, run = self._call(story, request), (), None, request.run
                     if answer.error is not None and not request.resume_on_error:
                         error = answer.error
                         self._end(story, End(run, Outcome.DEAD, error.cause, error.code, request.step))
                         return
-                case Ask(run=asked, need=Pause(until=until)):
-                    self.at(_moment(until), partial(self.follow, story, asked, again=True))
-                    return
                 case Ask(run=asked, need=need):
                     given = self._answered(asked, need, len(after.answers))
                     if isinstance(given, Exception):
                         cause = f"{type(given).__name__}: {given}"
                         self._end(story, End(asked, Outcome.DEAD, cause, ErrorCode.BUG, asked.at))
                         return
+                    if asked.at != run.at:
+                        wake = None  # it ended the wait of an earlier step
                     run, answer, answers = asked, None, (*after.answers, given)
+
+    def _ended_by(self, event: Event) -> list[str]:
+        hashes = set(hashes_of(event, self._matches(event.type)))
+        return [timer for timer, waiting in self._waiting.items() if waiting.sleep.cancel in hashes]
 
     def _call(self, story: Story, request: ActionRequest) -> Answer:
         answer = self.perform(request)
@@ -134,21 +168,3 @@ class _Stage:
         self.left -= 1
         if not self.left:
             raise CaseError(f"it did not end after {MOST_STEPS} steps")
-
-
-class _Told:
-    """The trace of one call of `advance`."""
-
-    def __init__(self, story: Story, *, again: bool) -> None:
-        self.story = story
-        self.skip = again
-
-    def __call__(self, path: str, way: str) -> None:
-        if self.skip and not way:
-            self.skip = False
-            return
-        self.story.trace.append((path, way))
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

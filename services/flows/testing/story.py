@@ -41,6 +41,10 @@ class Story:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     ended: datetime | None = None
 
+    def told(self, path: str, way: str) -> None:
+        """A step is done, or a way taken."""
+        self.trace.append((path, way))
+
     @property
     def after_seconds(self) -> float:
         """How long after its event the run ended."""
