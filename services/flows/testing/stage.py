@@ -103,7 +103,7 @@ class _Stage:
             else:
                 self.follow(story, begin(self.flow, event))
         for timer in ended:
-            self.wake(timer, EndedBy.EVENT, f"ended by the event {event.id!r} ({event.type})")
+            self.wake(timer, EndedBy.EVENT, f"{event.type} came: event {event.id!r}")
 
     def wake(self, timer: str, by: EndedBy = EndedBy.TIME, why: str | None = None) -> None:
         """A wait is over, if it was not before."""

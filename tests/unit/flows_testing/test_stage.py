@@ -150,6 +150,55 @@ cases:
     assert path_of(flow(text).flow, first.trace) == ["texts", "action 1"]
 
 
+WAITS = """
+flow: reminder
+on: closum.lead.created
+steps:
+  - wait: 2d
+    cancel_on:
+      trigger: closum.whatsapp.message_received
+      key: ${ trigger.mobile_number }
+  - action: http.request
+    with: { method: POST, url: "https://chat.example.com/", json: {} }
+"""
+
+
+def test_a_wait_takes_no_time_and_its_call_says_when_it_came() -> None:
+    (story,) = stories(flow(WAITS), "cases: [{ name: x, given: { example: true } }]")
+
+    assert (story.outcome, story.calls[0].after_seconds) == (Outcome.DELIVERED, 2 * 86_400)
+    assert path_of(flow(WAITS).flow, story.trace) == ["wait 0: due", "action 1"]
+
+
+def test_an_event_ends_a_wait_that_has_its_key_and_no_other() -> None:
+    given = """
+cases:
+  - name: two leads, one answers
+    given:
+      - { trigger: closum.lead.created, data: { lead_id: "1", mobile_number: "+351912345678" } }
+      - { trigger: closum.lead.created, data: { lead_id: "2", mobile_number: "+351912345679" } }
+      - { trigger: closum.whatsapp.message_received, data: { from: "351912345678", text: hello }, after: 1d }
+"""
+    first, second = stories(flow(WAITS), given)
+
+    assert (first.outcome, first.calls, first.after_seconds) == (Outcome.FILTERED, [], 86_400)
+    assert path_of(flow(WAITS).flow, first.trace) == ["wait 0: cancelled"]
+    assert second.outcome is Outcome.DELIVERED
+
+
+def test_an_event_that_comes_too_late_ends_nothing() -> None:
+    given = """
+cases:
+  - name: late
+    given:
+      - { trigger: closum.lead.created, data: { lead_id: "1", mobile_number: "+351912345678" } }
+      - { trigger: closum.whatsapp.message_received, data: { from: "351912345678", text: hello }, after: 3d }
+"""
+    (story,) = stories(flow(WAITS), given)
+
+    assert story.outcome is Outcome.DELIVERED
+
+
 def test_the_same_event_again_is_a_duplicate() -> None:
     given = """
 cases:
@@ -166,7 +215,7 @@ cases:
     ("given", "says"),
     [
         ("{ trigger: closum.whatsapp.mesage_received }", "did you mean 'closum.whatsapp.message_received'"),
-        ("{ trigger: closum.lead.created, example: true }", "does not begin with 'closum.lead.created'"),
+        ("{ trigger: closum.lead.created, example: true }", "neither begins with 'closum.lead.created'"),
         ("{ data: { text: hello } }", "ingest would refuse this payload"),
         ("[{ example: true }, { example: true, at: 2020-01-01T00:00:00Z }]", "before the one before it"),
     ],
