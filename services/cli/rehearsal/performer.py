@@ -17,6 +17,7 @@ from contracts.runs import Answer, StepError
 from services.actions.action import Implementation
 from services.actions.call import Body, CallFailedError, Query, Reply
 from services.actions.delivery.attempt import Done, Failed, attempt, checked
+from services.actions.endpoint import Endpoint
 from services.actions.statuses import code_of, may_have_happened
 from services.flows.catalogue import Guarantee
 from services.flows.testing.events import CaseError
@@ -103,6 +104,7 @@ class _Call:
         self._among = among
         self.effect_id = request.effect_id
         self.guarantee: Guarantee | None = None
+        self.endpoints: Mapping[str, Endpoint] = {}  # a test is of no installation: the catalogue's own
 
     async def __call__(
         self,
