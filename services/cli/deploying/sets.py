@@ -1,0 +1,107 @@
+"""The set of flows that will run: checked as a whole, as it will be, before anything changes."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.cli.catalogue import catalogue
+from services.cli.terminal import CommandError
+from services.flows.catalogue import Catalogue
+from services.flows.check import check
+from services.flows.compile import compile_flow
+from services.flows.load import FlowSource, load_paths, load_text
+from services.tools.deployed.store import Deployment, Version
+
+Change = Callable[[Deployment, Sequence[Version]], tuple[Mapping[str, str], Sequence[Version]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a deployment changed."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    withdrawn: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """`added a, b; changed c`."""
+        parts = (("added", self.added), ("changed", self.changed), ("withdrawn", self.withdrawn))
+        return "; ".join(f"{what} {', '.join(names)}" for what, names in parts if names) or "nothing changed"
+
+
+def difference(before: Mapping[str, str], after: Mapping[str, str]) -> Difference:
+    """From one set to another."""
+    return Difference(
+        tuple(sorted(after.keys() - before.keys())),
+        tuple(sorted(name for name in after.keys() & before.keys() if after[name] != before[name])),
+        tuple(sorted(before.keys() - after.keys())),
+    )
+
+
+def who() -> str:
+    """Who deploys, for people: user@host."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
+
+
+def from_paths(paths: Sequence[Path], connections: Collection[str] | None, *, alone: bool) -> Change:
+    """A change to the flows of these paths; with `alone`, all others are withdrawn. It raises CommandError."""
+    sources, faults = load_paths(paths)
+    if not sources and not faults:
+        raise CommandError("there is no flow in these files")
+
+    def change(_before: Deployment, running: Sequence[Version]) -> tuple[Mapping[str, str], Sequence[Version]]:
+        names = {source.name for source in sources}
+        staying = [] if alone else _loaded(one for one in running if one.name not in names)
+        known = catalogue()
+        _refuse([*faults, *check([*sources, *staying], known, connections)])
+        new = [_version(source, known) for source in sources]
+        kept = {one.name: one.version for one in running if one.name not in names and not alone}
+        return kept | {one.name: one.version for one in new}, new
+
+    return change
+
+
+def back_to(target: Deployment, versions: Sequence[Version]) -> Change:
+    """A change to an earlier set. It raises CommandError when that set cannot run any more."""
+
+    def change(_before: Deployment, _running: Sequence[Version]) -> tuple[Mapping[str, str], Sequence[Version]]:
+        known = catalogue()
+        sources = _loaded(versions)
+        _refuse(check(sources, known, None))
+        for source in sources:
+            version = compile_flow(source, known.tools).version
+            if version != target.flows[source.name]:
+                raise CommandError(
+                    f"flow {source.name!r} means something else to this version of closum-flows: deploy its file instead"
+                )
+        return target.flows, versions
+
+    return change
+
+
+def _loaded(versions: Iterable[Version]) -> list[FlowSource]:
+    """Deployed versions, read again."""
+    return [
+        source
+        for one in versions
+        for source in load_text(one.source, f"(deployed) {one.name}")[0]
+        if source.name == one.name
+    ]
+
+
+def _version(source: FlowSource, known: Catalogue) -> Version:
+    flow = compile_flow(source, known.tools)
+    return Version(flow.name, flow.version, Path(source.file).read_text(encoding="utf-8-sig"), bool(flow.matches))
+
+
+def _refuse(faults: Sequence[object]) -> None:
+    if faults:
+        raise CommandError("nothing was deployed, what runs runs on: there are mistakes.\n" + "\n".join(map(str, faults)))
