@@ -19,7 +19,7 @@ def command(
     *,
     all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
     connections: Path | None = None,
-    note: str = "",
+    why: str = "",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Deploy flows: all of them or none. Workers run them within 2 seconds, without a restart.
@@ -36,7 +36,7 @@ def command(
         These are all flows: withdraw every other one.
     connections:
         The connections file of services/actions: then the connections that flows name are checked too.
-    note:
+    why:
         A word on why, for `flows list --history`.
     as_json:
         Print the deployment as a JSON object.
@@ -51,7 +51,7 @@ def command(
 
     async def work(connection: asyncpg.Connection) -> tuple[Deployment, Deployment]:
         before = await store.current(connection)
-        return before, await store.deploy(connection, change, sets.who(), note)
+        return before, await store.deploy(connection, change, sets.who(), why)
 
     tell(*ask(work), as_json=as_json)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def command(
     number: Annotated[int | None, Parameter(name="NUMBER")] = None,
     *,
-    note: str = "",
+    why: str = "",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Make an earlier deployment current again, whole. It gets a new number: history is never changed.
@@ -26,7 +26,7 @@ def command(
     ----------
     number:
         The deployment to go back to, from `flows list --history`. Default: the one before the current one.
-    note:
+    why:
         A word on why.
     as_json:
         Print the deployment as a JSON object.
@@ -43,7 +43,7 @@ def command(
         if target is None:
             raise CommandError(f"there is no deployment {wanted}. `flows list --history` shows them")
         versions = await store.versions(connection, target.flows.items())
-        why = note or f"back to {target.number}"
-        return before, await store.deploy(connection, sets.back_to(target, versions), sets.who(), why)
+        reason = why or f"back to {target.number}"
+        return before, await store.deploy(connection, sets.back_to(target, versions), sets.who(), reason)
 
     tell(*ask(work), as_json=as_json)

@@ -8,12 +8,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.cli.catalogue import catalogue
+import asyncpg
+
+from services.cli.catalogue import catalogue, connection_names
+from services.cli.database import ask
 from services.cli.terminal import CommandError
 from services.flows.catalogue import Catalogue
 from services.flows.check import check
 from services.flows.compile import compile_flow
 from services.flows.load import FlowSource, load_paths, load_text
+from services.tools.deployed import store
 from services.tools.deployed.store import Deployment, Version
 
 Change = Callable[[Deployment, Sequence[Version]], tuple[Mapping[str, str], Sequence[Version]]]
@@ -79,12 +83,22 @@ def back_to(target: Deployment, versions: Sequence[Version]) -> Change:
         for source in sources:
             version = compile_flow(source, known.tools).version
             if version != target.flows[source.name]:
-                raise CommandError(
-                    f"flow {source.name!r} means something else to this version of closum-flows: deploy its file instead"
-                )
+                what = f"flow {source.name!r} means something else to this version of closum-flows"
+                raise CommandError(f"{what}: deploy its file instead")
         return target.flows, versions
 
     return change
+
+
+def deployed(paths: Sequence[Path], connections: Path, url: str, *, alone: bool) -> Difference:
+    """Deploy to a database; answer what changed. Raises CommandError, and nothing has changed."""
+    change = from_paths(paths, connection_names(connections), alone=alone)
+
+    async def work(connection: asyncpg.Connection) -> Difference:
+        before = await store.current(connection)
+        return difference(before.flows, (await store.deploy(connection, change, who())).flows)
+
+    return ask(work, url)
 
 
 def _loaded(versions: Iterable[Version]) -> list[FlowSource]:
@@ -104,4 +118,5 @@ def _version(source: FlowSource, known: Catalogue) -> Version:
 
 def _refuse(faults: Sequence[object]) -> None:
     if faults:
-        raise CommandError("nothing was deployed, what runs runs on: there are mistakes.\n" + "\n".join(map(str, faults)))
+        told = "\n".join(map(str, faults))
+        raise CommandError(f"nothing was deployed, what runs runs on: there are mistakes.\n{told}")
