@@ -47,6 +47,7 @@ COMMANDS = {
     "demo": RUN,
     "check": WRITE,
     "test": WRITE,
+    "explain": WRITE,
     "catalog": WRITE,
     "send": WATCH,
     "runs": WATCH,
