@@ -43,6 +43,7 @@ from services.flows.drive import drive
 from services.flows.needs import Need, Pause
 from services.flows.outcomes import Act, Ask, End, Next, Sleep
 from services.flows.scope import Scope
+from services.flows.sync import Write, canonical, written
 from services.flows.waiting import timer_id
 from services.flows.ways import (
     CANCELLED,
@@ -187,7 +188,7 @@ class _Walk:
                 self.trace(node.path, THEN if true else ELSE)
                 return node.then if true else node.otherwise
             if isinstance(node, ActionNode):
-                return Act(self.request(node))
+                return self.act(node)
             if isinstance(node, SetNode):
                 self.outputs.update(node.values(self.scope))
                 return node.following
@@ -228,6 +229,14 @@ class _Walk:
         if node.failing is not None:
             self.trace(node.path, DONE)
         return node.following
+
+    def act(self, node: ActionNode) -> Act:
+        request = self.request(node)
+        if node.writes is None:
+            return Act(request, written(request))
+        aliases = {kind: str(value) for kind, value in node.writes.aliases(self.scope).items() if value}
+        fields = {canonical(name): value for name, value in node.writes.fields(self.scope).items()}
+        return Act(request, Write(node.writes.system, aliases, fields) if aliases and fields else None)
 
     def request(self, node: ActionNode) -> ActionRequest:
         return ActionRequest.model_construct(

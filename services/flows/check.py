@@ -267,6 +267,10 @@ class _FlowCheck:
             text = f"no connection is named {step.connection.text!r}: {near}"
             self.report(step.connection.place, FaultCode.CONNECTION_UNKNOWN, text)
         self.given(step.inputs, action, step.action)
+        if step.writes is not None:
+            for word, value in step.writes.aliases:
+                self.key(value, f"writes.{word.text}")
+            self.inputs.value(step.writes.fields, ANY, "`writes.fields`")
         self.after(step)
 
     def given(self, inputs: MapOf, entry: Tool | Action | None, owner: Word) -> None:
