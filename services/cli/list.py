@@ -103,7 +103,7 @@ def _files(path: Path) -> list[dict[str, Any]]:
     from services.flows.compile import compile_flow  # noqa: PLC0415
 
     flows, faults = checked([path], None)
-    tools = catalogue().tools
+    tools = catalogue([path]).tools
     rows: list[dict[str, Any]] = []
     for flow in flows:
         wrong = sum(str(fault.file) == str(flow.file) for fault in faults)

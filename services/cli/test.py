@@ -46,7 +46,7 @@ def command(
     from services.cli.rehearsal.trial import trial  # noqa: PLC0415
     from services.flows.check import check  # noqa: PLC0415
 
-    known = catalogue()
+    known = catalogue(paths)
     tested, faults = files.find(paths)
     faults = sorted([*faults, *check([each.source for each in tested], known, None)])
     if faults:

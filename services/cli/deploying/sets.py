@@ -16,10 +16,12 @@ from services.cli.terminal import CommandError
 from services.flows.catalogue import Catalogue
 from services.flows.check import check
 from services.flows.compile import compile_flow
+from services.flows.faults import Fault, FaultCode
 from services.flows.load import FlowSource, load_paths, load_text
 from services.tools.deployed import store
 from services.tools.deployed.store import Deployment, Version
 
+DEPLOYED = "(deployed) "
 Change = Callable[[Deployment, Sequence[Version]], tuple[Mapping[str, str], Sequence[Version]]]
 
 
@@ -64,8 +66,9 @@ def from_paths(paths: Sequence[Path], connections: Collection[str] | None, *, al
     def change(_before: Deployment, running: Sequence[Version]) -> tuple[Mapping[str, str], Sequence[Version]]:
         names = {source.name for source in sources}
         staying = [] if alone else _loaded(one for one in running if one.name not in names)
-        known = catalogue()
-        _refuse([*faults, *check([*sources, *staying], known, connections)])
+        known = catalogue(paths)
+        wrong = [fault for fault in check([*sources, *staying], known, connections) if not _elsewhere(fault)]
+        _refuse([*faults, *wrong])
         new = [_version(source, known) for source in sources]
         kept = {one.name: one.version for one in running if one.name not in names and not alone}
         return kept | {one.name: one.version for one in new}, new
@@ -79,7 +82,7 @@ def back_to(target: Deployment, versions: Sequence[Version]) -> Change:
     def change(_before: Deployment, _running: Sequence[Version]) -> tuple[Mapping[str, str], Sequence[Version]]:
         known = catalogue()
         sources = _loaded(versions)
-        _refuse(check(sources, known, None))
+        _refuse([fault for fault in check(sources, known, None) if not _elsewhere(fault)])
         for source in sources:
             version = compile_flow(source, known.tools).version
             if version != target.flows[source.name]:
@@ -101,12 +104,17 @@ def deployed(paths: Sequence[Path], connections: Path, url: str, *, alone: bool)
     return ask(work, url)
 
 
+def _elsewhere(fault: Fault) -> bool:
+    """Whether it is only that a flow that runs names a trigger of a sources file that is not here."""
+    return fault.file.startswith(DEPLOYED) and fault.code is FaultCode.TRIGGER_UNKNOWN
+
+
 def _loaded(versions: Iterable[Version]) -> list[FlowSource]:
     """Deployed versions, read again."""
     return [
         source
         for one in versions
-        for source in load_text(one.source, f"(deployed) {one.name}")[0]
+        for source in load_text(one.source, f"{DEPLOYED}{one.name}")[0]
         if source.name == one.name
     ]
 
