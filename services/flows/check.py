@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from services.flows.catalogue import Action, Catalogue, Tool
 from services.flows.faults import Fault, FaultCode, suggestion
 from services.flows.fits import fits, remedy
 from services.flows.inputs import Inputs, of_constant
-from services.flows.judge import UNKNOWN, Judgement, judge
+from services.flows.judge import UNKNOWN, Judgement, equals, judge
 from services.flows.load import FlowSource
+from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
 from services.flows.names import ERRORS, EVENT, TRIGGER
 from services.flows.places import Place
-from services.flows.presence import Names, State, join
+from services.flows.presence import Names, State, join, without
 from services.flows.scope import EVENT_FIELDS
+from services.flows.secrets import secrets
 from services.flows.shapes import ANY, INT, NULL, TEXT, Field, Kind, Object, Shape, Shapes
 from services.flows.syntax import (
     ActionStep,
+    Case,
     Constant,
     Expression,
     Fallback,
@@ -24,6 +28,7 @@ from services.flows.syntax import (
     IfStep,
     ListOf,
     MapOf,
+    RetryRule,
     SetStep,
     Step,
     StopStep,
@@ -81,8 +86,12 @@ class _FlowCheck:
         if self.flow.key is not None:
             self.key(self.flow.key)
         if self.flow.when is not None:
-            self.state = self.state.with_facts(self.condition(self.flow.when, "when").true)
+            judgement = self.condition(self.flow.when, "when")
+            self.state = self.where(self.state, judgement, self.flow.when.place)
         self.steps(self.flow.steps)
+        for place, what in secrets(self.flow):
+            text = f"this looks like {what}. Put it into a connection, and name that with `connection`"
+            self.report(place, FaultCode.SECRET_IN_FLOW, text)
         return self.faults
 
     # Names
@@ -178,7 +187,25 @@ class _FlowCheck:
         if judgement.shape.kind not in (Kind.BOOL, Kind.ANY):
             text = f"`{name}` is true or false, this is {judgement.shape}: compare it with something"
             self.report(value.place, FaultCode.EXPRESSION_TYPE, text)
+        self.decided(judgement.formula, value.place, f"`{name}`")
         return judgement
+
+    def decided(self, formula: Formula, place: Place, what: str) -> None:
+        """Reports a condition that is always true or always false here."""
+        found = verdict(formula, self.state.truths)
+        if found is None:
+            return
+        lines = " and ".join(str(line) for line in found.lines)
+        why = f" here, by the condition{'s' * (len(found.lines) > 1)} in line {lines}" if lines else ""
+        remedy = "it decides nothing" if found.value else "what it guards never runs"
+        text = f"{what} is always {str(found.value).lower()}{why}: {remedy}. Remove or correct it"
+        self.report(place, FaultCode.CONDITION_CONSTANT, text)
+
+    def where(self, state: State, judgement: Judgement, place: Place, *, true: bool = True) -> State:
+        """What is known where a condition holds, or does not."""
+        formula = judgement.formula if true else Not(judgement.formula)
+        state = state.with_facts(judgement.true if true else judgement.false)
+        return state.with_truth(Truth(formula, place.line, judgement.roots))
 
     def shape_of(self, value: Value) -> Shape:
         """The shape of any value, with all faults in it reported."""
@@ -207,7 +234,7 @@ class _FlowCheck:
                 text = "no run comes here: every way before it ends with `stop`. Remove it, or the `stop`"
                 self.report(step.place, FaultCode.STEP_UNREACHABLE, text)
                 # What follows is checked as if it were reached, and reported once.
-                self.state = State(self.state.facts, self.state.may)
+                self.state = replace(self.state, reachable=True, truths=())
             self.step(step)
 
     def step(self, step: Step) -> None:
@@ -218,9 +245,10 @@ class _FlowCheck:
         elif isinstance(step, IfStep):
             judgement = self.condition(step.condition, "if")
             before = self.state
+            place = step.condition.place
             ways = [
-                self.way(before.with_facts(judgement.true), step.then),
-                self.way(before.with_facts(judgement.false), step.otherwise),
+                self.way(self.where(before, judgement, place), step.then),
+                self.way(self.where(before, judgement, place, true=False), step.otherwise),
             ]
             self.state = join(ways)
         elif isinstance(step, SwitchStep):
@@ -259,8 +287,21 @@ class _FlowCheck:
             near = suggestion(step.connection.text, self.connections)
             text = f"no connection is named {step.connection.text!r}: {near}"
             self.report(step.connection.place, FaultCode.CONNECTION_UNKNOWN, text)
+        if action is not None and step.retry is not None:
+            self.retried(step, action, step.retry)
         self.given(step.inputs, action, step.action)
         self.after(step)
+
+    def retried(self, step: ActionStep, action: Action, rule: RetryRule) -> None:
+        """Retries of what must not be done twice."""
+        given = {word.text: value.value for word, value in step.inputs.items if isinstance(value, Constant)}
+        why = action.once(given)
+        if why is not None and rule.attempts != 1:
+            text = (
+                f"`{action.name}` must not be repeated: {why}. Remove `retry`: a call that surely had no effect is made"
+                " again without it; whether one of unknown outcome had its effect, a person decides"
+            )
+            self.report(rule.place, FaultCode.RETRY_UNSAFE, text)
 
     def given(self, inputs: MapOf, entry: Tool | Action | None, owner: Word) -> None:
         if entry is None:
@@ -277,14 +318,17 @@ class _FlowCheck:
         if step.on_error is Fallback.STOP:
             self.state = done
             return
+        # Another error can be held from here on.
+        before, done = (replace(each, truths=without(each.truths, ERRORS)) for each in (before, done))
         tried = frozenset({f"?{name}"}) if name else frozenset()
         failed = before.with_facts(tried | (frozenset({f"{ERRORS}.{name}"}) if name else tried))
         steps = step.on_error if isinstance(step.on_error, tuple) else ()
-        failed = State(failed.facts, done.may, failed.reachable)
+        failed = replace(failed, may=done.may)
         self.state = join([done.with_facts(tried), self.way(failed, steps)])
 
     def switch(self, step: SwitchStep) -> None:
-        subject = self.shape_of(step.subject)
+        judgement = self.judge(step.subject) if isinstance(step.subject, Expression) else UNKNOWN
+        subject = judgement.shape if judgement is not UNKNOWN else self.shape_of(step.subject)
         if isinstance(step.subject, Constant | ListOf | MapOf):
             self.report(
                 step.subject.place, FaultCode.VALUE_INVALID, "`switch` is an expression, such as ${ event.type }"
@@ -297,9 +341,23 @@ class _FlowCheck:
             if subject.kind not in (Kind.ANY, Kind.UNION) and not alike and shape != NULL:
                 text = f"this case is {shape}, and `switch` has {subject}: it never fits"
                 self.report(case.value.place, FaultCode.EXPRESSION_TYPE, text)
-            ways.append(self.way(before, case.steps))
+            formula = equals(judgement, case.value.value) if shape != NULL and alike else UNSURE
+            self.never(formula, case, judgement, before)
+            ways.append(self.way(before.with_truth(Truth(formula, case.value.place.line, judgement.roots)), case.steps))
+            before = before.with_truth(Truth(Not(formula), case.value.place.line, judgement.roots))
         ways.append(self.way(before, step.default))
         self.state = join(ways)
+
+    def never(self, formula: Formula, case: Case, judgement: Judgement, state: State) -> None:
+        """Reports a case that never comes."""
+        value, values = case.value.value, judgement.shape.values
+        if isinstance(value, str) and values and value not in values:
+            text = f"this case never comes: it is never {value!r}, {suggestion(value, values)}"
+            self.report(case.value.place, FaultCode.CONDITION_CONSTANT, text)
+        elif formula != UNSURE and (found := verdict(formula, state.truths)) and not found.value:
+            lines = " and ".join(str(line) for line in found.lines)
+            text = f"this case never comes, by the condition in line {lines}: remove it"
+            self.report(case.value.place, FaultCode.CONDITION_CONSTANT, text)
 
     def set(self, step: SetStep) -> None:
         shapes = [(word.text, self.shape_of(value)) for word, value in step.values.items]
@@ -312,4 +370,4 @@ class _FlowCheck:
     def stop(self, step: StopStep) -> None:
         if isinstance(step.reason, Expression | Template):
             self.inputs.value(step.reason, TEXT, "the reason of `stop`")
-        self.state = State(self.state.facts, self.state.may, reachable=False)
+        self.state = replace(self.state, reachable=False)

@@ -36,6 +36,8 @@ class FaultCode(StrEnum):
     INPUT_UNEXPECTED = "input_unexpected"
     INPUT_TYPE = "input_type"
     INPUT_VALUE = "input_value"  # the right type, but not a value that the tool or action takes
+    SECRET_IN_FLOW = "secret_in_flow"  # noqa: S105 - a name of a fault
+    RETRY_UNSAFE = "retry_unsafe"  # a second call would be a second effect
     # Expressions
     EXPRESSION_INVALID = "expression_invalid"
     EXPRESSION_TYPE = "expression_type"
@@ -43,6 +45,7 @@ class FaultCode(StrEnum):
     FIELD_UNKNOWN = "field_unknown"
     FIELD_MAY_BE_ABSENT = "field_may_be_absent"
     PATTERN_INVALID = "pattern_invalid"
+    CONDITION_CONSTANT = "condition_constant"  # always true, or always false
     # Order of steps
     STEP_NOT_RUN = "step_not_run"
     STEP_MAY_NOT_HAVE_RUN = "step_may_not_have_run"

@@ -252,7 +252,7 @@ class _Parser:
                 self.fault(
                     attempts.place, FaultCode.VALUE_INVALID, f"`attempts` is a whole number from 1 to {MAX_ATTEMPTS}"
                 )
-        return RetryRule(count, self.duration(keys.get("within"), "within"))
+        return RetryRule(count, self.duration(keys.get("within"), "within"), tree.place)
 
     def duration(self, tree: Tree | None, name: str) -> float | None:
         if tree is None:

@@ -7,10 +7,11 @@ failed) or `?crm` (the step was tried: it ran or it failed).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.flows.cel_tree import OPTIONAL_SELECT, Expr, Tree, bound, children
 from services.flows.faults import FaultCode, suggestion
+from services.flows.logic import UNSURE, Truth
 from services.flows.names import ERRORS
 from services.flows.places import Place
 from services.flows.shapes import Kind, Shapes
@@ -37,15 +38,25 @@ class State:
     facts: Facts = NOTHING
     may: frozenset[str] = frozenset()
     reachable: bool = True
+    truths: tuple[Truth, ...] = ()
 
     def with_facts(self, facts: Facts) -> State:
         """This, and these facts."""
-        return State(self.facts | facts, self.may, self.reachable)
+        return replace(self, facts=self.facts | facts)
+
+    def with_truth(self, truth: Truth) -> State:
+        """This, where a condition holds."""
+        return self if truth.formula == UNSURE else replace(self, truths=(*self.truths, truth))
 
     def done(self, name: str) -> State:
         """This, after a step or a `set` gave `name` a value: what was known of its old fields is forgotten."""
         kept = frozenset(fact for fact in self.facts if not fact.startswith((f"{name}.", f"{name}[")))
-        return State(kept | {name}, self.may | {name}, self.reachable)
+        return State(kept | {name}, self.may | {name}, self.reachable, without(self.truths, name))
+
+
+def without(truths: tuple[Truth, ...], name: str) -> tuple[Truth, ...]:
+    """The truths that do not speak of a name."""
+    return tuple(truth for truth in truths if name not in truth.roots)
 
 
 def join(ways: list[State]) -> State:
@@ -53,8 +64,9 @@ def join(ways: list[State]) -> State:
     open_ways = [way for way in ways if way.reachable]
     may = frozenset().union(*(way.may for way in ways))
     if not open_ways:
-        return State(ways[0].facts, may, reachable=False)
-    return State(frozenset.intersection(*(way.facts for way in open_ways)), may)
+        return State(ways[0].facts, may, reachable=False, truths=ways[0].truths)
+    truths = tuple(truth for truth in open_ways[0].truths if all(truth in way.truths for way in open_ways[1:]))
+    return State(frozenset.intersection(*(way.facts for way in open_ways)), may, truths=truths)
 
 
 def key_of(expr: Expr) -> str | None:
@@ -173,6 +185,26 @@ class Presence:
         if root == ERRORS and f"?{field}" in self.state.facts:
             return there, frozenset({field})
         return there, NOTHING
+
+    def certain(self, test: Expr) -> bool | None:
+        """Whether a `has(…)` can only be true, or only be false; None where it can be both."""
+        operand, field = test.select.operand, test.select.field
+        if operand.WhichOneof("kind") == "ident":
+            root = operand.ident.name
+            if root == ERRORS:
+                return True if f"{ERRORS}.{field}" in self.state.facts else self.never_fails(field)
+            if (root in self.names.steps or root in self.names.variables) and root not in self.state.facts:
+                return None
+        shape = self.types.shape(self.tree.type_of(operand))
+        known = self.shapes.fields(shape).get(field) if shape.kind is Kind.OBJECT else None
+        if known is None or known.maybe or known.shape.kind in (Kind.ANY, Kind.NULL, Kind.UNION):
+            return None
+        return True
+
+    def never_fails(self, step: str) -> bool | None:
+        """False (no error is held) for a step whose failure ends the run, and for one that comes later."""
+        held = step in self.names.survivable and step in self.state.may
+        return False if step in self.names.steps and not held else None
 
     def maybe(self, operand: Expr, field: str) -> bool:
         """Whether a field can be absent although its owner is there."""

@@ -6,7 +6,7 @@ where a refined one is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Literal
@@ -44,6 +44,7 @@ class Shape:
     options: tuple[Shape, ...] = ()
     name: str = ""  # of an object: its key in Shapes.objects
     refined: str | None = None
+    values: tuple[str, ...] = ()  # of a text: all that it can be, where that is known
 
     def __str__(self) -> str:
         """As a fault names it."""
@@ -160,9 +161,13 @@ class _Schema:
             return Shape(Kind.LIST, self.shape(schema.get("items"), what))
         if kind == "string":
             refined = schema.get("refined") or _FORMATS.get(str(schema.get("format")))
-            return replace(TEXT, refined=refined)
+            values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+            closed = isinstance(values, list) and all(isinstance(value, str) for value in values)
+            return replace(TEXT, refined=refined, values=tuple(values) if closed else ())
         if kind in _SIMPLE:
             return _SIMPLE[str(kind)]
+        if isinstance(values := schema.get("enum"), list) and values and all(isinstance(each, str) for each in values):
+            return replace(TEXT, values=tuple(values))
         values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
         return self.union([_of_value(value) for value in values]) if values else ANY
 
@@ -196,10 +201,23 @@ class _Schema:
 
     def union(self, options: list[Shape]) -> Shape:
         flat = [inner for option in options for inner in (option.options if option.kind is Kind.UNION else (option,))]
-        different = tuple(dict.fromkeys(flat))
+        different = tuple(dict.fromkeys(one_text(flat)))
         if len(different) == 1:
             return different[0]
         return ANY if ANY in different else Shape(Kind.UNION, options=different)
+
+
+def one_text(options: Sequence[Shape]) -> list[Shape]:
+    """The options with all plain texts as one: of closed ones all values, with an open one any text."""
+    texts = [option for option in options if option.kind is Kind.TEXT and option.refined is None]
+    if len(texts) < MANY:
+        return list(options)
+    closed = all(option.values for option in texts)
+    values = tuple(dict.fromkeys(value for option in texts for value in option.values)) if closed else ()
+    return [replace(TEXT, values=values), *(option for option in options if option not in texts)]
+
+
+MANY = 2
 
 
 def _of_value(value: Any) -> Shape:  # noqa: ANN401 - JSON

@@ -83,6 +83,7 @@ class RetryRule:
 
     attempts: int | None
     within_seconds: float | None
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.events import Event
 from services.flows.advance import advance, begin
-from services.flows.catalogue import Action, Catalogue, Tool, ToolError
+from services.flows.catalogue import Action, Catalogue, Guarantee, Tool, ToolError
 from services.flows.check import check
 from services.flows.compile import CompiledFlow, compile_flow
 from services.flows.load import FlowSource, load_text
@@ -156,8 +156,9 @@ TOOLS: dict[str, Tool] = {
     "rotate": Tool("rotate", "Whose turn it is.", RotateIn, RotateOut, rotate),
 }
 ACTIONS = {
-    "http.call": Action("http.call", "Calls.", CallIn, CallOut, needs_connection=False),
-    "sms.send": Action("sms.send", "Sends.", SmsIn, SmsOut),
+    "http.call": Action("http.call", "Calls.", CallIn, CallOut, Guarantee.REPEATABLE, needs_connection=False),
+    "sms.send": Action("sms.send", "Sends.", SmsIn, SmsOut, Guarantee.REPEATABLE, once_with={"parts": (2,)}),
+    "sms.flash": Action("sms.flash", "Sends, and can tell nobody twice the same.", SmsIn, SmsOut),
 }
 CATALOGUE = Catalogue({"shop.ordered": Order, "shop.visited": Visit}, TOOLS, ACTIONS)
 
