@@ -48,14 +48,32 @@ class Answer(Message):
         return self.error is None or self.error.code.effect_possible
 
 
-class RunMessage(Message):
-    """A record of the topic `runs`: go on with this run, with the answer it waited for.
+class EndedBy(StrEnum):
+    """What ended a wait."""
 
-    Without an answer the run is at its beginning: it was put here so that its own key keeps its order from there on.
+    TIME = "time"  # it is due
+    EVENT = "event"  # the event that `cancel_on` names came first
+    HAND = "hand"  # a person: the run ends
+
+
+class Wake(Message):
+    """The end of a wait, on its way to the run that waits. Of several for one `timer`, the first to be read counts."""
+
+    timer: str = Field(description="id of the wait: the same on every replay of the step that began it")
+    due: AwareDatetime = Field(description="when the wait was to end")
+    by: EndedBy = EndedBy.TIME
+    why: str | None = Field(default=None, description="for a person: which event, who, what for")
+
+
+class RunMessage(Message):
+    """A record of the topic `runs`: go on with this run, with the answer or the end of the wait that it stands at.
+
+    With neither the run is at its beginning: it was put here so that its own key keeps its order from there on.
     """
 
     run: Run
     answer: Answer | None = None
+    wake: Wake | None = None
 
 
 class Outcome(StrEnum):

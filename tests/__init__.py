@@ -1,1 +1,1 @@
-"""Tests, by what they need: nothing (unit, contract, property), the real servers (integration), all of it (e2e, chaos)."""
+"""Tests by what they need: nothing (unit, contract, property), real servers (integration), all of it (e2e, chaos)."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from contracts.triggers.payload import Payload, Text, Words, spelled
+from contracts.triggers.payload import Consent, Payload, Text, Words, spelled
 
 
 class LeadCreated(Payload):
@@ -20,6 +20,8 @@ class LeadCreated(Payload):
         "mobile_number": "912 345 678",
         "country": "PT",
         "tags": ["feira"],
+        "consent_email": True,
+        "consent_sms": False,
     }
 
     lead_id: Text = Field(default="", validation_alias=spelled("lead_id", "id"), max_length=256)
@@ -30,6 +32,16 @@ class LeadCreated(Payload):
     )
     country: Text = Field(default="", max_length=256)
     tags: Words = Field(default_factory=list)
+    consent_email: Consent = Field(
+        default=False,
+        validation_alias=spelled("consent_email", "email_consent", "accepts_email", "email_opt_in", "opt_in_email"),
+        description="the contact agreed to e-mail campaigns; false where the sender does not say so",
+    )
+    consent_sms: Consent = Field(
+        default=False,
+        validation_alias=spelled("consent_sms", "sms_consent", "accepts_sms", "sms_opt_in", "opt_in_sms"),
+        description="the contact agreed to SMS campaigns; false where the sender does not say so",
+    )
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:

@@ -3,8 +3,9 @@
 What it forgives, so that a flow meets one shape:
 
 - several spellings of a field (`spelled`); the first that is there is taken;
-- `null` where a text, a list or an object belongs: the same as absent;
+- `null` where a text, a list, an object or a consent belongs: the same as absent;
 - a whole number where a text belongs, such as an id or a phone: its digits;
+- a consent as `1`, `"yes"`, `"on"`, `"sim"` and their opposites; absent is no consent;
 - fields nobody knows, at any depth: kept under the `raw` of the object that they came in.
 
 What it refuses is a pydantic.ValidationError and nothing else, whatever JSON value it is given.
@@ -49,8 +50,27 @@ def _words(value: object) -> object:
     return value
 
 
+AGREED = frozenset({"true", "1", "yes", "y", "on", "t", "sim", "s", "sí", "si"})
+NOT_AGREED = frozenset({"", "false", "0", "no", "n", "off", "f", "não", "nao"})
+
+
+def _consent(value: object) -> object:
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    said = str(value).strip().lower() if isinstance(value, str | int) else None
+    if said in AGREED:
+        return True
+    if said in NOT_AGREED:
+        return False
+    # Never taken for a yes, nor silently for a no.
+    raise ValueError("is neither true nor false")
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 """A text; `null` is the empty one, a whole number its digits."""
+
+Consent = Annotated[bool, BeforeValidator(_consent)]
+"""Whether somebody agreed to something: never inferred, so `null` and absent are no."""
 
 Words = Annotated[list[Text], BeforeValidator(_words)]
 """Some texts; also as one text with commas, as forms send it."""

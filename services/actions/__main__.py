@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.actions import connections, service
-from services.runtime import garbage, lifecycle
+from services.runtime import lifecycle
 from services.runtime.settings import ActionsSettings, SettingsError
 
 ABOUT = """Make the calls that flows ask for: [actions] → HTTP → [runs], [history], [actions.dlq].
@@ -19,7 +19,6 @@ def main() -> None:
         known = connections.load(settings.connections_file)
     except SettingsError as error:
         raise lifecycle.refused(error) from None
-    garbage.tune()
     lifecycle.run(service.run(settings, known))
 
 

@@ -52,11 +52,13 @@ COMMANDS = {
     "runs": WATCH,
     "run": WATCH,
     "dead": WATCH,
+    "rotation": OPERATE,
     "doctor": OPERATE,
     "db": OPERATE,
     "topics": OPERATE,
 }
-GROUPS = frozenset({"dead", "db", "topics"})  # these hold commands; they say the same of themselves in their files
+# These hold commands; they say the same of themselves in their files.
+GROUPS = frozenset({"dead", "rotation", "db", "topics"})
 for name, group in COMMANDS.items():
     if name in GROUPS:
         app.command(f"services.cli.{name}:command", name=name, group=group)

@@ -5,6 +5,7 @@ A run's life:
     begin(flow, event) → run
     advance(flow, run) → Act: make this call; its answer comes back with the run
                        → Ask: this need has to be answered first
+                       → Sleep: the run waits; a wake goes on with it
                        → End: delivered, filtered or dead
     advance(flow, run, answer=…) → …
 
@@ -24,14 +25,25 @@ from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.ids import stable_id
-from contracts.runs import Answer, Outcome, Run, StepError
+from contracts.runs import Answer, EndedBy, Outcome, Run, StepError, Wake
 from services.flows.catalogue import StopRun, ToolError
 from services.flows.cel import EvaluationError
-from services.flows.compiled import ActionNode, CompiledFlow, IfNode, Node, SetNode, StopNode, SwitchNode, ToolNode
+from services.flows.compiled import (
+    ActionNode,
+    CompiledFlow,
+    IfNode,
+    Node,
+    SetNode,
+    StopNode,
+    SwitchNode,
+    ToolNode,
+    WaitNode,
+)
 from services.flows.drive import drive
 from services.flows.needs import Need, Pause
-from services.flows.outcomes import Act, Ask, End, Next
+from services.flows.outcomes import Act, Ask, End, Next, Sleep
 from services.flows.scope import Scope
+from services.flows.waiting import timer_id
 
 CAUSE_CHARACTERS = 500
 
@@ -65,15 +77,17 @@ def advance(
     *,
     answer: Answer | None = None,
     answers: Sequence[object] = (),
+    wake: Wake | None = None,
     now: datetime | None = None,
 ) -> Next:
     """What comes next for the run.
 
     `answer` is that of the action which the run stands at; `answers` are those of the needs which the tool that it
-    stands at has asked for so far. `run` is not changed. `now` dates the request; absent, it is the clock's.
+    stands at has asked for so far; `wake` is the end of the wait that it stands at. `run` is not changed. `now` dates
+    requests and begins waits; absent, it is the clock's.
     A flow whose `when` is not true ends as filtered.
     """
-    walk = _Walk(flow, run, now)
+    walk = _Walk(flow, run, wake, now)
     try:
         return walk.go(answer, answers)
     except Exception as error:  # noqa: BLE001 - an unforeseen error is a bug, and visible as one: a dead letter, not a stuck partition
@@ -83,9 +97,10 @@ def advance(
 class _Walk:
     """One call of `advance`: a copy of the run's state that steps change."""
 
-    def __init__(self, flow: CompiledFlow, run: Run, now: datetime | None) -> None:
+    def __init__(self, flow: CompiledFlow, run: Run, wake: Wake | None, now: datetime | None) -> None:
         self.flow = flow
         self.given = run
+        self.wake = wake
         self.now = now
         self.at = run.at
         self.outputs = dict(run.outputs)
@@ -112,13 +127,19 @@ class _Walk:
             if isinstance(resumed, End):
                 return resumed
             node = resumed
+        if self.wake is not None and node is not None:
+            woken = self.woken(node, self.wake)
+            if isinstance(woken, End):
+                return woken
+            node = woken
         while node is not None:
             self.at = node.path
             following = self.step(node, answers)
-            if isinstance(following, Act | Ask | End):
+            if isinstance(following, Act | Ask | Sleep | End):
                 return following
             node = following
             answers = ()
+            self.wake = None
         return End(self.run(), Outcome.DELIVERED)
 
     def first(self) -> End | None:
@@ -148,6 +169,8 @@ class _Walk:
             if isinstance(node, SwitchNode):
                 subject = node.subject(self.scope)
                 return node.cases.get((isinstance(subject, bool), _comparable(subject)), node.default)
+            if isinstance(node, WaitNode):
+                return self.wait(node)
             return self.stop(node)
         except EvaluationError as error:
             return self.failed(node, ErrorCode.EXPRESSION_FAILED, str(error))
@@ -158,13 +181,17 @@ class _Walk:
         except StopRun as stop:
             return End(self.run(), Outcome.FILTERED, str(stop), step=node.path)
 
-    def tool(self, node: ToolNode, answers: Sequence[object]) -> Node | Ask | None:
+    def tool(self, node: ToolNode, answers: Sequence[object]) -> Node | Ask | Sleep | None:
         try:
             inputs = node.tool.inputs.model_validate(node.inputs(self.scope))
         except ValidationError as error:
             raise _InputError(_what_is_wrong(error)) from None
         result = drive(node.tool, inputs, answers)
-        while isinstance(result, Pause) and result.until <= self.clock().timestamp():
+        while isinstance(result, Pause):
+            # By what the wake says and not by the clock: done again later, the step does the same.
+            if self.wake is None or result.until > self.wake.due.timestamp():
+                until = datetime.fromtimestamp(result.until, UTC)
+                return Sleep(self.run(), timer_id(self.given.id, node.path, repr(result.until)), until)
             answers = (*answers, None)
             result = drive(node.tool, inputs, answers)
         if isinstance(result, Need):
@@ -191,6 +218,26 @@ class _Walk:
 
     def clock(self) -> datetime:
         return self.now or datetime.now(UTC)
+
+    def wait(self, node: WaitNode) -> Sleep:
+        until = node.wait.ends(self.scope, self.clock())
+        cancel = node.cancel.hash(self.scope) if node.cancel is not None else None
+        return Sleep(self.run(), timer_id(self.given.id, node.path), until, cancel)
+
+    def woken(self, node: Node, wake: Wake) -> Node | End | None:
+        """Where the run goes on after its wait. A tool that paused is done anew."""
+        if wake.by is EndedBy.HAND:
+            return End(self.run(), Outcome.FILTERED, wake.why or "cancelled by hand", step=node.path)
+        if isinstance(node, ToolNode):
+            return node
+        if not isinstance(node, WaitNode):
+            return self.dead(ErrorCode.RUN_INVALID, f"step {node.path!r} does not wait", node.path)
+        self.wake = None
+        if wake.by is EndedBy.TIME:
+            return node.following
+        if node.cancelled is None:
+            return End(self.run(), Outcome.FILTERED, wake.why or "cancelled", step=node.path)
+        return node.cancelled.then
 
     def stop(self, node: StopNode) -> End:
         reason = node.reason(self.scope)

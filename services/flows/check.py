@@ -20,6 +20,7 @@ from services.flows.secrets import secrets
 from services.flows.shapes import ANY, INT, NULL, TEXT, Field, Kind, Object, Shape, Shapes
 from services.flows.syntax import (
     ActionStep,
+    CancelRule,
     Case,
     Constant,
     Expression,
@@ -36,10 +37,15 @@ from services.flows.syntax import (
     Template,
     ToolStep,
     Value,
+    WaitStep,
     Word,
     walk,
 )
 from services.flows.types import Types
+
+_KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
+_LENGTHS = (Kind.TEXT, Kind.INT, Kind.NUMBER, Kind.ANY, Kind.UNION)
+_MOMENTS = (Kind.TEXT, Kind.ANY, Kind.UNION)
 
 
 def check(flows: Sequence[FlowSource], catalogue: Catalogue, connections: Collection[str] | None = None) -> list[Fault]:
@@ -84,7 +90,7 @@ class _FlowCheck:
 
     def run(self) -> list[Fault]:
         if self.flow.key is not None:
-            self.key(self.flow.key)
+            self.key(self.flow.key, "key")
         if self.flow.when is not None:
             judgement = self.condition(self.flow.when, "when")
             self.state = self.where(self.state, judgement, self.flow.when.place)
@@ -167,16 +173,15 @@ class _FlowCheck:
     def judge(self, expression: Expression) -> Judgement:
         return judge(expression, self.types, self.variables, self.names, self.state, report=self.report)
 
-    def key(self, value: Value) -> None:
-        fine = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
+    def key(self, value: Value, name: str) -> None:
         if isinstance(value, Expression):
             shape = self.judge(value).shape
-            if shape.kind not in fine:
-                self.report(value.place, FaultCode.EXPRESSION_TYPE, f"`key` is a text, this is {shape}")
+            if shape.kind not in _KEYS:
+                self.report(value.place, FaultCode.EXPRESSION_TYPE, f"`{name}` is a text, this is {shape}")
         elif isinstance(value, Template):
-            self.inputs.value(value, TEXT, "`key`")
+            self.inputs.value(value, TEXT, f"`{name}`")
         else:
-            text = "`key` is an expression, such as ${ trigger.from }: with a fixed key, all runs wait for each other"
+            text = f"`{name}` is an expression, such as ${{ trigger.from }}: with a fixed key, all runs have the same"
             self.report(value.place, FaultCode.VALUE_INVALID, text)
 
     def condition(self, value: Value, name: str) -> Judgement:
@@ -255,6 +260,8 @@ class _FlowCheck:
             self.switch(step)
         elif isinstance(step, SetStep):
             self.set(step)
+        elif isinstance(step, WaitStep):
+            self.wait(step)
         else:
             self.stop(step)
 
@@ -366,6 +373,39 @@ class _FlowCheck:
             seen = name in self.state.may or (known != ANY and name in self.names.variables)
             self.variables[name] = shape if not seen or known == shape else ANY
             self.state = self.state.done(name)
+
+    def wait(self, step: WaitStep) -> None:
+        for value, name, kinds in ((step.length, "for", _LENGTHS), (step.until, "until", _MOMENTS)):
+            if isinstance(value, Template):
+                self.inputs.value(value, TEXT, f"`{name}` of `wait`")
+            elif isinstance(value, Expression):
+                shape = self.judge(value).shape
+                if shape.kind not in kinds:
+                    what = "a duration such as 2h, or a number of seconds" if name == "for" else "a moment, as text"
+                    self.report(value.place, FaultCode.EXPRESSION_TYPE, f"`wait` takes {what}, this is {shape}")
+        before = self.state
+        if step.cancel is not None:
+            self.cancel(step.cancel)
+            ways = [before]
+            if step.cancel.then is not Fallback.STOP:
+                ways.append(self.way(before, step.cancel.then if isinstance(step.cancel.then, tuple) else ()))
+            self.state = join(ways)
+
+    def cancel(self, rule: CancelRule) -> None:
+        """The event that ends a wait: its trigger, and the keys on both sides."""
+        model = self.catalogue.triggers.get(rule.trigger.text)
+        if model is None:
+            near = suggestion(rule.trigger.text, self.catalogue.triggers)
+            text = f"no trigger is named {rule.trigger.text!r}: {near}"
+            self.report(rule.trigger.place, FaultCode.TRIGGER_UNKNOWN, text)
+        self.key(rule.key, "cancel_on.key")
+        if rule.match is not None:
+            shape = self.shapes.of_model(model, "serialization", "`trigger`") if model else ANY
+            seen = {TRIGGER: shape, EVENT: self.variables[EVENT]}
+            nothing = Names({}, {}, frozenset())
+            found = judge(rule.match, self.types, seen, nothing, State(), report=self.report).shape
+            if found.kind not in _KEYS:
+                self.report(rule.match.place, FaultCode.EXPRESSION_TYPE, f"`match` is a text, this is {found}")
 
     def stop(self, step: StopStep) -> None:
         if isinstance(step.reason, Expression | Template):

@@ -18,12 +18,15 @@ from services.flows.compiled import (
     StopNode,
     SwitchNode,
     ToolNode,
+    WaitNode,
 )
+from services.flows.hours import WorkingHours, days_of, holidays_of, stretches_of, zone_of
 from services.flows.load import FlowSource
 from services.flows.names import ROOTS
 from services.flows.syntax import (
     ActionStep,
     Fallback,
+    HoursRule,
     IfStep,
     RetryRule,
     SetStep,
@@ -31,10 +34,12 @@ from services.flows.syntax import (
     StopStep,
     SwitchStep,
     ToolStep,
+    WaitStep,
     walk,
 )
 from services.flows.values import compile_map, compile_value
 from services.flows.versions import version_of
+from services.flows.waiting import Cancel, Match, Wait
 
 __all__ = ["CompiledFlow", "compile_flow"]
 
@@ -51,15 +56,17 @@ def compile_flow(source: FlowSource, tools: Mapping[str, Tool]) -> CompiledFlow:
     outputs = {step.id.text for step in walk(flow.steps) if isinstance(step, ToolStep | ActionStep) and step.id}
     variables = {word.text for step in walk(flow.steps) if isinstance(step, SetStep) for word, _ in step.values.items}
     compiler = _Compiler(tools, untyped(ROOTS | outputs | variables))
+    first = compiler.chain(flow.steps, None)
     return CompiledFlow(
         name=flow.name.text,
         version=version_of(flow),
         triggers=tuple(word.text for word in flow.triggers),
         key=compile_value(flow.key, compiler.env) if flow.key is not None else None,
         when=compile_value(flow.when, compiler.env) if flow.when is not None else None,
-        first=compiler.chain(flow.steps, None),
+        first=first,
         nodes=compiler.nodes,
         blanks={name: {} for name in outputs},
+        matches=tuple({(trigger, match.source): (trigger, match) for trigger, match in compiler.matches}.values()),
     )
 
 
@@ -70,6 +77,7 @@ class _Compiler:
         self.tools = tools
         self.env = env
         self.nodes: dict[str, Node] = {}
+        self.matches: list[tuple[str, Match]] = []
 
     def chain(self, steps: tuple[Step, ...], following: Node | None) -> Node | None:
         """The first node of a list of steps, after which `following` comes."""
@@ -112,13 +120,41 @@ class _Compiler:
             return SwitchNode(step.path, subject, cases, self.chain(step.default, following))
         if isinstance(step, SetStep):
             return SetNode(step.path, compile_map(step.values, self.env), following)
+        if isinstance(step, WaitStep):
+            return self.wait(step, following)
         assert isinstance(step, StopStep)  # noqa: S101 - the last kind: tells the type checker
         return StopNode(step.path, compile_value(step.reason, self.env))
+
+    def wait(self, step: WaitStep, following: Node | None) -> WaitNode:
+        wait = Wait(
+            compile_value(step.length, self.env) if step.length is not None else None,
+            compile_value(step.until, self.env) if step.until is not None else None,
+            zone_of(step.zone.text) if step.zone else None,
+            _hours(step.hours) if step.hours else None,
+        )
+        rule = step.cancel
+        if rule is None:
+            return WaitNode(step.path, wait, None, None, following)
+        match = rule.match.source if rule.match else ""
+        if rule.match:
+            self.matches.append((rule.trigger.text, Match(match, compile_value(rule.match, untyped(ROOTS)))))
+        cancel = Cancel(rule.trigger.text, compile_value(rule.key, self.env), match)
+        return WaitNode(step.path, wait, cancel, self.failing(rule.then, following), following)
 
     def failing(self, on_error: Fallback | tuple[Step, ...], following: Node | None) -> Failing | None:
         if isinstance(on_error, tuple):
             return Failing(self.chain(on_error, following))
         return Failing(following) if on_error is Fallback.CONTINUE else None
+
+
+def _hours(rule: HoursRule) -> WorkingHours:
+    zone = zone_of(rule.zone.text)
+    given: dict[str, Any] = {}
+    if rule.days is not None:
+        given["days"] = days_of(rule.days)
+    if rule.hours is not None:
+        given["stretches"] = stretches_of(rule.hours)
+    return WorkingHours(zone, holidays=holidays_of(rule.holidays), **given)
 
 
 def _retry(rule: RetryRule | None) -> Retry:

@@ -11,6 +11,7 @@ from services.flows.catalogue import Tool
 from services.flows.nodes import Plain
 from services.flows.scope import Scope
 from services.flows.values import Compiled
+from services.flows.waiting import Cancel, Match, Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,26 @@ class StopNode:
     reason: Compiled
 
 
-Node = ToolNode | ActionNode | IfNode | SwitchNode | SetNode | StopNode
+@dataclass(frozen=True, slots=True)
+class WaitNode:
+    """Wait. `cancelled` is where the run goes when an event ended the wait; None: it ends there, as filtered."""
+
+    path: str
+    wait: Wait
+    cancel: Cancel | None
+    cancelled: Failing | None
+    following: Node | None
+
+
+Node = ToolNode | ActionNode | IfNode | SwitchNode | SetNode | StopNode | WaitNode
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledFlow:
-    """One version of one flow, ready to run. Immutable; safe to share between threads."""
+    """One version of one flow, ready to run. Immutable; safe to share between threads.
+
+    `matches` says how its waits read the key of an event, by trigger.
+    """
 
     name: str
     version: str
@@ -99,3 +114,4 @@ class CompiledFlow:
     first: Node | None
     nodes: Mapping[str, Node]
     blanks: Mapping[str, Mapping[str, Any]]
+    matches: tuple[tuple[str, Match], ...] = ()

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAY_OF = {name: day for day, full in enumerate(DAYS) for name in (full, full[:3])}
 LOOKED_AHEAD_DAYS = 400
 _DAY = timedelta(days=1)
 _MIDNIGHT = time(0)
@@ -80,11 +81,11 @@ def days_of(text: str) -> frozenset[int]:
     """`mon-fri`, `sat, sun`, `fri-mon`, as days of the week. Raises HoursError."""
     found: set[int] = set()
     for part in text.lower().split(","):
-        first, dash, last = (each.strip()[:3] for each in part.partition("-"))
-        if first not in DAYS or (dash and last not in DAYS):
+        first, dash, last = (each.strip() for each in part.partition("-"))
+        begin, end = _DAY_OF.get(first), _DAY_OF.get(last if dash else first)
+        if begin is None or end is None:
             raise HoursError(f"{part.strip()!r} is no day: write days such as mon-fri or sat, sun")
-        begin = DAYS.index(first)
-        length = (DAYS.index(last) - begin) % 7 if dash else 0
+        length = (end - begin) % 7
         found.update((begin + n) % 7 for n in range(length + 1))
     return frozenset(found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from services.flows.compiled import CompiledFlow
+from services.flows.waiting import Match
 
 
 class FlowIndex:
@@ -13,14 +14,21 @@ class FlowIndex:
     def __init__(self, flows: Iterable[CompiledFlow]) -> None:
         self._by_trigger: dict[str, tuple[CompiledFlow, ...]] = {}
         self._by_version: dict[tuple[str, str], CompiledFlow] = {}
+        self._matches: dict[str, dict[str, Match]] = {}
         for flow in flows:
             self._by_version[flow.name, flow.version] = flow
             for trigger in flow.triggers:
                 self._by_trigger[trigger] = (*self._by_trigger.get(trigger, ()), flow)
+            for trigger, match in flow.matches:
+                self._matches.setdefault(trigger, {}).setdefault(match.source, match)
 
     def for_trigger(self, type_: str) -> tuple[CompiledFlow, ...]:
         """The flows that an event of this type starts, in the order in which they were given."""
         return self._by_trigger.get(type_, ())
+
+    def matches(self, type_: str) -> tuple[Match, ...]:
+        """How waits that an event of this type may end read its key."""
+        return tuple(self._matches.get(type_, {}).values())
 
     def version(self, name: str, version: str) -> CompiledFlow | None:
         """The flow of a run, or None when this version is not loaded."""

@@ -180,7 +180,7 @@ def _holds(formula: Formula, world: dict[str, Any]) -> bool:
 
 def _compared(one: Any, sign: str, other: Any) -> bool:  # noqa: ANN401 - a JSON value
     if sign == "==":
-        return _same(one) == _same(other)
+        return bool(_same(one) == _same(other))
     if sign == "<":
         return bool(one < other)
     if sign == "<=":

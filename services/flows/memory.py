@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.flows.state.cells import DAY_SECONDS, Asked, Death, Given, Held
-from services.flows.state.ledger import Ledger
+from services.flows.state.ledger import Ledger, Question
 
 
 class Memory:
@@ -19,8 +19,15 @@ class Memory:
 
     def answer(self, asks: Sequence[Asked], now: float) -> list[Given | Exception]:
         """One answer an ask, in order; an error in place of one that cannot be. `now`: seconds since 1970."""
-        ledger = Ledger(now, DAY_SECONDS, self._cells, self._answers, self._dead)
-        return ledger.settle(asks)
+        answers: list[Given | Exception] = []
+        for asked in asks:
+            try:
+                question = Question.of(asked)
+            except (TypeError, ValueError) as error:
+                answers.append(error)
+            else:
+                answers += Ledger(now, DAY_SECONDS, self._cells, self._answers, self._dead).settle([question])
+        return answers
 
     def died(self, run_id: str, done: int, now: float) -> None:
         """A run is dead after so many calls: claims that came to nothing are free."""

@@ -30,10 +30,11 @@ class Need(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Pause(Need[None]):
-    """Wait until a moment, in seconds since 1970. `advance` answers it itself once that is over.
+    """Wait until a moment, in seconds since 1970.
 
-    Before, it is asked as any need: then the run waits at this step, and is advanced anew from there, without answers,
-    when the time has come. The needs before the pause are asked again, and answered as they were.
+    Nobody answers it: `advance` gives Sleep, and the run is advanced anew from this step, without answers, when the
+    time has come. The needs before the pause are asked again, and answered as they were; a pause that is over by
+    then is passed. So a tool pauses only where it was answered that it has to, never by a look at the clock.
     """
 
     until: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from contracts.actions import ActionRequest
@@ -28,6 +29,19 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Sleep:
+    """The run waits: it goes on with a Wake when `until` has come, or when an event with the hash `cancel` comes first.
+
+    Always given, also for a moment that is over: so a step that is done again later does the same. `timer` is the id.
+    """
+
+    run: Run
+    timer: str
+    until: datetime
+    cancel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The run is over. With Outcome.DEAD, `code` and `reason` say why and `step` where.
 
@@ -42,4 +56,4 @@ class End:
     error: Exception | None = field(default=None, compare=False, repr=False)
 
 
-Next = Act | Ask | End
+Next = Act | Ask | Sleep | End

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from collections.abc import Mapping as Map
+from datetime import UTC
+from typing import Any
 
 from services.flows.durations import DurationError, parse_duration
 from services.flows.faults import Fault, FaultCode, nearest, suggestion
+from services.flows.hours import HoursError, days_of, holidays_of, stretches_of, zone_of
 from services.flows.names import FLOW_NAME, id_fault
 from services.flows.nodes import Mapping, Scalar, Sequence, Tree
 from services.flows.places import Place
 from services.flows.syntax import (
     ActionStep,
+    CancelRule,
     Case,
     Constant,
     Expression,
     Fallback,
     Flow,
+    HoursRule,
     IfStep,
     ListOf,
     MapOf,
@@ -28,9 +33,11 @@ from services.flows.syntax import (
     Template,
     ToolStep,
     Value,
+    WaitStep,
     Word,
 )
 from services.flows.templates import Hole, TemplateError, split
+from services.flows.waiting import moment_of
 
 LONGEST_EXPRESSION = 4000
 FLOW_KEYS = ("flow", "description", "on", "key", "when", "steps")
@@ -40,8 +47,12 @@ STEP_KEYS: Map[str, tuple[str, ...]] = {
     "if": ("if", "then", "else"),
     "switch": ("switch", "cases", "default"),
     "set": ("set",),
+    "wait": ("wait", "cancel_on"),
     "stop": ("stop",),
 }
+WAIT_KEYS = ("for", "until", "zone", "working_hours")
+HOURS_KEYS = ("zone", "days", "hours", "holidays")
+CANCEL_KEYS = ("trigger", "key", "match", "then")
 MAX_ATTEMPTS = 100
 
 
@@ -136,6 +147,7 @@ class _Parser:
             "if": self.if_step,
             "switch": self.switch_step,
             "set": self.set_step,
+            "wait": self.wait_step,
             "stop": self.stop_step,
         }
         kind = found[0]
@@ -204,6 +216,114 @@ class _Parser:
             )
         return StopStep(path, tree.place, reason)
 
+    def wait_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
+        given = keys["wait"]
+        cancel = self.cancel(keys.get("cancel_on"), path)
+        if not isinstance(given, Mapping):
+            return WaitStep(path, tree.place, self.length(given, "wait"), None, None, None, cancel)
+        parts = self.keys(given, "`wait`", WAIT_KEYS)
+        if "for" in parts and "until" in parts:
+            self.fault(
+                given.place, FaultCode.VALUE_INVALID, "`wait` has `for` and `until`: keep one, or make two steps"
+            )
+        if not parts.keys() & {"for", "until", "working_hours"}:
+            self.fault(given.place, FaultCode.KEY_MISSING, "`wait` needs `for`, `until` or `working_hours`")
+        zone = self.zone(parts.get("zone"))
+        length = self.length(parts["for"], "for") if "for" in parts else None
+        until = self.until(parts["until"], zone) if "until" in parts else None
+        hours = self.hours(parts["working_hours"], zone) if "working_hours" in parts else None
+        return WaitStep(path, tree.place, length, until, zone, hours, cancel)
+
+    # Parts of waits
+
+    def length(self, tree: Tree, name: str) -> Value:
+        value = self.value(tree)
+        if isinstance(value, Constant):
+            self.duration(tree, name)
+        elif isinstance(value, ListOf | MapOf):
+            self.fault(tree.place, FaultCode.DURATION_INVALID, f"`{name}` is a duration, such as 30s or 2h")
+        return value
+
+    def until(self, tree: Tree, zone: Word | None) -> Value:
+        value = self.value(tree)
+        if isinstance(value, Constant):
+            text = tree.text if isinstance(tree, Scalar) else ""
+            try:
+                moment_of(text, UTC if zone is not None else None)
+            except ValueError:
+                remedy = "write it as 2026-12-24T18:00:00+00:00, or without offset and with `zone`"
+                self.fault(tree.place, FaultCode.VALUE_INVALID, f"`until`: {text!r} is no moment: {remedy}")
+            return Constant(text, tree.place)
+        if isinstance(value, ListOf | MapOf):
+            self.fault(tree.place, FaultCode.VALUE_INVALID, "`until` is a moment, such as ${ trigger.starts_at }")
+        return value
+
+    def zone(self, tree: Tree | None) -> Word | None:
+        word = self.word(tree, "a time zone")
+        if word is not None and self.refuses(word.place, zone_of, word.text):
+            return None
+        return word
+
+    def hours(self, tree: Tree, zone: Word | None) -> HoursRule | None:
+        if not isinstance(tree, Mapping):
+            text = "`working_hours` is a map, such as { zone: Europe/Lisbon, days: mon-fri, hours: 09:00-18:00 }"
+            self.fault(tree.place, FaultCode.VALUE_INVALID, text)
+            return None
+        keys = self.keys(tree, "`working_hours`", HOURS_KEYS)
+        if "zone" in keys:
+            zone = self.zone(keys["zone"]) or Word("UTC", tree.place)
+        elif zone is None:
+            text = "`working_hours` needs `zone`, such as Europe/Lisbon"
+            self.fault(tree.place, FaultCode.KEY_MISSING, text)
+            zone = Word("UTC", tree.place)
+        days, hours = (self.listed(keys.get(name), name) for name in ("days", "hours"))
+        if days is not None:
+            self.refuses(keys["days"].place, days_of, days)
+        if hours is not None:
+            self.refuses(keys["hours"].place, stretches_of, hours)
+        holidays = self.listed(keys.get("holidays"), "holidays")
+        each = tuple(part.strip() for part in holidays.split(",")) if holidays else ()
+        if each:
+            self.refuses(keys["holidays"].place, holidays_of, each)
+        return HoursRule(zone, days, hours, each)
+
+    def listed(self, tree: Tree | None, name: str) -> str | None:
+        """A text, or a list of texts as one text with commas."""
+        items = tree.items if isinstance(tree, Sequence) else (tree,)
+        texts = [item.text for item in items if isinstance(item, Scalar)]
+        if tree is not None and (len(texts) != len(items) or not texts):
+            self.fault(tree.place, FaultCode.VALUE_INVALID, f"`{name}` is a text, or a list of texts")
+            return None
+        return ",".join(texts) if texts else None
+
+    def refuses(self, place: Place, read: Callable[[Any], object], given: object) -> bool:
+        """Whether a part of working hours is none. Reports it."""
+        try:
+            read(given)
+        except HoursError as error:
+            self.fault(place, FaultCode.VALUE_INVALID, str(error))
+            return True
+        return False
+
+    def cancel(self, tree: Tree | None, path: str) -> CancelRule | None:
+        if tree is None:
+            return None
+        if not isinstance(tree, Mapping):
+            text = '`cancel_on` is a map, such as { trigger: closum.lead.created, key: "${ trigger.email }" }'
+            self.fault(tree.place, FaultCode.VALUE_INVALID, text)
+            return None
+        keys = self.keys(tree, "`cancel_on`", CANCEL_KEYS, required=("trigger", "key"))
+        trigger = self.word(keys.get("trigger"), "a trigger's name")
+        match = self.value(keys["match"]) if "match" in keys else None
+        if match is not None and not isinstance(match, Expression):
+            text = "`match` is one expression, such as ${ trigger.email }: it reads the key of the event that comes"
+            self.fault(match.place, FaultCode.VALUE_INVALID, text)
+            match = None
+        then = self.way(keys.get("then"), "then", f"{path}.cancel_on.")
+        if trigger is None or "key" not in keys:
+            return None
+        return CancelRule(tree.place, trigger, self.value(keys["key"]), match, then)
+
     # Parts of steps
 
     def step_id(self, keys: dict[str, Tree]) -> Word | None:
@@ -225,14 +345,17 @@ class _Parser:
         return MapOf((), value.place)
 
     def on_error(self, keys: dict[str, Tree], path: str) -> Fallback | tuple[Step, ...]:
-        tree = keys.get("on_error")
+        return self.way(keys.get("on_error"), "on_error", f"{path}.on_error.")
+
+    def way(self, tree: Tree | None, name: str, prefix: str) -> Fallback | tuple[Step, ...]:
+        """`stop`, `continue`, or steps of its own."""
         if tree is None:
             return Fallback.STOP
         if isinstance(tree, Sequence):
-            return self.steps(tree, "on_error", f"{path}.on_error.")
+            return self.steps(tree, name, prefix)
         if isinstance(tree, Scalar) and tree.value in ("stop", "continue"):
             return Fallback(tree.value)
-        self.fault(tree.place, FaultCode.VALUE_INVALID, "`on_error` is `stop`, `continue`, or a list of steps")
+        self.fault(tree.place, FaultCode.VALUE_INVALID, f"`{name}` is `stop`, `continue`, or a list of steps")
         return Fallback.STOP
 
     def retry(self, tree: Tree | None) -> RetryRule | None:

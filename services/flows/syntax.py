@@ -161,7 +161,41 @@ class StopStep:
     reason: Value
 
 
-Step = ToolStep | ActionStep | IfStep | SwitchStep | SetStep | StopStep
+@dataclass(frozen=True, slots=True)
+class HoursRule:
+    """Working hours as written; `None` where the default holds."""
+
+    zone: Word
+    days: str | None
+    hours: str | None
+    holidays: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRule:
+    """The event that ends a wait early, and what happens then."""
+
+    place: Place
+    trigger: Word
+    key: Value
+    match: Expression | None
+    then: Fallback | tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitStep:
+    """Wait for a time, or until a moment, and then until working hours."""
+
+    path: str
+    place: Place
+    length: Value | None
+    until: Value | None
+    zone: Word | None
+    hours: HoursRule | None
+    cancel: CancelRule | None
+
+
+Step = ToolStep | ActionStep | IfStep | SwitchStep | SetStep | StopStep | WaitStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +220,8 @@ def below(step: Step) -> Iterator[tuple[Step, ...]]:
         yield step.default
     elif isinstance(step, ToolStep | ActionStep) and isinstance(step.on_error, tuple):
         yield step.on_error
+    elif isinstance(step, WaitStep) and step.cancel is not None and isinstance(step.cancel.then, tuple):
+        yield step.cancel.then
 
 
 def walk(steps: tuple[Step, ...]) -> Iterator[Step]:

@@ -1,4 +1,4 @@
-"""Python's cyclic garbage collector, set for a service that holds thousands of messages at a time."""
+"""Python's cyclic garbage collector, set for services that hold thousands of messages at a time."""
 
 from __future__ import annotations
 

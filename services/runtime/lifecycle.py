@@ -24,7 +24,7 @@ import asyncpg
 import uvloop
 from aiokafka.errors import KafkaError
 
-from services.runtime import logging, settings
+from services.runtime import garbage, logging, settings
 
 S = TypeVar("S", bound=settings.RuntimeSettings)
 T = TypeVar("T")
@@ -143,6 +143,7 @@ def refused(error: settings.SettingsError) -> SystemExit:
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a service's main on uvloop until it ends. A SettingsError that it raises ends the process as in `begin`."""
+    garbage.tune()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(main)

@@ -155,6 +155,9 @@ class ToolsSettings(RuntimeSettings):
         ge=1,
         description="what steps with state were answered is kept for replays: longer than Kafka keeps `runs`",
     )
+    timer_rate: float = Field(
+        default=1000.0, gt=0, le=100_000, description="waits that end a second and process: overdue ones flood nobody"
+    )
 
 
 class ActionsSettings(RuntimeSettings):

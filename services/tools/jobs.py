@@ -8,15 +8,16 @@ from typing import Any
 from contracts.errors import ErrorCode
 from contracts.events import Event, partition_key
 from contracts.model import Message
-from contracts.runs import Answer, Outcome, Run, RunMessage
+from contracts.runs import Answer, Outcome, Run, RunMessage, Wake
 from contracts.topics import ACTIONS, MAX_MESSAGE_BYTES, RUNS, Topic
 from services.flows.advance import advance, begin
 from services.flows.compile import CompiledFlow
-from services.flows.outcomes import Act, Ask, End
+from services.flows.outcomes import Act, Ask, End, Sleep
 from services.runtime import logging, metrics
 from services.tools import history
 from services.tools.letters import dead_letter
 from services.tools.records import Output, Record
+from services.tools.timers.timer import MOST_RUN_BYTES, Timer, timer_of
 
 log = logging.get("jobs")
 
@@ -31,6 +32,8 @@ class Job:
     outputs: list[Output]
     answer: Answer | None = None
     answers: tuple[Any, ...] = field(default=())
+    wake: Wake | None = None
+    timer: Timer | None = None
     died: bool = False
 
     @property
@@ -49,12 +52,14 @@ class Job:
     def step(self) -> Ask | None:
         """Advance: the need that has to be answered before the run can go on, or None when it has left the batch."""
         try:
-            after = advance(self.flow, self.run, answer=self.answer, answers=self.answers)
+            after = advance(self.flow, self.run, answer=self.answer, answers=self.answers, wake=self.wake)
             match after:
                 case Ask():
                     return after
                 case Act(request):
                     self.produce(ACTIONS, request.key, request, request.step)
+                case Sleep():
+                    self.sleep(after)
                 case End():
                     self.end(after)
         except Exception as error:  # noqa: BLE001 - an unknown exception is a bug: visible, counted, never dropped
@@ -63,6 +68,8 @@ class Job:
 
     def answered(self, ask: Ask, answer: object) -> None:
         """Make ready for the next `step`: the run stands at the tool that asked, with one answer more."""
+        if ask.run.at != self.run.at:
+            self.wake = None  # it ended the wait of an earlier step
         self.run = ask.run
         self.answer = None  # the run has counted it
         self.answers = (*ask.answers, answer)
@@ -75,6 +82,15 @@ class Job:
         else:
             cause = f"the message for {topic.name!r} has {len(value)} bytes, at most {MAX_MESSAGE_BYTES} are allowed"
             self.dead(ErrorCode.MESSAGE_TOO_LARGE, cause, step)
+
+    def sleep(self, sleep: Sleep) -> None:
+        """Leave a timer; a run that is too large to come back is dead before it waits."""
+        timer = timer_of(sleep)
+        if len(timer.body) <= MOST_RUN_BYTES:
+            self.timer = timer
+        else:
+            cause = f"the run that waits has {len(timer.body)} bytes, at most {MOST_RUN_BYTES} are allowed"
+            self.dead(ErrorCode.MESSAGE_TOO_LARGE, cause, sleep.run.at)
 
     def end(self, end: End) -> None:
         """Leave the record of an end."""

@@ -16,18 +16,23 @@ from pydantic import ValidationError
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.ids import stable_id
-from contracts.runs import Outcome, RunMessage
+from contracts.runs import EndedBy, Outcome, RunMessage, Wake
 from services.flows.index import FlowIndex
 from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
+from services.flows.waiting import hashes_of
 from services.runtime import metrics
 from services.tools import answerers, history
 from services.tools.claims import Claim
 from services.tools.jobs import Job, begun
 from services.tools.letters import dead_letter
 from services.tools.records import Output, Record
+from services.tools.timers import timer
+from services.tools.timers.store import Waiting
+from services.tools.timers.timers import Timers
 
 SHOWN_FAULTS = 5
+LONGEST_WHY = 300
 
 
 class Publishes(Protocol):
@@ -57,6 +62,7 @@ class Processor:
         flows: FlowIndex,
         claim: Claims,
         publisher: Publishes,
+        timers: Timers,
         *,
         answer: answerers.Answerers | None = None,
         on_batch: Callable[[], object] = lambda: None,
@@ -65,6 +71,7 @@ class Processor:
         self._flows = flows
         self._claim = claim
         self._publisher = publisher
+        self._timers = timers
         self._answerers = answer or {}
         self._on_batch = on_batch
         self._died = died
@@ -80,6 +87,7 @@ class Processor:
             except ValidationError as error:
                 _unreadable(batch.place(), record, ErrorCode.EVENT_INVALID, error)
         first = await self._claim([_claim(record, event) for record, event in read])
+        ended = await self._end_waits([event for (_, event), is_first in zip(read, first, strict=True) if is_first])
         for (record, event), is_first in zip(read, first, strict=True):
             flows = self._flows.for_trigger(event.type) if is_first else ()
             for flow in flows:
@@ -87,19 +95,24 @@ class Processor:
                     batch.jobs.append(job)
             if not flows:
                 outcome, why = (Outcome.FILTERED, "no flow for it") if is_first else (Outcome.DUPLICATE, "seen before")
+                if is_first and any(event is by for _, by in ended):
+                    why = "it ended a wait"
                 batch.place().append(history.event_without_run(event, record, outcome, why))
+        batch.place().extend(_woken(waiting, event) for waiting, event in ended)
         await self._finish(batch)
+        await self._timers.delete([waiting.id for waiting, _ in ended])
 
     async def runs(self, records: Sequence[Record]) -> None:
         """Take a batch of the topic `runs`; return when all that follows from it is acknowledged by Kafka."""
         _consumed(records)
         batch = _Batch()
+        read: list[tuple[Record, RunMessage]] = []
         for record in records:
             try:
-                message = RunMessage.model_validate_json(record.value or b"")
+                read.append((record, RunMessage.model_validate_json(record.value or b"")))
             except ValidationError as error:
                 _unreadable(batch.place(), record, ErrorCode.RUN_INVALID, error)
-                continue
+        for record, message in await self._first_wakes(read):
             run = message.run
             flow = self._flows.version(run.flow, run.version)
             if flow is None:
@@ -109,8 +122,32 @@ class Processor:
                 batch.place().extend((letter, end))
                 batch.dead[run.id] = run.done + (message.answer is not None and message.answer.done)
                 continue
-            batch.jobs.append(Job(record, flow, run, batch.place(), message.answer))
+            batch.jobs.append(Job(record, flow, run, batch.place(), message.answer, wake=message.wake))
         await self._finish(batch)
+
+    async def _end_waits(self, events: Sequence[Event]) -> Sequence[tuple[Waiting, Event]]:
+        """The waits that these events end."""
+        return await self._timers.ended_by(
+            [(one, event) for event in events for one in hashes_of(event, self._flows.matches(event.type))]
+        )
+
+    async def _first_wakes(self, read: Sequence[tuple[Record, RunMessage]]) -> list[tuple[Record, RunMessage]]:
+        """Without those that end a wait which another record has ended: by its time, an event, a replica that died."""
+        wishes = [
+            Claim(message.run.event.account, message.wake.timer, record.place)
+            for record, message in read
+            if message.wake is not None
+        ]
+        first = iter(await self._timers.first(wishes))
+        kept = []
+        for record, message in read:
+            if message.wake is not None:
+                counts = next(first)
+                metrics.WAITS_ENDED.labels(message.wake.by.value if counts else "again").inc()
+                if not counts:
+                    continue
+            kept.append((record, message))
+        return kept
 
     async def _finish(self, batch: _Batch) -> None:
         jobs = batch.jobs
@@ -127,6 +164,7 @@ class Processor:
         batch.dead |= {job.run.id: job.done for job in batch.jobs if job.died}
         if batch.dead:
             await self._died(batch.dead)
+        await self._timers.set([job.timer for job in batch.jobs if job.timer is not None])
         await self._publisher.publish(batch.outputs())
         self._on_batch()
 
@@ -148,6 +186,11 @@ class _Batch:
     def outputs(self) -> list[Output]:
         """All of them, in order."""
         return [output for outputs in self._places for output in outputs]
+
+
+def _woken(waiting: Waiting, event: Event) -> Output:
+    why = f"{event.type} came: event {event.id!r}"[:LONGEST_WHY]
+    return timer.record(waiting.key, waiting.run, Wake(timer=waiting.timer, due=waiting.due, by=EndedBy.EVENT, why=why))
 
 
 def _consumed(records: Sequence[Record]) -> None:

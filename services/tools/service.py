@@ -22,6 +22,9 @@ from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.state import janitor
 from services.tools.state.store import answers
+from services.tools.timers.firing import Firing, watch
+from services.tools.timers.store import Store
+from services.tools.timers.timers import InDatabase
 
 log = logging.get("service")
 HEALTH_PORT = 9102
@@ -64,11 +67,15 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
     async def died(runs: Mapping[str, int]) -> None:
         await database.patiently("deaths", lambda: dead_runs.mark(parts.pool, runs), watchdog.moved)
 
+    store = Store(parts.pool)
+    firing = Firing(store, Publisher(parts.producer), settings.timer_rate)
+    answers_kept = timedelta(hours=settings.answer_hours)
     processor = Processor(
         flows,
         claim,
         Publisher(parts.producer, watchdog.moved),
-        answer=answers(parts.pool, timedelta(hours=settings.answer_hours), watchdog.moved),
+        InDatabase(parts.pool, answers_kept, watchdog.moved),
+        answer=answers(parts.pool, answers_kept, watchdog.moved),
         on_batch=watchdog.moved,
         died=died,
     )
@@ -77,7 +84,14 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
     parts.health.checks = {"kafka": parts.producer.answers, "postgresql": partial(database.answers, parts.pool)}
     log.info("service.started", group=settings.topic_prefix + app.GROUP)
     try:
-        await lifecycle.until(parts.stop, app.supervise(application), watchdog.run(), _forget(parts.pool))
+        await lifecycle.until(
+            parts.stop,
+            app.supervise(application),
+            watchdog.run(),
+            firing.run(),
+            watch(store),
+            _forget(parts.pool),
+        )
     finally:
         parts.health.leaving = True
         await app.leave(application, settings.drain_seconds)

@@ -113,4 +113,4 @@ async def send(url: str, amount: int, connections: int, first: int) -> dict[str,
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         result = runner.run(send(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
-    print(json.dumps(result))  # noqa: T201 - its answer
+    print(json.dumps(result))

@@ -23,7 +23,7 @@ from services.tools import app
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.records import Record
-from tests.support.batches import MemoryClaims
+from tests.support.batches import MemoryClaims, MemoryTimers
 from tests.support.tools_process import read, send, story
 
 
@@ -139,7 +139,7 @@ async def test_what_kafka_can_hold_can_be_a_dead_letter(settings: ToolsSettings)
     await send_odd(settings, odd)
     producer = kafka.Producer(settings)
     await producer.start()
-    processor = Processor(FlowIndex([]), MemoryClaims(), Publisher(producer))
+    processor = Processor(FlowIndex([]), MemoryClaims(), Publisher(producer), MemoryTimers())
     handler = Handler()
     handler.go.set()
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from contracts.errors import ErrorCode
 from contracts.events import Event
-from contracts.runs import Answer, Outcome, Run, StepError
+from contracts.runs import Answer, Outcome, Run, StepError, Wake
 from services.flows.advance import advance, begin
 from services.flows.cel import EvaluationError, compiled, evaluate, untyped
-from services.flows.outcomes import Act, Ask, End, Next
+from services.flows.outcomes import Act, Ask, End, Next, Sleep
 from services.flows.places import Origin, Place
 from services.flows.scope import Scope
 from services.flows.syntax import Expression
@@ -40,6 +40,8 @@ FLOW = compiled_flow(
       with: { method: POST, url: "/${ trigger.id }", json: { all: "${ trigger.raw }", turn: "${ turn.first }" } }
       on_error:
         - set: { why: "${ errors.call.cause }" }
+- wait: 1h
+  cancel_on: { trigger: shop.ordered, key: "${ trigger.id }", then: continue }
 - id: last
   action: http.call
   with: { method: GET, url: /, json: "${ trigger.lines.map(l, l.article + trigger.id) }" }
@@ -75,6 +77,10 @@ def to_the_end(run: Run, given_answers: list[Any]) -> list[Next]:
         results.append(result)
         if isinstance(result, Ask):
             result = advance(FLOW, result.run, answers=(*result.answers, "ana"), now=NOW)
+            continue
+        if isinstance(result, Sleep):
+            wake = Wake(timer=result.timer, due=result.until)
+            result = advance(FLOW, result.run, wake=wake, now=NOW)
             continue
         outputs = given_answers.pop(0) if given_answers else {}
         error = StepError(code=ErrorCode.CALL_REJECTED, cause="no") if outputs is None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -19,6 +20,8 @@ from services.tools import catalog
 from services.tools.claims import Claim
 from services.tools.processor import Processor
 from services.tools.records import Output, Record
+from services.tools.timers.store import Waiting
+from services.tools.timers.timer import Timer, began, origin
 
 TRIGGER = "closum.whatsapp.message_received"
 
@@ -148,12 +151,48 @@ class MemoryClaims:
         ]
 
 
+class MemoryTimers:
+    """Timers without a database, as the model of those with one."""
+
+    def __init__(self) -> None:
+        self.pending: dict[str, Timer] = {}
+        self.first = MemoryClaims()
+
+    async def set(self, timers: Sequence[Timer]) -> None:
+        """Set them; those that are there already stay as they are."""
+        for one in timers:
+            self.pending.setdefault(one.id, one)
+
+    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[tuple[Waiting, Event]]:
+        """The waits that events end."""
+        found = []
+        for timer in sorted(self.pending.values(), key=lambda one: (one.due, one.id)):
+            own = timer.run.event
+            later = (
+                event
+                for hash_, event in events
+                if hash_ == timer.cancel and origin(event) != origin(own) and began(own) <= began(event)
+            )
+            if (event := next(later, None)) is not None:
+                found.append((Waiting(UUID(timer.id), timer.due, timer.key, timer.body), event))
+        return found
+
+    async def delete(self, timers: Sequence[UUID]) -> None:
+        """These are over."""
+        for one in timers:
+            self.pending.pop(one.hex, None)
+
+
 def processor(
     flows: Sequence[CompiledFlow],
     claims: MemoryClaims | None = None,
+    timers: MemoryTimers | None = None,
     on_batch: Callable[[], object] = lambda: None,
     **more: Any,
 ) -> tuple[Processor, Published]:
     """A processor whose world is memory, and what it publishes."""
     published = Published()
-    return Processor(FlowIndex(flows), claims or MemoryClaims(), published, on_batch=on_batch, **more), published
+    made = Processor(
+        FlowIndex(flows), claims or MemoryClaims(), published, timers or MemoryTimers(), on_batch=on_batch, **more
+    )
+    return made, published

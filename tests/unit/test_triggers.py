@@ -99,3 +99,26 @@ def test_the_subject_keeps_one_contact_together() -> None:
     assert WHATSAPP.read({"from": "  "}).subject() is None
     assert LEAD.read({"email": " A@B.pt"}).subject() == "a@b.pt"
     assert LEAD.read({"id": 5, "email": "A@B.pt"}).subject() == "5"
+
+
+@pytest.mark.parametrize(
+    ("sent", "consents"),
+    [
+        ({}, (False, False)),
+        ({"consent_email": None, "consent_sms": ""}, (False, False)),
+        ({"consent_email": True, "consent_sms": False}, (True, False)),
+        ({"email_consent": "Yes", "sms_opt_in": 1}, (True, True)),
+        ({"accepts_email": "sim", "accepts_sms": "não"}, (True, False)),
+    ],
+)
+def test_consent_is_what_the_sender_says(sent: dict[str, Any], consents: tuple[bool, bool]) -> None:
+    """Never inferred: without a word there is none, however valid the address is."""
+    flow = seen(LEAD.read({"email": "a@b.pt", "mobile_number": "912345678", **sent}))
+    assert (flow["consent_email"], flow["consent_sms"]) == consents
+
+
+@pytest.mark.parametrize("sent", ["perhaps", 2, [True], {"email": True}, 1.0])
+def test_a_consent_that_is_neither_yes_nor_no_is_refused(sent: object) -> None:
+    """It passes neither for a yes nor, silently, for a no."""
+    with pytest.raises(ValidationError, match="neither true nor false"):
+        LEAD.read({"email": "a@b.pt", "consent_email": sent})

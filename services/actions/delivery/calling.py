@@ -9,13 +9,13 @@ from urllib.parse import unquote, urlencode, urlsplit
 from contracts.errors import ErrorCode
 from services.actions.call import Body, CallFailedError, Query, Reply
 from services.actions.connections import Connection
+from services.actions.said import said
 from services.actions.statuses import code_of, may_have_happened, retry_after_seconds
 from services.flows.catalogue import Guarantee
 from services.runtime.http import Answer, CallError, Client, Sent
 
 ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://|//", re.IGNORECASE)
 SUCCESS = range(200, 300)
-EXCERPT_LENGTH = 300
 OPEN = Connection("", "")
 """No connection: whole addresses, no credentials."""
 
@@ -123,14 +123,14 @@ def _masked(connection: Connection, answer: Answer) -> Reply:
 def _refused(method: str, address: str, reply: Reply) -> CallFailedError:
     place = f"{method} {address.partition('?')[0]}"
     if 300 <= reply.status < 400:  # noqa: PLR2004 - HTTP's own class
-        said = (
+        words = (
             f"redirects are not followed, it points to {reply.headers.get('location', 'nowhere').partition('?')[0]!r}"
         )
     else:
-        said = " ".join(reply.text().split()) or "no text"
+        words = said(reply.headers.get("content-type", ""), reply.text())
     return CallFailedError(
         code_of(reply.status),
-        f"{place}: HTTP {reply.status}: {said[:EXCERPT_LENGTH]}",
+        f"{place}: HTTP {reply.status}: {words}",
         may_have_happened=may_have_happened(reply.status),
         retry_after_seconds=retry_after_seconds(reply.headers.get("retry-after")),
     )

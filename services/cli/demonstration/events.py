@@ -58,6 +58,15 @@ NUMBERS = (
 )
 
 
+# What people agreed to, as forms send it; who was not asked agreed to nothing.
+CONSENTS: tuple[dict[str, Any], ...] = (
+    {"consent_email": True, "consent_sms": True},
+    {"consent_email": True, "consent_sms": False},
+    {"email_consent": "yes", "sms_consent": "no"},
+    {},
+)
+
+
 @dataclass(frozen=True)
 class Sending:
     """One POST: to which hook, with what."""
@@ -105,4 +114,5 @@ def _contact(number: int, chance: random.Random) -> dict[str, Any]:
         "mobile_number": _number(chance),
         "country": "PT",
         "tags": ["feira"],
+        **chance.choice(CONSENTS),
     }

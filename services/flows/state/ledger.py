@@ -4,17 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from services.flows.state.cells import Asked, Cell, Death, Given, Held, Stateful, World
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
-    """A cell with its account."""
+class Question:
+    """An ask, ready to be settled: who asks, and the ids of the cells that it concerns."""
+
+    asked: Asked
+    need: Stateful[Any]
+    by: str
+    cells: tuple[Cell, ...]
+    ids: tuple[str, ...]
+
+    @classmethod
+    def of(cls, asked: Asked) -> Self:
+        """Raises TypeError when cells cannot answer the need, ValueError for a text that is none."""
+        need = asked.need
+        if not isinstance(need, Stateful):
+            raise TypeError(f"{type(need).__name__} is no need with state")
+        cells = need.cells(asked)
+        return cls(asked, need, asked.id, cells, tuple(cell.id(asked.account) for cell in cells))
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a cell holds after all; None: nothing."""
 
     account: str
     cell: Cell
+    held: Held | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +48,9 @@ class Said:
 
 @dataclass(slots=True)
 class Ledger:
-    """What is known of some asks. `settle` changes it; what is `changed`, `said` and `void` has to be kept then.
+    """What is known of some questions. `settle` changes it; what is `changed`, `said` and `void` has to be kept then.
 
-    All that the asks name must be read before: `cells` (a missing one is empty), `answers` by asker, `dead` runs.
+    All that the questions name must be read before: `cells` (a missing one is empty), `answers` by asker, `dead` runs.
     `replayed` are runs that asked again what was answered before: such a run lives, whatever was said of it.
     """
 
@@ -38,36 +59,33 @@ class Ledger:
     cells: dict[str, Held] = field(default_factory=dict)
     answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     dead: dict[str, Death] = field(default_factory=dict)
-    changed: dict[str, tuple[Name, Held | None]] = field(default_factory=dict)
+    changed: dict[str, Changed] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
     void: set[str] = field(default_factory=set)
     replayed: set[str] = field(default_factory=set)
 
-    def settle(self, asks: Sequence[Asked]) -> list[Given | Exception]:
-        """One answer an ask, in order: each sees what those before it did. One that cannot be settled is an error."""
+    def settle(self, questions: Sequence[Question]) -> list[Given | Exception]:
+        """One answer a question, in order: each sees what those before it did. What cannot be settled is an error."""
         answers: list[Given | Exception] = []
-        for asked in asks:
+        for question in questions:
             try:
-                answers.append(self._settle(asked))
+                answers.append(self._settle(question))
             except Exception as error:  # noqa: BLE001 - one run's bug is not that of its neighbours
                 answers.append(error)
         return answers
 
-    def _settle(self, asked: Asked) -> Given:
-        need = stateful(asked)
-        by = asked.id
+    def _settle(self, question: Question) -> Given:
+        asked, need, by = question.asked, question.need, question.by
         if by in self.answers:
             self.replayed.add(asked.run_id)
             self.dead.pop(asked.run_id, None)
             return need.answer.model_validate(self.answers[by])
-        names = need.cells(asked)
-        ids = [cell.id(asked.account) for cell in names]
-        held = tuple(self._held(one) for one in ids)
+        held = tuple(self._held(one) for one in question.ids)
         decision = need.decide(asked, held, World(self.now, self.dead))
         answer = decision.answer.model_dump(mode="json", exclude_defaults=True)
-        for one, cell, before, after in zip(ids, names, held, decision.cells, strict=True):
+        for one, cell, before, after in zip(question.ids, question.cells, held, decision.cells, strict=True):
             if after is not before:
-                self.changed[one] = (Name(asked.account, cell), after)
+                self.changed[one] = Changed(asked.account, cell, after)
                 if after is None:
                     self.cells.pop(one, None)
                 else:
@@ -83,10 +101,3 @@ class Ledger:
     def _held(self, one: str) -> Held | None:
         held = self.cells.get(one)
         return held if held is not None and held.until > self.now else None
-
-
-def stateful(asked: Asked) -> Stateful[Any]:
-    """The ask's need. TypeError when cells cannot answer it."""
-    if not isinstance(asked.need, Stateful):
-        raise TypeError(f"{type(asked.need).__name__} is no need with state")
-    return asked.need

@@ -58,8 +58,9 @@ def read(text: str, region: str) -> Phone | str:
         candidates.append("+" + digits)
     for candidate in candidates:
         number = parsed(candidate, region)
-        if not isinstance(number, str) and phonenumbers.is_valid_number(number):
-            return described(number)
+        # A number is valid when it has a type: asking for both runs a country's patterns twice.
+        if not isinstance(number, str) and (kind := phonenumbers.number_type(number)) != PhoneNumberType.UNKNOWN:
+            return described(number, kind)
     number = parsed(digits, region)
     if isinstance(number, str):
         return number
@@ -80,13 +81,13 @@ def parsed(text: str, region: str) -> phonenumbers.PhoneNumber | str:
         }.get(error.error_type, "not a phone number")
 
 
-def described(number: phonenumbers.PhoneNumber) -> Phone:
-    """A valid number in its forms."""
+def described(number: phonenumbers.PhoneNumber, kind: int) -> Phone:
+    """A valid number of this PhoneNumberType in its forms."""
     return Phone(
         e164=phonenumbers.format_number(number, PhoneNumberFormat.E164),
         international=phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL),
         national=phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL),
         country=phonenumbers.region_code_for_number(number) or "",
-        kind=KINDS.get(phonenumbers.number_type(number), "other"),
+        kind=KINDS.get(kind, "other"),
         prefix=number.country_code or 0,
     )

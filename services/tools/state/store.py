@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import orjson
 
 from services.flows.state import claims, counters, digests, permits, rotations, storage
 from services.flows.state.cells import Asked, Death, Given, Held, Stateful
-from services.flows.state.ledger import Ledger, stateful
+from services.flows.state.ledger import Ledger, Question
 from services.runtime import database
 from services.runtime.database import storable
 from services.tools.answerers import Answerers
@@ -36,6 +35,7 @@ KINDS: tuple[type[Stateful[Any]], ...] = (
     digests.Release,
 )
 LONGEST_NAME = 300
+Connection = asyncpg.pool.PoolConnectionProxy
 
 READ = """
 with held as (
@@ -111,24 +111,22 @@ class Store:
             return [*await self.answer(asks[:half]), *await self.answer(asks[half:])]
 
     async def _settled(self, asks: Sequence[Asked]) -> list[Given | Exception]:
-        cells = sorted({UUID(cell.id(asked.account)) for asked in asks for cell in stateful(asked).cells(asked)})
-        askers = [UUID(asked.id) for asked in asks]
+        questions = [Question.of(asked) for asked in asks]
         while True:
             try:
                 async with self._pool.acquire() as connection, connection.transaction():
-                    ledger = await self._read(connection, cells, askers, asks)
+                    ledger = await self._read(connection, questions)
                     existing = set(ledger.cells)
-                    answers = ledger.settle(asks)
+                    answers = ledger.settle(questions)
                     await _write(connection, ledger, existing)
                     return answers
             except _Overtaken:
                 continue
 
-    async def _read(
-        self, connection: asyncpg.pool.PoolConnectionProxy, cells: list[UUID], askers: list[UUID], asks: Sequence[Asked]
-    ) -> Ledger:
+    async def _read(self, connection: Connection, questions: Sequence[Question]) -> Ledger:
         ledger = Ledger(0.0, self._keep_seconds)
-        for row in await connection.fetch(READ, cells, askers):
+        cells = sorted({one for question in questions for one in question.ids})
+        for row in await connection.fetch(READ, cells, [question.by for question in questions]):
             match row["what"]:
                 case "cell":
                     ledger.cells[row["id"].hex] = Held(orjson.loads(row["state"]), row["at"])
@@ -136,7 +134,7 @@ class Store:
                     ledger.answers[row["id"].hex] = orjson.loads(row["state"])
                 case _:
                     ledger.now = row["at"]
-        concerned = _concerned(asks, ledger.cells)
+        concerned = _concerned(questions, ledger.cells)
         if concerned:
             for row in await connection.fetch(DEAD, concerned):
                 ledger.dead[row["run_id"]] = Death(row["done"], row["at"])
@@ -153,35 +151,35 @@ def answers(pool: asyncpg.Pool, keep: timedelta, on_wait: Callable[[], object] =
     return dict.fromkeys(KINDS, answer)
 
 
-def _concerned(asks: Sequence[Asked], cells: Mapping[str, Held]) -> list[str]:
+def _concerned(questions: Sequence[Question], cells: Mapping[str, Held]) -> list[str]:
     """The runs that hold what others ask for."""
     runs: set[str] = set()
-    for asked in asks:
-        need = stateful(asked)
-        held = [cells.get(cell.id(asked.account)) for cell in need.cells(asked)]
-        runs.update(run for run in need.holders(held) if run != asked.run_id)
+    for question in questions:
+        held = [cells.get(one) for one in question.ids]
+        runs.update(run for run in question.need.holders(held) if run != question.asked.run_id)
     return sorted(runs)
 
 
-async def _write(connection: asyncpg.pool.PoolConnectionProxy, ledger: Ledger, existing: set[str]) -> None:
+async def _write(connection: Connection, ledger: Ledger, existing: set[str]) -> None:
     """Keep what was settled. Raises _Overtaken when another worker was faster."""
     if ledger.void:
-        await connection.execute(FREE, sorted(UUID(asker) for asker in ledger.void))
+        await connection.execute(FREE, sorted(ledger.void))
     if ledger.replayed:
         await connection.execute(ALIVE, sorted(ledger.replayed))
-    made: list[tuple[UUID, str, str, str, str, float]] = []
-    changed: list[tuple[UUID, str, float]] = []
-    emptied: list[UUID] = []
-    for one, (name, held) in sorted(ledger.changed.items()):
-        if held is None:
-            emptied.append(UUID(one))
-        elif one in existing:
-            changed.append((UUID(one), orjson.dumps(held.state).decode(), held.until))
+    made: list[tuple[str, str, str, str, str, float]] = []
+    changed: list[tuple[str, str, float]] = []
+    emptied: list[str] = []
+    for one, after in sorted(ledger.changed.items()):
+        if after.held is None:
+            emptied.append(one)
+            continue
+        state, until = orjson.dumps(after.held.state).decode(), after.held.until
+        if one in existing:
+            changed.append((one, state, until))
         else:
-            told = storable("/".join(name.cell.name))[:LONGEST_NAME]
-            state = orjson.dumps(held.state).decode()
-            made.append((UUID(one), storable(name.account), name.cell.kind, told, state, held.until))
-    said = [(UUID(asker), orjson.dumps(one.answer).decode(), one.until) for asker, one in sorted(ledger.said.items())]
+            told = storable("/".join(after.cell.name))[:LONGEST_NAME]
+            made.append((one, storable(after.account), after.cell.kind, told, state, until))
+    said = [(asker, orjson.dumps(one.answer).decode(), one.until) for asker, one in sorted(ledger.said.items())]
     if not (made or changed or emptied or said):
         return
     done = await connection.fetchrow(WRITE, *_columns(made, 6), *_columns(changed, 3), emptied, *_columns(said, 3))

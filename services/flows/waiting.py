@@ -1,0 +1,158 @@
+"""`wait` and `cancel_on`, compiled: when a wait ends, and which event ends it early."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any
+
+from contracts.events import Event
+from contracts.ids import stable_id
+from services.flows.cel import EvaluationError
+from services.flows.durations import LONGEST_SECONDS, DurationError, parse_duration
+from services.flows.hours import HoursError, WorkingHours
+from services.flows.scope import Scope
+from services.flows.values import Compiled
+
+_LONGEST = timedelta(seconds=LONGEST_SECONDS)
+_PHONE = re.compile(r"[+(]?[\d\s().+/-]{5,}", re.ASCII)
+_LEAST_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long a step waits: for a time, or until a moment, and then until working hours."""
+
+    length: Compiled | None
+    until: Compiled | None
+    zone: tzinfo | None
+    hours: WorkingHours | None
+
+    def ends(self, scope: Scope, now: datetime) -> datetime:
+        """When it ends, in UTC; not before `now`. Raises EvaluationError."""
+        moment = now
+        if self.length is not None:
+            moment = now + _length(self.length(scope))
+        elif self.until is not None:
+            moment = max(now, _moment(self.until(scope), self.zone))
+        if moment - now > _LONGEST:
+            raise EvaluationError("`wait` would end in more than ten years")
+        if self.hours is None:
+            return moment.astimezone(UTC)
+        try:
+            return self.hours.next(moment)
+        except HoursError as error:
+            raise EvaluationError(f"`wait`: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Which event ends a wait: its trigger, and the key that it must have, as `match` reads it."""
+
+    trigger: str
+    key: Compiled
+    match: str
+
+    def hash(self, scope: Scope) -> str:
+        """What the event must have the same of. Raises EvaluationError."""
+        return cancel_hash(scope.event.account, self.trigger, self.match, key_text(self.key(scope), "cancel_on.key"))
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How waits read the key of an event: the expression as written, and what it gives."""
+
+    source: str
+    value: Compiled
+
+    def hash(self, event: Event) -> str | None:
+        """What a wait must have the same of; None where this event has no such key."""
+        try:
+            key = key_text(self.value(Scope(event, {}, {}, {})), "cancel_on.match")
+        except EvaluationError:
+            return None
+        return cancel_hash(event.account, event.type, self.source, key)
+
+
+def hashes_of(event: Event, matches: Iterable[Match]) -> list[str]:
+    """All that this event may end waits by: its subject, and what flows read as its key."""
+    found = [cancel_hash(event.account, event.type, "", same_key(event.subject))]
+    found += [one for match in matches if (one := match.hash(event)) is not None]
+    return found
+
+
+def cancel_hash(account: str, trigger: str, match: str, key: str) -> str:
+    """What an event and a wait must share: the account, the trigger, the expression that reads the key, the key."""
+    return stable_id("cancel", account, trigger, match, key)
+
+
+def timer_id(run_id: str, step: str, *more: str) -> str:
+    """The id of a wait: the same on every replay of the step."""
+    return stable_id("wait", run_id, step, *more)
+
+
+def key_text(value: Any, what: str) -> str:  # noqa: ANN401 - a JSON value
+    """A key as text in the form in which keys are compared. Raises EvaluationError for what is none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise EvaluationError(f"`{what}` gave no text: a key is a text that is not empty")
+    return same_key(value)
+
+
+def same_key(text: str) -> str:
+    """One form for all spellings of a phone or an e-mail: digits without `+` or `00`; else lower case, trimmed.
+
+    >>> same_key("+351 912 345 678") == same_key("00351912345678") == same_key("351912345678")
+    True
+    """
+    text = text.strip()
+    if _PHONE.fullmatch(text):
+        digits = "".join(character for character in text if character.isdigit())
+        if len(digits) >= _LEAST_DIGITS:
+            return digits.removeprefix("00")
+    return text.casefold()
+
+
+def _length(value: Any) -> timedelta:  # noqa: ANN401 - a JSON value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not 0 <= value <= LONGEST_SECONDS:
+            raise EvaluationError(f"`wait`: {value} seconds are less than none or more than ten years")
+        return timedelta(seconds=value)
+    if not isinstance(value, str):
+        raise EvaluationError("`wait` is a duration such as 2h, or a number of seconds")
+    try:
+        return timedelta(seconds=parse_duration(value.strip()))
+    except DurationError as error:
+        raise EvaluationError(f"`wait`: {error}") from None
+
+
+def _moment(value: Any, zone: tzinfo | None) -> datetime:  # noqa: ANN401 - a JSON value
+    try:
+        return moment_of(value if isinstance(value, str) else "", zone)
+    except ValueError:
+        raise EvaluationError(
+            f"`wait.until`: {str(value)[:60]!r} is no moment: write it as 2026-12-24T18:00:00+00:00, or with `zone`"
+        ) from None
+
+
+def moment_of(text: str, zone: tzinfo | None) -> datetime:
+    """A date and time with its offset, or in `zone`; a day alone is its beginning. Raises ValueError.
+
+    A time that the clock skips, or shows twice, is that of the offset before the change.
+    """
+    text = text.strip()
+    try:
+        found = datetime.combine(date.fromisoformat(text), datetime.min.time())
+    except ValueError:
+        found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        if zone is None:
+            raise ValueError("no offset and no zone")
+        found = found.replace(tzinfo=zone)
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("too early or too late") from None

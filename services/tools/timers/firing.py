@@ -1,0 +1,70 @@
+"""Every replica fires what is due: publish to `runs`, and delete when Kafka has acknowledged.
+
+A replica that dies in between leaves its rows to the others, and the same wait ends twice: the first record counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from contracts.runs import Wake
+from services.runtime import database, logging, metrics
+from services.tools.records import Output
+from services.tools.timers import timer
+from services.tools.timers.store import Store, Waiting
+
+log = logging.get("firing")
+POLL_SECONDS = 0.2
+MOST = 500
+SHARE_SECONDS = 0.25
+"""No more is taken at once than may be fired in this time: the rate holds within a second, too."""
+
+
+class Publishes(Protocol):
+    """What publishes a batch: `services.tools.publisher.Publisher` is one."""
+
+    async def publish(self, outputs: Sequence[Output]) -> None:
+        """Return when every record is acknowledged."""
+        ...
+
+
+class Firing:
+    """The loop of one replica. `rate`: at most so many a second, so that what is overdue floods no destination."""
+
+    def __init__(self, store: Store, publisher: Publishes, rate: float) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._rate = rate
+        self._most = max(1, min(MOST, int(rate * SHARE_SECONDS)))
+
+    async def run(self) -> None:
+        """Fire for ever. Waits while PostgreSQL or Kafka is away."""
+        while True:
+            began = time.monotonic()
+            fired = await database.patiently("timers.fire", self.turn)
+            pause = fired / self._rate if fired == self._most else POLL_SECONDS
+            await asyncio.sleep(max(0.0, began + pause - time.monotonic()))
+
+    async def turn(self) -> int:
+        """Fire what is due, the longest overdue first; answer how many."""
+        return await self._store.fire(self._most, self._publish)
+
+    async def _publish(self, waits: Sequence[Waiting]) -> None:
+        await self._publisher.publish(
+            [timer.record(one.key, one.run, Wake(timer=one.timer, due=one.due)) for one in waits]
+        )
+        now = datetime.now(UTC)
+        for one in waits:
+            metrics.TIMER_LATENESS.observe(max(0.0, (now - one.due).total_seconds()))
+
+
+async def watch(store: Store, seconds: float = 5.0) -> None:
+    """Show how long the first wait is overdue, for ever."""
+    while True:
+        overdue = await database.patiently("timers.overdue", store.overdue_seconds)
+        metrics.TIMERS_OVERDUE.set(max(0.0, overdue))
+        await asyncio.sleep(seconds)

@@ -1,0 +1,157 @@
+"""Timers on a real PostgreSQL: set once, fired by one replica at a time in order, ended by events, not lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from contracts.ids import stable_id
+from contracts.runs import Run, RunMessage
+from services.flows.outcomes import Sleep
+from services.flows.waiting import cancel_hash, timer_id
+from services.runtime import database
+from services.tools.records import Output
+from services.tools.timers.firing import Firing
+from services.tools.timers.store import Store, Waiting
+from services.tools.timers.timer import Timer, timer_of
+from tests.support import batches
+
+CAME = datetime(2026, 5, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """A pool, and no timers."""
+    await database.migrate(database_url)
+    made = await database.connect(database_url, size=8)
+    await made.execute("truncate timers")
+    yield made
+    await made.execute("truncate timers")  # or a process of another test fires them
+    made.terminate()
+
+
+def made(number: int, due: datetime, *, key: str | None = None, **event: Any) -> Timer:
+    """A timer of run number so and so."""
+    came = batches.event(number, **{"accepted": CAME, **event})
+    run = Run(id=stable_id("run", str(number)), flow="drip", version="v", event=came, key=came.subject, at="0")
+    cancel = cancel_hash(came.account, batches.TRIGGER, "", key) if key is not None else None
+    return timer_of(Sleep(run, timer_id(run.id, "0"), due, cancel))
+
+
+def ago(seconds: float) -> datetime:
+    """A moment that is over."""
+    return datetime.now(UTC) - timedelta(seconds=seconds)
+
+
+class Published:
+    """A publisher that keeps what it is given, and breaks when it is told to."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Output] = []
+        self.breaks = False
+
+    async def publish(self, outputs: Sequence[Output]) -> None:
+        """Keep them."""
+        self.outputs += outputs
+        if self.breaks:
+            raise RuntimeError("the process dies here")
+
+    def runs(self) -> list[str]:
+        """The runs that go on, in order."""
+        return [RunMessage.model_validate_json(output.value or b"").run.id for output in self.outputs]
+
+
+async def test_due_waits_fire_in_the_order_of_their_moments_and_are_gone(pool: asyncpg.Pool) -> None:
+    """What is not due stays."""
+    store, published = Store(pool), Published()
+    timers = [made(number, ago(10 - number)) for number in (3, 1, 2)]
+    await store.set([*timers, made(9, ago(-3600))])
+    firing = Firing(store, published, 1000)
+    assert await firing.turn() == 3
+    assert published.runs() == [timers[1].run.id, timers[2].run.id, timers[0].run.id]
+    assert await firing.turn() == 0
+    assert await pool.fetchval("select count(*) from timers") == 1
+
+
+async def test_a_wait_that_is_set_again_stays_as_it_is(pool: asyncpg.Pool) -> None:
+    store = Store(pool)
+    due = ago(-60)
+    await store.set([made(1, due)])
+    await store.set([made(1, due + timedelta(hours=1)), made(1, due + timedelta(hours=2))])
+    assert await pool.fetchval("select due from timers") == due
+
+
+async def test_what_was_published_by_a_replica_that_died_is_there_again(pool: asyncpg.Pool) -> None:
+    store, published = Store(pool), Published()
+    await store.set([made(1, ago(1))])
+    published.breaks = True
+    with pytest.raises(RuntimeError):
+        await Firing(store, published, 1000).turn()
+    published.breaks = False
+    assert await Firing(store, published, 1000).turn() == 1
+    first, second = published.outputs
+    assert first == second
+
+
+async def test_replicas_share_what_is_due_and_no_wait_fires_twice(pool: asyncpg.Pool) -> None:
+    store, published = Store(pool), Published()
+    await store.set([made(number, ago(5)) for number in range(1000)])
+    firings = [Firing(store, published, 400) for _ in range(4)]
+    while sum(await asyncio.gather(*(firing.turn() for firing in firings))):
+        pass
+    assert len(published.runs()) == len(set(published.runs())) == 1000
+
+
+async def test_the_rate_bounds_what_is_taken_at_once(pool: asyncpg.Pool) -> None:
+    """Overdue waits do not flood destinations."""
+    store, published = Store(pool), Published()
+    await store.set([made(number, ago(5)) for number in range(100)])
+    assert await Firing(store, published, 40).turn() == 10
+
+
+async def test_events_end_waits_of_their_key(pool: asyncpg.Pool) -> None:
+    """Not those of later events, nor the one that they began themselves."""
+    store = Store(pool)
+    own = batches.event(1, accepted=CAME)
+    await store.set([made(1, ago(-60), key="ana"), made(2, ago(-60), key="rui"), made(3, ago(-60))])
+    await store.set([made(4, ago(-60), key="ana", accepted=CAME + timedelta(minutes=9))])
+    later = batches.event(8, accepted=CAME + timedelta(minutes=5))
+    found = await store.ended_by([(cancel_hash("default", batches.TRIGGER, "", "ana"), each) for each in (own, later)])
+    assert [(waiting.timer, event.id) for waiting, event in found] == [(made(1, CAME).id, "8")]
+    await store.delete([waiting.id for waiting, _ in found])
+    assert await pool.fetchval("select count(*) from timers") == 3
+
+
+async def test_an_event_does_not_wait_for_rows_that_are_being_fired(pool: asyncpg.Pool) -> None:
+    """It reads them; which of the two ends the wait is decided where their records are read."""
+    store = Store(pool)
+    await store.set([made(1, ago(1), key="ana")])
+    later = batches.event(8, accepted=CAME + timedelta(minutes=5))
+
+    async def look(waits: Sequence[Waiting]) -> None:
+        found = await store.ended_by([(cancel_hash("default", batches.TRIGGER, "", "ana"), later)])
+        assert [waiting.id for waiting, _ in found] == [one.id for one in waits]
+
+    assert await asyncio.wait_for(store.fire(10, look), 5) == 1
+
+
+async def test_how_long_the_first_is_overdue(pool: asyncpg.Pool) -> None:
+    store = Store(pool)
+    assert await store.overdue_seconds() == 0
+    await store.set([made(1, ago(60)), made(2, ago(-60))])
+    assert 59 < await store.overdue_seconds() < 90
+
+
+async def test_a_key_with_any_characters_can_wait(pool: asyncpg.Pool) -> None:
+    """Also with those that PostgreSQL cannot keep in a text."""
+    store, published = Store(pool), Published()
+    timer = made(1, ago(1), subject="a\0b" * 100, account="ç\\")
+    await store.set([timer])
+    await Firing(store, published, 100).turn()
+    (output,) = published.outputs
+    assert RunMessage.model_validate_json(output.value or b"").run == timer.run
