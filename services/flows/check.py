@@ -13,6 +13,7 @@ from services.flows.judge import UNKNOWN, Judgement, equals, judge
 from services.flows.load import FlowSource
 from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
 from services.flows.names import ERRORS, EVENT, TRIGGER
+from services.flows.outputs import outputs_of, wrong_schemas
 from services.flows.places import Place
 from services.flows.presence import Names, State, join, without
 from services.flows.scope import EVENT_FIELDS
@@ -134,10 +135,7 @@ class _FlowCheck:
         for step in walk(self.flow.steps):
             if isinstance(step, ToolStep | ActionStep) and step.id is not None:
                 made = self.catalogue_entry(step)
-                what = f"the output of `{made.name}`" if made else ""
-                variables.setdefault(
-                    step.id.text, self.shapes.of_model(made.outputs, "serialization", what) if made else ANY
-                )
+                variables.setdefault(step.id.text, outputs_of(made, step.inputs, self.shapes) if made else ANY)
         return variables
 
     def catalogue_entry(self, step: ToolStep | ActionStep) -> Tool | Action | None:
@@ -316,6 +314,8 @@ class _FlowCheck:
             return
         shape = self.shapes.of_model(entry.inputs, "validation", f"`{entry.name}`")
         self.inputs.check(inputs, entry.inputs, owner, shape)
+        for place, text in wrong_schemas(entry, inputs, self.shapes):
+            self.report(place, FaultCode.INPUT_VALUE, text)
 
     def after(self, step: ToolStep | ActionStep) -> None:
         """What is known after a step that can fail."""

@@ -15,6 +15,7 @@ from services.flows.judge import Judgement, Report
 from services.flows.places import Place
 from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
+from services.flows.whole import UNKNOWN, broken_rules
 
 Judge = Callable[[Expression], Judgement]
 YAML_1_1 = ("yes", "no", "on", "off", "y", "n")
@@ -34,6 +35,7 @@ class Inputs:
     def check(self, given: MapOf, model: type[BaseModel], owner: Word, shape: Shape) -> None:
         """The inputs of a step, for the model of its tool or action."""
         fields = self.shapes.fields(shape)
+        right = True
         names = {word.text for word, _ in given.items}
         for word, value in given.items:
             field = fields.get(word.text)
@@ -42,17 +44,25 @@ class Inputs:
                 near = suggestion(word.text, missing or fields)
                 self.report(word.place, FaultCode.INPUT_UNEXPECTED, f"`{owner.text}` takes no {word.text!r}: {near}")
                 self.value(value, ANY, "")
+                right = False
                 continue
             what = f"{word.text!r} of `{owner.text}`"
-            if self.value(value, field.shape, what, maybe=field.maybe) and is_literal(value):
-                self.literal(value, model, word.text, what)
+            fine = self.value(value, field.shape, what, maybe=field.maybe)
+            if fine and is_literal(value):
+                fine = self.literal(value, model, word.text, what)
+            right = right and fine
         for name, field in fields.items():
             if field.required and name not in names:
+                right = False
                 self.report(
                     owner.place,
                     FaultCode.INPUT_MISSING,
                     f"`{owner.text}` needs {name!r}, {field.shape}: give it under `with`",
                 )
+        if right:
+            known = {word.text: plain_of(value) if is_literal(value) else UNKNOWN for word, value in given.items}
+            for text in broken_rules(model, known):
+                self.report(owner.place, FaultCode.INPUT_VALUE, f"`{owner.text}`: {text}")
 
     def value(self, value: Value, target: Shape, what: str, *, maybe: bool = False) -> bool:
         """Whether a value fits. Reports where it does not; `what` names the place for people."""
@@ -167,11 +177,11 @@ class Inputs:
                 self.report(value.place, FaultCode.INPUT_MISSING, f"{what} needs {name!r}, {field.shape}")
         return good
 
-    def literal(self, value: Value, model: type[BaseModel], name: str, what: str) -> None:
-        """A value that stands in the flow is validated as it will be when the step runs."""
+    def literal(self, value: Value, model: type[BaseModel], name: str, what: str) -> bool:
+        """Whether a value that stands in the flow is valid, as it will be when the step runs."""
         adapter = _adapter(model, name)
         if adapter is None:
-            return
+            return True
         try:
             adapter.validate_python(plain_of(value))
         except ValidationError as error:
@@ -179,6 +189,8 @@ class Inputs:
                 place = _place_in(value, wrong["loc"])
                 message = wrong["msg"].removeprefix("Value error, ")
                 self.report(place, FaultCode.INPUT_VALUE, f"{what}: {message[:1].lower()}{message[1:]}")
+            return False
+        return True
 
 
 @lru_cache(maxsize=4096)

@@ -164,6 +164,7 @@ class Presence:
         key = inner and f"{inner}.{field}"
         if test:
             return self.tested(inner, key)
+        found = self.given_by(operand, field, inner)
         if inner == ERRORS:
             self.error_of(expr, field, facts)
         elif self.maybe(operand, field) and key not in facts:
@@ -174,7 +175,15 @@ class Presence:
                 f"`{written}` can be absent: ask `has({written})` first, or give a default:"
                 f' `{_optional(written)}.orValue("")`',
             )
-        return NOTHING, NOTHING
+        return found, NOTHING
+
+    def given_by(self, operand: Expr, field: str, inner: str | None) -> Facts:
+        """What is there when this field is true: `parsed.valid` says that `parsed.value` is."""
+        shape = self.types.shape(self.tree.type_of(operand))
+        if inner is None or shape.kind is not Kind.OBJECT:
+            return NOTHING
+        fields = self.shapes.fields(shape)
+        return frozenset(f"{inner}.{name}" for name, each in fields.items() if each.given_when == field)
 
     def tested(self, inner: str | None, key: str | None) -> tuple[Facts, Facts]:
         """What `has(inner.field)` says."""

@@ -129,7 +129,7 @@ class CallOut(BaseModel):
     """What `http.call` gives."""
 
     status: int
-    json_: Any = Field(default=None, alias="json")
+    json_: Any = Field(alias="json")
     headers: dict[str, str] = Field(default_factory=dict)
 
 
