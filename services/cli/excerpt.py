@@ -42,8 +42,8 @@ def drawn(text: str, line: int, col: int) -> str:
     head = "…" if start else ""
     tail = "…" if len(shown) > start + WIDEST else ""
     number = f"{line:>5}"
-    before = head + shown[start:at]
-    return f"{number} | {head}{shown[start : start + WIDEST]}{tail}\n{' ' * len(number)} | {' ' * _width(before)}^".rstrip()
+    code = f"{number} | {head}{shown[start : start + WIDEST]}{tail}".rstrip()
+    return f"{code}\n{' ' * len(number)} | {' ' * _width(head + shown[start:at])}^"
 
 
 def _width(text: str) -> int:
