@@ -63,19 +63,8 @@ class Action:
     outputs: type[BaseModel]
     guarantee: Guarantee = Guarantee.AT_MOST_ONCE
     needs_connection: bool = True
-    # Values of inputs with which a call is at most once, whatever `guarantee` says in general.
-    once_with: Mapping[str, Sequence[object]] = field(default_factory=dict, hash=False)
-    # The triggers that this action can set off in the destination, when that tells us what changes in it.
+    # The triggers that this action can set off, because the destination tells us what changes in it.
     raises: tuple[str, ...] = ()
-
-    def once(self, given: Mapping[str, object]) -> str | None:
-        """Why a call with these inputs must not be made twice, or None when it may."""
-        if self.guarantee is Guarantee.AT_MOST_ONCE:
-            return "a second call is a second effect"
-        for name, values in self.once_with.items():
-            if name in given and given[name] in values:
-                return f"with this {name!r}, a second call is a second effect"
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +74,7 @@ class Catalogue:
     triggers: dict[str, type[BaseModel]]
     tools: dict[str, Tool] = field(default_factory=dict)
     actions: dict[str, Action] = field(default_factory=dict)
+    suppressed: frozenset[str] = frozenset()  # triggers that our own writes do not set off: echo suppression
 
 
 def declared(what: str, function: Callable[..., object]) -> tuple[str, type[BaseModel], type[BaseModel]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from services.flows.catalogue import Action, Catalogue, Tool
+from services.flows.catalogue import Action, Catalogue, Guarantee, Tool
+from services.flows.cycles import circles, told
 from services.flows.faults import Fault, FaultCode, suggestion
 from services.flows.fits import fits, remedy
-from services.flows.inputs import Inputs, of_constant
+from services.flows.inputs import Inputs, known_of, of_constant
 from services.flows.judge import UNKNOWN, Judgement, equals, judge
 from services.flows.load import FlowSource
 from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
@@ -43,6 +44,7 @@ from services.flows.syntax import (
     walk,
 )
 from services.flows.types import Types
+from services.flows.whole import guarantee_of
 
 _KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
 _LENGTHS = (Kind.TEXT, Kind.INT, Kind.NUMBER, Kind.ANY, Kind.UNION)
@@ -65,6 +67,9 @@ def check(flows: Sequence[FlowSource], catalogue: Catalogue, connections: Collec
             place = source.flow.name.place
             text = f"a flow {source.name!r} stands in {first.file}:{first.flow.name.place.line} already: rename one"
             faults.append(Fault(source.file, place.line, place.col, FaultCode.FLOW_DUPLICATE, text))
+    for circle in circles(flows, catalogue):
+        place = circle[0].step.action.place
+        faults.append(Fault(circle[0].source.file, place.line, place.col, FaultCode.CYCLE, told(circle)))
     return sorted(set(faults))
 
 
@@ -299,11 +304,9 @@ class _FlowCheck:
 
     def retried(self, step: ActionStep, action: Action, rule: RetryRule) -> None:
         """Retries of what must not be done twice."""
-        given = {word.text: value.value for word, value in step.inputs.items if isinstance(value, Constant)}
-        why = action.once(given)
-        if why is not None and rule.attempts != 1:
+        if guarantee_of(action, known_of(step.inputs)) is Guarantee.AT_MOST_ONCE and rule.attempts != 1:
             text = (
-                f"`{action.name}` must not be repeated: {why}. Remove `retry`: a call that surely had no effect is made"
+                f"`{action.name}` must not be repeated: a second call is a second effect. Remove `retry`: a call that surely had no effect is made"
                 " again without it; whether one of unknown outcome had its effect, a person decides"
             )
             self.report(rule.place, FaultCode.RETRY_UNSAFE, text)

@@ -60,8 +60,7 @@ class Inputs:
                     f"`{owner.text}` needs {name!r}, {field.shape}: give it under `with`",
                 )
         if right:
-            known = {word.text: plain_of(value) if is_literal(value) else UNKNOWN for word, value in given.items}
-            for text in broken_rules(model, known):
+            for text in broken_rules(model, known_of(given)):
                 self.report(owner.place, FaultCode.INPUT_VALUE, f"`{owner.text}`: {text}")
 
     def value(self, value: Value, target: Shape, what: str, *, maybe: bool = False) -> bool:
@@ -216,6 +215,11 @@ def is_literal(value: Value) -> bool:
     if isinstance(value, MapOf):
         return all(is_literal(item) for _, item in value.items)
     return isinstance(value, Constant)
+
+
+def known_of(given: MapOf) -> dict[str, Any]:
+    """The inputs that stand in the flow, and UNKNOWN for those that come with an event."""
+    return {word.text: plain_of(value) if is_literal(value) else UNKNOWN for word, value in given.items}
 
 
 def plain_of(value: Value) -> Any:  # noqa: ANN401 - JSON

@@ -40,7 +40,7 @@ from services.flows.templates import Hole, TemplateError, split
 from services.flows.waiting import moment_of
 
 LONGEST_EXPRESSION = 4000
-FLOW_KEYS = ("flow", "description", "on", "key", "when", "steps")
+FLOW_KEYS = ("flow", "description", "on", "key", "when", "allow_cycle", "steps")
 STEP_KEYS: Map[str, tuple[str, ...]] = {
     "tool": ("id", "tool", "with", "on_error"),
     "action": ("id", "action", "connection", "with", "retry", "on_error", "timeout"),
@@ -96,6 +96,7 @@ class _Parser:
             when=self.value(keys["when"]) if "when" in keys else None,
             steps=self.steps(keys.get("steps"), "steps", ""),
             description=description.text if isinstance(description, Scalar) else "",
+            allow_cycle=self.word(keys.get("allow_cycle"), "why the circle ends"),
         )
 
     def triggers(self, tree: Tree | None) -> tuple[Word, ...]:

@@ -208,6 +208,7 @@ class Flow:
     when: Value | None
     steps: tuple[Step, ...]
     description: str = ""
+    allow_cycle: Word | None = None
 
 
 def below(step: Step) -> Iterator[tuple[Step, ...]]:

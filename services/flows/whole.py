@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 from pydantic import BaseModel
 
+from services.flows.catalogue import Action, Guarantee
+
 
 class _UnknownError(Exception):
     """A rule depends on a value that is not known yet."""
@@ -29,19 +31,36 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
+def guarantee_of(action: Action, given: Mapping[str, Any]) -> Guarantee:
+    """What surely holds for a call with these inputs: what they say themselves (their method `guarantee`), if they do."""
+    rule = getattr(action.inputs, "guarantee", None)
+    if not callable(rule):
+        return action.guarantee
+    try:
+        said = rule(_made(action.inputs, given))
+    except Exception:  # noqa: BLE001 - it depends on what is not known
+        return action.guarantee
+    return said if isinstance(said, Guarantee) else action.guarantee
+
+
+def _made(model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
+    """The inputs, not validated."""
+    made = model.model_construct()
+    made.__dict__.update(
+        (own, given[name])
+        for own, info in model.model_fields.items()
+        for name in (info.validation_alias, info.alias, own)
+        if isinstance(name, str) and name in given
+    )
+    return made
+
+
 def broken_rules(model: type[BaseModel], given: Mapping[str, Any]) -> list[str]:
     """The rules that these inputs (by their names in flows; UNKNOWN for what is not known) surely break."""
     rules = [each.func for each in model.__pydantic_decorators__.model_validators.values() if each.info.mode == "after"]
     if not rules:
         return []
-    values = {
-        own: given[name]
-        for own, info in model.model_fields.items()
-        for name in (info.validation_alias, info.alias, own)
-        if isinstance(name, str) and name in given
-    }
-    made = model.model_construct()
-    made.__dict__.update(values)
+    made = _made(model, given)
     broken: list[str] = []
     for rule in rules:
         try:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from textwrap import dedent
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.events import Event
 from services.flows.advance import advance, begin
@@ -144,11 +144,28 @@ class SmsIn(BaseModel):
     lines: list[Line] = Field(default_factory=list)
     address: Address | None = None
 
+    def guarantee(self) -> Guarantee:
+        """Of several parts, some can be sent twice."""
+        return Guarantee.REPEATABLE if self.parts == 1 else Guarantee.AT_MOST_ONCE
+
 
 class SmsOut(BaseModel):
     """What `sms.send` gives."""
 
     id: str
+
+
+class RingIn(BaseModel):
+    """What `ring` takes, and the two that set off triggers of the shop."""
+
+    number: Phone | None = None
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _someone(self) -> Self:
+        if not self.number and not self.name:
+            raise ValueError("number or name is needed")
+        return self
 
 
 TOOLS: dict[str, Tool] = {
@@ -157,8 +174,10 @@ TOOLS: dict[str, Tool] = {
 }
 ACTIONS = {
     "http.call": Action("http.call", "Calls.", CallIn, CallOut, Guarantee.REPEATABLE, needs_connection=False),
-    "sms.send": Action("sms.send", "Sends.", SmsIn, SmsOut, Guarantee.REPEATABLE, once_with={"parts": (2,)}),
-    "sms.flash": Action("sms.flash", "Sends, and can tell nobody twice the same.", SmsIn, SmsOut),
+    "sms.send": Action("sms.send", "Sends.", SmsIn, SmsOut, Guarantee.REPEATABLE),
+    "ring": Action("ring", "Rings.", RingIn, SmsOut, needs_connection=False),
+    "shop.order": Action("shop.order", "Orders.", RingIn, SmsOut, needs_connection=False, raises=("shop.ordered",)),
+    "shop.visit": Action("shop.visit", "Visits.", RingIn, SmsOut, needs_connection=False, raises=("shop.visited",)),
 }
 CATALOGUE = Catalogue({"shop.ordered": Order, "shop.visited": Visit}, TOOLS, ACTIONS)
 
