@@ -29,19 +29,30 @@ class Implementation:
 
     signature: Action
     run: Function
+    gauge: str | None = None
+    """An output that is shown as a metric of its connection, such as the credits that are left."""
+
+    def guarantee(self, inputs: BaseModel) -> Guarantee:
+        """What holds for a call with these inputs: their own `guarantee()`, where it depends on them."""
+        own = getattr(inputs, "guarantee", None)
+        found = own() if callable(own) else self.signature.guarantee
+        return found if isinstance(found, Guarantee) else self.signature.guarantee
 
 
 def action(
-    name: str, *, guarantee: Guarantee, needs_connection: bool = True
+    name: str, *, guarantee: Guarantee, needs_connection: bool = True, gauge: str | None = None
 ) -> Callable[[Callable[[Any, Call], Coroutine[Any, Any, Any]]], Implementation]:
     """Declare an action. The docstring's first line is its catalogue line.
 
     `guarantee` is what holds for the call in general; the function says it for each call, as it may depend on inputs.
-    Raises TypeError at import when the file lacks `Inputs`, `Outputs` or the docstring.
+    `gauge` names an output that is shown as a metric. Raises TypeError at import when the file lacks `Inputs`,
+    `Outputs` or the docstring, or has no such output.
     """
 
     def declare(function: Callable[[Any, Call], Coroutine[Any, Any, Any]]) -> Implementation:
         line, inputs, outputs = declared(f"action {name!r}", function)
-        return Implementation(Action(name, line, inputs, outputs, guarantee, needs_connection), function)
+        if gauge is not None and gauge not in outputs.model_fields:
+            raise TypeError(f"action {name!r}: no output {gauge!r} to show as a metric")
+        return Implementation(Action(name, line, inputs, outputs, guarantee, needs_connection), function, gauge)
 
     return declare

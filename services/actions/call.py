@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import orjson
 
 from contracts.errors import ErrorCode
+from services.actions.endpoint import Endpoint
 from services.flows.catalogue import Guarantee
 
 Query = Mapping[str, str | int | float | bool | Sequence[str]]
@@ -74,6 +76,12 @@ class Body:
         """A JSON document. Raises TypeError for what JSON has not."""
         return cls(orjson.dumps(value), "application/json")
 
+    @classmethod
+    def form(cls, fields: Mapping[str, str | int | float | bool]) -> Body:
+        """A form as a browser sends it; true and false in lower case."""
+        plain = {name: str(value).lower() if isinstance(value, bool) else value for name, value in fields.items()}
+        return cls(urlencode(plain).encode(), "application/x-www-form-urlencoded")
+
 
 class Call(Protocol):
     """Makes one HTTP request for one attempt of one action, with the connection's base address and credentials."""
@@ -86,6 +94,11 @@ class Call(Protocol):
     @property
     def guarantee(self) -> Guarantee | None:
         """That of the request that was made; None before."""
+        ...
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """What the connection says of endpoints, by action, other than the catalogue does."""
         ...
 
     async def __call__(

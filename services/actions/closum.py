@@ -1,84 +1,136 @@
-"""Closum's API V2 as data: a row an endpoint, and what success looks like. See docs/closum.md for what is confirmed.
+"""Closum's API V2 as data: a row an action, and what success looks like. See docs/closum.md for what is confirmed.
 
-A person with the real Postman collection corrects a row here, and no code.
+A person with the real Postman collection corrects a row here, or for one installation in its connections file
+(`endpoints`, see docs/connections.md), and no code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from contracts.errors import ErrorCode
 from services.actions.call import Body, Call, CallFailedError
+from services.actions.endpoint import Basis, Endpoint, Place
 from services.actions.statuses import code_of, may_have_happened
 from services.flows.catalogue import Guarantee
 
+ID = {"contact_id": "lead_id"}
+ENDPOINTS: Mapping[str, Endpoint] = {
+    "closum.lead.add": Endpoint("POST", "lead/add/", Basis.CONFIRMED),
+    "closum.lead.update": Endpoint("POST", "lead/update/", Basis.ASSUMED),
+    "closum.lead.edit_by_email": Endpoint("POST", "lead/edit-by-email/", Basis.ASSUMED),
+    "closum.lead.view": Endpoint("GET", "lead/view/", Basis.ASSUMED, place=Place.QUERY),
+    "closum.lead.delete": Endpoint("POST", "lead/delete/", Basis.ASSUMED),
+    "closum.email.send_template": Endpoint("POST", "email/send-template/", Basis.ASSUMED),
+    "closum.sms.send": Endpoint("POST", "sms/send/", Basis.CONFIRMED),
+    "closum.sms.check_credits": Endpoint("GET", "sms/balance/", Basis.ASSUMED, answer={"credits": "balance"}),
+    "closum.whatsapp.send_template": Endpoint("POST", "whatsapp/send-template/", Basis.ASSUMED),
+    "closum.contact.add_tag": Endpoint("POST", "contact/add-tag/", Basis.ASSUMED, answer=ID),
+    "closum.contact.add_tag_by_email": Endpoint("POST", "contact/add-tag-by-email/", Basis.ASSUMED, answer=ID),
+    "closum.contact.remove": Endpoint("POST", "contact/remove/", Basis.ASSUMED),
+    "closum.contact.remove_tag": Endpoint("POST", "contact/remove-tag/", Basis.ASSUMED, answer=ID),
+    "closum.contact.remove_tag_by_email": Endpoint("POST", "contact/remove-tag-by-email/", Basis.ASSUMED, answer=ID),
+    "closum.tag.create": Endpoint("POST", "tag/add/", Basis.ASSUMED, done_already=frozenset({409})),
+}
+"""By action. Only names of fields that differ from the action's own stand here."""
 
-class Basis(StrEnum):
-    """Where a row comes from."""
-
-    CONFIRMED = "confirmed"  # Closum's own documents, or two independent callers
-    ASSUMED = "assumed"  # chosen by us, in the style of the confirmed ones
+CODE, MESSAGE, DATA = "code", "message", "responseData"
+MESSAGE_LENGTH = 300
+SUCCESSFUL = frozenset(range(200, 300))
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One call of the API: below the base address, with `answer` the field of responseData[0] that tells the new id."""
+class Said:
+    """What Closum answered to a call that did what it should. `data` is the first object of responseData, or `{}`."""
 
-    method: str
-    path: str
-    answer: str
-    basis: Basis
+    endpoint: Endpoint
+    data: Mapping[str, Any]
+    done_already: bool = False
+
+    def field(self, name: str) -> Any:  # noqa: ANN401 - JSON is anything
+        """The value of one of our outputs; None when the answer has none."""
+        return self.data.get(self.endpoint.answer.get(name, name))
+
+    def text(self, name: str) -> str:
+        """An output as text; empty when the answer has none."""
+        value = self.field(name)
+        return "" if value is None else str(value)
+
+    def identity(self, name: str) -> str:
+        """The id that the endpoint gives.
+
+        Raises CallFailedError where the confirmed form of the answer promises one: the effect is there, but cannot be
+        named. Where the answer is assumed, a missing id is no fault of the call: empty.
+        """
+        found = self.text(name)
+        if not found and self.endpoint.basis is Basis.CONFIRMED:
+            raise CallFailedError(
+                ErrorCode.ANSWER_INVALID,
+                f"Closum's answer to {self.endpoint.path} has no {self.endpoint.answer.get(name, name)!r} in {DATA}",
+                may_have_happened=True,
+            )
+        return found
 
 
-LEAD_ADD = Endpoint("POST", "lead/add/", "lead_id", Basis.CONFIRMED)
-WHATSAPP_SEND_TEMPLATE = Endpoint("POST", "whatsapp/send-template/", "message_id", Basis.ASSUMED)
-
-# A failure can come with HTTP 200: the body decides. Each holds where its field is there, and the first must be there.
-SUCCESS = (("status", True), ("success", True))
-CODE, MESSAGE, DATA = "code", "message", "responseData"
-MESSAGE_LENGTH = 300
-
-
-async def ask(call: Call, endpoint: Endpoint, fields: dict[str, Any], guarantee: Guarantee) -> dict[str, Any]:
-    """Make the call; the first object of responseData, `{}` when there is none. Raises CallFailedError."""
-    reply = await call(endpoint.method, endpoint.path, guarantee=guarantee, body=Body.json(fields))
+async def ask(call: Call, action: str, fields: Mapping[str, Any], guarantee: Guarantee) -> Said:
+    """Make the call of an action. Fields that are None are left out. Raises CallFailedError."""
+    endpoint = call.endpoints.get(action) or ENDPOINTS[action]
+    named = {endpoint.fields.get(name, name): value for name, value in fields.items() if value is not None}
+    query = _flat(named) if endpoint.place is Place.QUERY and named else None
+    body = None
+    if endpoint.place is Place.JSON and endpoint.method != "GET":
+        body = Body.json(named)
+    elif endpoint.place is Place.FORM:
+        body = Body.form(_flat(named))
+    accept = SUCCESSFUL | endpoint.done_already if endpoint.done_already else None
+    reply = await call(endpoint.method, endpoint.path, guarantee=guarantee, query=query, body=body, accept=accept)
+    if reply.status in endpoint.done_already:
+        return Said(endpoint, {}, done_already=True)
     answer = reply.json()
-    if not isinstance(answer, dict) or SUCCESS[0][0] not in answer:
+    first = next(iter(endpoint.success))
+    if not isinstance(answer, dict) or first not in answer:
         raise CallFailedError(
             ErrorCode.ANSWER_INVALID,
-            f"Closum's answer to {endpoint.path} has no field {SUCCESS[0][0]!r}",
+            f"Closum's answer to {endpoint.path} has no field {first!r}",
             may_have_happened=True,
         )
-    if any(answer.get(name, good) != good for name, good in SUCCESS):
-        raise _refused(endpoint, answer)
+    if any(answer.get(name, good) != good for name, good in endpoint.success.items()):
+        return _refused(endpoint, answer)
     data = answer.get(DATA)
-    first = data[0] if isinstance(data, list) and data else data
-    return first if isinstance(first, dict) else {}
+    found = data[0] if isinstance(data, list) and data else data
+    return Said(endpoint, found if isinstance(found, dict) else {})
 
 
-def identity(endpoint: Endpoint, data: dict[str, Any]) -> str:
-    """The id that the endpoint promises, as text. Raises CallFailedError: the effect is there, but cannot be named."""
-    value = data.get(endpoint.answer)
-    if value is None or value == "":
-        raise CallFailedError(
-            ErrorCode.ANSWER_INVALID,
-            f"Closum's answer to {endpoint.path} has no {endpoint.answer!r} in {DATA}",
-            may_have_happened=True,
-        )
-    return str(value)
+def _flat(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Fields as a form or query has them: lists as tags[1], tags[2], as Closum documents it; others as text."""
+    flat: dict[str, str] = {}
+    for name, value in fields.items():
+        if isinstance(value, list):
+            flat |= {f"{name}[{number}]": _plain(item) for number, item in enumerate(value, 1)}
+        elif isinstance(value, dict):
+            flat |= {f"{name}[{key}]": _plain(item) for key, item in value.items()}
+        else:
+            flat[name] = _plain(value)
+    return flat
 
 
-def _refused(endpoint: Endpoint, answer: dict[str, Any]) -> CallFailedError:
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _refused(endpoint: Endpoint, answer: dict[str, Any]) -> Said:
     """The body's code decides as an HTTP status would; without a usable one the call is rejected for good."""
     try:
         status = int(answer.get(CODE, 0))
     except (TypeError, ValueError):
         status = 0
+    if status in endpoint.done_already:
+        return Said(endpoint, {}, done_already=True)
     known = status if status >= 300 else 400  # noqa: PLR2004 - HTTP's own classes
     said = str(answer.get(MESSAGE) or "no message")[:MESSAGE_LENGTH]
-    return CallFailedError(
+    raise CallFailedError(
         code_of(known),
         f"Closum refused {endpoint.path} with code {answer.get(CODE)!r}: {said}",
         may_have_happened=may_have_happened(known),

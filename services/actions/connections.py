@@ -29,6 +29,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from services.actions.endpoint import Endpoint
 from services.actions.secrets import Mask, SecretError, SecretSource
 from services.runtime.settings import SettingsError
 
@@ -44,6 +45,7 @@ class Connection:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: str = field(default="", repr=False)
     mask: Mask = field(default_factory=lambda: Mask(()), repr=False)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
 
 
 class _Authentication(BaseModel):

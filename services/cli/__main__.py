@@ -52,6 +52,8 @@ COMMANDS = {
     "runs": WATCH,
     "run": WATCH,
     "dead": WATCH,
+    "cancel": OPERATE,
+    "reschedule": OPERATE,
     "rotation": OPERATE,
     "doctor": OPERATE,
     "db": OPERATE,

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from contracts.runs import HistoryRecord, Outcome
 from contracts.topics import HISTORY
-from services.cli import place, times
+from services.cli import place, times, waits
 from services.cli.records import read
 from services.cli.terminal import show
 from services.runtime.settings import RuntimeSettings
@@ -25,6 +25,7 @@ def command(
     outcome: Outcome | None = None,
     flow: str | None = None,
     limit: int = 50,
+    waiting: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """How runs ended: delivered, filtered, duplicate, dead. Newest last.
@@ -39,9 +40,14 @@ def command(
         Only runs of this flow.
     limit:
         At most so many, the newest.
+    waiting:
+        The runs that wait, instead: which ends when, the next one first. `flows cancel` ends waits.
     as_json:
         Print a JSON array with every field.
     """
+    if waiting:
+        _waiting(flow, limit, as_json=as_json)
+        return
     found = asyncio.run(ends(place.settings(), since))
     chosen = [
         one
@@ -52,6 +58,14 @@ def command(
     show(rows, COLUMNS, as_json=as_json, empty="No run has ended here yet.")
     if not as_json and len(chosen) > limit:
         print(f"{len(chosen) - limit} older ones are not shown: --limit {len(chosen)}")
+
+
+def _waiting(flow: str | None, limit: int, *, as_json: bool) -> None:
+    found = waits.ask(lambda connection: waits.find(connection, waits.Wanted(flow=flow), limit + 1))
+    rows = [one.row(as_json=as_json) for one in found[:limit]]
+    show(rows, waits.COLUMNS, as_json=as_json, empty="No run waits.")
+    if not as_json and len(found) > limit:
+        print(f"More wait than these {limit}: --limit N shows more")
 
 
 async def ends(settings: RuntimeSettings, since: str | None = None) -> dict[str, HistoryRecord]:

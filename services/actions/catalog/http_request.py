@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Self
-from urllib.parse import urlencode
 
+import jsonschema_rs
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from contracts.errors import ErrorCode
 from services.actions.action import action
-from services.actions.call import Body, Call, Reply
+from services.actions.call import Body, Call, CallFailedError, Reply
+from services.actions.multipart import File, multipart
 from services.flows.catalogue import Guarantee
 
 # The client writes these itself, or they are a connection's business.
@@ -55,8 +60,36 @@ GUARANTEES = {
 CHANGING = frozenset({Method.POST, Method.PATCH})
 
 
+class Upload(BaseModel):
+    """A file in a multipart body: `text` or `base64`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    filename: str = Field(min_length=1, max_length=250, description="its name")
+    content_type: str = Field(
+        default="application/octet-stream", pattern=r"^[\w.+-]+/[\w.+-]+(; ?[\w-]+=[\w.-]+)*$", description="its type"
+    )
+    text: str | None = Field(default=None, description="its content, sent as UTF-8")
+    base64: str | None = Field(default=None, description="its content in base64")
+
+    @model_validator(mode="after")
+    def _content(self) -> Self:
+        if (self.text is None) == (self.base64 is None):
+            raise ValueError("a file has either text or base64")
+        try:
+            base64.b64decode(self.base64 or "", validate=True)
+        except binascii.Error as error:
+            raise ValueError(f"base64 cannot be read: {error}") from None
+        return self
+
+    def file(self) -> File:
+        """As it is sent."""
+        content = base64.b64decode(self.base64 or "") if self.text is None else self.text.encode()
+        return File(self.filename, self.content_type, content)
+
+
 class Inputs(BaseModel):
-    """What it takes. At most one of `json`, `form` and `text`."""
+    """What it takes. At most one of `json`, `form`, `multipart` and `text`."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -68,12 +101,18 @@ class Inputs(BaseModel):
     headers: dict[str, str] | None = Field(default=None, description="more headers; never credentials")
     json_: Any = Field(default=None, alias="json", description="the body, sent as JSON")
     form: dict[str, str | int | float | bool] | None = Field(default=None, description="the body, sent as a form")
+    multipart: dict[str, str | int | float | bool | Upload] | None = Field(
+        default=None, max_length=100, description="the body, sent as a form with files"
+    )
     text: str | None = Field(default=None, description="the body, sent as plain text")
     expect_status: list[int] | None = Field(default=None, description="statuses that are a success; absent: 200 to 299")
     repeat: Repeat | None = Field(
         default=None,
         description="may a call of unknown outcome be made again? always; keyed: the destination honours "
         "Idempotency-Key; never. Absent: keyed for POST and PATCH, always for the others",
+    )
+    json_schema: dict[str, Any] | None = Field(
+        default=None, description="JSON Schema that the answer must match; another answer is a failure"
     )
 
     @field_validator("headers")
@@ -90,20 +129,29 @@ class Inputs(BaseModel):
 
     @model_validator(mode="after")
     def _one_body(self) -> Self:
-        given = [name for name in ("json_", "form", "text") if getattr(self, name) is not None]
+        given = [name for name in ("json_", "form", "multipart", "text") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError("only one of json, form and text can be the body")
+            raise ValueError("only one of json, form, multipart and text can be the body")
         return self
+
+    @field_validator("json_schema")
+    @classmethod
+    def _usable(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        if schema is not None:
+            _validator(orjson.dumps(schema))
+        return schema
 
     def body(self) -> Body | None:
         """The body, if any."""
         if self.json_ is not None:
             return Body.json(self.json_)
         if self.form is not None:
-            fields = {
-                name: str(value).lower() if isinstance(value, bool) else value for name, value in self.form.items()
+            return Body.form(self.form)
+        if self.multipart is not None:
+            parts = {
+                name: part.file() if isinstance(part, Upload) else _plain(part) for name, part in self.multipart.items()
             }
-            return Body(urlencode(fields).encode(), "application/x-www-form-urlencoded")
+            return multipart(parts)
         return None if self.text is None else Body(self.text.encode(), "text/plain; charset=utf-8")
 
     def guarantee(self) -> Guarantee:
@@ -135,12 +183,45 @@ async def http_request(inputs: Inputs, call: Call) -> Outputs:
         body=inputs.body(),
         accept=frozenset(inputs.expect_status) if inputs.expect_status else None,
     )
-    return _outputs(reply)
+    return _outputs(reply, inputs.json_schema)
 
 
-def _outputs(reply: Reply) -> Outputs:
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _outputs(reply: Reply, schema: dict[str, Any] | None) -> Outputs:
     headers = {name: value for name, value in reply.headers.items() if name != "set-cookie"}
     try:
-        return Outputs.model_construct(status=reply.status, headers=headers, json_=orjson.loads(reply.body), text="")
+        found = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
+        if schema is not None:
+            raise _wrong(reply, "is not JSON") from None
         return Outputs.model_construct(status=reply.status, headers=headers, json_=None, text=reply.text())
+    if schema is not None:
+        try:
+            _validator(orjson.dumps(schema)).validate(found)
+        except jsonschema_rs.ValidationError as error:
+            place = "/".join(str(part) for part in error.instance_path)
+            raise _wrong(reply, f"does not match json_schema at /{place}: {error.message[:300]}") from None
+    return Outputs.model_construct(status=reply.status, headers=headers, json_=found, text="")
+
+
+def _wrong(reply: Reply, what: str) -> CallFailedError:
+    return CallFailedError(ErrorCode.ANSWER_INVALID, f"the answer (HTTP {reply.status}) {what}", may_have_happened=True)
+
+
+def _no_retrieval(address: str) -> Any:  # noqa: ANN401 - a JSON value
+    """A schema of a flow never reads a file or the network."""
+    raise ValueError(f"{address!r} is outside of this schema")
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: bytes) -> jsonschema_rs.Validator:
+    """A compiled schema. Patterns run in linear time. Raises ValueError for one that cannot be used."""
+    try:
+        return jsonschema_rs.validator_for(
+            orjson.loads(schema), pattern_options=jsonschema_rs.RegexOptions(), retriever=_no_retrieval
+        )
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise ValueError(f"json_schema cannot be used: {str(error).splitlines()[0]}") from None

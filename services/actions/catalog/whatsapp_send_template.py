@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
 
 from services.actions.action import action
 from services.actions.call import Call
-from services.actions.closum import WHATSAPP_SEND_TEMPLATE, ask, identity
+from services.actions.closum import ask
+from services.actions.fields import Absent, Mobile, Strict, digits
 from services.flows.catalogue import Guarantee
+from services.flows.refined import Url
 
 
-class Inputs(BaseModel):
+class Header(Strict):
+    """What stands above the body: a text's value, or a file."""
+
+    kind: Literal["text", "image", "video", "document"] = Field(description="as the template has it")
+    text: Annotated[str | None, Absent, Field(max_length=1024)] = Field(default=None, description="of kind text")
+    url: Annotated[Url | None, Absent] = Field(default=None, description="where the file is, of every other kind")
+
+    @model_validator(mode="after")
+    def _right_one(self) -> Self:
+        needed = "text" if self.kind == "text" else "url"
+        if (self.text is None) == (needed == "text") or (self.url is None) == (needed == "url"):
+            raise ValueError(f"a header of kind {self.kind} has {needed} and nothing else")
+        return self
+
+
+class Button(Strict):
+    """The value of one of the template's buttons."""
+
+    index: int = Field(ge=0, le=9, description="which one, from 0")
+    kind: Literal["url", "quick_reply"] = Field(description="as the template has it")
+    value: str = Field(min_length=1, max_length=2000, description="the end of the address, or the payload of the reply")
+
+
+class Inputs(Strict):
     """What it takes."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    to: str = Field(pattern=r"^[1-9][0-9]{5,14}$", description="digits with country code, no plus")
+    to: Mobile = Field(description="whom it goes to")
     template: str = Field(min_length=1, max_length=512, description="name of an approved template")
     language: str = Field(pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$", description="its language code, such as pt_PT")
     parameters: list[str] = Field(default_factory=list, max_length=50, description="values of its body, in order")
+    header: Header | None = Field(default=None, description="value of its header, where it has one")
+    buttons: list[Button] | None = Field(default=None, max_length=10, description="values of its buttons")
 
 
 class Outputs(BaseModel):
     """What it gives."""
 
-    message_id: str = Field(description="id of the message")
+    message_id: str = Field(description="id of the message; empty when Closum does not say")
 
 
 @action("closum.whatsapp.send_template", guarantee=Guarantee.AT_MOST_ONCE)
 async def whatsapp_send_template(inputs: Inputs, call: Call) -> Outputs:
     """Send a WhatsApp message from an approved template."""
-    data = await ask(call, WHATSAPP_SEND_TEMPLATE, inputs.model_dump(), Guarantee.AT_MOST_ONCE)
-    return Outputs(message_id=identity(WHATSAPP_SEND_TEMPLATE, data))
+    fields = {**inputs.model_dump(exclude_none=True), "to": digits(inputs.to)}
+    said = await ask(call, "closum.whatsapp.send_template", fields, Guarantee.AT_MOST_ONCE)
+    return Outputs(message_id=said.identity("message_id"))

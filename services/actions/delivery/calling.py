@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 from contracts.errors import ErrorCode
 from services.actions.call import Body, CallFailedError, Query, Reply
 from services.actions.connections import Connection
+from services.actions.endpoint import Endpoint
 from services.actions.said import said
 from services.actions.statuses import code_of, may_have_happened, retry_after_seconds
 from services.flows.catalogue import Guarantee
@@ -31,6 +32,11 @@ class HttpCall:
         self._seconds = seconds
         self.effect_id = effect_id
         self.guarantee: Guarantee | None = None
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """Those of the connection."""
+        return self._connection.endpoints
 
     async def __call__(
         self,

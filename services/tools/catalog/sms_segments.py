@@ -8,16 +8,7 @@ from anyascii import anyascii
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import Example, tool
-
-# 3GPP TS 23.038, section 6.2.1: the default alphabet, and its extension, where each character takes two places.
-BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-EXTENSION = frozenset("\f^{}\\[~]|€")
-SINGLE = {"gsm7": 160, "ucs2": 70}
-JOINED = {"gsm7": 153, "ucs2": 67}
-WIDE = 0xFFFF
+from services.flows.sms import GSM7, divided
 
 
 class Inputs(BaseModel):
@@ -44,32 +35,9 @@ class Outputs(BaseModel):
     fits: bool = Field(description="whether the parts are not more than wanted")
 
 
-def width(character: str, encoding: str) -> int:
-    """Places of one character."""
-    if encoding == "gsm7":
-        return 2 if character in EXTENSION else 1
-    return 2 if ord(character) > WIDE else 1
-
-
 def nearest(character: str) -> str:
     """A character in GSM-7, or what comes nearest, or nothing."""
-    if character in BASIC or character in EXTENSION:
-        return character
-    return "".join(near for near in anyascii(character) if near in BASIC or near in EXTENSION)
-
-
-def divide(widths: list[int], encoding: str) -> tuple[int, int, int]:
-    """Parts, places of a part, places left. A character of two places is never torn between two parts."""
-    total = sum(widths)
-    if total <= SINGLE[encoding]:
-        return (1 if total else 0), SINGLE[encoding], SINGLE[encoding] - total
-    room = JOINED[encoding]
-    parts, used = 1, 0
-    for places in widths:
-        if used + places > room:
-            parts, used = parts + 1, 0
-        used += places
-    return parts, room, room - used
+    return character if character in GSM7 else "".join(near for near in anyascii(character) if near in GSM7)
 
 
 @tool(
@@ -91,19 +59,17 @@ def divide(widths: list[int], encoding: str) -> tuple[int, int, int]:
 )
 async def sms_segments(inputs: Inputs) -> Outputs:
     """Count the parts of an SMS, and show which characters make it longer."""
-    outside = [*dict.fromkeys(character for character in inputs.text if character not in BASIC | EXTENSION)]
+    outside = [*dict.fromkeys(character for character in inputs.text if character not in GSM7)]
     text = "".join(nearest(character) for character in inputs.text) if inputs.transliterate else inputs.text
-    encoding: Literal["gsm7", "ucs2"] = "gsm7" if inputs.transliterate or not outside else "ucs2"
-    widths = [width(character, encoding) for character in text]
-    parts, per_part, left = divide(widths, encoding)
+    found = divided(text)
     return Outputs(
         text=text,
-        encoding=encoding,
+        encoding=found.encoding,
         characters=len(text),
-        units=sum(widths),
-        parts=parts,
-        per_part=per_part,
-        left=left,
+        units=found.units,
+        parts=found.parts,
+        per_part=found.per_part,
+        left=found.left,
         outside_gsm7=outside,
-        fits=not inputs.max_parts or parts <= inputs.max_parts,
+        fits=not inputs.max_parts or found.parts <= inputs.max_parts,
     )

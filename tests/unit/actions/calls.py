@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from services.actions.call import Body, CallFailedError, Query, Reply
+from services.actions.endpoint import Endpoint
 from services.flows.catalogue import Guarantee
 
 
@@ -41,6 +42,7 @@ class FakeCall:
     effect_id: str = "e1"
     guarantee: Guarantee | None = None
     asked: list[Asked] = field(default_factory=list)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
 
     async def __call__(
         self,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import email
+import email.message
 from types import ModuleType
 from typing import Any
 
@@ -33,7 +36,20 @@ def test_the_registry_knows_the_actions() -> None:
     assert seen == {
         "http.request": (Guarantee.KEYED, False),
         "closum.lead.add": (Guarantee.REPEATABLE, True),
+        "closum.lead.update": (Guarantee.REPEATABLE, True),
+        "closum.lead.edit_by_email": (Guarantee.REPEATABLE, True),
+        "closum.lead.view": (Guarantee.REPEATABLE, True),
+        "closum.lead.delete": (Guarantee.REPEATABLE, True),
+        "closum.email.send_template": (Guarantee.AT_MOST_ONCE, True),
+        "closum.sms.send": (Guarantee.AT_MOST_ONCE, True),
+        "closum.sms.check_credits": (Guarantee.REPEATABLE, True),
         "closum.whatsapp.send_template": (Guarantee.AT_MOST_ONCE, True),
+        "closum.contact.add_tag": (Guarantee.REPEATABLE, True),
+        "closum.contact.add_tag_by_email": (Guarantee.REPEATABLE, True),
+        "closum.contact.remove": (Guarantee.REPEATABLE, True),
+        "closum.contact.remove_tag": (Guarantee.REPEATABLE, True),
+        "closum.contact.remove_tag_by_email": (Guarantee.REPEATABLE, True),
+        "closum.tag.create": (Guarantee.REPEATABLE, True),
     }
     assert all(one.line.endswith(".") for one in signatures().values())
 
@@ -112,12 +128,14 @@ async def test_a_template_is_sent() -> None:
     """A second message is a second message."""
     call = FakeCall(GOOD)
     given = {"to": "351912345678", "template": "welcome", "language": "pt_PT", "parameters": ["Inês"]}
-    assert await run("closum.whatsapp.send_template", given, call) == {"message_id": "wamid.1"}
+    assert await run("closum.whatsapp.send_template", {**given, "to": "+351912345678"}, call) == {
+        "message_id": "wamid.1"
+    }
     asked = call.asked[0]
     assert (asked.url, asked.guarantee, asked.json) == ("whatsapp/send-template/", Guarantee.AT_MOST_ONCE, given)
 
 
-@pytest.mark.parametrize("change", [{"to": "+351912345678"}, {"to": ""}, {"language": "portuguese"}, {"template": ""}])
+@pytest.mark.parametrize("change", [{"to": "912 345 678"}, {"to": ""}, {"language": "portuguese"}, {"template": ""}])
 def test_a_template_that_cannot_be_sent(change: dict[str, Any]) -> None:
     """Found before anything is sent."""
     given = {"to": "351912345678", "template": "welcome", "language": "pt_PT"}
@@ -207,6 +225,37 @@ async def test_bodies() -> None:
     assert call.asked[0].body is None
 
 
+async def test_a_form_with_files() -> None:
+    """As Python's own reader of such messages understands it; the same parts are the same bytes."""
+    given = {"n": 1, "t": True, 'a "b"': "é", "f": {"filename": "ü.csv", "content_type": "text/csv", "text": "a;b\r\n"}}
+    given["g"] = {"filename": "x", "base64": base64.b64encode(bytes(range(256))).decode()}
+    bodies = []
+    for _ in range(2):
+        call = FakeCall({})
+        await run("http.request", {"method": "POST", "url": "/", "multipart": given}, call)
+        bodies.append(call.asked[0].body)
+    body = bodies[0]
+    assert body == bodies[1]
+    assert body is not None
+    message = email.message_from_bytes(b"Content-Type: " + body.media_type.encode() + b"\r\n\r\n" + body.content)
+    parts = message.get_payload()
+    assert isinstance(parts, list)
+    read = [part.get_payload(decode=True) for part in parts if isinstance(part, email.message.Message)]
+    assert read == [b"1", b"true", "é".encode(), b"a;b\r\n", bytes(range(256))]
+    assert [part.get_content_type() for part in parts if isinstance(part, email.message.Message)][3] == "text/csv"
+
+
+async def test_an_answer_of_another_shape_is_a_failure() -> None:
+    """`json_schema` says what the flow reads of it; a call that was answered is not repeated for its answer."""
+    schema = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}
+    given = {"method": "POST", "url": "/", "json_schema": schema}
+    assert (await run("http.request", given, FakeCall({"id": 1})))["json"] == {"id": 1}
+    for answer, told in (({"id": "x"}, "at /id"), ({}, "required"), (b"id=1", "is not JSON")):
+        with pytest.raises(CallFailedError, match=told) as raised:
+            await run("http.request", given, FakeCall(answer))
+        assert (raised.value.code, raised.value.may_have_happened) == (ErrorCode.ANSWER_INVALID, True)
+
+
 @pytest.mark.parametrize(
     ("method", "repeat", "guarantee"),
     [
@@ -237,6 +286,11 @@ async def test_what_may_be_repeated(method: str, repeat: str | None, guarantee: 
         ({"headers": {"X A": "b"}}, "not a name of a header"),
         ({"headers": {"X-A": "é"}}, "ASCII"),
         ({"json": {}, "text": "x"}, "only one of"),
+        ({"form": {}, "multipart": {}}, "only one of"),
+        ({"multipart": {"f": {"filename": "a"}}}, "either text or base64"),
+        ({"multipart": {"f": {"filename": "a", "base64": "#"}}}, "base64 cannot be read"),
+        ({"json_schema": {"type": "nonsense"}}, "json_schema cannot be used"),
+        ({"json_schema": {"$ref": "https://x.example/s"}}, "json_schema cannot be used"),
         ({"method": "TRACE"}, "method"),
         ({"url": ""}, "url"),
         ({"jsn": {}}, "jsn"),

@@ -1,0 +1,31 @@
+"""closum.contact.add_tag: Contact: Add Tag. The path is assumed."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from services.actions.action import action
+from services.actions.call import Call
+from services.actions.closum import ask
+from services.actions.fields import Id, Strict, Tag
+from services.flows.catalogue import Guarantee
+
+
+class Inputs(Strict):
+    """What it takes."""
+
+    contact_id: Id = Field(description="Closum's id of the contact")
+    tag: Tag = Field(description="the tag's name")
+
+
+class Outputs(BaseModel):
+    """What it gives."""
+
+    contact_id: str = Field(description="the contact's id")
+
+
+@action("closum.contact.add_tag", guarantee=Guarantee.REPEATABLE)
+async def contact_add_tag(inputs: Inputs, call: Call) -> Outputs:
+    """Give a contact a tag; one that has it keeps it."""
+    said = await ask(call, "closum.contact.add_tag", inputs.model_dump(), Guarantee.REPEATABLE)
+    return Outputs(contact_id=said.identity("contact_id") or inputs.contact_id)

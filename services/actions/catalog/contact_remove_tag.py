@@ -1,0 +1,31 @@
+"""closum.contact.remove_tag: Contact: Remove Tag. The path is assumed."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from services.actions.action import action
+from services.actions.call import Call
+from services.actions.closum import ask
+from services.actions.fields import Id, Strict, Tag
+from services.flows.catalogue import Guarantee
+
+
+class Inputs(Strict):
+    """What it takes."""
+
+    contact_id: Id = Field(description="Closum's id of the contact")
+    tag: Tag = Field(description="the tag's name")
+
+
+class Outputs(BaseModel):
+    """What it gives."""
+
+    contact_id: str = Field(description="the contact's id")
+
+
+@action("closum.contact.remove_tag", guarantee=Guarantee.REPEATABLE)
+async def contact_remove_tag(inputs: Inputs, call: Call) -> Outputs:
+    """Take a tag from a contact; one that lacks it stays as it is."""
+    said = await ask(call, "closum.contact.remove_tag", inputs.model_dump(), Guarantee.REPEATABLE)
+    return Outputs(contact_id=said.identity("contact_id") or inputs.contact_id)

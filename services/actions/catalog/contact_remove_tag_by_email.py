@@ -1,0 +1,32 @@
+"""closum.contact.remove_tag_by_email: Contact: Remove Tag by Email. The path is assumed."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from services.actions.action import action
+from services.actions.call import Call
+from services.actions.closum import ask
+from services.actions.fields import Strict, Tag
+from services.flows.catalogue import Guarantee
+from services.flows.refined import Email
+
+
+class Inputs(Strict):
+    """What it takes."""
+
+    email: Email = Field(description="the contact's e-mail address")
+    tag: Tag = Field(description="the tag's name")
+
+
+class Outputs(BaseModel):
+    """What it gives."""
+
+    contact_id: str = Field(description="the contact's id; empty when Closum does not say")
+
+
+@action("closum.contact.remove_tag_by_email", guarantee=Guarantee.REPEATABLE)
+async def contact_remove_tag_by_email(inputs: Inputs, call: Call) -> Outputs:
+    """Take a tag from the contact with this e-mail address; one that lacks it stays as it is."""
+    said = await ask(call, "closum.contact.remove_tag_by_email", inputs.model_dump(), Guarantee.REPEATABLE)
+    return Outputs(contact_id=said.identity("contact_id"))

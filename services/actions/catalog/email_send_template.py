@@ -1,0 +1,41 @@
+"""closum.email.send_template: Email: Send Template. Path and fields are assumed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from services.actions.action import action
+from services.actions.call import Call
+from services.actions.closum import ask
+from services.actions.fields import Absent, Id, Strict
+from services.flows.catalogue import Guarantee
+from services.flows.refined import Email, Timestamp
+
+
+class Inputs(Strict):
+    """What it takes."""
+
+    to: Email = Field(description="whom it goes to")
+    template: Id = Field(description="name or id of the template")
+    variables: dict[str, str | int | float | bool] | None = Field(
+        default=None, description="values of the template's variables, by name"
+    )
+    subject: Annotated[str | None, Absent, Field(max_length=500)] = Field(
+        default=None, description="another subject than the template's"
+    )
+    send_time: Annotated[Timestamp | None, Absent] = Field(default=None, description="later; absent: now")
+
+
+class Outputs(BaseModel):
+    """What it gives."""
+
+    email_id: str = Field(description="id of the message; empty when Closum does not say")
+
+
+@action("closum.email.send_template", guarantee=Guarantee.AT_MOST_ONCE)
+async def email_send_template(inputs: Inputs, call: Call) -> Outputs:
+    """Send an e-mail from a template."""
+    said = await ask(call, "closum.email.send_template", inputs.model_dump(), Guarantee.AT_MOST_ONCE)
+    return Outputs(email_id=said.identity("email_id"))

@@ -1,0 +1,34 @@
+"""closum.lead.delete: Lead: Delete. The path is assumed."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from services.actions.action import action
+from services.actions.call import Call
+from services.actions.closum import ask
+from services.actions.fields import Id, Strict
+from services.flows.catalogue import Guarantee
+
+
+class Inputs(Strict):
+    """What it takes."""
+
+    lead_id: Id = Field(description="Closum's id of the lead")
+
+
+class Outputs(BaseModel):
+    """What it gives."""
+
+    lead_id: str = Field(description="the id that is gone")
+
+
+@action("closum.lead.delete", guarantee=Guarantee.REPEATABLE)
+async def lead_delete(inputs: Inputs, call: Call) -> Outputs:
+    """Delete a lead. This cannot be undone.
+
+    A second call finds nothing, is refused, and changes nothing more. It passes for no success: the same answer may
+    mean that the assumed path is wrong.
+    """
+    await ask(call, "closum.lead.delete", inputs.model_dump(), Guarantee.REPEATABLE)
+    return Outputs(lead_id=inputs.lead_id)

@@ -1,0 +1,39 @@
+"""closum.lead.edit_by_email: Lead: Edit by Email. The path is assumed."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from services.actions.action import action
+from services.actions.call import Call
+from services.actions.closum import ask
+from services.actions.fields import LeadFields
+from services.flows.catalogue import Guarantee
+from services.flows.refined import Email
+
+
+class Inputs(LeadFields):
+    """What it takes: whose lead, and what changes. What is absent stays as it is; the e-mail itself cannot change."""
+
+    email: Email = Field(description="the lead's e-mail address")
+
+    @model_validator(mode="after")
+    def _changing(self) -> Self:
+        if not self.given("email"):
+            raise ValueError("nothing to change: give at least one field beside email")
+        return self
+
+
+class Outputs(BaseModel):
+    """What it gives."""
+
+    lead_id: str = Field(description="Closum's id of the lead; empty when it does not say")
+
+
+@action("closum.lead.edit_by_email", guarantee=Guarantee.REPEATABLE)
+async def lead_edit_by_email(inputs: Inputs, call: Call) -> Outputs:
+    """Change fields of the lead with this e-mail address."""
+    said = await ask(call, "closum.lead.edit_by_email", inputs.given(), Guarantee.REPEATABLE)
+    return Outputs(lead_id=said.identity("lead_id"))

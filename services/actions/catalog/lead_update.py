@@ -1,0 +1,38 @@
+"""closum.lead.update: Lead: Update Lead. The path is assumed."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from services.actions.action import action
+from services.actions.call import Call
+from services.actions.closum import ask
+from services.actions.fields import Id, LeadFields
+from services.flows.catalogue import Guarantee
+
+
+class Inputs(LeadFields):
+    """What it takes: the lead, and what changes. What is absent stays as it is."""
+
+    lead_id: Id = Field(description="Closum's id of the lead")
+
+    @model_validator(mode="after")
+    def _changing(self) -> Self:
+        if not self.given("lead_id"):
+            raise ValueError("nothing to change: give at least one field beside lead_id")
+        return self
+
+
+class Outputs(BaseModel):
+    """What it gives."""
+
+    lead_id: str = Field(description="the lead's id")
+
+
+@action("closum.lead.update", guarantee=Guarantee.REPEATABLE)
+async def lead_update(inputs: Inputs, call: Call) -> Outputs:
+    """Change fields of a lead that is named by its id."""
+    said = await ask(call, "closum.lead.update", inputs.given(), Guarantee.REPEATABLE)
+    return Outputs(lead_id=said.identity("lead_id") or inputs.lead_id)

@@ -1,0 +1,60 @@
+"""closum.sms.send: SMS: Send One-Time Message. Fields as Closum's V2 documents them; the answer's are assumed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from services.actions.action import action
+from services.actions.call import Call
+from services.actions.closum import ask
+from services.actions.fields import Absent, Mobile, Strict, digits
+from services.flows.catalogue import Guarantee
+from services.flows.refined import Timestamp
+from services.flows.sms import divided
+
+# GSM 03.40: up to 11 characters of a name, or up to 15 digits of a number.
+SENDER = r"^([0-9A-Za-z][0-9A-Za-z ._&-]{0,10}|\+?[0-9]{3,15})$"
+
+
+class Inputs(Strict):
+    """What it takes."""
+
+    recipient: Mobile = Field(description="whom it goes to")
+    message: str = Field(min_length=1, max_length=20_000, description="the text")
+    sender: Annotated[str | None, Absent, Field(pattern=SENDER)] = Field(
+        default=None, description="a name of at most 11 characters, or a number; absent: the account's own"
+    )
+    send_time: Annotated[Timestamp | None, Absent] = Field(default=None, description="later; absent: now")
+    max_parts: int = Field(
+        default=10,
+        ge=1,
+        le=255,
+        description="a text of more parts is refused: each is paid. `sms.segments` counts them",
+    )
+
+    @model_validator(mode="after")
+    def _affordable(self) -> Self:
+        found = divided(self.message)
+        if found.parts > self.max_parts:
+            raise ValueError(
+                f"message takes {found.parts} parts of {found.per_part} ({found.encoding}), max_parts is "
+                f"{self.max_parts}: shorten it, or raise max_parts"
+            )
+        return self
+
+
+class Outputs(BaseModel):
+    """What it gives."""
+
+    sms_id: str = Field(description="id of the message; empty when Closum does not say")
+    parts: int = Field(description="how many SMS it takes: each is paid")
+
+
+@action("closum.sms.send", guarantee=Guarantee.AT_MOST_ONCE)
+async def sms_send(inputs: Inputs, call: Call) -> Outputs:
+    """Send an SMS."""
+    fields = {**inputs.model_dump(exclude={"max_parts"}), "recipient": digits(inputs.recipient)}
+    said = await ask(call, "closum.sms.send", fields, Guarantee.AT_MOST_ONCE)
+    return Outputs(sms_id=said.text("sms_id"), parts=divided(inputs.message).parts)

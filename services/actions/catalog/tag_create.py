@@ -1,0 +1,31 @@
+"""closum.tag.create: Tag: Create New. The path is assumed, and that code 409 says that the tag exists."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from services.actions.action import action
+from services.actions.call import Call
+from services.actions.closum import ask
+from services.actions.fields import Strict, Tag
+from services.flows.catalogue import Guarantee
+
+
+class Inputs(Strict):
+    """What it takes."""
+
+    name: Tag = Field(description="the new tag's name")
+
+
+class Outputs(BaseModel):
+    """What it gives."""
+
+    tag_id: str = Field(description="id of the tag; empty when it was there before, or Closum does not say")
+    created: bool = Field(description="false when it was there before")
+
+
+@action("closum.tag.create", guarantee=Guarantee.REPEATABLE)
+async def tag_create(inputs: Inputs, call: Call) -> Outputs:
+    """Create a tag; one that exists is left as it is."""
+    said = await ask(call, "closum.tag.create", inputs.model_dump(), Guarantee.REPEATABLE)
+    return Outputs(tag_id="" if said.done_already else said.identity("tag_id"), created=not said.done_already)

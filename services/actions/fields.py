@@ -1,0 +1,69 @@
+"""Types and fields that several actions share. A text that is empty counts as absent: tools give such for nothing."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from services.flows.refined import Digits, Email, Phone
+
+
+def _absent(value: object) -> object:
+    return None if value == "" else value
+
+
+def _whole(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Absent = BeforeValidator(_absent)
+"""Before an optional text: the empty one is None."""
+
+Id = Annotated[str, BeforeValidator(_whole), Field(min_length=1, max_length=128)]
+"""An id as the other side gave it; a whole number is its digits."""
+
+Tag = Annotated[str, Field(min_length=1, max_length=250)]
+"""A tag's name."""
+
+Mobile = Annotated[Phone, Field(min_length=7, max_length=16)] | Annotated[Digits, Field(min_length=6, max_length=15)]
+"""A phone with its country code: E.164, or its digits alone."""
+
+
+def digits(mobile: str) -> str:
+    """The digits of a phone, as Closum and WhatsApp want them."""
+    return mobile.removeprefix("+")
+
+
+class Strict(BaseModel):
+    """The base of inputs: a misspelled name is a mistake, and is told."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class LeadFields(Strict):
+    """What a lead has, all of it optional."""
+
+    name: Annotated[str | None, Absent, Field(max_length=250)] = Field(default=None, description="the full name")
+    email: Annotated[Email | None, Absent] = Field(default=None, description="e-mail address")
+    mobile_number: Annotated[Mobile | None, Absent] = Field(default=None, description="phone with country code")
+    consent_email: bool | None = Field(default=None, description="whether e-mail campaigns may be sent")
+    consent_sms: bool | None = Field(default=None, description="whether SMS campaigns may be sent")
+    contact_lifecycle_stage_id: int | None = Field(
+        default=None,
+        ge=1,
+        le=9,
+        description="1 Não Qualificado, 2 Subscritor, 3 Lead … 7 Cliente, 8 Evangelista, 9 Outro",
+    )
+    custom_data: dict[str, Any] | None = Field(default=None, description="anything, kept with the lead")
+    tags: list[Tag] | None = Field(default=None, max_length=200, description="names of tags")
+    birth_date: Annotated[date | None, Absent] = Field(default=None, description="year-month-day")
+    custom_fields: dict[str, Any] | None = Field(default=None, description="values of the account's own fields")
+
+    def given(self, *but: str) -> dict[str, Any]:
+        """What was given, as Closum takes it, without these fields."""
+        found = self.model_dump(mode="json", exclude_none=True, exclude={*but})
+        if self.mobile_number:
+            found["mobile_number"] = digits(self.mobile_number)
+        return found

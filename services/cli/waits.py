@@ -1,0 +1,124 @@
+"""Runs that wait, as commands see them: found by run, key or flow in the table `timers`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from services.cli import place, times
+from services.cli.terminal import CommandError
+from services.flows.waiting import same_key
+from services.runtime.database import CONNECT_SECONDS, storable
+
+T = TypeVar("T")
+SHORT = 12
+COLUMNS = ("due", "flow", "subject", "step", "run_id")
+WANTED = """
+where ($1::text is null or run_id = $1 or (length($1) >= 12 and starts_with(run_id, $1)))
+  and ($2::text is null or subject = $2 or lower(btrim(subject)) = $3
+       or ($3 ~ '^[0-9]{6,}$' and subject ~ '^[-+0-9 ().]+$'
+           and regexp_replace(regexp_replace(subject, '[^0-9]', '', 'g'), '^00', '') = $3))
+  and ($4::text is null or flow = $4)
+"""
+FIND = f"select * from timers {WANTED} order by due, id limit $5"  # noqa: S608 - no value is put into it
+MOVE = f"with moved as (update timers set due = $5 {WANTED} returning *) select * from moved order by due, id"  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which waits: all that is given must fit."""
+
+    run: str | None = None
+    key: str | None = None
+    flow: str | None = None
+
+    def values(self) -> tuple[str | None, str | None, str | None, str | None]:
+        """For the statements."""
+        key = None if self.key is None else storable(self.key)
+        return (self.run, key, None if self.key is None else storable(same_key(self.key)), self.flow)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One wait."""
+
+    id: UUID
+    account: str
+    run_id: str
+    flow: str
+    step: str
+    subject: str
+    due: datetime
+    set_at: datetime
+    key: bytes
+    body: bytes
+
+    @property
+    def timer(self) -> str:
+        """Its id as messages have it."""
+        return self.id.hex
+
+    def row(self, *, as_json: bool) -> dict[str, Any]:
+        """For a list."""
+        told: dict[str, Any] = {
+            "due": self.due.isoformat() if as_json else times.clock(self.due),
+            "flow": self.flow,
+            "subject": self.subject,
+            "step": self.step,
+            "run_id": self.run_id if as_json else self.run_id[:SHORT],
+        }
+        return {**told, "account": self.account, "set_at": self.set_at.isoformat()} if as_json else told
+
+
+async def find(connection: asyncpg.Connection, wanted: Wanted, limit: int | None = None) -> list[Waiting]:
+    """The waits that fit, the next one first."""
+    return [_waiting(row) for row in await connection.fetch(FIND, *wanted.values(), limit)]
+
+
+async def reschedule(connection: asyncpg.Connection, wanted: Wanted, due: datetime) -> list[Waiting]:
+    """Let them end at another moment."""
+    return [_waiting(row) for row in await connection.fetch(MOVE, *wanted.values(), due)]
+
+
+async def delete(connection: asyncpg.Connection, waits: Sequence[Waiting]) -> None:
+    """They are over, and Kafka has acknowledged it."""
+    await connection.execute("delete from timers where id = any ($1::uuid[])", [one.id for one in waits])
+
+
+def _waiting(row: asyncpg.Record) -> Waiting:
+    fields = dict(row)
+    return Waiting(
+        body=fields["run"], **{name: fields[name] for name in Waiting.__dataclass_fields__ if name != "body"}
+    )
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[asyncpg.Connection]:
+    """A connection. Raises CommandError for what a person can mend."""
+    try:
+        connection = await asyncpg.connect(place.settings().database_url, timeout=CONNECT_SECONDS)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+    except asyncpg.UndefinedTableError:
+        raise CommandError("the tables are not there yet: flows db migrate") from None
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise CommandError(f"PostgreSQL: {error or 'no answer in time'}. {place.how_to_reach('PostgreSQL')}") from None
+
+
+def ask(work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    """What the work gives, over a connection of its own."""
+
+    async def asked() -> T:
+        async with connected() as connection:
+            return await work(connection)
+
+    return asyncio.run(asked())

@@ -1,0 +1,254 @@
+"""Every action of the catalogue against the stand-in Closum, over real HTTP: success, each failure, each repetition.
+
+A new action needs one line in `USES` here, and no test of its own for any of this.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pytest
+from aiohttp import web
+from pydantic import BaseModel
+
+from contracts.errors import ErrorCode
+from services.actions.action import Implementation
+from services.actions.closum import ENDPOINTS
+from services.actions.connections import Connection
+from services.actions.delivery.attempt import Done, Failed, attempt, checked
+from services.actions.delivery.calling import HttpCall
+from services.actions.registry import ACTIONS
+from services.actions.secrets import Mask
+from services.flows.catalogue import Guarantee
+from services.runtime.egress import Egress, allowed
+from services.runtime.http import Client
+from tests.support.closum import Closum, closum
+
+SECRET = "Marker-s3cret-7"
+LEAD = {"name": "Inês", "email": "ines@example.com", "consent_email": True, "consent_sms": False}
+SMS: dict[str, Any] = {"recipient": "+351912345678", "message": "Olá", "sender": "Loja"}
+# The inputs of one use of each action; `{lead}` is the id of a lead that is there.
+USES: dict[str, dict[str, Any]] = {
+    "http.request": {"method": "POST", "url": "/contacts", "json": {"phone": "+351912345678"}},
+    "closum.lead.add": {**LEAD, "email": "new@example.com", "tags": ["feira"], "birth_date": "1990-02-01"},
+    "closum.lead.update": {"lead_id": "{lead}", "name": "Inês C.", "contact_lifecycle_stage_id": 7},
+    "closum.lead.edit_by_email": {"email": "ines@example.com", "consent_sms": True},
+    "closum.lead.view": {"email": "ines@example.com"},
+    "closum.lead.delete": {"lead_id": "{lead}"},
+    "closum.email.send_template": {"to": "ines@example.com", "template": "welcome", "variables": {"name": "Inês"}},
+    "closum.sms.send": {**SMS, "send_time": "2026-05-31T14:30:00+01:00"},
+    "closum.sms.check_credits": {},
+    "closum.whatsapp.send_template": {
+        "to": "351912345678",
+        "template": "welcome",
+        "language": "pt_PT",
+        "parameters": ["Inês"],
+        "header": {"kind": "image", "url": "https://example.com/a.png"},
+        "buttons": [{"index": 0, "kind": "url", "value": "abc"}],
+    },
+    "closum.contact.add_tag": {"contact_id": "{lead}", "tag": "feira"},
+    "closum.contact.add_tag_by_email": {"email": "ines@example.com", "tag": "feira"},
+    "closum.contact.remove": {"contact_id": "{lead}"},
+    "closum.contact.remove_tag": {"contact_id": "{lead}", "tag": "old"},
+    "closum.contact.remove_tag_by_email": {"email": "ines@example.com", "tag": "old"},
+    "closum.tag.create": {"name": "verão"},
+}
+DELETING = {"closum.lead.delete", "closum.contact.remove"}
+
+
+@dataclass
+class Bench:
+    """One action, ready to be tried again and again with the same effect id."""
+
+    closum: Closum
+    client: Client
+    connection: Connection
+    action: Implementation
+    inputs: BaseModel
+
+    @property
+    def guarantee(self) -> Guarantee:
+        """What it declares for these inputs."""
+        return self.action.guarantee(self.inputs)
+
+    async def attempt(self, seconds: float = 5, inputs: BaseModel | None = None) -> Done | Failed:
+        """One attempt, as the worker makes it."""
+        call = HttpCall(self.client, self.connection, "e" * 32, seconds)
+        outcome = await attempt(self.action, inputs or self.inputs, call)
+        # Both to the author's eye and to the worker's: what was declared is what was asked of the client.
+        assert call.guarantee is self.action.guarantee(inputs or self.inputs)
+        return outcome
+
+    def things(self) -> dict[str, Any]:
+        """All that Closum and the CRM hold, without counters."""
+        state = self.closum.state()
+        held = {part: state[part] for part in ("leads", "tags", "sms", "whatsapp", "emails", "credits")}
+        contacts = [{name: value for name, value in one.items() if name != "writes"} for one in state["contacts"]]
+        return {**held, "contacts": contacts}
+
+
+@pytest.fixture(scope="module")
+def stand_in() -> Iterator[Closum]:
+    """One for all."""
+    with closum() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[Client]:
+    """The worker's client."""
+    made = Client(Egress([allowed("127.0.0.0/8")]))
+    yield made
+    await made.close()
+
+
+def connection(name: str, address: str) -> Connection:
+    """A connection with a secret in query or header, as the file would make it."""
+    mask = Mask((SECRET,))
+    if name == "http.request":
+        return Connection("crm", f"{address}/crm", headers={"Authorization": f"Bearer {SECRET}"}, mask=mask)
+    return Connection("closum", f"{address}/v2", query=f"api-key={SECRET}", mask=mask)
+
+
+@pytest.fixture(params=sorted(ACTIONS))
+async def bench(request: pytest.FixtureRequest, stand_in: Closum, client: Client) -> Bench:
+    """Each action in turn, with a lead in Closum that it can be used on."""
+    stand_in.reset()
+    stand_in.heal()
+    name: str = request.param
+    closum_call = HttpCall(client, connection("closum", stand_in.url), "seed", 5)
+    lead = ACTIONS["closum.lead.add"]
+    made = await attempt(lead, lead.signature.inputs.model_validate({**LEAD, "tags": ["old"]}), closum_call)
+    assert isinstance(made, Done)
+    given = {field: made.outputs["lead_id"] if value == "{lead}" else value for field, value in USES[name].items()}
+    inputs = checked(ACTIONS[name], given)
+    assert isinstance(inputs, BaseModel), inputs
+    return Bench(stand_in, client, connection(name, stand_in.url), ACTIONS[name], inputs)
+
+
+def test_every_action_is_used_here_and_has_its_row() -> None:
+    """Nothing is in the catalogue that is not held to all of this."""
+    assert set(USES) == set(ACTIONS)
+    assert set(ENDPOINTS) == {name for name in ACTIONS if name.startswith("closum.")}
+    assert len(ENDPOINTS) == 15
+
+
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+def test_an_action_describes_itself(name: str) -> None:
+    """A catalogue line that ends, and a word about every field."""
+    signature = ACTIONS[name].signature
+    assert signature.line.endswith(".")
+    for model in (signature.inputs, signature.outputs):
+        assert [field for field, info in model.model_fields.items() if not info.description] in ([], ["method"])
+
+
+async def test_it_does_what_it_promises(bench: Bench) -> None:
+    """One request, and outputs that are as declared."""
+    before = bench.closum.state("received")
+    outcome = await bench.attempt()
+    assert isinstance(outcome, Done), outcome
+    bench.action.signature.outputs.model_validate(outcome.outputs)
+    assert bench.closum.state("received") == before + 1
+
+
+async def test_the_same_effect_twice_is_one_effect(bench: Bench) -> None:
+    """A repeatable or keyed action leaves everything as the first call did. Others are never repeated, see below."""
+    if bench.guarantee is Guarantee.AT_MOST_ONCE:
+        assert "send" in bench.action.signature.name  # and nothing else may be so unforgiving
+        return
+    await bench.attempt()
+    after_one = bench.things()
+    second = await bench.attempt()
+    assert bench.things() == after_one
+    if bench.action.signature.name in DELETING:
+        assert isinstance(second, Failed)
+        assert (second.code, second.again) == (ErrorCode.CALL_REJECTED, False)
+    else:
+        assert isinstance(second, Done), second
+    if bench.guarantee is Guarantee.KEYED:
+        assert bench.closum.state("keys") == {"e" * 32: {"requests": 2, "effects": 1}}
+
+
+@dataclass(frozen=True)
+class Meets:
+    """A fault, the error that it is, and whether the call is made again."""
+
+    fault: dict[str, Any]
+    code: ErrorCode
+    again: Literal["never", "if harmless", "always"]
+
+
+FAULTS = {
+    "refused in the body": Meets({"kind": "refuse"}, ErrorCode.CALL_REJECTED, "never"),
+    "400": Meets({"kind": "status", "status": 400}, ErrorCode.CALL_REJECTED, "never"),
+    "401": Meets({"kind": "status", "status": 401}, ErrorCode.CREDENTIALS_REFUSED, "never"),
+    "404": Meets({"kind": "status", "status": 404}, ErrorCode.CALL_REJECTED, "never"),
+    "429": Meets({"kind": "status", "status": 429, "retry_after": 7}, ErrorCode.DESTINATION_BUSY, "always"),
+    "503": Meets({"kind": "status", "status": 503}, ErrorCode.DESTINATION_BUSY, "always"),
+    "500": Meets({"kind": "status", "status": 500}, ErrorCode.DESTINATION_FAILED, "if harmless"),
+    "cut before": Meets({"kind": "cut_before"}, ErrorCode.CALL_INTERRUPTED, "if harmless"),
+    "cut after": Meets({"kind": "cut_after"}, ErrorCode.CALL_INTERRUPTED, "if harmless"),
+    "hang": Meets({"kind": "hang"}, ErrorCode.CALL_TIMED_OUT, "if harmless"),
+    "malformed": Meets({"kind": "malformed"}, ErrorCode.ANSWER_INVALID, "never"),
+}
+
+
+@pytest.mark.parametrize("meets", FAULTS.values(), ids=FAULTS.keys())
+async def test_each_failure_ends_as_declared(bench: Bench, meets: Meets) -> None:
+    """Final errors are final, others are tried again; what may have happened is repeated only where harmless."""
+    inputs = bench.inputs
+    if meets.fault["kind"] in {"refuse", "malformed"} and bench.action.signature.name == "http.request":
+        # For it the body of a 200 decides nothing but by its schema.
+        schema = {"type": "object", "required": ["phone"]}
+        inputs = inputs.model_copy(update={"json_schema": schema})
+        meets = Meets(meets.fault, ErrorCode.ANSWER_INVALID, "never")
+    bench.closum.fault(times=1, **meets.fault)
+    outcome = await bench.attempt(0.4 if meets.fault["kind"] == "hang" else 5, inputs)
+    assert isinstance(outcome, Failed)
+    assert outcome.code is meets.code
+    harmless = bench.guarantee is not Guarantee.AT_MOST_ONCE
+    assert outcome.again is (meets.again == "always" or (harmless and meets.again == "if harmless"))
+    assert outcome.retry_after_seconds == meets.fault.get("retry_after")
+    if outcome.again:
+        again = await bench.attempt(inputs=inputs)
+        gone = bench.action.signature.name in DELETING and meets.fault["kind"] == "cut_after"
+        assert isinstance(again, Failed if gone else Done), again
+
+
+async def test_nobody_is_there(bench: Bench) -> None:
+    """Certainly not sent: every action may be tried again."""
+    bench.connection = connection(bench.action.signature.name, "http://127.0.0.1:9")
+    outcome = await bench.attempt()
+    assert isinstance(outcome, Failed)
+    assert (outcome.code, outcome.again) == (ErrorCode.CALL_REFUSED, True)
+
+
+def _shouting(status: int, closing: bool) -> Callable[[web.BaseRequest], Any]:  # noqa: FBT001 - one of a table
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        """Everything that it was sent, in every place of an answer."""
+        sent = {"url": str(request.raw_path), "headers": dict(request.headers)}
+        text = json.dumps({"status": False, "code": 422, "message": f"{sent}", "detail": f"{sent}"})
+        if closing and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n" + text.encode())
+            request.transport.close()
+        return web.Response(text=text, status=status, content_type="application/json", headers={"x-echo": f"{sent}"})
+
+    return answer
+
+
+@pytest.mark.parametrize(("status", "closing"), [(200, False), (422, False), (500, False), (302, False), (200, True)])
+async def test_secrets_stay_out_of_outcomes(bench: Bench, status: int, closing: bool) -> None:  # noqa: FBT001 - a table
+    """Also when the destination repeats them in its answers and errors."""
+    runner = web.ServerRunner(web.Server(_shouting(status, closing), access_log=None), shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        bench.connection = connection(bench.action.signature.name, f"http://127.0.0.1:{runner.addresses[0][1]}")
+        outcome = await bench.attempt()
+    finally:
+        await runner.cleanup()
+    assert "Marker" not in repr(outcome)
+    assert status != 422 or "[hidden]" in repr(outcome)
