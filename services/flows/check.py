@@ -15,6 +15,7 @@ from services.flows.load import FlowSource
 from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
 from services.flows.names import ERRORS, EVENT, TRIGGER
 from services.flows.outputs import outputs_of, wrong_schemas
+from services.flows.parse import MOST_ROUNDS
 from services.flows.places import Place
 from services.flows.presence import Names, State, join, without
 from services.flows.scope import EVENT_FIELDS
@@ -28,6 +29,7 @@ from services.flows.syntax import (
     Expression,
     Fallback,
     Flow,
+    ForEachStep,
     IfStep,
     ListOf,
     MapOf,
@@ -48,6 +50,7 @@ from services.flows.whole import guarantee_of
 
 _KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
 _LENGTHS = (Kind.TEXT, Kind.INT, Kind.NUMBER, Kind.ANY, Kind.UNION)
+MOST_WAITS = 100
 _MOMENTS = (Kind.TEXT, Kind.ANY, Kind.UNION)
 
 
@@ -89,6 +92,7 @@ class _FlowCheck:
         self.names = self.collect_names()
         self.variables = self.typed_variables()
         self.state = State()
+        self.loops: list[tuple[str, int]] = []
         self.inputs = Inputs(self.shapes, self.judge, self.report)
 
     def report(self, place: Place, code: FaultCode, text: str) -> None:
@@ -111,6 +115,7 @@ class _FlowCheck:
     def collect_names(self) -> Names:
         steps: dict[str, Place] = {}
         variables: dict[str, Place] = {}
+        items: dict[str, Place] = {}
         survivable: set[str] = set()
         for step in walk(self.flow.steps):
             if isinstance(step, ToolStep | ActionStep) and step.id is not None:
@@ -124,6 +129,12 @@ class _FlowCheck:
             elif isinstance(step, SetStep):
                 for word, _ in step.values.items:
                     variables.setdefault(word.text, word.place)
+            elif isinstance(step, ForEachStep):
+                items.setdefault(step.name.text, step.name.place)
+        for name in variables.keys() & items.keys():
+            text = f"{name!r} is the item of the loop in line {items[name].line}: choose another name"
+            self.report(variables[name], FaultCode.ID_DUPLICATE, text)
+        variables = {**items, **variables}
         for name in steps.keys() & variables.keys():
             text = f"{name!r} is the name of the step in line {steps[name].line}: choose another name"
             self.report(variables.pop(name), FaultCode.ID_DUPLICATE, text)
@@ -261,6 +272,8 @@ class _FlowCheck:
             self.state = join(ways)
         elif isinstance(step, SwitchStep):
             self.switch(step)
+        elif isinstance(step, ForEachStep):
+            self.for_each(step)
         elif isinstance(step, SetStep):
             self.set(step)
         elif isinstance(step, WaitStep):
@@ -306,8 +319,8 @@ class _FlowCheck:
         """Retries of what must not be done twice."""
         if guarantee_of(action, known_of(step.inputs)) is Guarantee.AT_MOST_ONCE and rule.attempts != 1:
             text = (
-                f"`{action.name}` must not be repeated: a second call is a second effect. Remove `retry`: a call that surely had no effect is made"
-                " again without it; whether one of unknown outcome had its effect, a person decides"
+                f"`{action.name}` must not be repeated: a second call is a second effect. Remove `retry`: what surely"
+                " had no effect is tried again without it, and what is unknown a person decides"
             )
             self.report(rule.place, FaultCode.RETRY_UNSAFE, text)
 
@@ -368,6 +381,41 @@ class _FlowCheck:
             lines = " and ".join(str(line) for line in found.lines)
             text = f"this case never comes, by the condition in line {lines}: remove it"
             self.report(case.value.place, FaultCode.CONDITION_CONSTANT, text)
+
+    def for_each(self, step: ForEachStep) -> None:
+        shape = self.shape_of(step.items)
+        if shape.kind not in (Kind.LIST, Kind.ANY, Kind.UNION):
+            text = f"`for_each` goes over a list, this is {shape}"
+            self.report(step.items.place, FaultCode.EXPRESSION_TYPE, text)
+        name = step.name.text
+        if any(name == around for around, _ in self.loops):
+            text = f"{name!r} hides the item of the loop around: give it another name with `as`"
+            self.report(step.name.place, FaultCode.ID_DUPLICATE, text)
+        self.limited(step)
+        steps = {each.id.text for each in walk(step.do) if isinstance(each, ToolStep | ActionStep) and each.id}
+        inner = {word.text for each in walk(step.do) if isinstance(each, SetStep) for word, _ in each.values.items}
+        for again in inner & self.state.may:
+            self.variables[again] = ANY  # what an earlier round made of it
+        self.variables[name] = (shape.item or ANY) if shape.kind is Kind.LIST else ANY
+        before = self.state.changed(inner | steps | {name})
+        before = replace(before, may=before.may | inner)
+        self.loops.append((name, step.limit))
+        after = self.way(before.done(name), step.do)
+        self.loops.pop()
+        after = join([before, after.without(steps | {name})])
+        self.state = replace(after, may=before.may)
+
+    def limited(self, step: ForEachStep) -> None:
+        """The rounds of loops inside each other, and of loops with a wait in them, are few."""
+        rounds = step.limit
+        for _, limit in self.loops:
+            rounds *= limit
+        waits = any(isinstance(each, WaitStep) for each in walk(step.do))
+        most = MOST_WAITS if waits else MOST_ROUNDS
+        if rounds > most:
+            what = "waits" if waits else "rounds"
+            text = f"this can be {rounds} {what}, and a run has at most {most}: give a smaller `limit`"
+            self.report(step.place, FaultCode.LOOP_LIMIT, text)
 
     def set(self, step: SetStep) -> None:
         shapes = [(word.text, self.shape_of(value)) for word, value in step.values.items]

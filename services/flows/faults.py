@@ -23,6 +23,7 @@ class FaultCode(StrEnum):
     DURATION_INVALID = "duration_invalid"
     STEP_KIND = "step_kind"  # a step that is none or several of tool, action, if, …
     FLOW_DUPLICATE = "flow_duplicate"
+    LOOP_LIMIT = "loop_limit"  # more rounds of `for_each` than a run can have
     CYCLE = "cycle"  # flows that set each other off for ever
     # Names
     TRIGGER_UNKNOWN = "trigger_unknown"

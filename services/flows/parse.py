@@ -21,6 +21,7 @@ from services.flows.syntax import (
     Expression,
     Fallback,
     Flow,
+    ForEachStep,
     HoursRule,
     IfStep,
     ListOf,
@@ -46,6 +47,7 @@ STEP_KEYS: Map[str, tuple[str, ...]] = {
     "action": ("id", "action", "connection", "with", "retry", "on_error", "timeout"),
     "if": ("if", "then", "else"),
     "switch": ("switch", "cases", "default"),
+    "for_each": ("for_each", "as", "limit", "do"),
     "set": ("set",),
     "wait": ("wait", "cancel_on"),
     "stop": ("stop",),
@@ -54,6 +56,9 @@ WAIT_KEYS = ("for", "until", "zone", "working_hours")
 HOURS_KEYS = ("zone", "days", "hours", "holidays")
 CANCEL_KEYS = ("trigger", "key", "match", "then")
 MAX_ATTEMPTS = 100
+ITEM = "item"  # the name of an item where the flow gives none
+ROUNDS = 100  # of a `for_each` without `limit`
+MOST_ROUNDS = 1000
 
 
 def parse(file: str, tree: Tree) -> tuple[Flow | None, list[Fault]]:
@@ -147,6 +152,7 @@ class _Parser:
             "action": self.action_step,
             "if": self.if_step,
             "switch": self.switch_step,
+            "for_each": self.for_each_step,
             "set": self.set_step,
             "wait": self.wait_step,
             "stop": self.stop_step,
@@ -216,6 +222,28 @@ class _Parser:
                 reason.place, FaultCode.VALUE_INVALID, "`stop` takes the reason as text, such as `stop: no phone`"
             )
         return StopStep(path, tree.place, reason)
+
+    def for_each_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
+        name = self.word(keys["as"], "the name of an item") if "as" in keys else None
+        if name is not None and (fault := id_fault(name.text)) is not None:
+            self.fault(name.place, FaultCode.ID_INVALID, fault)
+        if "do" not in keys:
+            self.fault(tree.place, FaultCode.KEY_MISSING, "`for_each` needs `do`: the steps for each item")
+        limit = keys.get("limit")
+        most = limit.value if isinstance(limit, Scalar) else None
+        if limit is not None and not (
+            isinstance(most, int) and not isinstance(most, bool) and 1 <= most <= MOST_ROUNDS
+        ):
+            self.fault(limit.place, FaultCode.VALUE_INVALID, f"`limit` is a whole number from 1 to {MOST_ROUNDS}")
+            most = None
+        return ForEachStep(
+            path,
+            tree.place,
+            self.value(keys["for_each"]),
+            name or Word(ITEM, keys["for_each"].place),
+            most if isinstance(most, int) else ROUNDS,
+            self.steps(keys.get("do"), "do", f"{path}.do."),
+        )
 
     def wait_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
         given = keys["wait"]

@@ -6,7 +6,7 @@ failed) or `?crm` (the step was tried: it ran or it failed).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from services.flows.cel_tree import OPTIONAL_SELECT, Expr, Tree, bound, children
@@ -48,10 +48,29 @@ class State:
         """This, where a condition holds."""
         return self if truth.formula == UNSURE else replace(self, truths=(*self.truths, truth))
 
+    def changed(self, names: Collection[str]) -> State:
+        """This, where these names can have other values than were known: what a loop gives again and again."""
+        kept = frozenset(fact for fact in self.facts if fact in names or _root(fact) not in names)
+        truths = self.truths
+        for name in (*names, ERRORS):
+            truths = without(truths, name)
+        return State(kept, self.may, self.reachable, truths)
+
+    def without(self, names: Collection[str]) -> State:
+        """This, where these names have no value any more."""
+        state = self.changed(names)
+        return replace(state, facts=state.facts - frozenset(names), may=state.may - frozenset(names))
+
     def done(self, name: str) -> State:
         """This, after a step or a `set` gave `name` a value: what was known of its old fields is forgotten."""
         kept = frozenset(fact for fact in self.facts if not fact.startswith((f"{name}.", f"{name}[")))
         return State(kept | {name}, self.may | {name}, self.reachable, without(self.truths, name))
+
+
+def _root(fact: str) -> str:
+    """The step or variable that a fact is about."""
+    head, *rest = fact.lstrip("?").split("[")[0].split(".")
+    return rest[0] if head == ERRORS and rest else head
 
 
 def without(truths: tuple[Truth, ...], name: str) -> tuple[Truth, ...]:

@@ -16,6 +16,7 @@ from services.flows.syntax import (
     Constant,
     Expression,
     Flow,
+    ForEachStep,
     IfStep,
     ListOf,
     MapOf,
@@ -114,6 +115,8 @@ def _values(flow: Flow) -> Iterator[Value]:
             yield step.condition
         elif isinstance(step, SwitchStep):
             yield step.subject
+        elif isinstance(step, ForEachStep):
+            yield step.items
         elif isinstance(step, StopStep):
             yield step.reason
 

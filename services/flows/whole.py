@@ -32,7 +32,7 @@ UNKNOWN = Unknown()
 
 
 def guarantee_of(action: Action, given: Mapping[str, Any]) -> Guarantee:
-    """What surely holds for a call with these inputs: what they say themselves (their method `guarantee`), if they do."""
+    """What holds for a call with these inputs: what they say themselves (their method `guarantee`), if they do."""
     rule = getattr(action.inputs, "guarantee", None)
     if not callable(rule):
         return action.guarantee
