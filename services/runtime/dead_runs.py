@@ -1,29 +1,54 @@
-"""Runs that ended as dead. Who writes the end of a run marks it, so that what the run claimed for nothing is free."""
+"""Runs that ended as dead, so that what such a run claimed for nothing is free.
+
+A row outlives the run's return to life: then `done` is -1, and a mark that is older than that changes nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import NamedTuple
 
 import asyncpg
 
+ALIVE = -1
+
+# The clock that `at` was read from may be behind that of PostgreSQL, which dates claims.
 MARK = """
-insert into dead_runs (run_id, done, died_at, expires_at)
-select run_id, done, clock_timestamp(), now() + interval '366 days'
-from unnest($1::text[], $2::integer[]) as dead (run_id, done) order by run_id
+insert into dead_runs as known (run_id, done, died_at, expires_at)
+select run_id, done, least(coalesce(at + interval '5 seconds', now), now), now + interval '366 days'
+from unnest($1::text[], $2::integer[], $3::timestamptz[]) as dead (run_id, done, at), clock_timestamp() as now
+order by run_id
 on conflict (run_id) do update set done = excluded.done, died_at = excluded.died_at, expires_at = excluded.expires_at
+where excluded.died_at > known.died_at
 """
 
+REVIVE = f"""
+insert into dead_runs (run_id, done, died_at, expires_at)
+select run_id, {ALIVE}, now, now + interval '366 days'
+from unnest($1::text[]) as alive (run_id), clock_timestamp() as now order by run_id
+on conflict (run_id) do update set done = excluded.done, died_at = excluded.died_at, expires_at = excluded.expires_at
+"""  # noqa: S608 - our own number
 
-async def mark(pool: asyncpg.Pool, runs: Mapping[str, int]) -> None:
-    """These runs are dead, each after so many calls that were done. Twice is once.
+
+class Death(NamedTuple):
+    """A run that ended as dead: after so many calls that were done, and when; None: now."""
+
+    run_id: str
+    done: int
+    at: datetime | None = None
+
+
+async def mark(pool: asyncpg.Pool, deaths: Iterable[Death]) -> None:
+    """These runs are dead. Twice is once.
 
     Not for a run whose last call may have had its effect: what it claimed must stay claimed.
     """
-    if runs:
-        await pool.execute(MARK, list(runs), list(runs.values()))
+    if last := {death.run_id: death for death in deaths}:
+        await pool.execute(MARK, *(list(column) for column in zip(*last.values(), strict=True)))
 
 
 async def revive(pool: asyncpg.Pool, runs: Collection[str]) -> None:
     """These runs go on after all: to be called before a dead letter is redriven."""
     if runs:
-        await pool.execute("delete from dead_runs where run_id = any ($1::text[])", sorted(runs))
+        await pool.execute(REVIVE, sorted(set(runs)))

@@ -8,7 +8,7 @@ Only then may the batch's offsets be committed. Done again after a crash, a batc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -22,6 +22,7 @@ from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
 from services.flows.waiting import hashes_of
 from services.runtime import metrics
+from services.runtime.dead_runs import Death
 from services.tools import answerers, history
 from services.tools.claims import Claim
 from services.tools.jobs import Job, begun
@@ -43,14 +44,14 @@ class Publishes(Protocol):
         ...
 
 
-async def _nobody_is_told(_dead: Mapping[str, int]) -> None:
+async def _nobody_is_told(_dead: Sequence[Death]) -> None:
     pass
 
 
 Claims = Callable[[Sequence[Claim]], Awaitable[Sequence[bool]]]
 """For each claim, whether its claimer is the first. Waits while PostgreSQL is away."""
 
-Deaths = Callable[[Mapping[str, int]], Awaitable[None]]
+Deaths = Callable[[Sequence[Death]], Awaitable[None]]
 """Told of runs that end as dead, each with its calls that were done. Waits while PostgreSQL is away."""
 
 
@@ -120,7 +121,7 @@ class Processor:
                 letter = dead_letter(record, ErrorCode.FLOW_UNKNOWN, cause, run=run)
                 end = history.end_of_run(run, Outcome.DEAD, reason=cause, code=ErrorCode.FLOW_UNKNOWN)
                 batch.place().extend((letter, end))
-                batch.dead[run.id] = run.done + (message.answer is not None and message.answer.done)
+                batch.dead.append(Death(run.id, run.done + (message.answer is not None and message.answer.done)))
                 continue
             batch.jobs.append(Job(record, flow, run, batch.place(), message.answer, wake=message.wake))
         await self._finish(batch)
@@ -161,7 +162,7 @@ class Processor:
                 else:
                     job.answered(ask, answer)
                     jobs.append(job)
-        batch.dead |= {job.run.id: job.done for job in batch.jobs if job.died}
+        batch.dead += [Death(job.run.id, job.done) for job in batch.jobs if job.died]
         if batch.dead:
             await self._died(batch.dead)
         await self._timers.set([job.timer for job in batch.jobs if job.timer is not None])
@@ -174,7 +175,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
-        self.dead: dict[str, int] = {}
+        self.dead: list[Death] = []
         self._places: list[list[Output]] = []
 
     def place(self) -> list[Output]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,13 +11,14 @@ from functools import partial
 
 import asyncpg
 
-from contracts.topics import ACTIONS, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ
+from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ
 from services.flows.index import FlowIndex
 from services.runtime import database, dead_runs, health, kafka, lifecycle, logging
 from services.runtime.offsets import Offsets
 from services.runtime.settings import ToolsSettings
 from services.runtime.watchdog import Watchdog
 from services.tools import app, claims
+from services.tools.deaths import Deaths
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.state import janitor
@@ -64,8 +65,8 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
             "claims", lambda: claims.claim(parts.pool, EVENT_SCOPE, wishes, keep), watchdog.moved
         )
 
-    async def died(runs: Mapping[str, int]) -> None:
-        await database.patiently("deaths", lambda: dead_runs.mark(parts.pool, runs), watchdog.moved)
+    async def mark(dead: Sequence[dead_runs.Death]) -> None:
+        await database.patiently("deaths", lambda: dead_runs.mark(parts.pool, dead), watchdog.moved)
 
     store = Store(parts.pool)
     firing = Firing(store, Publisher(parts.producer), settings.timer_rate)
@@ -77,7 +78,7 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
         InDatabase(parts.pool, answers_kept, watchdog.moved),
         answer=answers(parts.pool, answers_kept, watchdog.moved),
         on_batch=watchdog.moved,
-        died=died,
+        died=mark,
     )
     application = app.make(settings, processor.events, processor.runs)
     await application.start()
@@ -90,6 +91,7 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
             watchdog.run(),
             firing.run(),
             watch(store),
+            Deaths(settings, mark).run(),
             _forget(parts.pool),
         )
     finally:
@@ -123,7 +125,7 @@ async def _producer(
 
     async def require() -> None:
         state.turned()
-        await producer.require((EVENTS, RUNS, ACTIONS, HISTORY, EVENTS_DLQ, RUNS_DLQ))
+        await producer.require((EVENTS, RUNS, ACTIONS, HISTORY, EVENTS_DLQ, RUNS_DLQ, ACTIONS_DLQ))
 
     await lifecycle.patiently("Kafka", start, stop)
     try:

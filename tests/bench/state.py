@@ -42,22 +42,26 @@ async def measure(url: str) -> None:
     """Print a line a kind."""
     await database.migrate(url)
     pool = await database.connect(url)
-    print(f"{'a batch of 500':34} {'median ms':>10} {'p95 ms':>8} {'asks/s':>9} {'replay ms':>10}")
+    print(
+        f"{'a batch of 500':34} {'median ms':>10} {'p95 ms':>8} {'asks/s':>9} {'replay ms':>10} {'worker CPU ms':>14}"
+    )
     for name, need in KINDS.items():
         account = uuid.uuid4().hex
         times: list[float] = []
         again: list[float] = []
+        used = 0.0
         for number in range(ROUNDS):
             first = number * BATCH
             batch = [Asked(account, "f", f"{account} {n}", "0", 0, need(n)) for n in range(first, first + BATCH)]
             for took in (times, again):
-                began = time.perf_counter()
+                began, busy = time.perf_counter(), time.process_time()
                 answers = await Store(pool, timedelta(days=8)).answer(batch)
                 took.append((time.perf_counter() - began) * 1000)
+                used += (time.process_time() - busy) * 1000 * (took is times)
                 assert not any(isinstance(answer, Exception) for answer in answers)
         median, replay = statistics.median(times), statistics.median(again)
         p95 = statistics.quantiles(times, n=20)[-1]
-        print(f"{name:34} {median:10.1f} {p95:8.1f} {BATCH / median * 1000:9,.0f} {replay:10.1f}")
+        print(f"{name:34} {median:10.1f} {p95:8.1f} {BATCH / median * 1000:9,.0f} {replay:10.1f} {used / ROUNDS:14.1f}")
     await pool.close()
 
 

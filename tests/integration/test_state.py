@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from services.flows.state.permits import Permit
 from services.flows.state.rotations import Turn
 from services.flows.state.storage import Load, Store
 from services.runtime import database, dead_runs
+from services.runtime.dead_runs import Death
 from services.tools.state import store
 from services.tools.state.janitor import TABLES, forget_expired
 from tests.support import batches
@@ -130,7 +131,7 @@ async def test_what_is_over_is_empty_at_once_and_deleted_later(pool: asyncpg.Poo
         "collect": Collect("", "k", "item", 10, 60.0),
     }
     await settler.answer(asks(account, needs))
-    await dead_runs.mark(pool, {f"{account} dead": 0})
+    await dead_runs.mark(pool, [Death(f"{account} dead", 0)])
     for table in TABLES:
         await pool.execute(f"update {table} set expires_at = now() - interval '1 s'")  # noqa: S608 - our own names
     again = await settler.answer(asks(account, {f"{name} again": need for name, need in needs.items()}))
@@ -170,8 +171,8 @@ async def test_a_lead_whose_run_died_before_any_call_can_be_sent_again(
     )
     flows = batches.compiled(tmp_path, wrong)
 
-    async def died(runs: Mapping[str, int]) -> None:
-        await dead_runs.mark(pool, runs)
+    async def died(dead: Sequence[Death]) -> None:
+        await dead_runs.mark(pool, dead)
 
     outcomes = []
     for number in range(2):

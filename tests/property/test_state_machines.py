@@ -125,7 +125,7 @@ class Claims(Machine):
     @rule(run=st.integers(0, 51), done=st.integers(0, 1))
     def die(self, run: int, done: int) -> None:
         """A run that did a call holds on to what it claimed."""
-        self.world.run(dead_runs.mark(self.world.pool, {f"{self.account} {run}": done}))
+        self.world.run(dead_runs.mark(self.world.pool, [dead_runs.Death(f"{self.account} {run}", done)]))
         (self.dead.discard if done else self.dead.add)(run)
 
     @rule(run=st.integers(0, 51))

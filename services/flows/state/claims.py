@@ -1,12 +1,14 @@
 """Deduplication: who was the first to claim a key, and what came of it.
 
-A claim belongs to a run, so a run's own second look passes. It is void when its run is dead and no call was done since
+A claim belongs to a step of a run, so another look of the same run passes; but not in another round of a `for_each`:
+there the same item is a duplicate. A claim is void when its run is dead and no call was done since
 the claim: then nothing has come of it, and whoever asks next is the first. The answer of the former holder is void
 with it, so that a dead letter which is redriven later asks anew and learns that it is a duplicate now.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,10 +16,11 @@ from typing import Any, ClassVar
 from services.flows.state.cells import Asked, Cell, Decision, Given, Held, Stateful, World
 
 KIND = "claim"
+_ROUND = re.compile(r"\[\d+\]")
 
 
 class Claimed(Given):
-    """Whether this run is the first; who is; what the first has stored with `Settle`."""
+    """Whether this one is the first; the run that is; what the first has stored with `Settle`."""
 
     first: bool
     run_id: str
@@ -51,25 +54,26 @@ class Claim(Stateful[Claimed]):
         return tuple(one.state["run"] for one in held if one is not None)
 
     def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
-        """First, if nobody holds it, or a dead run that came to nothing."""
+        """First, if nobody holds it but this run, or a dead run that came to nothing."""
         (one,) = held
         void: tuple[str, ...] = ()
-        if one is not None and one.state["run"] != asked.run_id and _came_to_nothing(one, world):
+        mine = one is not None and one.state["run"] == asked.run_id
+        if one is not None and not mine and _came_to_nothing(one, world):
             void = tuple(one.state["asked"])
             one = None
         if one is None:
-            state = {"run": asked.run_id, "asked": [asked.id], "done": asked.done, "at": world.now}
+            state = {"run": asked.run_id, "step": asked.step, "asked": [asked.id], "done": asked.done, "at": world.now}
             claimed = Held(state, world.now + self.within_seconds)
             return Decision(Claimed(first=True, run_id=asked.run_id, at=world.now), (claimed,), void)
-        mine = one.state["run"] == asked.run_id
+        first = mine and not _other_round(one.state.get("step", asked.step), asked.step)
         answer = Claimed(
-            first=mine,
+            first=first,
             run_id=one.state["run"],
             at=one.state["at"],
             settled="result" in one.state,
             result=one.state.get("result"),
         )
-        if mine:
+        if first:
             one = Held({**one.state, "asked": [*one.state["asked"], asked.id]}, one.until)
         elif self.renew:
             one = Held(one.state, max(one.until, world.now + self.within_seconds))
@@ -96,6 +100,11 @@ class Settle(Stateful[Settled]):
         if one is None or one.state["run"] != asked.run_id:
             return Decision(Settled(stored=False), (one,))
         return Decision(Settled(stored=True), (Held({**one.state, "result": self.result}, one.until),))
+
+
+def _other_round(claimed: str, asked: str) -> bool:
+    """Whether the same step asks in another round of its loop: `2[0].do.0` and `2[1].do.0`."""
+    return claimed != asked and _ROUND.sub("", claimed) == _ROUND.sub("", asked)
 
 
 def _came_to_nothing(held: Held, world: World) -> bool:

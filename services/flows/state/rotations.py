@@ -82,7 +82,8 @@ class Turn(Stateful[Turned]):
         if not present:
             return Decision(Turned(value=None), tuple(held))
         value, state = turn(state, present)
-        after = Held(state, world.now + KEPT_SECONDS)
+        # By days: a row that changes often and whose index does not is cheap.
+        after = Held(state, world.now // DAY_SECONDS * DAY_SECONDS + KEPT_SECONDS)
         if not self.sticky_key:
             return Decision(Turned(value=value), (after,))
         return Decision(Turned(value=value), (after, Held({"value": value}, world.now + self.sticky_seconds)))

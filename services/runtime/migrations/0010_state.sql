@@ -21,7 +21,7 @@ create index state_answers_expiry on state_answers (expires_at);
 -- Runs that ended as dead, with the calls that they had done: their claims that came to nothing are free.
 create table dead_runs (
     run_id     text primary key,
-    done       integer not null,
+    done       integer not null, -- -1: it lives again
     died_at    timestamptz not null,
     expires_at timestamptz not null
 );

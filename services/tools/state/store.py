@@ -19,7 +19,7 @@ import orjson
 from services.flows.state import claims, counters, digests, permits, rotations, storage
 from services.flows.state.cells import Asked, Death, Given, Held, Stateful
 from services.flows.state.ledger import Ledger, Question
-from services.runtime import database
+from services.runtime import database, dead_runs
 from services.runtime.database import storable
 from services.tools.answerers import Answerers
 
@@ -82,7 +82,9 @@ select (select count(*) from made) as made, (select count(*) from said) as said
 """
 
 FREE = "delete from state_answers where asker = any ($1::uuid[])"
-ALIVE = "delete from dead_runs where run_id = any ($1::text[])"
+ALIVE = f"""
+update dead_runs set done = {dead_runs.ALIVE}, died_at = clock_timestamp() where run_id = any ($1::text[])
+"""  # noqa: S608 - our own number
 
 
 class _Overtaken(Exception):  # noqa: N818 - a signal inside this file

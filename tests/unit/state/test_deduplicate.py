@@ -43,6 +43,14 @@ def test_a_second_look_of_the_same_run_passes() -> None:
     assert claimed.first
 
 
+def test_the_same_item_in_another_round_of_a_loop_is_a_duplicate() -> None:
+    """And a replay of the first round is the first still."""
+    runs = Runs()
+    steps = ["2[0].do.0", "2[1].do.0", "2[0].do.0", "3[0].do.0"]
+    claimed = [runs.ask("one", Claim("", "a", DAY), step=step) for step in steps]
+    assert [one.first for one in claimed if isinstance(one, Claimed)] == [True, False, True, True]
+
+
 def test_continue_gets_the_result_that_the_first_stored() -> None:
     runs = Runs()
     runs.use(deduplicate, "one", key="a", on_duplicate="continue")

@@ -1,0 +1,70 @@
+"""Runs whose last call failed for good: services/actions wrote the dead letter, and their claims are free from now on.
+
+Read from the topic and not told by services/actions: so it holds for whoever writes dead letters, and costs the way of
+a call nothing. Letters are few.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from contracts.actions import ActionRequest
+from contracts.dead_letters import DeadLetter
+from contracts.topics import ACTIONS_DLQ
+from services.runtime import kafka, logging
+from services.runtime.dead_runs import Death
+from services.runtime.settings import ToolsSettings
+
+log = logging.get("deaths")
+GROUP = "deaths"
+POLL_MS = 1000
+PAUSE_SECONDS = 5.0
+
+
+def deaths(letters: Sequence[ConsumerRecord]) -> list[Death]:
+    """The runs that came to nothing. One whose call may have had its effect keeps what it claimed."""
+    found = []
+    for one in letters:
+        try:
+            letter = DeadLetter.from_headers(list(one.headers or ()))
+            run = ActionRequest.model_validate_json(one.value or b"").run
+        except (ValidationError, UnicodeDecodeError):
+            continue  # a request that nobody can read: what it claimed stays claimed
+        if not letter.code.effect_possible:
+            found.append(Death(run.id, run.done, letter.at))
+    return found
+
+
+class Deaths:
+    """Reads dead letters of actions, one replica for all. `mark` waits while PostgreSQL is away."""
+
+    def __init__(self, settings: ToolsSettings, mark: Callable[[Sequence[Death]], Awaitable[None]]) -> None:
+        self._settings = settings
+        self._mark = mark
+
+    async def run(self) -> None:
+        """For ever. When Kafka fails, it begins anew: a letter that is read twice is marked once."""
+        while True:
+            consumer = kafka.consumer(self._settings, GROUP)
+            consumer.subscribe([ACTIONS_DLQ.under(self._settings.topic_prefix)])
+            try:
+                await consumer.start()
+                await self._follow(consumer)
+            except (KafkaError, OSError) as error:
+                log.warning("deaths.delayed", cause=f"{type(error).__name__}: {error}"[:500])
+            finally:
+                await consumer.stop()
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            taken = await consumer.getmany(timeout_ms=POLL_MS)
+            letters = [record for records in taken.values() for record in records]
+            if letters:
+                await self._mark(deaths(letters))
+                await consumer.commit()
