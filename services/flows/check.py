@@ -330,8 +330,10 @@ class _FlowCheck:
             return
         shape = self.shapes.of_model(entry.inputs, "validation", f"`{entry.name}`")
         self.inputs.check(inputs, entry.inputs, owner, shape)
+        said = {(fault.line, fault.col) for fault in self.faults}
         for place, text in wrong_schemas(entry, inputs, self.shapes):
-            self.report(place, FaultCode.INPUT_VALUE, text)
+            if (place.line, place.col) not in said:
+                self.report(place, FaultCode.INPUT_VALUE, text)
 
     def after(self, step: ToolStep | ActionStep) -> None:
         """What is known after a step that can fail."""

@@ -178,27 +178,44 @@ class Inputs:
 
     def literal(self, value: Value, model: type[BaseModel], name: str, what: str) -> bool:
         """Whether a value that stands in the flow is valid, as it will be when the step runs."""
-        adapter = _adapter(model, name)
-        if adapter is None:
-            return True
+        wrong = _wrong(model, name, plain_of(value))
+        for where, message in wrong:
+            text = message.removeprefix("Value error, ")
+            self.report(_place_in(value, where), FaultCode.INPUT_VALUE, f"{what}: {text[:1].lower()}{text[1:]}")
+        return not wrong
+
+
+def _wrong(model: type[BaseModel], name: str, value: Any) -> list[tuple[tuple[int | str, ...], str]]:  # noqa: ANN401 - JSON
+    """What is wrong with the value of one input, and where in it."""
+    adapter = _adapter(model, name)
+    if adapter is not None:
         try:
-            adapter.validate_python(plain_of(value))
+            adapter.validate_python(value)
         except ValidationError as error:
-            for wrong in error.errors(include_url=False, include_input=False, include_context=False):
-                place = _place_in(value, wrong["loc"])
-                message = wrong["msg"].removeprefix("Value error, ")
-                self.report(place, FaultCode.INPUT_VALUE, f"{what}: {message[:1].lower()}{message[1:]}")
-            return False
-        return True
+            return [(each["loc"], each["msg"]) for each in error.errors(include_url=False, include_context=False)]
+    own = next((own for own in model.model_fields if name in (own, *_names(model, own))), name)
+    try:
+        # With the model's own validators of this field, which the annotation does not tell.
+        model.__pydantic_validator__.validate_assignment(model.model_construct(), own, value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        return [(each["loc"][1:], each["msg"]) for each in found if each["loc"][:1] == (own,)]
+    except Exception:  # noqa: BLE001 - a rule of the whole model trips over the other fields, which are not there
+        return []
+    return []
+
+
+def _names(model: type[BaseModel], own: str) -> list[object]:
+    info = model.model_fields[own]
+    alias = info.validation_alias
+    return list(alias.choices) if isinstance(alias, AliasChoices) else [alias or info.alias or own]
 
 
 @lru_cache(maxsize=4096)
 def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any] | None:
     """The validator of one field, by the name under which it is given."""
     for own, info in model.model_fields.items():
-        alias = info.validation_alias
-        names = alias.choices if isinstance(alias, AliasChoices) else [alias or info.alias or own]
-        if name in names or name == own:
+        if name in (own, *_names(model, own)):
             try:
                 # The constraints of a field without its aliases, which mean nothing outside of a model.
                 marked: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
