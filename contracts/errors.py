@@ -53,6 +53,7 @@ class ErrorCode(StrEnum):
     EXPRESSION_FAILED = ("expression_failed", WhoMustAct.AUTHOR, False, "an expression could not be evaluated")
     INPUT_INVALID = ("input_invalid", WhoMustAct.AUTHOR, False, "a step got an input of the wrong type")
     TOOL_FAILED = ("tool_failed", WhoMustAct.AUTHOR, False, "a tool could not do its work with this input")
+    SYNC_LOOP = ("sync_loop", WhoMustAct.AUTHOR, False, "an entity is changed back and forth: its changes are held")
     MESSAGE_TOO_LARGE = ("message_too_large", WhoMustAct.AUTHOR, False, "the message is over 900 KB")
     # What a call meets
     REQUEST_INVALID = ("request_invalid", WhoMustAct.OPERATOR, False, "the record is no action request of the contract")

@@ -89,6 +89,7 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"  # every step done
     FILTERED = "filtered"  # a `stop`, or no flow for it
     DUPLICATE = "duplicate"  # the same event again
+    SUPPRESSED = "suppressed"  # a change that our own write caused
     DEAD = "dead"  # in a dead-letter topic, a person must look
 
 

@@ -8,37 +8,39 @@
         base_url: https://crm.example.com
         authentication: { bearer: { file: /run/secrets/crm-token } }
 
-Other forms of `authentication`: `{ header: X-Api-Key, secret: … }`, `{ basic: USER, password: … }`; absent: none.
-Read once at the start: a changed secret needs a restart.
+Other forms of `authentication`: `{ header: X-Api-Key, secret: … }`, `{ basic: USER, password: … }`, `{ oauth2:
+TOKEN-URL, client_id: ID, client_secret: … }`; absent: none. What else there is: docs/connections.md. Read once at the
+start: a changed secret needs a restart.
 """
 
 from __future__ import annotations
 
-import base64
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from services.actions.connection_parts import Credentials, Limits, OAuth2, Probe, Transport
+from services.actions.connections_file import Entry, File, Read
 from services.actions.endpoint import Endpoint
-from services.actions.secrets import Mask, SecretError, SecretSource
+from services.actions.secrets import HIDDEN, Mask, SecretError, SecretSource
+from services.runtime.http import Client
 from services.runtime.settings import SettingsError
-
-NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection, ready for use: nothing is looked up again for a call. Its repr holds no secret."""
+    """A connection, ready for use: nothing is looked up again for a call. Its repr holds no secret.
+
+    `client` and `credentials` are there while a worker runs (see equip.py), where the connection needs its own.
+    """
 
     name: str
     base_url: str
@@ -46,93 +48,29 @@ class Connection:
     query: str = field(default="", repr=False)
     mask: Mask = field(default_factory=lambda: Mask(()), repr=False)
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    allowed_hosts: tuple[str, ...] = ()
+    call_seconds: float | None = None
+    limits: Limits = field(default_factory=Limits)
+    transport: Transport | None = None
+    oauth2: OAuth2 | None = None
+    probe: Probe | None = None
+    client: Client | None = field(default=None, repr=False)
+    credentials: Credentials | None = field(default=None, repr=False)
 
 
-class _Authentication(BaseModel):
-    """One of: query or header with secret; bearer; basic with password."""
+class _PartError(Exception):
+    """A secret or file is missing, with the part of the entry that it is about."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    query: str | None = Field(default=None, min_length=1)
-    header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,100}$")
-    secret: SecretSource | None = None
-    bearer: SecretSource | None = None
-    basic: str | None = Field(default=None, pattern=r"^[^:]*$")
-    password: SecretSource | None = None
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        forms = {
-            ("query", "secret"),
-            ("header", "secret"),
-            ("bearer",),
-            ("basic", "password"),
-        }
-        given = tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
-        if given not in forms:
-            raise ValueError(
-                "authentication is one of { query: NAME, secret: … }, { header: NAME, secret: … }, { bearer: … }, "
-                "{ basic: USER, password: … }"
-            )
-        return self
-
-    def applied(self, environ: Mapping[str, str]) -> tuple[dict[str, str], str, tuple[str, ...]]:
-        """Headers, query and what must never be seen. Raises SecretError."""
-        source = self.secret or self.bearer or self.password
-        secret = "" if source is None else source.read(environ)
-        if self.query is not None:
-            return {}, f"{quote(self.query, safe='')}={quote(secret, safe='')}", (secret,)
-        if not secret.isascii() and self.basic is None:
-            raise SecretError("the secret holds other than ASCII characters, which a header cannot carry")
-        if self.header is not None:
-            return {self.header: secret}, "", (secret,)
-        if self.bearer is not None:
-            return {"Authorization": f"Bearer {secret}"}, "", (secret,)
-        pair = base64.b64encode(f"{self.basic}:{secret}".encode()).decode()
-        return {"Authorization": f"Basic {pair}"}, "", (secret, pair)
+    def __init__(self, part: str, error: SecretError) -> None:
+        super().__init__(str(error))
+        self.part = part
 
 
-class _Entry(BaseModel):
-    """One connection as the file has it."""
+def load(path: Path | None, environ: Mapping[str, str] | None = None, *, secrets: bool = True) -> dict[str, Connection]:
+    """Read the file; no file: no connections. Raises SettingsError with every fault: `file:line: where: what`.
 
-    model_config = ConfigDict(extra="forbid")
-
-    base_url: str
-    authentication: _Authentication | None = None
-
-    @field_validator("base_url")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            _ = parts.port
-        except ValueError as error:
-            raise ValueError(f"no valid address: {error}") from None
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("an address such as https://crm.example.com/api is expected")
-        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-            raise ValueError("no credentials, query or fragment here: they belong under `authentication`")
-        return value.rstrip("/")
-
-
-class _File(BaseModel):
-    """The whole file."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    connections: dict[str, _Entry]
-
-    @field_validator("connections")
-    @classmethod
-    def _names(cls, value: dict[str, _Entry]) -> dict[str, _Entry]:
-        for name in value:
-            if not NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is no name: lower-case letters, digits, - and _, a letter first")
-        return value
-
-
-def load(path: Path | None, environ: Mapping[str, str] | None = None) -> dict[str, Connection]:
-    """Read the file; no file: no connections. Raises SettingsError with every fault: `file:line: where: what`."""
+    Without `secrets` none is read: `[hidden]` stands for each, for whoever only shows what would be sent.
+    """
     if path is None:
         return {}
     text = _text(path)
@@ -144,16 +82,25 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> dict[st
     except YAMLError as error:
         raise SettingsError(f"{path}: not valid YAML: {error}") from None
     try:
-        entries = _File.model_validate(_plain(document)).connections
+        entries = File.model_validate(_plain(document)).connections
     except ValidationError as error:
         raise SettingsError("\n".join(_told(path, document, dict(fault)) for fault in error.errors())) from None
+    seen: list[str] = []
+
+    def read(source: SecretSource) -> str:
+        if not secrets:
+            return HIDDEN
+        seen.append(source.read(os.environ if environ is None else environ))
+        return seen[-1]
+
     made: dict[str, Connection] = {}
     faults = []
     for name, entry in entries.items():
+        seen.clear()
         try:
-            made[name] = _connection(name, entry, os.environ if environ is None else environ)
-        except SecretError as error:
-            where = ("connections", name, "authentication")
+            made[name] = _made(name, entry, read, seen, secrets=secrets)
+        except _PartError as error:
+            where = ("connections", name, error.part)
             faults.append(f"{path}:{_line(document, where)}: {'.'.join(where)}: {error}")
     if faults:
         raise SettingsError("\n".join(faults))
@@ -174,17 +121,41 @@ def _text(path: Path) -> str:
         raise SettingsError(f"FLOWS_CONNECTIONS_FILE={str(path)!r}: cannot be read: {reason}") from None
 
 
-def _connection(name: str, entry: _Entry, environ: Mapping[str, str]) -> Connection:
-    if entry.authentication is None:
-        return Connection(name, entry.base_url)
-    headers, query, secrets = entry.authentication.applied(environ)
-    return Connection(name, entry.base_url, headers, query, Mask(secrets))
+def _made(name: str, entry: Entry, read: Read, seen: list[str], *, secrets: bool) -> Connection:
+    """Raises _PartError."""
+    headers: Mapping[str, str] = {}
+    query, oauth2 = "", None
+    hidden: tuple[str, ...] = ()
+    if entry.authentication is not None:
+        try:
+            headers, query, hidden = entry.authentication.applied(read)
+            oauth2 = entry.authentication.client(read)
+        except SecretError as error:
+            raise _PartError("authentication", error) from None
+    try:
+        transport = entry.transport(read) if secrets else None
+    except SecretError as error:
+        raise _PartError("proxy" if entry.tls is None else "tls", error) from None
+    return Connection(
+        name,
+        entry.base_url,
+        headers,
+        query,
+        Mask((*seen, *hidden)),
+        endpoints=entry.rows(),
+        allowed_hosts=tuple(host.lower() for host in entry.allowed_hosts),
+        call_seconds=entry.call_seconds,
+        limits=entry.bounds(),
+        transport=transport,
+        oauth2=oauth2,
+        probe=entry.trial(),
+    )
 
 
 def _plain(node: Any) -> Any:  # noqa: ANN401 - YAML is anything
     if isinstance(node, CommentedMap):
         return {key: _plain(value) for key, value in node.items()}
-    return node
+    return [_plain(value) for value in node] if isinstance(node, list) else node
 
 
 def _told(path: Path, document: Any, fault: dict[str, Any]) -> str:  # noqa: ANN401 - YAML is anything

@@ -13,6 +13,7 @@ from services.actions.consumer import GROUP, Consumer, leave
 from services.actions.delivery.courier import Courier
 from services.actions.delivery.job import Planner
 from services.actions.delivery.publisher import Publisher
+from services.actions.equip import equipped
 from services.actions.registry import ACTIONS
 from services.runtime import health, kafka, lifecycle, logging
 from services.runtime.egress import Egress
@@ -33,11 +34,15 @@ async def run(settings: ActionsSettings, connections: Mapping[str, Connection]) 
     served = await health.serve(state, settings.health_host, settings.health_port or HEALTH_PORT)
     client = Client(Egress(settings.egress_allow), max_answer_bytes=settings.max_answer_bytes)
     try:
-        async with _producer(settings, state, stop) as producer, _consumer(settings, state, stop) as consumer:
+        async with (
+            equipped(settings, connections, client) as ready,
+            _producer(settings, state, stop) as producer,
+            _consumer(settings, state, stop) as consumer,
+        ):
             state.checks = {"kafka": producer.answers}
             await _consume(
                 settings,
-                connections,
+                ready,
                 client=client,
                 producer=producer,
                 from_kafka=consumer,

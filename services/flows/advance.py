@@ -46,6 +46,7 @@ from services.flows.needs import Need, Pause
 from services.flows.outcomes import Act, Ask, End, Next, Sleep
 from services.flows.rounds import at_of, path_of, rounds_of
 from services.flows.scope import Scope
+from services.flows.sync import Write, canonical, written
 from services.flows.waiting import timer_id
 
 CAUSE_CHARACTERS = 500
@@ -168,7 +169,7 @@ class _Walk:
             if isinstance(node, IfNode):
                 return node.then if _truth(node.condition(self.scope)) else node.otherwise
             if isinstance(node, ActionNode):
-                return Act(self.request(node))
+                return self.act(node)
             if isinstance(node, SetNode):
                 self.outputs.update(node.values(self.scope))
                 return node.following
@@ -242,6 +243,14 @@ class _Walk:
         if node.name is not None:
             self.outputs[node.name] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
         return node.following
+
+    def act(self, node: ActionNode) -> Act:
+        request = self.request(node)
+        if node.writes is None:
+            return Act(request, written(request))
+        aliases = {kind: str(value) for kind, value in node.writes.aliases(self.scope).items() if value}
+        fields = {canonical(name): value for name, value in node.writes.fields(self.scope).items()}
+        return Act(request, Write(node.writes.system, aliases, fields) if aliases and fields else None)
 
     def request(self, node: ActionNode) -> ActionRequest:
         return ActionRequest.model_construct(

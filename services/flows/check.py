@@ -313,6 +313,10 @@ class _FlowCheck:
         if action is not None and step.retry is not None:
             self.retried(step, action, step.retry)
         self.given(step.inputs, action, step.action)
+        if step.writes is not None:
+            for word, value in step.writes.aliases:
+                self.key(value, f"writes.{word.text}")
+            self.inputs.value(step.writes.fields, ANY, "`writes.fields`")
         self.after(step)
 
     def retried(self, step: ActionStep, action: Action, rule: RetryRule) -> None:

@@ -21,6 +21,7 @@ from services.flows.compiled import (
     SwitchNode,
     ToolNode,
     WaitNode,
+    WritesNode,
 )
 from services.flows.hours import WorkingHours, days_of, holidays_of, stretches_of, zone_of
 from services.flows.load import FlowSource
@@ -31,6 +32,7 @@ from services.flows.syntax import (
     ForEachStep,
     HoursRule,
     IfStep,
+    MapOf,
     RetryRule,
     SetStep,
     Step,
@@ -38,6 +40,7 @@ from services.flows.syntax import (
     SwitchStep,
     ToolStep,
     WaitStep,
+    WritesRule,
     walk,
 )
 from services.flows.values import compile_map, compile_value
@@ -110,6 +113,7 @@ class _Compiler:
                 step.timeout_seconds,
                 self.failing(step.on_error, following),
                 following,
+                self.writes(step.writes) if step.writes else None,
             )
         if isinstance(step, IfStep):
             condition = compile_value(step.condition, self.env)
@@ -133,6 +137,13 @@ class _Compiler:
             return self.wait(step, following)
         assert isinstance(step, StopStep)  # noqa: S101 - the last kind: tells the type checker
         return StopNode(step.path, compile_value(step.reason, self.env))
+
+    def writes(self, rule: WritesRule) -> WritesNode:
+        return WritesNode(
+            rule.system.text if rule.system else "",
+            compile_map(MapOf(rule.aliases, rule.place), self.env),
+            compile_map(rule.fields, self.env),
+        )
 
     def wait(self, step: WaitStep, following: Node | None) -> WaitNode:
         wait = Wait(

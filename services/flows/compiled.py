@@ -34,6 +34,15 @@ class ToolNode:
 
 
 @dataclass(frozen=True, slots=True)
+class WritesNode:
+    """What a call sets, as the flow says it."""
+
+    system: str
+    aliases: Callable[[Scope], dict[str, Any]]
+    fields: Callable[[Scope], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class ActionNode:
     """Ask services/actions for a call."""
 
@@ -46,6 +55,7 @@ class ActionNode:
     timeout_seconds: float | None
     failing: Failing | None
     following: Node | None
+    writes: WritesNode | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ from collections.abc import Mapping as Map
 from datetime import UTC
 from typing import Any
 
+from contracts.writes import SETS
 from services.flows.durations import DurationError, parse_duration
 from services.flows.faults import Fault, FaultCode, nearest, suggestion
 from services.flows.hours import HoursError, days_of, holidays_of, stretches_of, zone_of
 from services.flows.names import FLOW_NAME, id_fault
 from services.flows.nodes import Mapping, Scalar, Sequence, Tree
 from services.flows.places import Place
+from services.flows.sync import ALIASES
 from services.flows.syntax import (
     ActionStep,
     CancelRule,
@@ -36,6 +38,7 @@ from services.flows.syntax import (
     Value,
     WaitStep,
     Word,
+    WritesRule,
 )
 from services.flows.templates import Hole, TemplateError, split
 from services.flows.waiting import moment_of
@@ -44,7 +47,7 @@ LONGEST_EXPRESSION = 4000
 FLOW_KEYS = ("flow", "description", "on", "key", "when", "allow_cycle", "steps")
 STEP_KEYS: Map[str, tuple[str, ...]] = {
     "tool": ("id", "tool", "with", "on_error"),
-    "action": ("id", "action", "connection", "with", "retry", "on_error", "timeout"),
+    "action": ("id", "action", "connection", "with", "retry", "on_error", "timeout", "writes"),
     "if": ("if", "then", "else"),
     "switch": ("switch", "cases", "default"),
     "for_each": ("for_each", "as", "limit", "do"),
@@ -54,6 +57,7 @@ STEP_KEYS: Map[str, tuple[str, ...]] = {
 }
 WAIT_KEYS = ("for", "until", "zone", "working_hours")
 HOURS_KEYS = ("zone", "days", "hours", "holidays")
+WRITES_KEYS = ("system", "id", "email", "phone", "fields")
 CANCEL_KEYS = ("trigger", "key", "match", "then")
 MAX_ATTEMPTS = 100
 ITEM = "item"  # the name of an item where the flow gives none
@@ -179,7 +183,8 @@ class _Parser:
         inputs = self.inputs(keys, tree)
         if not action:
             return None
-        return ActionStep(path, tree.place, step_id, action, connection, inputs, on_error, retry, timeout)
+        writes = self.writes(keys.get("writes"), action, connection)
+        return ActionStep(path, tree.place, step_id, action, connection, inputs, on_error, retry, timeout, writes)
 
     def if_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
         if "then" not in keys:
@@ -262,6 +267,32 @@ class _Parser:
         until = self.until(parts["until"], zone) if "until" in parts else None
         hours = self.hours(parts["working_hours"], zone) if "working_hours" in parts else None
         return WaitStep(path, tree.place, length, until, zone, hours, cancel)
+
+    def writes(self, tree: Tree | None, action: Word, connection: Word | None) -> WritesRule | None:
+        if tree is None:
+            return None
+        if action.text in SETS:
+            text = f"what `{action.text}` sets is known: take `writes` away"
+            self.fault(tree.place, FaultCode.KEY_UNKNOWN, text)
+            return None
+        if not isinstance(tree, Mapping):
+            text = '`writes` is a map, such as { phone: "${ trigger.from }", fields: { name: "${ trigger.name }" } }'
+            self.fault(tree.place, FaultCode.VALUE_INVALID, text)
+            return None
+        keys = self.keys(tree, "`writes`", WRITES_KEYS, required=("fields",))
+        system = self.word(keys["system"], "a system's name") if "system" in keys else connection
+        if system is None:
+            text = "`writes` needs `system`, as there is no `connection`: which system it is that is written to"
+            self.fault(tree.place, FaultCode.KEY_MISSING, text)
+        aliases = tuple((Word(name, keys[name].place), self.value(keys[name])) for name in ALIASES if name in keys)
+        if not aliases:
+            text = "`writes` needs `id`, `email` or `phone`: what the entity is known by where it is written to"
+            self.fault(tree.place, FaultCode.KEY_MISSING, text)
+        fields = self.value(keys["fields"]) if "fields" in keys else MapOf((), tree.place)
+        if not isinstance(fields, MapOf):
+            self.fault(fields.place, FaultCode.VALUE_INVALID, "`fields` is a map from names of fields to values")
+            return None
+        return WritesRule(tree.place, system, aliases, fields)
 
     # Parts of waits
 

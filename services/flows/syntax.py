@@ -99,6 +99,16 @@ class ToolStep:
 
 
 @dataclass(frozen=True, slots=True)
+class WritesRule:
+    """What a call sets: the system, what the entity is known by there, the fields."""
+
+    place: Place
+    system: Word | None
+    aliases: tuple[tuple[Word, Value], ...]
+    fields: MapOf
+
+
+@dataclass(frozen=True, slots=True)
 class ActionStep:
     """Call something outside; its answer takes the step's name."""
 
@@ -111,6 +121,7 @@ class ActionStep:
     on_error: Fallback | tuple[Step, ...]
     retry: RetryRule | None
     timeout_seconds: float | None
+    writes: WritesRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -110,7 +111,8 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
     ) -> Connection:
         attempt = _ATTEMPT.get()
-        attempt.host = req.url.raw_host or ""
+        # Through a proxy it is the proxy's address that is connected to, and judged.
+        attempt.host = (req.proxy or req.url).raw_host or ""
         connection = await super().connect(req, traces, timeout)
         attempt.connected = True
         return connection
@@ -124,6 +126,8 @@ def _parsed(url: str) -> httpx.URL:
 class Client:
     """Makes calls. One for a process: it keeps connections open between calls.
 
+    `proxy` is an address of http; one of https is tunnelled through it. `tls` says who is trusted and who we are.
+
     No redirects, no cookies, no proxy or other settings from the environment but SSL_CERT_FILE and SSL_CERT_DIR, no
     compressed answers, and never the same request twice by itself.
     """
@@ -136,13 +140,22 @@ class Client:
         connect_seconds: float = CONNECT_SECONDS,
         max_answer_bytes: int = 1_048_576,
         resolver: aiohttp.abc.AbstractResolver | None = None,
+        proxy: str | None = None,
+        proxy_authentication: tuple[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._egress = egress
         self._limit = limit
         self._resolver = resolver
+        self._tls = tls
         self._max_answer_bytes = max_answer_bytes
         self._extensions = {"timeout": {"connect": connect_seconds, "read": None, "pool": None}}
-        self._transport = httpx_aiohttp.AiohttpTransport(client=self._session)
+        self._proxy_headers: dict[str, str] = {}
+        if proxy_authentication is not None:
+            self._proxy_headers["Proxy-Authorization"] = aiohttp.encode_basic_auth(*proxy_authentication)
+        self._transport = httpx_aiohttp.AiohttpTransport(
+            client=self._session, proxy=None if proxy is None else httpx.Proxy(proxy, headers=self._proxy_headers)
+        )
 
     def _session(self) -> aiohttp.ClientSession:
         def guard(info: Any) -> socket.socket:  # noqa: ANN401 - aiohttp's own type is private to it
@@ -162,7 +175,7 @@ class Client:
                 socket_factory=guard,
                 ttl_dns_cache=30,
                 keepalive_timeout=IDLE_SECONDS,
-                ssl=httpx.create_ssl_context(),
+                ssl=self._tls or httpx.create_ssl_context(),
                 resolver=self._resolver,
             ),
         )
@@ -181,11 +194,13 @@ class Client:
         """Make one call, from connect to the answer's last byte within `seconds`. Raises CallError."""
         attempt = _Attempt()
         _ATTEMPT.set(attempt)
+        # aiohttp sends those of a proxy with CONNECT only, so not where the proxy itself reads the request.
+        more = self._proxy_headers if self._proxy_headers and url[:7].lower() == "http://" else {}
         try:
             request = httpx.Request(
                 method,
                 _parsed(url),
-                headers={**OUR_HEADERS, **headers, "Accept-Encoding": "identity"},
+                headers={**OUR_HEADERS, **headers, **more, "Accept-Encoding": "identity"},
                 content=content,
                 extensions=self._extensions,
             )
@@ -263,16 +278,17 @@ def _classified(error: Exception, request: httpx.Request, attempt: _Attempt, sec
 
 def _detail(error: Exception, seconds: float) -> str:
     """Why there is no connection."""
-    reason = error.__cause__
-    if isinstance(reason, aiohttp.ClientConnectorDNSError):
-        return "no such name"
-    if isinstance(reason, aiohttp.ClientConnectorError):
-        number = reason.os_error.errno
-        return os.strerror(number).lower() if number and number > 0 else str(reason.os_error)
-    if isinstance(reason, aiohttp.ClientConnectorCertificateError):
-        return f"its certificate is refused: {reason.certificate_error}"
+    match error.__cause__:
+        case aiohttp.ClientConnectorDNSError():
+            return "no such name"
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() as reason:
+            refused = getattr(reason, "certificate_error", None)
+            return f"its certificate is refused: {refused}" if refused else f"no TLS: {reason.os_error}"
+        case aiohttp.ClientConnectorError() as reason:
+            number = reason.os_error.errno
+            return os.strerror(number).lower() if number and number > 0 else str(reason.os_error)
+        case aiohttp.ClientHttpProxyError() as reason:
+            return f"the proxy answered {reason.status}"
     if isinstance(error, httpx.ConnectTimeout):
         return "it did not answer in time"
-    if isinstance(error, TimeoutError):
-        return f"none could be had within {seconds:g} s"
-    return type(error).__name__
+    return f"none could be had within {seconds:g} s" if isinstance(error, TimeoutError) else type(error).__name__

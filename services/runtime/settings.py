@@ -155,6 +155,23 @@ class ToolsSettings(RuntimeSettings):
         ge=1,
         description="what steps with state were answered is kept for replays: longer than Kafka keeps `runs`",
     )
+    echo_suppression: bool = Field(
+        default=True, description="changes that our own writes caused are ignored; false: two-way sync loops"
+    )
+    echo_seconds: float = Field(
+        default=600.0,
+        ge=1,
+        le=86_400,
+        description="how long a write waits for its echo, beside the time of its retries",
+    )
+    most_hops: int = Field(
+        default=5, ge=1, le=100, description="writes after a first change; over it a fast change is held as a loop"
+    )
+    most_changes_a_minute: int = Field(
+        default=20,
+        ge=1,
+        description="changes of one entity within a minute that are fast, where they follow our writes",
+    )
     timer_rate: float = Field(
         default=1000.0, gt=0, le=100_000, description="waits that end a second and process: overdue ones flood nobody"
     )

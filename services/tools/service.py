@@ -19,6 +19,8 @@ from services.runtime.settings import ToolsSettings
 from services.runtime.watchdog import Watchdog
 from services.tools import app, claims
 from services.tools.deaths import Deaths
+from services.tools.echoes import echoes
+from services.tools.echoes.limits import Limits
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.state import janitor
@@ -30,6 +32,7 @@ from services.tools.timers.timers import InDatabase
 log = logging.get("service")
 HEALTH_PORT = 9102
 FORGET_SECONDS = 60.0
+FORGET_MORE_SECONDS = 0.1  # as fast as rows can come, and still a pause for others
 EVENT_SCOPE = "event"
 
 
@@ -79,6 +82,7 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
         answer=answers(parts.pool, answers_kept, watchdog.moved),
         on_batch=watchdog.moved,
         died=mark,
+        echoes=echoes.made(parts.pool, _limits(settings), watchdog.moved),
     )
     application = app.make(settings, processor.events, processor.runs)
     await application.start()
@@ -101,6 +105,15 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
         log.info("service.stopped")
 
 
+def _limits(settings: ToolsSettings) -> Limits:
+    return Limits(
+        on=settings.echo_suppression,
+        seconds=settings.echo_seconds,
+        most_hops=settings.most_hops,
+        most_a_minute=settings.most_changes_a_minute,
+    )
+
+
 async def _starting() -> None:
     raise RuntimeError("is starting: it waits for Kafka, its topics and PostgreSQL")
 
@@ -110,7 +123,7 @@ async def _forget(pool: asyncpg.Pool) -> None:
     while True:
         done = await database.patiently("claims.forget", lambda: claims.forget_expired(pool))
         done += await database.patiently("state.forget", lambda: janitor.forget_expired(pool))
-        await asyncio.sleep(FORGET_SECONDS if not done else 1.0)
+        await asyncio.sleep(FORGET_SECONDS if not done else FORGET_MORE_SECONDS)
 
 
 @asynccontextmanager

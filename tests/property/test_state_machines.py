@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from services.flows.state.cells import Asked, Stateful
 from services.flows.state.claims import Claim, Claimed
+from services.flows.state.digests import Collect, Collected, Release, Released
 from services.flows.state.rotations import Turn, Turned
 from services.runtime import dead_runs
 from services.runtime.database import connect, migrate
@@ -213,11 +214,66 @@ class Rotations(Machine):
         assert int(counted or 0) == self.turns
 
 
+class Digests(Machine):
+    """What is collected: by a list a key, that of the last opener, and what was released."""
+
+    count = 4
+
+    @initialize()
+    def begin(self) -> None:
+        """Nothing is collected."""
+        self.open: dict[str, tuple[str, list[int]]] = {}
+        self.answers: dict[int, Collected] = {}
+        self.released: list[int] = []
+        self.keys: dict[int, str] = {}
+        self.taken: dict[int, list[int] | None] = {}
+
+    @rule(batch=st.lists(st.tuples(st.integers(0, 60), st.sampled_from("kl")), min_size=1, max_size=6), died=STEPS)
+    def collect(self, batch: list[tuple[int, str]], died: int | None) -> None:
+        """A batch of items; a run's item is its number."""
+        asks = [(run, self.keys.setdefault(run, key)) for run, key in batch]
+        found = self.ask([(run, Collect("", key, run, self.count, LONG)) for run, key in asks], died)
+        for (run, key), answer in zip(asks, found, strict=True):
+            assert isinstance(answer, Collected)
+            if run in self.answers:
+                assert answer == self.answers[run]
+                continue
+            self.answers[run] = answer
+            collection, items = self.open.setdefault(key, (answer.collection, []))
+            items.append(run)
+            assert (answer.collection, answer.number, answer.opened) == (collection, len(items), len(items) == 1)
+            assert answer.items == (items if len(items) == self.count else None)
+            if answer.items is not None:
+                self.released += self.open.pop(key)[1]
+
+    @rule(data=st.data(), died=STEPS)
+    def release(self, data: st.DataObject, died: int | None) -> None:
+        """The time of a collection is over: its opener takes what is there, if it is the same collection still."""
+        openers = [run for run, answer in self.answers.items() if answer.opened and answer.items is None]
+        if not openers:
+            return
+        run = data.draw(st.sampled_from(openers))
+        key, collection = self.keys[run], self.answers[run].collection
+        (answer,) = self.ask([(1000 + run, Release("", key, collection))], died)
+        assert isinstance(answer, Released)
+        if run not in self.taken:
+            current = self.open.get(key)
+            self.taken[run] = self.open.pop(key)[1] if current and current[0] == collection else None
+            self.released += self.taken[run] or []
+        assert answer.items == self.taken[run]
+
+    @invariant()
+    def every_item_is_in_one_digest_or_waits_for_one(self) -> None:
+        """None is lost, none is in two."""
+        waiting = [run for _, items in self.open.values() for run in items]
+        assert sorted(self.released + waiting) == sorted(self.answers)
+
+
 def of(machine: type[Machine], world: World) -> type[Machine]:
     """The machine in this world."""
     return type(machine.__name__, (machine,), {"world": world})
 
 
-@pytest.mark.parametrize("machine", [Claims, Rotations])
+@pytest.mark.parametrize("machine", [Claims, Rotations, Digests])
 def test_state_is_that_of_the_model_wherever_workers_die(machine: type[Machine], world: World) -> None:
     run_state_machine_as_test(of(machine, world), settings=RULES)

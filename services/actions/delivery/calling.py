@@ -11,12 +11,15 @@ from services.actions.call import Body, CallFailedError, Query, Reply
 from services.actions.connections import Connection
 from services.actions.endpoint import Endpoint
 from services.actions.said import said
+from services.actions.secrets import Mask
 from services.actions.statuses import code_of, may_have_happened, retry_after_seconds
 from services.flows.catalogue import Guarantee
 from services.runtime.http import Answer, CallError, Client, Sent
 
 ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://|//", re.IGNORECASE)
+PLAIN_HOST = re.compile(r"[a-z0-9_.-]+")
 SUCCESS = range(200, 300)
+UNAUTHORIZED = 401
 OPEN = Connection("", "")
 """No connection: whole addresses, no credentials."""
 
@@ -60,8 +63,11 @@ class HttpCall:
             all_headers["Idempotency-Key"] = f'"{self.effect_id}"'
         all_headers.update(connection.headers)
         self.guarantee = guarantee
+        grant = None if connection.credentials is None else await connection.credentials.grant()
+        if grant is not None:
+            all_headers.update(grant.headers)
         try:
-            answer = await self._client.call(
+            answer = await (connection.client or self._client).call(
                 method,
                 address,
                 headers=all_headers,
@@ -69,13 +75,15 @@ class HttpCall:
                 seconds=self._seconds,
             )
         except CallError as error:
-            raise CallFailedError(
-                error.code, connection.mask.text(error.cause), may_have_happened=error.sent is Sent.UNKNOWN
-            ) from None
-        reply = _masked(connection, answer)
+            cause = connection.mask.text(error.cause)
+            raise CallFailedError(error.code, cause, may_have_happened=error.sent is Sent.UNKNOWN) from None
+        reply = _masked(answer, connection.mask, None if grant is None else grant.mask)
         if reply.status in (accept or SUCCESS):
             return reply
-        raise _refused(method, address, reply)
+        failed = _refused(method, address, reply)
+        if grant is not None and connection.credentials is not None and reply.status == UNAUTHORIZED:
+            failed.retriable = connection.credentials.refused(grant)
+        raise failed
 
 
 def _address(connection: Connection, url: str, query: Query | None) -> str:
@@ -83,13 +91,35 @@ def _address(connection: Connection, url: str, query: Query | None) -> str:
     path = url.partition("#")[0]
     if connection.base_url:
         if ABSOLUTE.match(path):
-            raise _invalid(f"url: with the connection {connection.name!r} it is a path below {connection.base_url}")
+            return _with_query(_elsewhere(connection, path), query, connection.query)
         if ".." in unquote(path.partition("?")[0]).replace("\\", "/").split("/"):
             raise _invalid("url: `..` is not allowed in a path")
         path = f"{connection.base_url}/{path.lstrip('/')}"
     else:
         _check_whole(path)
-    more = [part for part in (_encoded(query), connection.query) if part]
+    return _with_query(path, query, connection.query)
+
+
+def _elsewhere(connection: Connection, url: str) -> str:
+    """A whole address that the connection allows, such as of a file that its API points to. It gets the credentials.
+
+    Over https at its usual port, and the host's spelling must leave no doubt.
+    """
+    _check_whole(url)
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    named = any(host.endswith(name[1:]) if name.startswith("*.") else host == name for name in connection.allowed_hosts)
+    at_host = parts.scheme == "https" and parts.port in {None, 443} and PLAIN_HOST.fullmatch(host) and named
+    if not at_host:
+        raise _invalid(
+            f"url: with the connection {connection.name!r} it is a path below {connection.base_url}"
+            + (f", or an https address of {', '.join(connection.allowed_hosts)}" if connection.allowed_hosts else "")
+        )
+    return url
+
+
+def _with_query(path: str, query: Query | None, own: str) -> str:
+    more = [part for part in (_encoded(query), own) if part]
     if not more:
         return path
     return f"{path}{'&' if '?' in path else '?'}{'&'.join(more)}"
@@ -119,11 +149,14 @@ def _invalid(cause: str) -> CallFailedError:
     return CallFailedError(ErrorCode.INPUT_INVALID, cause)
 
 
-def _masked(connection: Connection, answer: Answer) -> Reply:
+def _masked(answer: Answer, *masks: Mask | None) -> Reply:
     """The answer without the connection's secrets: some destinations repeat what they were sent."""
-    mask = connection.mask
-    headers = {name: mask.text(value) for name, value in answer.headers.items()}
-    return Reply(answer.status, headers, mask.content(answer.body))
+    headers, body = answer.headers, answer.body
+    for mask in masks:
+        if mask is not None:
+            headers = {name: mask.text(value) for name, value in headers.items()}
+            body = mask.content(body)
+    return Reply(answer.status, headers, body)
 
 
 def _refused(method: str, address: str, reply: Reply) -> CallFailedError:

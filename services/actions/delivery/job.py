@@ -81,4 +81,5 @@ class Planner:
         inputs = checked(action, request.inputs)
         if isinstance(inputs, Failed):
             return inputs
-        return Ready(action, inputs, connection, Schedule.of(request.retry), request.timeout_seconds)
+        seconds = request.timeout_seconds or (None if connection is None else connection.call_seconds)
+        return Ready(action, inputs, connection, Schedule.of(request.retry), seconds)

@@ -16,6 +16,7 @@ from services.flows.catalogue import Guarantee
 from services.runtime.http import Answer, CallError, Client, Sent
 
 CRM = Connection("crm", "https://crm.example/api", {"Authorization": "Bearer t0ken-x"}, "", Mask(("t0ken-x",)))
+HOSTS = Connection("crm", "https://crm.example/api", query="k=v", allowed_hosts=("files.example.com", "*.cdn.example"))
 CLOSUM = Connection("closum", "https://closum.example/v2", {}, "api-key=k3y-x", Mask(("k3y-x",)))
 
 
@@ -66,6 +67,9 @@ async def ask(client: FakeClient, connection: Connection | None, url: str, **mor
         (CLOSUM, "lead/add/", None, "https://closum.example/v2/lead/add/?api-key=k3y-x"),
         (CLOSUM, "lead/?page=1#x", {"n": 1}, "https://closum.example/v2/lead/?page=1&n=1&api-key=k3y-x"),
         (None, "https://example.com/x?y=1", {"z": 1}, "https://example.com/x?y=1&z=1"),
+        (HOSTS, "https://files.example.com/a?x=1", None, "https://files.example.com/a?x=1&k=v"),
+        (HOSTS, "https://a.b.cdn.example/a", {"y": 2}, "https://a.b.cdn.example/a?y=2&k=v"),
+        (HOSTS, "HTTPS://FILES.EXAMPLE.COM:443/", None, "HTTPS://FILES.EXAMPLE.COM:443/?k=v"),
     ],
 )
 async def test_where_it_goes(connection: Connection | None, url: str, query: Query | None, whole: str) -> None:
@@ -85,6 +89,17 @@ async def test_where_it_goes(connection: Connection | None, url: str, query: Que
         (CRM, "/contacts/%2e%2E/admin"),
         (CRM, "/contacts/..\\admin"),
         (CRM, "/contacts/..?x=1"),
+        (HOSTS, "http://files.example.com/a"),
+        (HOSTS, "https://files.example.com:8443/a"),
+        (HOSTS, "https://files.example.com.evil.example/a"),
+        (HOSTS, "https://evilfiles.example.com/a"),
+        (HOSTS, "https://cdn.example/a"),
+        (HOSTS, "https://evil.example\\.cdn.example/a"),
+        (HOSTS, "https://evil.example%2f.cdn.example/a"),
+        (HOSTS, "https://evil.example/#.cdn.example/a"),
+        (HOSTS, "https://evil.example?.cdn.example/a"),
+        (HOSTS, "https://files.example.com@evil.example/a"),
+        (HOSTS, "//files.example.com/a"),
         (None, "/contacts"),
         (None, "ftp://example.com/"),
         (None, "https://user:pass@example.com/"),

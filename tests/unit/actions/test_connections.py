@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
+from services.actions.connection_parts import Limits, Probe
 from services.actions.connections import Connection, load, nearest
+from services.actions.endpoint import Basis, Endpoint, Place
+from services.actions.registry import ACTIONS
 from services.actions.secrets import HIDDEN, Mask
 from services.runtime.settings import SettingsError
+from tests.unit.actions.calls import FakeCall
 
 SECRET = 'Marker"7/é+'
 ENVIRON = {"KEY": SECRET, "TOKEN": "Marker-token-7", "EMPTY": " ", "LINES": "a\nb"}
@@ -154,3 +159,123 @@ def test_a_mask_knows_every_form_in_which_a_secret_comes_back() -> None:
 def test_a_mask_leaves_very_short_secrets() -> None:
     """They would be found in every text."""
     assert Mask(("ab",)).text("abc") == "abc"
+
+
+def test_everything_that_a_connection_can_have(tmp_path: Path) -> None:
+    """Limits, hosts, time-outs, endpoints that are other than assumed, and what tests it."""
+    path = write(
+        tmp_path,
+        """
+connections:
+  a:
+    base_url: https://x.example/v2
+    authentication:
+      oauth2: https://login.example/token
+      client_id: ours
+      client_secret: { env: KEY }
+      scope: contacts.write
+    allowed_hosts: [Files.example.com, "*.cdn.example"]
+    call_seconds: 30
+    connect_seconds: 2.5
+    limits: { requests_per_second: 20, burst: 40, concurrency: 10, per_day: 10000 }
+    proxy: { url: "http://proxy.internal:3128", username: us, password: { env: TOKEN } }
+    endpoints:
+      closum.lead.update:
+        { method: PUT, path: contacts/edit, fields: { lead_id: id }, place: form, success: { ok: true } }
+      closum.contact.add_tag: { answer: { contact_id: id }, done_already: [208] }
+    probe: closum.sms.check_credits
+  b:
+    base_url: https://x.example
+    probe: { path: /me, expect: [200, 403] }
+""",
+    )
+    found = load(path, ENVIRON)
+    a = found["a"]
+    assert a.allowed_hosts == ("files.example.com", "*.cdn.example")
+    assert (a.call_seconds, a.limits) == (30, Limits(20, 40, 10, 10000))
+    assert a.transport is not None
+    assert (a.transport.proxy, a.transport.connect_seconds) == ("http://proxy.internal:3128", 2.5)
+    assert a.transport.proxy_authentication == ("us", "Marker-token-7")
+    assert a.oauth2 is not None
+    assert (a.oauth2.token_url, a.oauth2.client_id, a.oauth2.scope) == (
+        "https://login.example/token",
+        "ours",
+        "contacts.write",
+    )
+    row = a.endpoints["closum.lead.update"]
+    assert (row.method, row.path, row.place, row.basis) == ("PUT", "contacts/edit", Place.FORM, Basis.CONFIGURED)
+    assert (dict(row.fields), dict(row.success)) == ({"lead_id": "id"}, {"ok": True})
+    assert a.endpoints["closum.contact.add_tag"].path == "contact/add-tag/"
+    assert (a.probe, found["b"].probe) == (
+        Probe(action="closum.sms.check_credits"),
+        Probe(path="/me", expect=frozenset({200, 403})),
+    )
+    assert "Marker" not in repr(found)
+    assert a.mask.text(f"{SECRET} Marker-token-7") == f"{HIDDEN} {HIDDEN}"
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("limits: { burst: 3 }", "burst needs requests_per_second"),
+        ("limits: { requests_per_second: 0 }", "limits.requests_per_second"),
+        ("allowed_hosts: ['*']", "allowed_hosts.0"),
+        ("allowed_hosts: ['https://x.example']", "allowed_hosts.0"),
+        ("proxy: { url: 'https://proxy.internal' }", "such as http://proxy.internal:3128"),
+        ("proxy: { url: 'http://proxy.internal', username: us }", "go together"),
+        ("tls: { key: /k.pem }", "need certificate"),
+        ("tls: {}", "give ca, certificate or both"),
+        ("tls: { ca: /nowhere.pem }", "No such file"),
+        ("endpoints: { closum.lead.ad: { path: x } }", "no action 'closum.lead.ad'"),
+        ("endpoints: { closum.lead.add: { path: 'x?y' } }", "path"),
+        ("endpoints: { closum.lead.add: { place: body } }", "place"),
+        ("probe: closum.sms.send", "probe"),
+        ("authentication: { oauth2: 'https://x', client_id: a }", "client_secret"),
+        ("authentication: { oauth2: nowhere, client_id: a, client_secret: { env: KEY } }", "address such as"),
+        ("authentication: { bearer: { env: TOKEN }, scope: x }", "authentication is one of"),
+        ("call_seconds: -1", "call_seconds"),
+    ],
+)
+def test_a_mistake_in_any_part_is_told(tmp_path: Path, entry: str, told: str) -> None:
+    """With the line of the part."""
+    path = write(tmp_path, f"connections:\n  a:\n    base_url: https://x\n    {entry}\n")
+    with pytest.raises(SettingsError) as raised:
+        load(path, ENVIRON)
+    assert str(raised.value).startswith(f"{path}:4: "), raised.value
+    assert told in str(raised.value)
+
+
+def test_whoever_only_looks_reads_no_secret(tmp_path: Path) -> None:
+    """To show a request as it would be sent."""
+    path = write(
+        tmp_path, "connections:\n  a:\n    base_url: https://x\n    authentication: { bearer: { env: NONE } }\n"
+    )
+    assert load(path, {}, secrets=False)["a"].headers == {"Authorization": f"Bearer {HIDDEN}"}
+
+
+async def test_an_endpoint_of_the_connections_file_is_what_is_called() -> None:
+    """Method, path, names of fields, their place, the answer and its success: no code is changed for it."""
+    row = Endpoint(
+        "PUT",
+        "contacts/edit",
+        Basis.CONFIGURED,
+        fields={"lead_id": "id", "tags": "labels"},
+        answer={"lead_id": "contact"},
+        place=Place.FORM,
+        success={"ok": True},
+    )
+    action = ACTIONS["closum.lead.update"]
+    call = FakeCall({"ok": True, "responseData": {"contact": 9}}, endpoints={"closum.lead.update": row})
+    given = {"lead_id": 7, "tags": ["a", "b"], "consent_sms": True, "custom_fields": {"x": 1}}
+    outputs = await action.run(action.signature.inputs.model_validate(given), call)
+    assert outputs.model_dump() == {"lead_id": "9"}
+    asked = call.asked[0]
+    assert (asked.method, asked.url) == ("PUT", "contacts/edit")
+    assert asked.body is not None
+    assert dict(parse_qsl(asked.body.content.decode())) == {
+        "id": "7",
+        "labels[1]": "a",
+        "labels[2]": "b",
+        "consent_sms": "true",
+        "custom_fields[x]": "1",
+    }

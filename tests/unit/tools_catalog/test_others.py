@@ -6,10 +6,10 @@ import hashlib
 
 import pytest
 
+from services.flows.sms import BASIC, EXTENSION
 from services.tools.catalog.country import country
 from services.tools.catalog.hash import hash_text
 from services.tools.catalog.name_split import name_split
-from services.flows.sms import BASIC, EXTENSION
 from services.tools.catalog.sms_segments import sms_segments
 from tests.support.tools import use
 
