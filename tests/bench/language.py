@@ -1,7 +1,7 @@
 """What the flow language costs: `python -m tests.bench.language`. Prints a table; exit code 1 when a target is missed.
 
-Targets: a step of `advance` under 60 µs beyond the tool's own time, finding the flows of an event under 20 µs with 1,000
-flows, checking 100 flows under 2 s. All in one process, on real flows of the real catalogue, best of several rounds:
+Targets: a step of `advance` under 60 µs beyond the tool's own time, finding the flows of an event under 20 µs among
+1,000, checking 100 flows under 2 s. All in one process, on real flows of the real catalogue, best of several rounds:
 other work on the machine makes a round slower, never faster.
 """
 
