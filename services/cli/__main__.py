@@ -48,6 +48,7 @@ COMMANDS = {
     "check": WRITE,
     "catalog": WRITE,
     "list": WRITE,
+    "sources": WRITE,
     "send": WATCH,
     "runs": WATCH,
     "run": WATCH,
@@ -60,7 +61,7 @@ COMMANDS = {
     "topics": OPERATE,
 }
 # These hold commands; they say the same of themselves in their files.
-GROUPS = frozenset({"dead", "rotation", "db", "topics"})
+GROUPS = frozenset({"sources", "dead", "rotation", "db", "topics"})
 for name, group in COMMANDS.items():
     if name in GROUPS:
         app.command(f"services.cli.{name}:command", name=name, group=group)

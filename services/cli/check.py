@@ -55,7 +55,7 @@ def checked(paths: list[Path], connections: Path | None) -> tuple[list[Any], lis
 
     flows, faults = load_paths(paths)
     names = connection_names(connections) if connections else None
-    return list(flows), sorted([*faults, *check(flows, catalogue(), names)])
+    return list(flows), sorted([*faults, *check(flows, catalogue(paths), names)])
 
 
 def fields(fault: Any) -> dict[str, Any]:  # noqa: ANN401 - a Fault; its module is imported late

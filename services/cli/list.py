@@ -33,7 +33,7 @@ def command(
     from services.flows.compile import compile_flow  # noqa: PLC0415
 
     flows, faults = checked([path], None)
-    tools = catalogue().tools
+    tools = catalogue([path]).tools
     rows = []
     for flow in flows:
         wrong = sum(str(fault.file) == str(flow.file) for fault in faults)
