@@ -30,7 +30,9 @@ from services.flows.catalogue import StopRun, ToolError
 from services.flows.cel import EvaluationError
 from services.flows.compiled import (
     ActionNode,
+    AgainNode,
     CompiledFlow,
+    EachNode,
     IfNode,
     Node,
     SetNode,
@@ -42,6 +44,7 @@ from services.flows.compiled import (
 from services.flows.drive import drive
 from services.flows.needs import Need, Pause
 from services.flows.outcomes import Act, Ask, End, Next, Sleep
+from services.flows.rounds import at_of, path_of, rounds_of
 from services.flows.scope import Scope
 from services.flows.sync import Write, canonical, written
 from services.flows.waiting import timer_id
@@ -83,6 +86,7 @@ def begin(flow: CompiledFlow, event: Event) -> Run:
         at="",
         outputs={},
         errors={},
+        loops={},
         done=0,
     )
 
@@ -124,6 +128,8 @@ class _Walk:
         self.outputs = dict(run.outputs)
         self.errors = dict(run.errors)
         self.done = run.done
+        self.loops = dict(run.loops)
+        self.rounds = rounds_of(run.at)
         self.scope = Scope(run.event, self.outputs, self.errors, flow.blanks)
 
     def go(self, answer: Answer | None, answers: Sequence[object]) -> Next:
@@ -132,7 +138,7 @@ class _Walk:
             if (end := self.first()) is not None:
                 return end
         else:
-            found = self.flow.nodes.get(self.at)
+            found = self.flow.nodes.get(path_of(self.at))
             if found is None:
                 return self.dead(ErrorCode.RUN_INVALID, f"this version of the flow has no step {self.at!r}", self.at)
             node = found
@@ -151,8 +157,9 @@ class _Walk:
                 return woken
             node = woken
         while node is not None:
-            self.at = node.path
-            if not answers and self.wake is None:  # else it was told when the step asked, or paused
+            self.at = at_of(node.path, self.rounds)
+            # Otherwise it was told when the step asked, or paused.
+            if not answers and self.wake is None and not isinstance(node, AgainNode):
                 self.trace(node.path, "")
             following = self.step(node, answers)
             if isinstance(following, Act | Ask | Sleep | End):
@@ -192,6 +199,8 @@ class _Walk:
             if isinstance(node, SetNode):
                 self.outputs.update(node.values(self.scope))
                 return node.following
+            if isinstance(node, EachNode | AgainNode):
+                return self.each(node) if isinstance(node, EachNode) else self.again(node)
             if isinstance(node, SwitchNode):
                 subject = node.subject(self.scope)
                 case = (isinstance(subject, bool), _comparable(subject))
@@ -207,7 +216,42 @@ class _Walk:
         except ToolError as error:
             return self.failed(node, ErrorCode.TOOL_FAILED, str(error))
         except StopRun as stop:
-            return End(self.run(), Outcome.FILTERED, str(stop), step=node.path)
+            return End(self.run(), Outcome.FILTERED, str(stop), step=self.at)
+
+    def each(self, node: EachNode) -> Node | None:
+        """Begin a loop."""
+        items = node.items(self.scope)
+        if not isinstance(items, list):
+            raise EvaluationError("`for_each` goes over a list, this is none")
+        if len(items) > node.limit:
+            raise EvaluationError(f"`for_each` has {len(items)} items and `limit` is {node.limit}: nothing was done")
+        if not items:
+            return node.following
+        self.loops[node.path] = items
+        return self.round(node, 0)
+
+    def again(self, node: AgainNode) -> Node | None:
+        """The next round of a loop, or what comes after it."""
+        loop = self.flow.nodes[node.path]
+        assert isinstance(loop, EachNode)  # noqa: S101 - who makes an AgainNode makes it for a loop
+        number = self.rounds[loop.path] + 1
+        if number < len(self.loops[loop.path]):
+            return self.round(loop, number)
+        self.forget(loop)
+        del self.loops[loop.path], self.rounds[loop.path], self.outputs[loop.name]
+        return loop.following
+
+    def round(self, node: EachNode, number: int) -> Node | None:
+        self.forget(node)
+        self.rounds[node.path] = number
+        self.outputs[node.name] = self.loops[node.path][number]
+        return node.first
+
+    def forget(self, node: EachNode) -> None:
+        """What steps gave in the round before is not what they give in this one."""
+        for name in node.forgets:
+            self.outputs.pop(name, None)
+            self.errors.pop(name, None)
 
     def tool(self, node: ToolNode, answers: Sequence[object]) -> Node | Ask | Sleep | None:
         try:
@@ -219,7 +263,7 @@ class _Walk:
             # By what the wake says and not by the clock: done again later, the step does the same.
             if self.wake is None or result.until > self.wake.due.timestamp():
                 until = datetime.fromtimestamp(result.until, UTC)
-                return Sleep(self.run(), timer_id(self.given.id, node.path, repr(result.until)), until)
+                return Sleep(self.run(), timer_id(self.given.id, self.at, repr(result.until)), until)
             answers = (*answers, None)
             result = drive(node.tool, inputs, answers)
         if isinstance(result, Need):
@@ -240,13 +284,13 @@ class _Walk:
 
     def request(self, node: ActionNode) -> ActionRequest:
         return ActionRequest.model_construct(
-            effect_id=stable_id(self.given.id, node.path),
+            effect_id=stable_id(self.given.id, self.at),
             action=node.action,
             connection=node.connection,
             inputs=node.inputs(self.scope),
             retry=node.retry,
             timeout_seconds=node.timeout_seconds,
-            step=node.path,
+            step=self.at,
             name=node.name,
             last=node.following is None,
             resume_on_error=node.failing is not None,
@@ -260,34 +304,34 @@ class _Walk:
     def wait(self, node: WaitNode) -> Sleep:
         until = node.wait.ends(self.scope, self.clock())
         cancel = node.cancel.hash(self.scope) if node.cancel is not None else None
-        return Sleep(self.run(), timer_id(self.given.id, node.path), until, cancel)
+        return Sleep(self.run(), timer_id(self.given.id, self.at), until, cancel)
 
     def woken(self, node: Node, wake: Wake) -> Node | End | None:
         """Where the run goes on after its wait. A tool that paused is done anew."""
         if wake.by is EndedBy.HAND:
-            return End(self.run(), Outcome.FILTERED, wake.why or "cancelled by hand", step=node.path)
+            return End(self.run(), Outcome.FILTERED, wake.why or "cancelled by hand", step=self.at)
         if isinstance(node, ToolNode):
             return node
         if not isinstance(node, WaitNode):
-            return self.dead(ErrorCode.RUN_INVALID, f"step {node.path!r} does not wait", node.path)
+            return self.dead(ErrorCode.RUN_INVALID, f"step {self.at!r} does not wait", self.at)
         self.wake = None
         if node.cancel is not None:
             self.trace(node.path, DUE if wake.by is EndedBy.TIME else CANCELLED)
         if wake.by is EndedBy.TIME:
             return node.following
         if node.cancelled is None:
-            return End(self.run(), Outcome.FILTERED, wake.why or "cancelled", step=node.path)
+            return End(self.run(), Outcome.FILTERED, wake.why or "cancelled", step=self.at)
         return node.cancelled.then
 
     def stop(self, node: StopNode) -> End:
         reason = node.reason(self.scope)
-        return End(self.run(), Outcome.FILTERED, reason if isinstance(reason, str) else str(reason), step=node.path)
+        return End(self.run(), Outcome.FILTERED, reason if isinstance(reason, str) else str(reason), step=self.at)
 
     def expects(self, answer: Answer, node: Node | None) -> bool:
         return (
             isinstance(node, ActionNode)
-            and answer.step == node.path
-            and answer.effect_id == stable_id(self.given.id, node.path)
+            and answer.step == self.at
+            and answer.effect_id == stable_id(self.given.id, self.at)
         )
 
     def answered(self, node: Node | None, answer: Answer) -> Node | End | None:
@@ -301,17 +345,17 @@ class _Walk:
                 self.trace(node.path, DONE)
             return node.following
         if node.failing is None:
-            return self.dead(answer.error.code, answer.error.cause, node.path)
+            return self.dead(answer.error.code, answer.error.cause, self.at)
         self.trace(node.path, ON_ERROR)
-        self.errors[node.name or node.path] = answer.error
+        self.errors[node.name or self.at] = answer.error
         return node.failing.then
 
     def failed(self, node: Node, code: ErrorCode, cause: str) -> Node | End | None:
         """A step failed: where the flow goes on in spite of it, or the end."""
         if not isinstance(node, ToolNode | ActionNode) or node.failing is None:
-            return self.dead(code, cause, node.path)
+            return self.dead(code, cause, self.at)
         self.trace(node.path, ON_ERROR)
-        self.errors[node.name or node.path] = StepError(code=code, cause=cause[:CAUSE_CHARACTERS])
+        self.errors[node.name or self.at] = StepError(code=code, cause=cause[:CAUSE_CHARACTERS])
         return node.failing.then
 
     def dead(self, code: ErrorCode, cause: str, step: str) -> End:
@@ -328,6 +372,7 @@ class _Walk:
             at=self.at,
             outputs=self.outputs,
             errors=self.errors,
+            loops=self.loops,
             done=self.done,
         )
 

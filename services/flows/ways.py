@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services.flows.nodes import Plain
-from services.flows.syntax import ActionStep, Fallback, Flow, IfStep, Step, SwitchStep, ToolStep, WaitStep
+from services.flows.syntax import ActionStep, Fallback, Flow, ForEachStep, IfStep, Step, SwitchStep, ToolStep, WaitStep
 
 WHEN = "when"
 TRUE, FALSE = "true", "false"
@@ -49,7 +49,7 @@ def ways_of_flow(flow: Flow) -> tuple[str, ...]:
 
 def kind_of(step: Step) -> str:
     """The key that says what a step does: `tool`, `action`, `if` and so on."""
-    return type(step).__name__.removesuffix("Step").lower()
+    return "for_each" if isinstance(step, ForEachStep) else type(step).__name__.removesuffix("Step").lower()
 
 
 def label_of(step: Step) -> str:

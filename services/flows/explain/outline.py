@@ -11,6 +11,7 @@ from services.flows.syntax import (
     Expression,
     Fallback,
     Flow,
+    ForEachStep,
     IfStep,
     ListOf,
     MapOf,
@@ -22,7 +23,6 @@ from services.flows.syntax import (
     ToolStep,
     Value,
     WaitStep,
-    below,
 )
 from services.flows.testing.durations import shown
 from services.flows.ways import CANCELLED, DEFAULT, ELSE, ON_ERROR, THEN, case_way, kind_of
@@ -135,6 +135,8 @@ def _title(step: Step) -> str:
         return f"stop: {said(step.reason)}"
     if isinstance(step, WaitStep):
         return f"wait {_length(step)}"
+    if isinstance(step, ForEachStep):
+        return f"for each {step.name.text} of {bare(step.items)}"
     return kind_of(step)
 
 
@@ -188,6 +190,6 @@ def _branches(step: Step) -> Iterator[Branch]:
             yield Branch("due", ())
             then = step.cancel.then
             yield Branch(CANCELLED, _items(then) if isinstance(then, tuple) else (), ends=then is Fallback.STOP)
-    else:
-        for inner in below(step):
-            yield Branch("each", _items(inner))
+    elif isinstance(step, ForEachStep):
+        yield Branch("each", _items(step.do))
+        yield Branch("no more", ())
