@@ -41,6 +41,14 @@ class ErrorCode(StrEnum):
     # fmt: off
     # What arrives
     SOURCE_UNKNOWN = ("source_unknown", WhoMustAct.SENDER, False, "no such hook, or its token is wrong")
+    UNAUTHENTICATED = ("unauthenticated", WhoMustAct.SENDER, False, "the sender did not prove who it is")
+    REPLAYED = ("replayed", WhoMustAct.SENDER, False, "this signed request was taken before")
+    METHOD_NOT_ALLOWED = ("method_not_allowed", WhoMustAct.SENDER, False, "the address does not take this method")
+    MEDIA_UNSUPPORTED = ("media_unsupported", WhoMustAct.SENDER, False, "the body is of a kind that is not read here")
+    BODY_TIMED_OUT = ("body_timed_out", WhoMustAct.SENDER, True, "the body did not come in time")
+    RATE_LIMITED = ("rate_limited", WhoMustAct.SENDER, True, "more requests a second than the source may send")
+    EVENT_UNKNOWN = ("event_unknown", WhoMustAct.SENDER, False, "no end of an event with this id is known")
+    DATABASE_UNAVAILABLE = ("database_unavailable", WhoMustAct.OPERATOR, True, "PostgreSQL did not answer in time")
     JSON_INVALID = ("json_invalid", WhoMustAct.SENDER, False, "the body is not JSON")
     SHAPE_INVALID = ("shape_invalid", WhoMustAct.SENDER, False, "the body is JSON of the wrong shape")
     BODY_TOO_LARGE = ("body_too_large", WhoMustAct.SENDER, False, "the body is over the limit of its source")
@@ -53,6 +61,7 @@ class ErrorCode(StrEnum):
     EXPRESSION_FAILED = ("expression_failed", WhoMustAct.AUTHOR, False, "an expression could not be evaluated")
     INPUT_INVALID = ("input_invalid", WhoMustAct.AUTHOR, False, "a step got an input of the wrong type")
     TOOL_FAILED = ("tool_failed", WhoMustAct.AUTHOR, False, "a tool could not do its work with this input")
+    SYNC_LOOP = ("sync_loop", WhoMustAct.AUTHOR, False, "an entity is changed back and forth: its changes are held")
     MESSAGE_TOO_LARGE = ("message_too_large", WhoMustAct.AUTHOR, False, "the message is over 900 KB")
     # What a call meets
     REQUEST_INVALID = ("request_invalid", WhoMustAct.OPERATOR, False, "the record is no action request of the contract")

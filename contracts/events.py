@@ -36,6 +36,7 @@ class Event(Message):
     datacontenttype: Literal["application/json"] = "application/json"
     account: NonEmpty = Field(default="default", description="whose it is; nothing of one account touches another's")
     accepted: AwareDatetime | None = Field(default=None, description="when ingest took it")
+    hops: int | None = Field(default=None, ge=1, description="writes of ours since the first change that led to this")
     data: dict[str, Any] = Field(description="the trigger's payload")
 
     @property

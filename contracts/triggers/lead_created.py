@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from contracts.triggers.moments import Moment
 from contracts.triggers.payload import Consent, Payload, Text, Words, spelled
+from contracts.triggers.phones import E164, e164
 
 
 class LeadCreated(Payload):
@@ -30,8 +33,10 @@ class LeadCreated(Payload):
     mobile_number: Text = Field(
         default="", validation_alias=spelled("mobile_number", "phone", "mobile"), max_length=250
     )
+    mobile_number_e164: E164 = ""
     country: Text = Field(default="", max_length=256)
     tags: Words = Field(default_factory=list)
+    created_at: Moment = Field(default=None, validation_alias=spelled("created_at", "time", "timestamp"))
     consent_email: Consent = Field(
         default=False,
         validation_alias=spelled("consent_email", "email_consent", "accepts_email", "email_opt_in", "opt_in_email"),
@@ -42,6 +47,11 @@ class LeadCreated(Payload):
         validation_alias=spelled("consent_sms", "sms_consent", "accepts_sms", "sms_opt_in", "opt_in_sms"),
         description="the contact agreed to SMS campaigns; false where the sender does not say so",
     )
+
+    @model_validator(mode="after")
+    def _phone(self) -> Self:
+        self.__dict__["mobile_number_e164"] = e164(self.mobile_number, self.country)
+        return self
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -56,3 +66,7 @@ class LeadCreated(Payload):
     def own_id(self) -> str | None:
         """The lead's id: a lead is made once."""
         return self.lead_id.strip() or None
+
+    def happened(self) -> datetime | None:
+        """When the lead was made."""
+        return self.created_at

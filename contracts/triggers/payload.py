@@ -5,6 +5,7 @@ What it forgives, so that a flow meets one shape:
 - several spellings of a field (`spelled`); the first that is there is taken;
 - `null` where a text, a list, an object or a consent belongs: the same as absent;
 - a whole number where a text belongs, such as an id or a phone: its digits;
+- a time in another form than ours; one that nobody can read is kept as an unknown field;
 - a consent as `1`, `"yes"`, `"on"`, `"sim"` and their opposites; absent is no consent;
 - fields nobody knows, at any depth: kept under the `raw` of the object that they came in.
 
@@ -14,9 +15,12 @@ What it refuses is a pydantic.ValidationError and nothing else, whatever JSON va
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from contracts.triggers.moments import Reader, moment
 
 EXACT = 2**53  # up to here a double holds every whole number
 
@@ -90,6 +94,7 @@ class Tolerant(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=False)
 
     spellings: ClassVar[frozenset[str]] = frozenset({"raw"})
+    times: ClassVar[frozenset[str]] = frozenset()
     raw: dict[str, Any] = Field(default_factory=dict, description="unknown fields, kept as they were sent")
 
     @classmethod
@@ -97,18 +102,27 @@ class Tolerant(BaseModel):
         """Collect the names under which the fields of this class may arrive."""
         super().__pydantic_init_subclass__(**kwargs)
         names: set[str] = set()
+        times: set[str] = set()
         for name, info in cls.model_fields.items():
             alias = info.validation_alias
             choices: Iterable[object] = alias.choices if isinstance(alias, AliasChoices) else (alias,)
-            names |= {name, *(choice for choice in choices if isinstance(choice, str))}
+            own = {name, *(choice for choice in choices if isinstance(choice, str))}
+            names |= own
+            if any(isinstance(part, BeforeValidator) and isinstance(part.func, Reader) for part in info.metadata):
+                times |= own
         cls.spellings = frozenset(names)
+        cls.times = frozenset(times)
+
+    @classmethod
+    def _unreadable(cls, key: str, item: object) -> bool:
+        return key in cls.times and item is not None and moment(item) is None
 
     @model_validator(mode="before")
     @classmethod
     def _keep_unknown(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
-        unknown = {key: item for key, item in value.items() if key not in cls.spellings}
+        unknown = {key: item for key, item in value.items() if key not in cls.spellings or cls._unreadable(key, item)}
         sent = value.get("raw")
         if isinstance(sent, dict):
             if not unknown:
@@ -118,7 +132,8 @@ class Tolerant(BaseModel):
             unknown["raw"] = sent
         elif not unknown and "raw" not in value:
             return value
-        return {**{key: item for key, item in value.items() if key in cls.spellings}, "raw": unknown}
+        known = {key: item for key, item in value.items() if key in cls.spellings and not cls._unreadable(key, item)}
+        return {**known, "raw": unknown}
 
 
 class Payload(Tolerant):
@@ -133,6 +148,10 @@ class Payload(Tolerant):
 
     def own_id(self) -> str | None:
         """The sender's id of this happening, if it sent one: what makes a redelivery a duplicate."""
+        return None
+
+    def happened(self) -> datetime | None:
+        """When it happened, where the payload says so."""
         return None
 
     def to_json(self) -> bytes:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from contracts.triggers.moments import Moment
 from contracts.triggers.payload import Absent, Payload, Text, Tolerant, digits, spelled
+from contracts.triggers.phones import E164, e164
 
 
 class Contact(Tolerant):
@@ -34,8 +37,15 @@ class WhatsAppMessageReceived(Payload):
         min_length=1,
         max_length=250,
     )
+    from_e164: E164 = ""
     text: Text = Field(default="", validation_alias=spelled("text", "message", "body"), max_length=65_536)
     contact: Annotated[Contact, Absent] = Contact()
+    at: Moment = Field(default=None, validation_alias=spelled("at", "time", "timestamp", "received_at"))
+
+    @model_validator(mode="after")
+    def _phone(self) -> Self:
+        self.__dict__["from_e164"] = e164(self.from_, international=True)
+        return self
 
     def subject(self) -> str | None:
         """The phone, as sent but for everything that is no digit."""
@@ -44,3 +54,7 @@ class WhatsAppMessageReceived(Payload):
     def own_id(self) -> str | None:
         """The message's id."""
         return self.message_id.strip() or None
+
+    def happened(self) -> datetime | None:
+        """When it was written."""
+        return self.at

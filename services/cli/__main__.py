@@ -46,12 +46,18 @@ COMMANDS = {
     "dev": RUN,
     "demo": RUN,
     "check": WRITE,
+    "test": WRITE,
+    "explain": WRITE,
     "catalog": WRITE,
-    "list": WRITE,
+    "sources": WRITE,
     "send": WATCH,
     "runs": WATCH,
     "run": WATCH,
     "dead": WATCH,
+    "deploy": OPERATE,
+    "list": OPERATE,
+    "show": OPERATE,
+    "rollback": OPERATE,
     "cancel": OPERATE,
     "reschedule": OPERATE,
     "rotation": OPERATE,
@@ -60,7 +66,7 @@ COMMANDS = {
     "topics": OPERATE,
 }
 # These hold commands; they say the same of themselves in their files.
-GROUPS = frozenset({"dead", "rotation", "db", "topics"})
+GROUPS = frozenset({"sources", "dead", "rotation", "db", "topics"})
 for name, group in COMMANDS.items():
     if name in GROUPS:
         app.command(f"services.cli.{name}:command", name=name, group=group)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -10,15 +10,19 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 import services.tools.catalog
-from contracts.triggers.registry import TRIGGERS
 from services.actions.registry import signatures
+from services.cli import declared
 from services.cli.terminal import CommandError
 from services.flows.catalogue import Catalogue, collect
 
 
-def catalogue() -> Catalogue:
-    """The catalogue that services/tools and services/actions of this version work with."""
-    triggers: Mapping[str, type[BaseModel]] = TRIGGERS
+def catalogue(paths: Sequence[Path] = ()) -> Catalogue:
+    """The catalogue that services/tools and services/actions of this version work with.
+
+    `paths` are those of the flows: the triggers of sources files beside them belong to it (services/cli/declared.py).
+    Raises CommandError for a sources file that is wrong.
+    """
+    triggers: Mapping[str, type[BaseModel]] = declared.triggers(paths)
     return Catalogue(dict(triggers), collect(services.tools.catalog), signatures())
 
 

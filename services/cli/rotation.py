@@ -96,7 +96,9 @@ def _members(found: list[Rotation], name: str, *, as_json: bool) -> None:
     rows = found[0].members
     show(rows if as_json else [_told(row) for row in rows], MEMBERS, as_json=as_json, empty="It has no members yet.")
     if not as_json:
-        console().print(f"{found[0].state['turns']} turns; sticky keys keep who they have and take none.")
+        turns = found[0].state["turns"]
+        told = "1 turn" if turns == 1 else f"{turns} turns"
+        console().print(f"{told} so far; a sticky key that keeps who it has takes none.")
 
 
 def _row(one: Rotation) -> dict[str, Any]:

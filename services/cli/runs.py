@@ -28,7 +28,7 @@ def command(
     waiting: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """How runs ended: delivered, filtered, duplicate, dead. Newest last.
+    """How runs ended: delivered, filtered, duplicate, suppressed, dead. Newest last.
 
     Parameters
     ----------

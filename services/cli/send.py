@@ -15,8 +15,8 @@ from cyclopts import Parameter
 from pydantic import ValidationError
 
 from contracts.events import CONTENT_TYPE
-from contracts.triggers.registry import TRIGGERS
-from services.cli import place
+from contracts.triggers.payload import Payload
+from services.cli import declared, place
 from services.cli.terminal import CommandError
 
 ACCEPTED = 202
@@ -55,12 +55,13 @@ def command(
     as_json:
         Print ingest's answer as JSON.
     """
-    if trigger not in TRIGGERS:
-        near = difflib.get_close_matches(trigger, TRIGGERS, n=1, cutoff=0.4)
+    known = declared.triggers()
+    if trigger not in known:
+        near = difflib.get_close_matches(trigger, known, n=1, cutoff=0.4)
         raise CommandError(f"there is no trigger {trigger!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
     if example == (data is not None):
         raise CommandError("give the payload: either --data FILE or --example", 2)
-    payload = TRIGGERS[trigger].example if example else _read(data or Path("-"))
+    payload = known[trigger].example if example else _read(data or Path("-"))
     told = place.running() or {}
     address = url or told.get("ingest") or "http://127.0.0.1:8080"
     token = os.environ.get("FLOWS_EVENTS_TOKEN") or (
@@ -73,7 +74,7 @@ def command(
         "id": identity or str(uuid4()),
         "source": "/flows/send",
         "type": trigger,
-        "subject": subject or _subject(trigger, payload),
+        "subject": subject or _subject(known[trigger], payload),
         "data": payload,
     }
     headers = {"Authorization": f"Bearer {token}", "Content-Type": CONTENT_TYPE}
@@ -105,13 +106,13 @@ def _read(file: Path) -> dict[str, Any]:
     return found
 
 
-def _subject(trigger: str, payload: dict[str, Any]) -> str:
+def _subject(trigger: type[Payload], payload: dict[str, Any]) -> str:
     """What the payload says it is about. Raises CommandError when it is not of the trigger's shape, or does not say."""
     try:
-        found = TRIGGERS[trigger].read(payload).subject()
+        found = trigger.read(payload).subject()
     except ValidationError as error:
         faults = [f"  {'/'.join(map(str, fault['loc'])) or 'payload'}: {fault['msg']}" for fault in error.errors()]
-        raise CommandError(f"the payload is not of the shape of {trigger!r}.\n" + "\n".join(faults)) from None
+        raise CommandError(f"the payload is not of the shape of {trigger.trigger!r}.\n" + "\n".join(faults)) from None
     if not found:
         raise CommandError("the payload does not say what it is about: give --subject")
     return found

@@ -16,6 +16,7 @@ COLOURS = {
     "delivered": "green",
     "filtered": "yellow",
     "duplicate": "cyan",
+    "suppressed": "cyan",
     "dead": "red",
 }
 

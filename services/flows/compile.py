@@ -10,7 +10,9 @@ from services.flows.catalogue import Tool
 from services.flows.cel import untyped
 from services.flows.compiled import (
     ActionNode,
+    AgainNode,
     CompiledFlow,
+    EachNode,
     Failing,
     IfNode,
     Node,
@@ -19,6 +21,7 @@ from services.flows.compiled import (
     SwitchNode,
     ToolNode,
     WaitNode,
+    WritesNode,
 )
 from services.flows.hours import WorkingHours, days_of, holidays_of, stretches_of, zone_of
 from services.flows.load import FlowSource
@@ -26,8 +29,10 @@ from services.flows.names import ROOTS
 from services.flows.syntax import (
     ActionStep,
     Fallback,
+    ForEachStep,
     HoursRule,
     IfStep,
+    MapOf,
     RetryRule,
     SetStep,
     Step,
@@ -35,6 +40,7 @@ from services.flows.syntax import (
     SwitchStep,
     ToolStep,
     WaitStep,
+    WritesRule,
     walk,
 )
 from services.flows.values import compile_map, compile_value
@@ -55,6 +61,7 @@ def compile_flow(source: FlowSource, tools: Mapping[str, Tool]) -> CompiledFlow:
     flow = source.flow
     outputs = {step.id.text for step in walk(flow.steps) if isinstance(step, ToolStep | ActionStep) and step.id}
     variables = {word.text for step in walk(flow.steps) if isinstance(step, SetStep) for word, _ in step.values.items}
+    variables |= {step.name.text for step in walk(flow.steps) if isinstance(step, ForEachStep)}
     compiler = _Compiler(tools, untyped(ROOTS | outputs | variables))
     first = compiler.chain(flow.steps, None)
     return CompiledFlow(
@@ -106,6 +113,7 @@ class _Compiler:
                 step.timeout_seconds,
                 self.failing(step.on_error, following),
                 following,
+                self.writes(step.writes) if step.writes else None,
             )
         if isinstance(step, IfStep):
             condition = compile_value(step.condition, self.env)
@@ -118,12 +126,24 @@ class _Compiler:
             }
             subject = compile_value(step.subject, self.env)
             return SwitchNode(step.path, subject, cases, self.chain(step.default, following))
+        if isinstance(step, ForEachStep):
+            inner = [each.id.text for each in walk(step.do) if isinstance(each, ToolStep | ActionStep) and each.id]
+            items = compile_value(step.items, self.env)
+            first = self.chain(step.do, AgainNode(step.path))
+            return EachNode(step.path, items, step.name.text, step.limit, first, tuple(inner), following)
         if isinstance(step, SetStep):
             return SetNode(step.path, compile_map(step.values, self.env), following)
         if isinstance(step, WaitStep):
             return self.wait(step, following)
         assert isinstance(step, StopStep)  # noqa: S101 - the last kind: tells the type checker
         return StopNode(step.path, compile_value(step.reason, self.env))
+
+    def writes(self, rule: WritesRule) -> WritesNode:
+        return WritesNode(
+            rule.system.text if rule.system else "",
+            compile_map(MapOf(rule.aliases, rule.place), self.env),
+            compile_map(rule.fields, self.env),
+        )
 
     def wait(self, step: WaitStep, following: Node | None) -> WaitNode:
         wait = Wait(

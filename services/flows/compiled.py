@@ -34,6 +34,15 @@ class ToolNode:
 
 
 @dataclass(frozen=True, slots=True)
+class WritesNode:
+    """What a call sets, as the flow says it."""
+
+    system: str
+    aliases: Callable[[Scope], dict[str, Any]]
+    fields: Callable[[Scope], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class ActionNode:
     """Ask services/actions for a call."""
 
@@ -46,6 +55,7 @@ class ActionNode:
     timeout_seconds: float | None
     failing: Failing | None
     following: Node | None
+    writes: WritesNode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,26 @@ class SwitchNode:
     subject: Compiled
     cases: Mapping[tuple[bool, Plain], Node | None]
     default: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class EachNode:
+    """Begin a loop. `forgets`: the steps inside, whose outputs are those of one round."""
+
+    path: str
+    items: Compiled
+    name: str
+    limit: int
+    first: Node | None
+    forgets: tuple[str, ...]
+    following: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgainNode:
+    """The end of a round of the loop at `path`: the next one, or on."""
+
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +126,7 @@ class WaitNode:
     following: Node | None
 
 
-Node = ToolNode | ActionNode | IfNode | SwitchNode | SetNode | StopNode | WaitNode
+Node = ToolNode | ActionNode | IfNode | SwitchNode | SetNode | StopNode | WaitNode | EachNode | AgainNode
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from services.flows.parse import parse
 from services.flows.syntax import Flow
 
 SUFFIXES = (".yaml", ".yml")
-TEST_SUFFIXES = (".test.yaml", ".test.yml")
+OTHER_SUFFIXES = (".test.yaml", ".test.yml", "sources.yaml", "sources.yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class FlowSource:
 def load_paths(paths: Sequence[Path]) -> tuple[list[FlowSource], list[Fault]]:
     """All flows of files and folders, and all faults of their form.
 
-    In folders it reads `*.yaml` and `*.yml` recursively, without `*.test.yaml`.
+    In folders it reads `*.yaml` and `*.yml` recursively, without `*.test.yaml` and `*sources.yaml`.
 
     Never raises for what a file holds or for a path that is not there: both are faults. A file can hold several flows,
     separated by `---`. A file that is named twice is read once.
@@ -95,7 +95,7 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
     elif path.is_dir():
         for each in sorted(path.rglob("*")):
-            if each.suffix in SUFFIXES and not each.name.endswith(TEST_SUFFIXES) and each.is_file():
+            if each.suffix in SUFFIXES and not each.name.endswith(OTHER_SUFFIXES) and each.is_file():
                 yield each
 
 

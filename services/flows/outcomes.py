@@ -10,13 +10,18 @@ from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from contracts.runs import Outcome, Run
 from services.flows.needs import Need
+from services.flows.sync import Write
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A call to request. The run goes on when its answer comes, or ends with it (`request.last`)."""
+    """A call to request. The run goes on when its answer comes, or ends with it (`request.last`).
+
+    `write` is what it will set where it goes, as far as that is known.
+    """
 
     request: ActionRequest
+    write: Write | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ from collections.abc import Mapping as Map
 from datetime import UTC
 from typing import Any
 
+from contracts.writes import SETS
 from services.flows.durations import DurationError, parse_duration
 from services.flows.faults import Fault, FaultCode, nearest, suggestion
 from services.flows.hours import HoursError, days_of, holidays_of, stretches_of, zone_of
 from services.flows.names import FLOW_NAME, id_fault
 from services.flows.nodes import Mapping, Scalar, Sequence, Tree
 from services.flows.places import Place
+from services.flows.sync import ALIASES
 from services.flows.syntax import (
     ActionStep,
     CancelRule,
@@ -21,6 +23,7 @@ from services.flows.syntax import (
     Expression,
     Fallback,
     Flow,
+    ForEachStep,
     HoursRule,
     IfStep,
     ListOf,
@@ -35,25 +38,31 @@ from services.flows.syntax import (
     Value,
     WaitStep,
     Word,
+    WritesRule,
 )
 from services.flows.templates import Hole, TemplateError, split
 from services.flows.waiting import moment_of
 
 LONGEST_EXPRESSION = 4000
-FLOW_KEYS = ("flow", "description", "on", "key", "when", "steps")
+FLOW_KEYS = ("flow", "description", "on", "key", "when", "allow_cycle", "steps")
 STEP_KEYS: Map[str, tuple[str, ...]] = {
     "tool": ("id", "tool", "with", "on_error"),
-    "action": ("id", "action", "connection", "with", "retry", "on_error", "timeout"),
+    "action": ("id", "action", "connection", "with", "retry", "on_error", "timeout", "writes"),
     "if": ("if", "then", "else"),
     "switch": ("switch", "cases", "default"),
+    "for_each": ("for_each", "as", "limit", "do"),
     "set": ("set",),
     "wait": ("wait", "cancel_on"),
     "stop": ("stop",),
 }
 WAIT_KEYS = ("for", "until", "zone", "working_hours")
 HOURS_KEYS = ("zone", "days", "hours", "holidays")
+WRITES_KEYS = ("system", "id", "email", "phone", "fields")
 CANCEL_KEYS = ("trigger", "key", "match", "then")
 MAX_ATTEMPTS = 100
+ITEM = "item"  # the name of an item where the flow gives none
+ROUNDS = 100  # of a `for_each` without `limit`
+MOST_ROUNDS = 1000
 
 
 def parse(file: str, tree: Tree) -> tuple[Flow | None, list[Fault]]:
@@ -96,6 +105,7 @@ class _Parser:
             when=self.value(keys["when"]) if "when" in keys else None,
             steps=self.steps(keys.get("steps"), "steps", ""),
             description=description.text if isinstance(description, Scalar) else "",
+            allow_cycle=self.word(keys.get("allow_cycle"), "why the circle ends"),
         )
 
     def triggers(self, tree: Tree | None) -> tuple[Word, ...]:
@@ -146,6 +156,7 @@ class _Parser:
             "action": self.action_step,
             "if": self.if_step,
             "switch": self.switch_step,
+            "for_each": self.for_each_step,
             "set": self.set_step,
             "wait": self.wait_step,
             "stop": self.stop_step,
@@ -172,7 +183,8 @@ class _Parser:
         inputs = self.inputs(keys, tree)
         if not action:
             return None
-        return ActionStep(path, tree.place, step_id, action, connection, inputs, on_error, retry, timeout)
+        writes = self.writes(keys.get("writes"), action, connection)
+        return ActionStep(path, tree.place, step_id, action, connection, inputs, on_error, retry, timeout, writes)
 
     def if_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
         if "then" not in keys:
@@ -216,6 +228,28 @@ class _Parser:
             )
         return StopStep(path, tree.place, reason)
 
+    def for_each_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
+        name = self.word(keys["as"], "the name of an item") if "as" in keys else None
+        if name is not None and (fault := id_fault(name.text)) is not None:
+            self.fault(name.place, FaultCode.ID_INVALID, fault)
+        if "do" not in keys:
+            self.fault(tree.place, FaultCode.KEY_MISSING, "`for_each` needs `do`: the steps for each item")
+        limit = keys.get("limit")
+        most = limit.value if isinstance(limit, Scalar) else None
+        if limit is not None and not (
+            isinstance(most, int) and not isinstance(most, bool) and 1 <= most <= MOST_ROUNDS
+        ):
+            self.fault(limit.place, FaultCode.VALUE_INVALID, f"`limit` is a whole number from 1 to {MOST_ROUNDS}")
+            most = None
+        return ForEachStep(
+            path,
+            tree.place,
+            self.value(keys["for_each"]),
+            name or Word(ITEM, keys["for_each"].place),
+            most if isinstance(most, int) else ROUNDS,
+            self.steps(keys.get("do"), "do", f"{path}.do."),
+        )
+
     def wait_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
         given = keys["wait"]
         cancel = self.cancel(keys.get("cancel_on"), path)
@@ -233,6 +267,32 @@ class _Parser:
         until = self.until(parts["until"], zone) if "until" in parts else None
         hours = self.hours(parts["working_hours"], zone) if "working_hours" in parts else None
         return WaitStep(path, tree.place, length, until, zone, hours, cancel)
+
+    def writes(self, tree: Tree | None, action: Word, connection: Word | None) -> WritesRule | None:
+        if tree is None:
+            return None
+        if action.text in SETS:
+            text = f"what `{action.text}` sets is known: take `writes` away"
+            self.fault(tree.place, FaultCode.KEY_UNKNOWN, text)
+            return None
+        if not isinstance(tree, Mapping):
+            text = '`writes` is a map, such as { phone: "${ trigger.from }", fields: { name: "${ trigger.name }" } }'
+            self.fault(tree.place, FaultCode.VALUE_INVALID, text)
+            return None
+        keys = self.keys(tree, "`writes`", WRITES_KEYS, required=("fields",))
+        system = self.word(keys["system"], "a system's name") if "system" in keys else connection
+        if system is None:
+            text = "`writes` needs `system`, as there is no `connection`: which system it is that is written to"
+            self.fault(tree.place, FaultCode.KEY_MISSING, text)
+        aliases = tuple((Word(name, keys[name].place), self.value(keys[name])) for name in ALIASES if name in keys)
+        if not aliases:
+            text = "`writes` needs `id`, `email` or `phone`: what the entity is known by where it is written to"
+            self.fault(tree.place, FaultCode.KEY_MISSING, text)
+        fields = self.value(keys["fields"]) if "fields" in keys else MapOf((), tree.place)
+        if not isinstance(fields, MapOf):
+            self.fault(fields.place, FaultCode.VALUE_INVALID, "`fields` is a map from names of fields to values")
+            return None
+        return WritesRule(tree.place, system, aliases, fields)
 
     # Parts of waits
 
@@ -375,7 +435,7 @@ class _Parser:
                 self.fault(
                     attempts.place, FaultCode.VALUE_INVALID, f"`attempts` is a whole number from 1 to {MAX_ATTEMPTS}"
                 )
-        return RetryRule(count, self.duration(keys.get("within"), "within"))
+        return RetryRule(count, self.duration(keys.get("within"), "within"), tree.place)
 
     def duration(self, tree: Tree | None, name: str) -> float | None:
         if tree is None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from types import TracebackType
 
 import orjson
 from prometheus_client import Counter
@@ -19,40 +19,64 @@ from services.runtime import logging, metrics
 UNKNOWN = "unknown"
 """The `source` label of requests that name no hook, or prove nothing."""
 
+JSON = b"application/json"
+
 log = logging.get("http")
 _counters: dict[tuple[str, int], Counter] = {}
 
 
-class InFlight(AbstractContextManager[None]):
-    """Requests at work now, and the most that may be."""
+@dataclass(frozen=True)
+class Reply:
+    """An answer that is no refusal."""
 
-    def __init__(self, most: int) -> None:
+    status: HTTPStatus
+    body: bytes
+    content_type: bytes | None = JSON
+    headers: Sequence[tuple[bytes, bytes]] = field(default=())
+
+
+def accepted(ids: Sequence[str], *, duplicate: bool) -> Reply:
+    """The 202: `id` of the one event, or `ids` of all, in order. `duplicate`: Kafka had acknowledged all of them."""
+    body: dict[str, object] = {"id": ids[0]} if len(ids) == 1 else {"ids": list(ids)}
+    if duplicate:
+        body["duplicate"] = True
+    return Reply(HTTPStatus.ACCEPTED, orjson.dumps(body))
+
+
+class InFlight:
+    """Requests at work now and their bodies' bytes, and the most that may be of each."""
+
+    def __init__(self, most: int, most_bytes: int) -> None:
         self._most = most
+        self._most_bytes = most_bytes
         self._now = 0
+        self._bytes = 0
 
-    def __enter__(self) -> None:
-        """Raises Refused: 503 when there are as many as may be."""
-        if self._now >= self._most:
+    @contextmanager
+    def hold(self, size: int) -> Iterator[None]:
+        """A place for a request with a body of this size. Raises Refused: 503 when there is none."""
+        if self._now >= self._most or self._bytes + size > self._most_bytes:
             raise Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 ErrorCode.OVERLOADED,
-                f"{self._most} requests are at work already. Send again after a moment.",
+                f"{self._now} requests are at work already. Send again after a moment.",
                 headers={"Retry-After": "1"},
             )
         self._now += 1
+        self._bytes += size
+        try:
+            yield
+        finally:
+            self._now -= 1
+            self._bytes -= size
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._now -= 1
 
-
-async def answer(source: str, work: Awaitable[str], send: Send) -> None:
-    """Do the work, which gives the id of the accepted event, and answer the request."""
-    status = HTTPStatus.ACCEPTED.value
-    headers = [(b"content-type", b"application/json")]
+async def answer(source: str, work: Awaitable[Reply], send: Send) -> None:
+    """Do the work, and answer the request with what it gives or how it refuses."""
     try:
-        body = orjson.dumps({"id": await work})
+        reply = await work
+        status, body = reply.status.value, reply.body
+        headers = [*reply.headers, (b"content-type", reply.content_type)] if reply.content_type else [*reply.headers]
     except Refused as refused:
         status, headers, body = _refusal(refused)
         # Who set up a hook wants to read why it is refused. Strangers, and a Kafka that is away, must not fill the log.
@@ -71,7 +95,7 @@ async def answer(source: str, work: Awaitable[str], send: Send) -> None:
         log.exception("request.failed", source=source)
         status, headers, body = _refusal(bug())
     count(source, status)
-    headers.append((b"content-length", b"%d" % len(body)))
+    headers = [*headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -1,7 +1,8 @@
-"""The ASGI application: the two hot routes, and FastAPI for everything that people read."""
+"""The ASGI application: the hot routes, and FastAPI for everything that people read."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
@@ -10,36 +11,69 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from contracts.errors import ErrorCode
-from services.ingest import answers, events, hooks, openapi, problems
+from services.ingest import answers, events, hooks, lookup, openapi, problems
+from services.ingest.acknowledged import Acknowledged
 from services.ingest.answers import InFlight
+from services.ingest.database import Database
+from services.ingest.limits import Limit
 from services.ingest.problems import Refused
 from services.ingest.publisher import Publisher
-from services.ingest.sources.hook import Hooks
+from services.ingest.replays import Replays
+from services.ingest.sources.load import Sources
+from services.ingest.taking import Taker
 from services.runtime import logging
 from services.runtime.settings import IngestSettings
+
+HOUR_SECONDS = 3600.0
 
 log = logging.get("http")
 
 
-def build(settings: IngestSettings, sources: Hooks, publisher: Publisher) -> ASGIApp:
+@dataclass(frozen=True)
+class Core:
+    """What all ways into Kafka share."""
+
+    taker: Taker
+    acknowledged: Acknowledged
+    data: Database
+
+
+def core(settings: IngestSettings, publisher: Publisher) -> Core:
+    """The shared parts of one process."""
+    acknowledged = Acknowledged(settings.acknowledged_ids, settings.duplicate_hours * HOUR_SECONDS)
+    return Core(Taker(publisher, acknowledged), acknowledged, Database(settings.database_url))
+
+
+def build(settings: IngestSettings, sources: Sources, shared: Core) -> ASGIApp:
     """The application. The hot routes stand before FastAPI, so that its middleware costs them nothing."""
-    in_flight = InFlight(settings.max_in_flight)
+    in_flight = InFlight(settings.max_in_flight, settings.max_in_flight_bytes)
+    limits = {
+        hook.name: Limit(hook.name, hook.requests_per_second, lambda: shared.data.pool)
+        for hook in sources.hooks
+        if hook.requests_per_second is not None
+    }
     most = settings.max_body_bytes
-    hook = hooks.HookEndpoint(sources, publisher, in_flight, most)
-    event = events.EventsEndpoint(settings.events_token, publisher, in_flight, most)
+    hook = hooks.HookEndpoint(hooks.Parts(sources.hooks, shared.taker, in_flight, Replays(), limits, most))
+    event = events.EventsEndpoint(settings.events_token, shared.taker, in_flight, most, sources.triggers)
+    found = lookup.LookupEndpoint(event, shared.data, shared.acknowledged)
     # No `methods`: the endpoints answer a wrong method themselves, as a problem.
-    routes = [Route(hooks.PATH, hook), Route(events.PATH, event)]
-    return Router(routes, redirect_slashes=False, default=_pages())
+    routes = [
+        Route(hooks.PATH, hook),
+        Route(events.PATH, event),
+        Route(hooks.PATH_SIGNED, hook),
+        Route(lookup.PATH, found),
+    ]
+    return Router(routes, redirect_slashes=False, default=_pages(sources))
 
 
-def _pages() -> FastAPI:
+def _pages(sources: Sources) -> FastAPI:
     api = FastAPI(title=openapi.TITLE, version=openapi.version(), description=openapi.DESCRIPTION, redoc_url=None)
 
     @api.get("/", include_in_schema=False)
     async def index() -> dict[str, str]:
         return {"service": openapi.TITLE, "docs": "/docs", "openapi": "/openapi.json"}
 
-    api.openapi = openapi.document(api)  # type: ignore[method-assign]  # FastAPI's own way to change the document
+    api.openapi = openapi.document(api, sources.triggers)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     api.add_exception_handler(HTTPException, _refused)
     api.add_exception_handler(Exception, _failed)
     return api
@@ -48,10 +82,11 @@ def _pages() -> FastAPI:
 async def _refused(_request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
     headers = error.headers if isinstance(error, HTTPException) else None
-    detail = "There is nothing at this address; GET /docs shows what there is."
+    detail, code = "There is nothing at this address; GET /docs shows what there is.", ErrorCode.SOURCE_UNKNOWN
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        code = ErrorCode.METHOD_NOT_ALLOWED
         detail = "This address does not take this method; GET /docs shows what there is."
-    return _response(Refused(status, ErrorCode.SOURCE_UNKNOWN, detail, headers=headers))
+    return _response(Refused(status, code, detail, headers=headers))
 
 
 async def _failed(_request: Request, error: Exception) -> Response:

@@ -19,15 +19,27 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 NUL = "\x00"
 
 
+def announced(scope: Scope, most: int) -> int:
+    """How many bytes will come at most: what Content-Length says, else `most`.
+
+    Raises Refused: 413 when that is too much, before anything is read.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            size = int(value[:20])
+            if size > most:
+                raise _too_large(most)
+            return size
+    return most
+
+
 async def read(scope: Scope, receive: Receive, most: int) -> bytes:
     """The whole body.
 
     Raises Refused: 413 before anything is read when Content-Length says too much, or as soon as a chunked body is over
     the limit; 408 when the body does not come within 10 seconds.
     """
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > most:
-            raise _too_large(most)
+    announced(scope, most)
     try:
         async with asyncio.timeout(BODY_SECONDS):
             message = await receive()
@@ -42,7 +54,7 @@ async def read(scope: Scope, receive: Receive, most: int) -> bytes:
     except TimeoutError:
         raise Refused(
             HTTPStatus.REQUEST_TIMEOUT,
-            ErrorCode.JSON_INVALID,
+            ErrorCode.BODY_TIMED_OUT,
             f"The body did not come within {BODY_SECONDS:g} seconds. Send it at once.",
             headers={"Connection": "close"},
         ) from None

@@ -1,4 +1,4 @@
-"""From a payload to the bytes of an event: one CloudEvents document, serialised once."""
+"""From a reading to the bytes of an event: one CloudEvents document, serialised once."""
 
 from __future__ import annotations
 
@@ -8,36 +8,39 @@ import orjson
 
 from contracts.events import partition_key
 from contracts.ids import stable_id
-from contracts.triggers.payload import Payload
-from services.ingest.sources.hook import Hook
+from services.ingest.readers.reading import Reading
+
+LONGEST = 512
 
 
-def event_id(hook: Hook, payload: Payload, body: bytes) -> str:
+def event_id(uri: str, reading: Reading, body: bytes, place: int = 0) -> str:
     """The same request has the same id, whenever and wherever it arrives.
 
-    From the sender's own id where the payload has one, else from the body's bytes: two bodies without an id that are
-    alike to the byte are one event.
+    From the sender's own id where there is one, else from the body's bytes: two bodies without an id that are alike to
+    the byte are one event. `place` tells several events of one body apart.
     """
-    own = payload.own_id()
-    return stable_id(hook.uri, "id", own) if own else stable_id(hook.uri, "body", body)
+    if reading.identity:
+        return stable_id(uri, "id", reading.identity)
+    return stable_id(uri, "body", body) if not place else stable_id(uri, "body", body, str(place))
 
 
-def envelope(hook: Hook, payload: Payload, identity: str) -> tuple[bytes, bytes]:
+def envelope(uri: str, account: str, reading: Reading, identity: str) -> tuple[bytes, bytes]:
     """The Kafka key and the event's bytes, as contracts.events.Event reads them."""
-    subject = payload.subject() or identity
+    payload = reading.payload
+    subject = (reading.subject or payload.subject() or identity)[:LONGEST]
     now = datetime.now(UTC)
     event = orjson.dumps(
         {
             "specversion": "1.0",
             "id": identity,
-            "source": hook.uri,
-            "type": hook.trigger.trigger,
+            "source": uri,
+            "type": payload.trigger,
             "subject": subject,
-            "time": now,
+            "time": reading.time or now,
             "datacontenttype": "application/json",
-            "account": hook.account,
+            "account": account,
             "accepted": now,
             "data": orjson.Fragment(payload.to_json()),
         }
     )
-    return partition_key(hook.account, subject), event
+    return partition_key(account, subject), event

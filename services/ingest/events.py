@@ -1,9 +1,10 @@
-"""`POST /v1/events`: whole events from other teams' services, as CloudEvents 1.0 structured JSON."""
+"""`POST /v1/events`: whole events from other teams' services, as CloudEvents 1.0: structured, binary or a batch."""
 
 from __future__ import annotations
 
-import hmac
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -15,72 +16,103 @@ from starlette.types import Receive, Scope, Send
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.triggers.payload import Payload
-from contracts.triggers.registry import TRIGGERS
-from services.ingest.answers import UNKNOWN, InFlight, answer
-from services.ingest.body import parse, read
+from services.ingest import cloudevents, handshakes
+from services.ingest.answers import UNKNOWN, InFlight, Reply, answer
+from services.ingest.auth.bearer import Bearer
+from services.ingest.auth.proof import Request, request_of, unproven
+from services.ingest.body import announced, parse, read
+from services.ingest.cloudevents import Mode
+from services.ingest.encodings import unpacked
 from services.ingest.hooks import only_post
 from services.ingest.problems import FieldError, Refused, wrong_shape
-from services.ingest.publisher import Publisher
-from services.ingest.sources.load import nearest
+from services.ingest.sources.entry import nearest
+from services.ingest.taking import Ready, Taker
 from services.runtime import metrics
 
 PATH = "/v1/events"
 SOURCE = "events"
 ROOM_BYTES = 16_384
 """What an envelope may add to a payload of the largest size."""
+Triggers = Mapping[str, type[Payload]]
 
 
 class EventsEndpoint:
     """A bare ASGI application. The sender's `id` and `source` are kept: the same pair again is a duplicate."""
 
-    def __init__(self, token: str | None, publisher: Publisher, in_flight: InFlight, most_bytes: int) -> None:
-        self._token = token.encode() if token else None
-        self._publisher = publisher
+    def __init__(
+        self, token: str | None, taker: Taker, in_flight: InFlight, most_bytes: int, triggers: Triggers
+    ) -> None:
+        self._proof = Bearer((token.encode(),) if token else ())
+        self._taker = taker
         self._in_flight = in_flight
         self._most_bytes = most_bytes + ROOM_BYTES
-        self._accepted: dict[str, Counter] = {
-            name: metrics.EVENTS_ACCEPTED.labels(source=SOURCE, trigger=name) for name in TRIGGERS
-        }
+        self._triggers = triggers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        known = self._proven(scope)
-        await answer(SOURCE if known else UNKNOWN, self._take(scope, receive, known=known), send)
+        request = request_of(scope, None, 0.0)
+        known = self.proven(request)
+        await answer(SOURCE if known else UNKNOWN, self._answer(request, scope, receive, known=known), send)
 
-    def _proven(self, scope: Scope) -> bool:
-        sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        scheme, _, token = sent.partition(b" ")
-        right = self._token if self._token is not None else b""
-        return hmac.compare_digest(token.strip(), right) and scheme.lower() == b"bearer" and self._token is not None
+    def proven(self, request: Request) -> bool:
+        """Whether the request has the bearer token."""
+        try:
+            self._proof.check(request)
+        except Refused:
+            return False
+        return True
 
-    async def _take(self, scope: Scope, receive: Receive, *, known: bool) -> str:
-        only_post(scope)
+    async def _answer(self, request: Request, scope: Scope, receive: Receive, *, known: bool) -> Reply:
+        if request.method == "OPTIONS" and b"webhook-request-origin" in request.headers:
+            return handshakes.abuse_protection(request.headers)
+        if request.method != "POST":
+            raise only_post(request.method)
         if not known:
-            raise Refused(
-                HTTPStatus.UNAUTHORIZED,
-                ErrorCode.SOURCE_UNKNOWN,
-                "Send `Authorization: Bearer TOKEN` with the token that ingest was given as FLOWS_EVENTS_TOKEN.",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        with self._in_flight:
-            event = accept(parse(await read(scope, receive, self._most_bytes)))
-            await self._publisher.publish(event.key, event.to_bytes(), self._accepted[event.type])
-        return event.id
+            raise not_proven()
+        with self._in_flight.hold(announced(scope, self._most_bytes)):
+            body = await read(scope, receive, self._most_bytes)
+            encoding = request.header("content-encoding").decode("latin-1")
+            body = unpacked(body, encoding, self._most_bytes) if encoding else body
+            how = cloudevents.mode(request.headers)
+            documents = cloudevents.documents(how, request.headers, parse(body))
+            events = [
+                accept(document, self._triggers, (place,) if how is Mode.BATCH else ())
+                for place, document in enumerate(documents)
+            ]
+            ready = [
+                Ready(event.source, event.id, event.key, event.to_bytes(), counter(event.type)) for event in events
+            ]
+            return await self._taker.take(ready)
 
 
-def accept(value: Any) -> Event:  # noqa: ANN401 - any JSON value
+def not_proven() -> Refused:
+    """The 401 of this address and of the look-up."""
+    return unproven(
+        "Send `Authorization: Bearer TOKEN` with the token that ingest was given as FLOWS_EVENTS_TOKEN.",
+        challenge="Bearer",
+    )
+
+
+@lru_cache(4096)
+def counter(trigger: str) -> Counter:
+    """Counts the events of a trigger that came in here."""
+    return metrics.EVENTS_ACCEPTED.labels(source=SOURCE, trigger=trigger)
+
+
+def accept(value: Any, triggers: Triggers, below: tuple[str | int, ...] = ()) -> Event:  # noqa: ANN401 - any JSON value
     """The event as the topic gets it: `data` read by its trigger's model, `subject` and `time` filled in if absent.
 
-    Raises Refused: 422 with a pointer for each field that is wrong.
+    Raises Refused: 422 with a pointer for each field that is wrong; `below` is where the event stands in a batch.
     """
     if not isinstance(value, dict):
+        place = f"/{below[0]}" if below else ""
         raise Refused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             ErrorCode.SHAPE_INVALID,
-            "Send one CloudEvent in structured mode: a JSON object. Batches are not taken.",
-            errors=[FieldError(pointer="", detail="must be a JSON object")],
+            "Send one CloudEvent, a JSON object; or a batch as application/cloudevents-batch+json.",
+            errors=[FieldError(pointer=place, detail="must be a JSON object")],
         )
-    payload = _payload(value)
+    payload = _payload(value, triggers, below)
     document = {name: item for name, item in value.items() if item is not None}
     derived = payload.subject() if payload else None
     # The last one only where there is no id: then the fault to tell is that.
@@ -88,26 +120,30 @@ def accept(value: Any) -> Event:  # noqa: ANN401 - any JSON value
     document["accepted"] = datetime.now(UTC)
     if payload is not None:
         document["data"] = orjson.loads(payload.to_json())
+        if "time" not in document and payload.happened():
+            document["time"] = payload.happened()
     try:
         return Event.model_validate(document)
     except ValidationError as error:
-        raise wrong_shape(error) from None
+        raise wrong_shape(error, below=below) from None
 
 
-def _payload(value: dict[str, Any]) -> Payload | None:
+def _payload(value: dict[str, Any], triggers: Triggers, below: tuple[str | int, ...]) -> Payload | None:
     """None when the envelope itself will be refused: then its faults are told first."""
     name = value.get("type")
     if not isinstance(name, str) or not name or not isinstance(value.get("data"), dict):
         return None
-    trigger = TRIGGERS.get(name)
+    trigger = triggers.get(name)
     if trigger is None:
+        near = nearest(name, triggers)
+        place = "".join(f"/{part}" for part in below)
         raise Refused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             ErrorCode.SHAPE_INVALID,
-            f"There is no trigger {name!r}; {nearest(name)}",
-            errors=[FieldError(pointer="/type", detail=f"there is no such trigger; {nearest(name)}")],
+            f"There is no trigger {name!r}; {near}",
+            errors=[FieldError(pointer=f"{place}/type", detail=f"there is no such trigger; {near}")],
         )
     try:
         return trigger.read(value["data"])
     except ValidationError as error:
-        raise wrong_shape(error, below=("data",)) from None
+        raise wrong_shape(error, below=(*below, "data")) from None

@@ -1,64 +1,154 @@
-"""`POST /v1/hooks/{source}/{token}`: what a sender's webhook calls."""
+"""`POST /v1/hooks/{source}/{token}`, or without token where the source signs: what a sender's webhook calls."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import Any
 
 from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
 from contracts.errors import ErrorCode
-from services.ingest.answers import UNKNOWN, InFlight, answer
-from services.ingest.body import parse, read
+from contracts.triggers.moments import moment
+from services.ingest import cloudevents, forms, handshakes
+from services.ingest.answers import UNKNOWN, InFlight, Reply, answer
+from services.ingest.auth import networks
+from services.ingest.auth.proof import Request, request_of
+from services.ingest.body import announced, parse, read
+from services.ingest.cloudevents import Mode
+from services.ingest.encodings import unpacked
 from services.ingest.envelope import envelope, event_id
+from services.ingest.limits import Limit
 from services.ingest.problems import Refused, wrong_shape
-from services.ingest.publisher import Publisher
+from services.ingest.readers.reading import Sent
+from services.ingest.replays import Replays
 from services.ingest.sources.hook import Hook, Hooks
+from services.ingest.taking import Ready, Taker
 
 PATH = "/v1/hooks/{source}/{token}"
+PATH_SIGNED = "/v1/hooks/{source}"
+HIDDEN_PATH = "/v1/hooks/"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the endpoint works with."""
+
+    hooks: Hooks
+    taker: Taker
+    in_flight: InFlight
+    replays: Replays
+    limits: dict[str, Limit]
+    most_bytes: int
 
 
 class HookEndpoint:
     """A bare ASGI application: this is the hot path. Answers 202 with the event's id once Kafka has the event."""
 
-    def __init__(self, hooks: Hooks, publisher: Publisher, in_flight: InFlight, most_bytes: int) -> None:
-        self._hooks = hooks
-        self._publisher = publisher
-        self._in_flight = in_flight
-        self._most_bytes = most_bytes
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. The token is in no log, no metric and no answer."""
         parameters = scope["path_params"]
-        hook = self._hooks.find(parameters["source"], parameters["token"])
-        await answer(hook.name if hook else UNKNOWN, self._take(hook, scope, receive), send)
+        hook = self._parts.hooks.find(parameters["source"], parameters.get("token"))
+        await answer(hook.name if hook else UNKNOWN, self._answer(hook, scope, receive), send)
 
-    async def _take(self, hook: Hook | None, scope: Scope, receive: Receive) -> str:
+    async def _answer(self, hook: Hook | None, scope: Scope, receive: Receive) -> Reply:
         if hook is None:
             raise Refused(
                 HTTPStatus.NOT_FOUND,
                 ErrorCode.SOURCE_UNKNOWN,
                 "There is no such hook, or its token is wrong. Compare the whole URL with the one you were given.",
             )
-        only_post(scope)
-        with self._in_flight:
-            body = await read(scope, receive, self._most_bytes)
-            try:
-                payload = hook.trigger.read(parse(body))
-            except ValidationError as error:
-                raise wrong_shape(error) from None
-            identity = event_id(hook, payload, body)
-            key, event = envelope(hook, payload, identity)
-            await self._publisher.publish(key, event, hook.accepted)
-        return identity
+        request = request_of(scope, networks.peer(scope), time.time())
+        if scope["method"] != "POST":
+            return _handshake(hook, request)
+        if hook.networks:
+            networks.require(networks.sender(scope, hook.proxies), hook.networks)
+        if hook.proof is not None and not hook.proof.needs_body:
+            hook.proof.check(request)
+        limit = self._parts.limits.get(hook.name)
+        if limit is not None:
+            await limit.take()
+        most = hook.body_bytes or self._parts.most_bytes
+        with self._parts.in_flight.hold(announced(scope, most)):
+            body = await read(scope, receive, most)
+            return await self._take(hook, replace(request, body=body), most)
+
+    async def _take(self, hook: Hook, request: Request, most: int) -> Reply:
+        mark = None
+        if hook.proof is not None:
+            if hook.proof.needs_body:
+                hook.proof.check(request)
+            mark = self._parts.replays.check(hook.name, request) if hook.refuse_replays else None
+        encoding = request.headers.get(b"content-encoding")
+        body = unpacked(request.body, encoding.decode("latin-1"), most) if encoding else request.body
+        sent = _sent(request, body)
+        challenge = handshakes.slack(sent.value)
+        if challenge is not None:
+            return challenge
+        reply = await self._parts.taker.take(_events(hook, sent, body))
+        if mark is not None:
+            self._parts.replays.add(mark)
+        return reply
 
 
-def only_post(scope: Scope) -> None:
-    """Raises Refused: 405 for any other method."""
-    if scope["method"] != "POST":
-        raise Refused(
-            HTTPStatus.METHOD_NOT_ALLOWED,
-            ErrorCode.SOURCE_UNKNOWN,
-            f"This address takes POST, not {scope['method']}.",
-            headers={"Allow": "POST"},
-        )
+def _handshake(hook: Hook, request: Request) -> Reply:
+    if request.method == "OPTIONS":
+        return handshakes.abuse_protection(request.headers)
+    challenge = handshakes.subscription(hook, request.query) if request.method == "GET" else None
+    if challenge is None:
+        raise only_post(request.method)
+    return challenge
+
+
+def _sent(request: Request, body: bytes) -> Sent:
+    """The parsed body; of a CloudEvent its data, with what the envelope says."""
+    kind = request.headers.get(b"content-type", b"").decode("latin-1")
+    if forms.is_form(kind):
+        return Sent(forms.parse(body, kind), request.headers)
+    value = parse(body)
+    how = cloudevents.mode(request.headers)
+    if how is Mode.NONE or how is Mode.BATCH:
+        return Sent(value, request.headers)
+    [document] = cloudevents.documents(how, request.headers, value)
+    if not isinstance(document, dict) or "data" not in document:
+        return Sent(document, request.headers)
+    identity, origin = _text(document.get("id")), _text(document.get("source"))
+    return Sent(
+        document["data"],
+        request.headers,
+        identity=f"{origin} {identity}" if identity else None,
+        time=moment(document.get("time")),
+        subject=_text(document.get("subject")) or None,
+    )
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return value[:512] if isinstance(value, str) else ""
+
+
+def _events(hook: Hook, sent: Sent, body: bytes) -> list[Ready]:
+    try:
+        readings = hook.reader.read(sent)
+    except ValidationError as error:
+        raise wrong_shape(error) from None
+    events = []
+    for place, reading in enumerate(readings):
+        identity = event_id(hook.uri, reading, body, place)
+        key, value = envelope(hook.uri, hook.account, reading, identity)
+        events.append(Ready(hook.uri, identity, key, value, hook.accepted[reading.payload.trigger]))
+    return events
+
+
+def only_post(method: str) -> Refused:
+    """The 405 for any other method."""
+    return Refused(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        ErrorCode.METHOD_NOT_ALLOWED,
+        f"This address takes POST, not {method}.",
+        headers={"Allow": "POST"},
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from typing import Any
@@ -14,8 +14,9 @@ from pydantic.json_schema import models_json_schema
 
 from contracts.errors import ErrorCode
 from contracts.events import Event
-from contracts.triggers.registry import TRIGGERS
-from services.ingest import events, hooks, problems
+from contracts.triggers.payload import Payload
+from services.flows.declared import Declared
+from services.ingest import cloudevents, events, hooks, lookup, problems
 
 TITLE = "closum-flows ingest"
 DESCRIPTION = (
@@ -35,7 +36,10 @@ def version() -> str:
         return "0"
 
 
-def document(api: FastAPI) -> Callable[[], Json]:
+Triggers = Mapping[str, type[Payload]]
+
+
+def document(api: FastAPI, triggers: Triggers) -> Callable[[], Json]:
     """What `/openapi.json` answers, made once."""
     made: Json = {}
 
@@ -44,9 +48,14 @@ def document(api: FastAPI) -> Callable[[], Json]:
             made.update(
                 get_openapi(title=api.title, version=api.version, description=api.description, routes=api.routes)
             )
-            made["paths"] = {hooks.PATH: {"post": _hook()}, events.PATH: {"post": _events()}}
+            made["paths"] = {
+                hooks.PATH: _hook_path(triggers, ["source", "token"], "A sender's webhook"),
+                hooks.PATH_SIGNED: _hook_path(triggers, ["source"], "A webhook whose sender signs"),
+                events.PATH: {"post": _events(triggers)},
+                lookup.SHOWN_PATH: {"get": _lookup()},
+            }
             made["components"] = {
-                "schemas": _schemas(),
+                "schemas": _schemas(triggers),
                 "securitySchemes": {"eventsToken": {"type": "http", "scheme": "bearer"}},
             }
         return made
@@ -54,89 +63,202 @@ def document(api: FastAPI) -> Callable[[], Json]:
     return openapi
 
 
-def _hook() -> Json:
-    def parameter(name: str, about: str) -> Json:
-        return {"name": name, "in": "path", "required": True, "description": about, "schema": {"type": "string"}}
+PARAMETERS = {
+    "source": "name of the source in the sources file",
+    "token": "the hook's secret; the whole URL is to be kept secret",
+}
 
+
+def _hook_path(triggers: Triggers, names: list[str], summary: str) -> Json:
+    tag = "signed_hook" if len(names) == 1 else "hook"
+    parameters = [
+        {"name": name, "in": "path", "required": True, "description": PARAMETERS[name], "schema": {"type": "string"}}
+        for name in names
+    ]
+    query = [
+        {"name": f"hub.{name}", "in": "query", "required": True, "schema": {"type": "string"}}
+        for name in ("mode", "verify_token", "challenge")
+    ]
+    text = {"text/plain": {"schema": {"type": "string"}}}
     return {
-        "operationId": "post_hook",
-        "summary": "A sender's webhook",
-        "description": "The body is what the source's trigger expects. Unknown fields are kept under `raw`.",
-        "parameters": [
-            parameter("source", "name of the hook in the sources file"),
-            parameter("token", "the hook's secret; the whole URL is to be kept secret"),
-        ],
+        "parameters": parameters,
+        "post": _hook(triggers, tag, summary),
+        "get": {
+            "operationId": f"verify_{tag}",
+            "summary": "The publisher's challenge before it sends (hub.challenge)",
+            "parameters": query,
+            "responses": {
+                "200": {"description": "The challenge.", "content": text},
+                **_problems({"403": "The verify_token is wrong.", "404": NO_HOOK, "405": "No challenge."}),
+            },
+        },
+        "options": {
+            "operationId": f"ask_{tag}",
+            "summary": "May this origin send? (CloudEvents abuse protection)",
+            "responses": {"200": {"description": "It may."}, **_problems({"404": NO_HOOK})},
+        },
+    }
+
+
+NO_HOOK = "No such hook, or its token is wrong."
+
+
+def _hook(triggers: Triggers, tag: str, summary: str) -> Json:
+    schema = {"anyOf": [{"$ref": _reference(model)} for model in triggers.values()]}
+    form: Json = {"schema": {"type": "object"}}
+    return {
+        "operationId": f"post_{tag}",
+        "summary": summary,
+        "description": "The body is what the source expects: JSON, a form, or a CloudEvent around it. "
+        "Unknown fields are kept under `raw`.",
         "requestBody": {
             "required": True,
             "content": {
                 "application/json": {
-                    "schema": {"anyOf": [{"$ref": _reference(model)} for model in TRIGGERS.values()]},
-                    "examples": {name: {"value": model.example} for name, model in TRIGGERS.items()},
-                }
+                    "schema": schema,
+                    "examples": {name: {"value": model.example} for name, model in triggers.items()},
+                },
+                "application/x-www-form-urlencoded": form,
+                "multipart/form-data": form,
             },
         },
-        "responses": _responses({"404": "No such hook, or its token is wrong."}),
+        "responses": _responses(
+            {
+                "401": "The sender did not prove who it is.",
+                "403": "This address may not send to this source.",
+                "404": NO_HOOK,
+                "409": "This signed request was taken before, and the source refuses replays.",
+                "429": "More requests a second than the source may send.",
+            },
+            {"200": {"description": "A challenge of the publisher, answered.", "content": _json({"type": "object"})}},
+        ),
     }
 
 
-def _events() -> Json:
-    name, model = next(iter(TRIGGERS.items()))
+def _json(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+def _events(triggers: Triggers) -> Json:
+    name, model = next(iter(triggers.items()))
     example = {"specversion": "1.0", "id": "1", "source": "/shop", "type": name, "data": model.example}
+    event = {"$ref": _reference(Event)}
     return {
         "operationId": "post_event",
-        "summary": "A whole event, as CloudEvents 1.0 structured JSON",
+        "summary": "Whole events, as CloudEvents 1.0: structured, binary (ce-* headers), or a batch",
         "description": "`data` is read by the model of the trigger that `type` names.",
         "security": [{"eventsToken": []}],
         "requestBody": {
             "required": True,
             "content": {
-                "application/cloudevents+json": {
-                    "schema": {"$ref": _reference(Event)},
-                    "examples": {name: {"value": example}},
-                }
+                "application/cloudevents+json": {"schema": event, "examples": {name: {"value": example}}},
+                "application/cloudevents-batch+json": {
+                    "schema": {"type": "array", "items": event, "maxItems": cloudevents.MOST_EVENTS}
+                },
             },
         },
         "responses": _responses({"401": "No bearer token, or a wrong one."}),
     }
 
 
-def _responses(own: dict[str, str]) -> Json:
+def _lookup() -> Json:
+    return {
+        "operationId": "get_event",
+        "summary": "What became of an event",
+        "security": [{"eventsToken": []}],
+        "parameters": [
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": "as the 202 said it",
+                "schema": {"type": "string"},
+            }
+        ],
+        "responses": {
+            "200": {"description": "What is known of it.", "content": _json({"$ref": _at("EventState")})},
+            **_problems(
+                {
+                    "401": "No bearer token, or a wrong one.",
+                    "404": "No end of such an event is known.",
+                    "503": "PostgreSQL does not answer.",
+                }
+            ),
+        },
+    }
+
+
+def _problems(refusals: dict[str, str]) -> Json:
+    return {
+        status: {"description": about, "content": {problems.CONTENT_TYPE: {"schema": {"$ref": _at("Problem")}}}}
+        for status, about in refusals.items()
+    }
+
+
+def _responses(own: dict[str, str], others: Json | None = None) -> Json:
     retry = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
-    refusals = {
-        "400": "The body is not JSON: `line` and `column` say where.",
-        **own,
-        "408": "The body did not come in time.",
-        "413": "The body is too large.",
-        "422": "The body has the wrong shape: `errors` has a JSON pointer for each wrong field.",
-        "503": "Kafka does not acknowledge, or too many requests are at work. Send the same request again later.",
-    }
     answers: Json = {
-        "202": {
-            "description": "Kafka has the event.",
-            "content": {"application/json": {"schema": {"$ref": _at("Accepted")}}},
-        }
+        **(others or {}),
+        "202": {"description": "Kafka has the event.", "content": _json({"$ref": _at("Accepted")})},
+        **_problems(
+            {
+                "400": "The body cannot be parsed: `line` and `column` say where, if it is JSON.",
+                **own,
+                "405": "The address takes another method.",
+                "408": "The body did not come in time.",
+                "413": "The body is too large.",
+                "415": "The Content-Encoding is not known.",
+                "422": "The body has the wrong shape: `errors` has a JSON pointer for each wrong field.",
+                "503": "Kafka does not acknowledge, or too much is at work. Send the same request again later.",
+            }
+        ),
     }
-    for status, about in refusals.items():
-        answers[status] = {
-            "description": about,
-            "content": {problems.CONTENT_TYPE: {"schema": {"$ref": _at("Problem")}}},
-        }
-    answers["503"]["headers"] = retry
+    for status in ("503", "429"):
+        if status in answers:
+            answers[status]["headers"] = retry
     return answers
 
 
-def _schemas() -> Json:
-    models: list[type[BaseModel]] = [Event, *TRIGGERS.values()]
+def _schemas(triggers: Triggers) -> Json:
+    models: list[type[BaseModel]] = [Event, *(model for model in triggers.values() if not issubclass(model, Declared))]
     _, definitions = models_json_schema([(model, "validation") for model in models], ref_template=REFERENCE)
+    declared = {model.__name__: model.model_json_schema() for model in triggers.values() if issubclass(model, Declared)}
     text = {"type": "string"}
     field = {
         "type": "object",
         "required": ["pointer", "detail"],
         "properties": {"pointer": {"type": "string", "description": "RFC 6901; empty: the whole body"}, "detail": text},
     }
+    end = {
+        "type": "object",
+        "required": ["run_id", "outcome", "ended_at", "source", "account"],
+        "properties": {
+            **dict.fromkeys(("run_id", "outcome", "source", "account", "flow", "step", "reason", "code"), text),
+            **{name: {"type": "string", "format": "date-time"} for name in ("ended_at", "accepted")},
+        },
+    }
     return {
         **definitions["$defs"],
-        "Accepted": {"type": "object", "required": ["id"], "properties": {"id": text}},
+        **declared,
+        "Accepted": {
+            "type": "object",
+            "description": "`id` of the one event, or `ids` of several",
+            "anyOf": [{"required": ["id"]}, {"required": ["ids"]}],
+            "properties": {
+                "id": text,
+                "ids": {"type": "array", "items": text},
+                "duplicate": {"type": "boolean", "description": "Kafka had acknowledged it before"},
+            },
+        },
+        "EventState": {
+            "type": "object",
+            "required": ["id", "state", "ends"],
+            "properties": {
+                "id": text,
+                "state": {"type": "string", "enum": ["in_flight", "ended"], "description": "ended: at least one run"},
+                "ends": {"type": "array", "items": end},
+            },
+        },
         "Problem": {
             "type": "object",
             "required": ["type", "title", "status", "detail", "code", "who_must_act"],

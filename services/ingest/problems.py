@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 import orjson
 from fastapi_problem.error import Problem
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from contracts.errors import ErrorCode
 
@@ -70,6 +71,12 @@ def type_of(code: ErrorCode) -> str:
 def pointer(path: Sequence[str | int]) -> str:
     """RFC 6901: `("contact", 0, "a/b")` → `/contact/0/a~1b`."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def invalid(title: str, text: str, place: Sequence[str | int]) -> ValidationError:
+    """A reader's own fault in the form that `wrong_shape` tells."""
+    fault = PydanticCustomError("shape", "{text}", {"text": text})
+    return ValidationError.from_exception_data(title, [{"type": fault, "loc": tuple(place), "input": None}])
 
 
 def wrong_shape(error: ValidationError, *, below: tuple[str | int, ...] = ()) -> Refused:

@@ -8,6 +8,7 @@ import socket
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server as Granian
 from starlette.types import ASGIApp
@@ -22,6 +23,8 @@ LOGGERS: dict[str, Any] = {
 }
 BACKLOG = 1024
 IDLE_CONNECTIONS = 10_000
+HEAD_MS = 10_000
+"""A sender whose request line and headers take longer is cut: it would hold a connection for nothing."""
 
 
 class Server:
@@ -35,6 +38,7 @@ class Server:
             port=self.address[1],
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(header_read_timeout=HEAD_MS),
             websockets=False,
             backlog=BACKLOG,
             # A connection holds its place while it is idle; the bound on requests is ours, and answers 503.

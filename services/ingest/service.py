@@ -1,15 +1,19 @@
-"""The service put together: start in any state of Kafka, end without losing a request."""
+"""The service put together: start in any state of Kafka and PostgreSQL, end without losing a request."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Any
 
-from services.ingest import app
+from services.ingest import app, ends, polls, schedules
 from services.ingest.publisher import Publisher
 from services.ingest.server import Server
-from services.ingest.sources.hook import Hooks
-from services.ingest.sources.load import load
+from services.ingest.sources.load import Sources, load
 from services.runtime import health, lifecycle, logging
+from services.runtime.egress import Egress
+from services.runtime.http import Client
 from services.runtime.settings import IngestSettings, SettingsError
 
 HEALTH_PORT = 9101
@@ -18,8 +22,8 @@ TURN_SECONDS = 1.0
 log = logging.get("service")
 
 
-def sources(settings: IngestSettings) -> Hooks:
-    """The hooks of the sources file. Raises SettingsError; also when no event could ever be accepted."""
+def sources(settings: IngestSettings) -> Sources:
+    """All of the sources file. Raises SettingsError; also when no event could ever be accepted."""
     if settings.sources_file is not None:
         return load(settings.sources_file)
     if settings.events_token is None:
@@ -27,24 +31,38 @@ def sources(settings: IngestSettings) -> Hooks:
             "FLOWS_SOURCES_FILE and FLOWS_EVENTS_TOKEN: neither is set, so nobody could send anything. "
             "Begin with a copy of deploy/config/sources.yaml"
         )
-    return Hooks()
+    return Sources()
 
 
 async def serve(settings: IngestSettings) -> None:
     """Run until SIGTERM or Ctrl-C, then finish the requests at work."""
-    hooks = sources(settings)
+    loaded = sources(settings)
     stop = lifecycle.stop_signal()
     publisher = Publisher(settings)
+    shared = app.core(settings, publisher)
     server = Server(
-        app.build(settings, hooks, publisher), settings.ingest_host, settings.ingest_port, settings.max_in_flight
+        app.build(settings, loaded, shared), settings.ingest_host, settings.ingest_port, settings.max_in_flight
     )
+    client = Client(Egress(settings.egress_allow))
     state = health.Health(stall_seconds=settings.stall_seconds, checks={"kafka": publisher.answers})
     port = settings.health_port or HEALTH_PORT
     watched = await health.serve(state, settings.health_host, port)
     connecting = asyncio.create_task(publisher.keep_connected())
-    log.info("service.started", address="{}:{}".format(*server.address), health_port=port, hooks=len(hooks))
+    log.info(
+        "service.started",
+        address="{}:{}".format(*server.address),
+        health_port=port,
+        hooks=len(loaded.hooks),
+        schedules=len(loaded.schedules),
+        polls=len(loaded.polls),
+    )
     try:
-        await lifecycle.until(stop, server.serve(), _turn(state), _watch(connecting))
+        async with (
+            _beside("ends", ends.keep(settings, shared.data)),
+            _beside("schedules", schedules.keep(loaded.schedules, shared.data, shared.taker)),
+            _beside("polls", polls.keep(loaded.polls, shared.data, shared.taker, client)),
+        ):
+            await lifecycle.until(stop, server.serve(), _turn(state), _watch(connecting))
     finally:
         state.leaving = True
         log.info("service.stopping", drain_seconds=settings.drain_seconds)
@@ -53,8 +71,28 @@ async def serve(settings: IngestSettings) -> None:
         connecting.cancel()
         await asyncio.gather(connecting, return_exceptions=True)
         await publisher.stop()
+        await client.close()
+        shared.data.close()
         await watched.cleanup()
         log.info("service.stopped")
+
+
+@contextlib.asynccontextmanager
+async def _beside(name: str, work: Coroutine[Any, Any, None]) -> Any:  # noqa: ANN401 - an async iterator of nothing
+    """Work that goes on beside the requests, and whose fault never ends them."""
+
+    async def guarded() -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("work.failed", work=name)
+
+    task = asyncio.create_task(guarded())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _turn(state: health.Health) -> None:

@@ -24,9 +24,13 @@ DELIVERY = Histogram("flows_delivery_seconds", "Event accepted to run delivered"
 WAITS_ENDED = Counter("flows_waits_ended", "Waits of runs that ended: by time, event or hand; again: dropped", ["by"])
 TIMER_LATENESS = Histogram("flows_timer_lateness_seconds", "Wait due to its record acknowledged", buckets=SECONDS)
 TIMERS_OVERDUE = Gauge("flows_timers_overdue_seconds", "How long the wait that should have ended first is overdue")
+SYNC_CHANGES = Counter("flows_sync_changes", "Changes that came in: passed, mixed, suppressed, held", ["decision"])
+SYNC_ALTERED = Counter("flows_sync_altered", "Fields of our own writes that came back altered by the destination")
 LANES_OPEN = Gauge("flows_lanes_open", "Lanes with calls waiting or at work")
 PARTITIONS_PAUSED = Gauge("flows_partitions_paused", "Partitions not fetched because memory's bound is reached")
 WAITS = Counter("flows_waits", "Waits for a part that is away, each followed by another try", ["part"])
+STATE_ASKS = Counter("flows_state_asks", "What tools with state asked for", ["kind"])
+STATE = Histogram("flows_state_seconds", "All asks of a batch settled in PostgreSQL", buckets=SECONDS)
 READY = Gauge("flows_ready", "1 while Kafka and PostgreSQL answer")
 
 

@@ -81,6 +81,7 @@ class RuntimeSettings(BaseSettings):
         default=30.0, gt=0, description="no progress for so long with work waiting ends the process"
     )
     drain_seconds: float = Field(default=20.0, gt=0, description="time to finish what is in flight on SIGTERM")
+    duplicate_hours: float = Field(default=24.0, gt=0, description="the same event id within this time is a duplicate")
 
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic-settings' own contract
@@ -124,12 +125,28 @@ class RuntimeSettings(BaseSettings):
         return value.lower() if isinstance(value, str) else value
 
 
-class IngestSettings(RuntimeSettings):
+class CallingSettings(RuntimeSettings):
+    """What services read that make calls."""
+
+    egress_allow: tuple[Network | str, ...] = Field(
+        default=(),
+        description="networks (CIDR) and host names that calls may reach though not public, by commas; public ones may",
+    )
+
+    @field_validator("egress_allow", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(egress.allowed(part) for part in value.split(",") if part.strip())
+
+
+class IngestSettings(CallingSettings):
     """What services/ingest reads."""
 
     ingest_host: str = Field(default="127.0.0.1", description="address that hooks are sent to")
     ingest_port: int = Field(default=8080, ge=0, le=65535, description="its port")
-    sources_file: Path | None = Field(default=None, description="YAML file that declares the hooks and their tokens")
+    sources_file: Path | None = Field(default=None, description="YAML file, or folder of them, of the sources")
     events_token: str | None = Field(
         default=None,
         description="bearer token of POST /v1/events, 16 characters or more; none: refused",
@@ -138,6 +155,15 @@ class IngestSettings(RuntimeSettings):
     )
     max_body_bytes: int = Field(default=262_144, ge=1024, le=800_000, description="largest body of a hook")
     max_in_flight: int = Field(default=2000, ge=1, description="requests at work at once; over it 503 with Retry-After")
+    max_in_flight_bytes: int = Field(
+        default=134_217_728, ge=1_048_576, description="bodies held in memory at once; over it 503 with Retry-After"
+    )
+    acknowledged_ids: int = Field(
+        default=100_000, ge=0, description="ids of acknowledged events kept to tell a sender `duplicate: true`"
+    )
+    ends_keep_days: float = Field(
+        default=7.0, gt=0, description="how long GET /v1/events/ID knows what became of an event"
+    )
     acknowledge_seconds: float = Field(
         default=4.0, gt=0, le=60, description="Kafka must acknowledge within this, else 503"
     )
@@ -146,29 +172,44 @@ class IngestSettings(RuntimeSettings):
 class ToolsSettings(RuntimeSettings):
     """What services/tools reads."""
 
-    flows_dir: Path = Field(default=Path("flows"), description="folder of the flow files to run")
+    flows_dir: Path | None = Field(
+        default=None,
+        description="folder of flow files to run, for one machine; none: what `flows deploy` put into the database",
+    )
     batch_size: int = Field(default=500, ge=1, le=5000, description="most records taken at once")
     batch_seconds: float = Field(default=0.01, gt=0, le=1, description="longest wait for a batch to fill")
-    duplicate_hours: float = Field(default=24.0, gt=0, description="the same event id within this time is a duplicate")
     answer_hours: float = Field(
         default=192.0,
         ge=1,
         description="what steps with state were answered is kept for replays: longer than Kafka keeps `runs`",
+    )
+    echo_suppression: bool = Field(
+        default=True, description="changes that our own writes caused are ignored; false: two-way sync loops"
+    )
+    echo_seconds: float = Field(
+        default=600.0,
+        ge=1,
+        le=86_400,
+        description="how long a write waits for its echo, beside the time of its retries",
+    )
+    most_hops: int = Field(
+        default=5, ge=1, le=100, description="writes after a first change; over it a fast change is held as a loop"
+    )
+    most_changes_a_minute: int = Field(
+        default=20,
+        ge=1,
+        description="changes of one entity within a minute that are fast, where they follow our writes",
     )
     timer_rate: float = Field(
         default=1000.0, gt=0, le=100_000, description="waits that end a second and process: overdue ones flood nobody"
     )
 
 
-class ActionsSettings(RuntimeSettings):
+class ActionsSettings(CallingSettings):
     """What services/actions reads."""
 
     connections_file: Path | None = Field(
         default=None, description="YAML file of connections; it names secrets, never holds them"
-    )
-    egress_allow: tuple[Network | str, ...] = Field(
-        default=(),
-        description="networks (CIDR) and host names that calls may reach though not public, by commas; public ones may",
     )
     max_concurrency: int = Field(default=256, ge=1, le=5000, description="calls at work at once in this process")
     max_pending: int = Field(default=5000, ge=1, description="requests held in memory; over it partitions are paused")
@@ -176,13 +217,6 @@ class ActionsSettings(RuntimeSettings):
         default=15.0, gt=0, le=600, description="whole time of one call, from connect to last byte"
     )
     max_answer_bytes: int = Field(default=1_048_576, ge=1024, description="largest answer that is read")
-
-    @field_validator("egress_allow", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(egress.allowed(part) for part in value.split(",") if part.strip())
 
 
 ALL: tuple[type[RuntimeSettings], ...] = (IngestSettings, ToolsSettings, ActionsSettings)

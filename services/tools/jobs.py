@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from contracts.events import Event, partition_key
 from contracts.model import Message
@@ -13,6 +14,7 @@ from contracts.topics import ACTIONS, MAX_MESSAGE_BYTES, RUNS, Topic
 from services.flows.advance import advance, begin
 from services.flows.compile import CompiledFlow
 from services.flows.outcomes import Act, Ask, End, Sleep
+from services.flows.sync import Write
 from services.runtime import logging, metrics
 from services.tools import history
 from services.tools.letters import dead_letter
@@ -34,6 +36,7 @@ class Job:
     answers: tuple[Any, ...] = field(default=())
     wake: Wake | None = None
     timer: Timer | None = None
+    write: tuple[ActionRequest, Write] | None = None
     died: bool = False
 
     @property
@@ -56,8 +59,10 @@ class Job:
             match after:
                 case Ask():
                     return after
-                case Act(request):
+                case Act(request, write):
                     self.produce(ACTIONS, request.key, request, request.step)
+                    if write is not None and not self.died:
+                        self.write = (request, write)
                 case Sleep():
                     self.sleep(after)
                 case End():

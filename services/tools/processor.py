@@ -8,7 +8,8 @@ Only then may the batch's offsets be committed. Done again after a crash, a batc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -19,14 +20,15 @@ from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import EndedBy, Outcome, RunMessage, Wake
 from services.flows.compiled import CompiledFlow
-from services.flows.index import FlowIndex
 from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
-from services.flows.waiting import hashes_of
+from services.flows.sync import changed
+from services.flows.waiting import Match, hashes_of
 from services.runtime import metrics
 from services.runtime.dead_runs import Death
 from services.tools import answerers, history
 from services.tools.claims import Claim
+from services.tools.echoes.echoes import Echoes, Off
 from services.tools.jobs import Job, begun
 from services.tools.letters import dead_letter
 from services.tools.records import Output, Record
@@ -46,6 +48,30 @@ class Publishes(Protocol):
         ...
 
 
+class Flows(Protocol):
+    """The flows that run: `services.tools.load.InFolder` and `services.tools.deployed.loaded.Deployed`."""
+
+    def for_trigger(self, type_: str) -> tuple[CompiledFlow, ...]:
+        """The flows that an event of this type starts."""
+        ...
+
+    def matches(self, type_: str) -> tuple[Match, ...]:
+        """How waits read the key of an event."""
+        ...
+
+    def version(self, name: str, version: str) -> CompiledFlow | None:
+        """The flow of a run; None when this version cannot be had."""
+        ...
+
+    def why_not(self, name: str, version: str) -> str:
+        """Why a version cannot be had, and what to do."""
+        ...
+
+    async def fetch(self, wanted: Collection[tuple[str, str]]) -> None:
+        """Make versions (name, version) ready to be asked for. Waits while PostgreSQL is away."""
+        ...
+
+
 async def _nobody_is_told(_dead: Sequence[Death]) -> None:
     pass
 
@@ -62,7 +88,7 @@ class Processor:
 
     def __init__(
         self,
-        flows: FlowIndex,
+        flows: Flows,
         claim: Claims,
         publisher: Publishes,
         timers: Timers,
@@ -70,11 +96,13 @@ class Processor:
         answer: answerers.Answerers | None = None,
         on_batch: Callable[[], object] = lambda: None,
         died: Deaths = _nobody_is_told,
+        echoes: Echoes | None = None,
     ) -> None:
         self._flows = flows
         self._claim = claim
         self._publisher = publisher
         self._timers = timers
+        self._echoes = echoes or Off()
         self._answerers = answer or {}
         self._on_batch = on_batch
         self._died = died
@@ -89,18 +117,16 @@ class Processor:
                 read.append((record, Event.model_validate_json(record.value or b"")))
             except ValidationError as error:
                 _unreadable(batch.place(), record, ErrorCode.EVENT_INVALID, error)
-        first = await self._claim([_claim(record, event) for record, event in read])
-        ended = await self._end_waits([event for (_, event), is_first in zip(read, first, strict=True) if is_first])
-        for (record, event), is_first in zip(read, first, strict=True):
-            flows = _meant(record, self._flows.for_trigger(event.type)) if is_first else ()
+        arrived = await self._arrived(read)
+        ended = await self._end_waits([one.event for one in arrived if one.end is None])
+        for one in arrived:
+            flows = _meant(one.record, self._flows.for_trigger(one.event.type)) if one.end is None else ()
             for flow in flows:
-                if job := begun(record, flow, event, batch.place()):
+                if job := begun(one.record, flow, one.event, batch.place()):
                     batch.jobs.append(job)
             if not flows:
-                outcome, why = (Outcome.FILTERED, "no flow for it") if is_first else (Outcome.DUPLICATE, "seen before")
-                if is_first and any(event is by for _, by in ended):
-                    why = "it ended a wait"
-                batch.place().append(history.event_without_run(event, record, outcome, why))
+                nobody = "it ended a wait" if any(one.event is by for _, by in ended) else "no flow for it"
+                _without_run(batch.place(), one, one.end or _End(Outcome.FILTERED, nobody))
         batch.place().extend(_woken(waiting, event) for waiting, event in ended)
         await self._finish(batch)
         await self._timers.delete([waiting.id for waiting, _ in ended])
@@ -115,11 +141,12 @@ class Processor:
                 read.append((record, RunMessage.model_validate_json(record.value or b"")))
             except ValidationError as error:
                 _unreadable(batch.place(), record, ErrorCode.RUN_INVALID, error)
+        await self._flows.fetch({(message.run.flow, message.run.version) for _, message in read})
         for record, message in await self._first_wakes(read):
             run = message.run
             flow = self._flows.version(run.flow, run.version)
             if flow is None:
-                cause = f"version {run.version!r} of flow {run.flow!r} is not loaded"
+                cause = self._flows.why_not(run.flow, run.version)
                 letter = dead_letter(record, ErrorCode.FLOW_UNKNOWN, cause, run=run)
                 end = history.end_of_run(run, Outcome.DEAD, reason=cause, code=ErrorCode.FLOW_UNKNOWN)
                 batch.place().extend((letter, end))
@@ -127,6 +154,29 @@ class Processor:
                 continue
             batch.jobs.append(Job(record, flow, run, batch.place(), message.answer, wake=message.wake))
         await self._finish(batch)
+
+    async def _arrived(self, read: Sequence[tuple[Record, Event]]) -> list[_Arrived]:
+        """The events, without what our own writes caused; with their end, where they have one already."""
+        first = await self._claim([_claim(record, event) for record, event in read])
+        changes = {
+            record.place: (event, change)
+            for (record, event), is_first in zip(read, first, strict=True)
+            if is_first and (change := changed(event)) is not None
+        }
+        judged = await self._echoes.judge(list(changes.values()))
+        verdicts = dict(zip(changes, judged, strict=True))
+        arrived = []
+        for (record, event), is_first in zip(read, first, strict=True):
+            verdict = verdicts.get(record.place)
+            if not is_first:
+                arrived.append(_Arrived(record, event, _End(Outcome.DUPLICATE, "seen before")))
+            elif verdict is None or verdict.decision in ("passed", "mixed"):
+                arrived.append(_Arrived(record, verdict.event if verdict else event, None))
+            elif verdict.decision == "suppressed":
+                arrived.append(_Arrived(record, event, _End(Outcome.SUPPRESSED, verdict.why)))
+            else:
+                arrived.append(_Arrived(record, event, _End(Outcome.DEAD, verdict.why, ErrorCode.SYNC_LOOP)))
+        return arrived
 
     async def _end_waits(self, events: Sequence[Event]) -> Sequence[tuple[Waiting, Event]]:
         """The waits that these events end."""
@@ -167,9 +217,28 @@ class Processor:
         batch.dead += [Death(job.run.id, job.done) for job in batch.jobs if job.died]
         if batch.dead:
             await self._died(batch.dead)
+        await self._echoes.write([job.write for job in batch.jobs if job.write is not None])
         await self._timers.set([job.timer for job in batch.jobs if job.timer is not None])
         await self._publisher.publish(batch.outputs())
         self._on_batch()
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How an event ends that starts no run."""
+
+    outcome: Outcome
+    why: str
+    code: ErrorCode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """An event, and how it ended already."""
+
+    record: Record
+    event: Event
+    end: _End | None
 
 
 class _Batch:
@@ -189,6 +258,12 @@ class _Batch:
     def outputs(self) -> list[Output]:
         """All of them, in order."""
         return [output for outputs in self._places for output in outputs]
+
+
+def _without_run(outputs: list[Output], one: _Arrived, end: _End) -> None:
+    if end.code is not None:
+        outputs.append(dead_letter(one.record, end.code, end.why))
+    outputs.append(history.event_without_run(one.event, one.record, end.outcome, end.why, end.code))
 
 
 def _woken(waiting: Waiting, event: Event) -> Output:

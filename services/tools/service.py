@@ -12,13 +12,17 @@ from functools import partial
 import asyncpg
 
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ
-from services.flows.index import FlowIndex
+from services.flows.catalogue import collect
 from services.runtime import database, dead_runs, health, kafka, lifecycle, logging
 from services.runtime.offsets import Offsets
 from services.runtime.settings import ToolsSettings
 from services.runtime.watchdog import Watchdog
-from services.tools import app, claims
+from services.tools import app, catalog, claims
 from services.tools.deaths import Deaths
+from services.tools.deployed.loaded import Deployed, NothingRunsError
+from services.tools.echoes import echoes
+from services.tools.echoes.limits import Limits
+from services.tools.load import InFolder
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.state import janitor
@@ -30,17 +34,22 @@ from services.tools.timers.timers import InDatabase
 log = logging.get("service")
 HEALTH_PORT = 9102
 FORGET_SECONDS = 60.0
+FORGET_MORE_SECONDS = 0.1  # as fast as rows can come, and still a pause for others
 EVENT_SCOPE = "event"
 
 
-async def run(settings: ToolsSettings, flows: FlowIndex) -> None:
-    """Consume until told to stop. Waits for Kafka and PostgreSQL, at the start and later."""
+async def run(settings: ToolsSettings, flows: InFolder | None) -> None:
+    """Consume until told to stop. Waits for Kafka and PostgreSQL, at the start and later.
+
+    Without `flows`, those that are deployed to the database run: it waits for the first, and takes up each later one.
+    """
     stop = lifecycle.stop_signal()
     state = health.Health(stall_seconds=settings.stall_seconds, checks={"service": _starting})
     served = await health.serve(state, settings.health_host, settings.health_port or HEALTH_PORT)
     try:
         async with _producer(settings, state, stop) as producer, _pool(settings, state, stop) as pool:
-            await _consume(settings, flows, _Parts(producer, pool, state, stop))
+            parts = _Parts(producer, pool, state, stop)
+            await _consume(settings, flows or await _deployed(parts), parts)
     finally:
         await served.cleanup()
 
@@ -55,7 +64,27 @@ class _Parts:
     stop: asyncio.Event
 
 
-async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> None:
+async def _deployed(parts: _Parts) -> Deployed:
+    """The deployed flows, as soon as there are some."""
+    flows = Deployed(parts.pool, collect(catalog), parts.health.turned)
+
+    async def start() -> None:
+        parts.health.turned()  # waiting for the first deployment is no stall
+        try:
+            await flows.start()
+        except NothingRunsError as error:
+            parts.health.checks = {"flows": partial(_not_yet, str(error))}
+            raise
+
+    await lifecycle.patiently("flows", start, parts.stop)
+    return flows
+
+
+async def _not_yet(why: str) -> None:
+    raise RuntimeError(why)
+
+
+async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _Parts) -> None:
     offsets = Offsets(settings, app.GROUP)
     watchdog = Watchdog(offsets, lambda: app.assigned(application), parts.health, settings.stall_seconds)
     keep = timedelta(hours=settings.duplicate_hours)
@@ -79,10 +108,15 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
         answer=answers(parts.pool, answers_kept, watchdog.moved),
         on_batch=watchdog.moved,
         died=mark,
+        echoes=echoes.made(parts.pool, _limits(settings), watchdog.moved),
     )
     application = app.make(settings, processor.events, processor.runs)
     await application.start()
     parts.health.checks = {"kafka": parts.producer.answers, "postgresql": partial(database.answers, parts.pool)}
+    following = []
+    if isinstance(flows, Deployed):
+        parts.health.checks |= {"flows": flows.healthy}
+        following.append(flows.follow())
     log.info("service.started", group=settings.topic_prefix + app.GROUP)
     try:
         await lifecycle.until(
@@ -93,12 +127,22 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
             watch(store),
             Deaths(settings, mark).run(),
             _forget(parts.pool),
+            *following,
         )
     finally:
         parts.health.leaving = True
         await app.leave(application, settings.drain_seconds)
         await offsets.close()
         log.info("service.stopped")
+
+
+def _limits(settings: ToolsSettings) -> Limits:
+    return Limits(
+        on=settings.echo_suppression,
+        seconds=settings.echo_seconds,
+        most_hops=settings.most_hops,
+        most_a_minute=settings.most_changes_a_minute,
+    )
 
 
 async def _starting() -> None:
@@ -110,7 +154,7 @@ async def _forget(pool: asyncpg.Pool) -> None:
     while True:
         done = await database.patiently("claims.forget", lambda: claims.forget_expired(pool))
         done += await database.patiently("state.forget", lambda: janitor.forget_expired(pool))
-        await asyncio.sleep(FORGET_SECONDS if not done else 1.0)
+        await asyncio.sleep(FORGET_SECONDS if not done else FORGET_MORE_SECONDS)
 
 
 @asynccontextmanager

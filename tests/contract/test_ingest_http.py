@@ -13,9 +13,9 @@ import pytest
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.triggers.registry import TRIGGERS
-from services.ingest.app import build
+from services.ingest.app import build, core
 from services.ingest.problems import pointer
-from services.ingest.sources.hook import Hooks
+from services.ingest.sources.load import Sources
 from services.runtime import metrics
 from services.runtime.settings import IngestSettings
 from tests.support.ingest import BEARER, EVENTS_TOKEN, LEADS, TOKEN, WHATSAPP, Recorder, application, client
@@ -168,11 +168,11 @@ async def test_another_method_is_a_405(ingest: Ingest) -> None:
     """With what is allowed."""
     for path in (WHATSAPP, "/v1/events"):
         response = await ingest[0].get(path, headers=BEARER)
-        problem(response, 405, ErrorCode.SOURCE_UNKNOWN)
+        problem(response, 405, ErrorCode.METHOD_NOT_ALLOWED)
         assert response.headers["allow"] == "POST"
 
 
-@pytest.mark.parametrize("path", ["/nope", "/v1/hooks/whatsapp", f"{WHATSAPP}/", f"{WHATSAPP}/x"])
+@pytest.mark.parametrize("path", ["/nope", "/v1/hooks/", f"{WHATSAPP}/", f"{WHATSAPP}/x"])
 async def test_another_address_is_a_404_that_shows_the_way(ingest: Ingest, path: str) -> None:
     """Never a redirect: it could show a token to somebody else."""
     assert "/docs" in problem(await ingest[0].post(path, json=MESSAGE), 404, ErrorCode.SOURCE_UNKNOWN)["detail"]
@@ -245,7 +245,7 @@ async def test_an_event_needs_the_bearer_token(ingest: Ingest, authorization: st
     http, kafka = ingest
     headers = {b"Authorization": authorization.encode()}
     response = await http.post("/v1/events", json=EVENT, headers=headers)
-    problem(response, 401, ErrorCode.SOURCE_UNKNOWN)
+    problem(response, 401, ErrorCode.UNAUTHENTICATED)
     assert response.headers["www-authenticate"] == "Bearer"
     assert kafka.records == []
 
@@ -253,10 +253,10 @@ async def test_an_event_needs_the_bearer_token(ingest: Ingest, authorization: st
 async def test_without_a_token_set_no_event_is_taken() -> None:
     """Also no empty token."""
     settings = IngestSettings(events_token=None)
-    async with client(build(settings, Hooks(), Recorder(settings))) as http:
+    async with client(build(settings, Sources(), core(settings, Recorder(settings)))) as http:
         for authorization in ("Bearer ", "Bearer"):
             response = await http.post("/v1/events", json=EVENT, headers={"Authorization": authorization})
-            problem(response, 401, ErrorCode.SOURCE_UNKNOWN)
+            problem(response, 401, ErrorCode.UNAUTHENTICATED)
 
 
 @pytest.mark.parametrize(
@@ -320,11 +320,16 @@ def document() -> dict[str, Any]:
     return made
 
 
-async def test_the_openapi_document_describes_both_routes(ingest: Ingest, document: dict[str, Any]) -> None:
+async def test_the_openapi_document_describes_every_route(ingest: Ingest, document: dict[str, Any]) -> None:
     """As it is served; every reference in it leads somewhere; /docs shows it, / leads there."""
     served = (await ingest[0].get("/openapi.json")).json()
     assert served == document
-    assert set(served["paths"]) == {"/v1/hooks/{source}/{token}", "/v1/events"}
+    assert set(served["paths"]) == {
+        "/v1/hooks/{source}/{token}",
+        "/v1/hooks/{source}",
+        "/v1/events",
+        "/v1/events/{id}",
+    }
     text = json.dumps(served)
     for reference in {part.split('"')[0] for part in text.split('"$ref": "#/')[1:]}:
         node = served

@@ -11,7 +11,6 @@ from tests.support.flows_command import flows
 from tests.support.flows_process import flows_process
 from tests.support.left_running import left_running
 
-
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 

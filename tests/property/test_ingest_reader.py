@@ -17,7 +17,8 @@ from services.ingest.body import parse
 from services.ingest.envelope import envelope, event_id
 from services.ingest.events import accept
 from services.ingest.problems import Refused, wrong_shape
-from services.ingest.sources.hook import Hook
+from services.ingest.readers.one import One
+from services.ingest.readers.reading import Sent
 
 MODELS = pytest.mark.parametrize("model", TRIGGERS.values(), ids=TRIGGERS)
 NAMES = sorted({name for model in TRIGGERS.values() for name in model.spellings} | {"contact", "x", "\x00", ""})
@@ -32,21 +33,20 @@ objects = st.dictionaries(st.sampled_from(NAMES), values, max_size=8)
 
 def received(model: type[Payload], body: bytes) -> Event | Refused:
     """What a hook does with a body, without HTTP and Kafka."""
-    hook = Hook("h", model, b"token", "account")
     try:
         value = parse(body)
     except Refused as refused:
         return refused
     try:
-        payload = model.read(value)
+        [reading] = One(model).read(Sent(value))
     except ValueError as error:
         return wrong_shape(error)  # type: ignore[arg-type]  # it fails here unless it is pydantic's
-    key, record = envelope(hook, payload, event_id(hook, payload, body))
+    key, record = envelope("/hooks/h", "account", reading, event_id("/hooks/h", reading, body))
     event = Event.model_validate_json(record)
     assert key == event.key
     assert event.subject
     assert "\x00" not in json.dumps(orjson.loads(record), ensure_ascii=False)
-    assert model.read(event.data) == payload
+    assert model.read(event.data) == reading.payload
     return event
 
 
@@ -90,6 +90,6 @@ def test_any_event(value: Any, data: dict[str, Any]) -> None:
 def accepted(body: bytes) -> Event | Refused:
     """What /v1/events does with a body."""
     try:
-        return accept(parse(body))
+        return accept(parse(body), TRIGGERS)
     except Refused as refused:
         return refused

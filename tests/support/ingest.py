@@ -20,10 +20,12 @@ from starlette.types import ASGIApp
 
 from contracts.triggers.registry import TRIGGERS
 from deploy.local.ports import free_port
-from services.ingest.app import build
+from services.ingest.app import build, core
 from services.ingest.problems import Refused
 from services.ingest.publisher import Publisher
+from services.ingest.readers.one import One
 from services.ingest.sources.hook import Hook, Hooks
+from services.ingest.sources.load import Sources
 from services.runtime.settings import IngestSettings
 
 TOKEN = "whatsapp-0123456789abcdef"
@@ -63,17 +65,17 @@ def hooks() -> Hooks:
     """The two hooks of the example sources file."""
     return Hooks(
         [
-            Hook("whatsapp", TRIGGERS["closum.whatsapp.message_received"], TOKEN.encode()),
-            Hook("leads", TRIGGERS["closum.lead.created"], LEADS_TOKEN.encode(), "porto"),
+            Hook("whatsapp", One(TRIGGERS["closum.whatsapp.message_received"]), (TOKEN.encode(),)),
+            Hook("leads", One(TRIGGERS["closum.lead.created"]), (LEADS_TOKEN.encode(),), "porto"),
         ]
     )
 
 
-def application(**settings: Any) -> tuple[ASGIApp, Recorder]:
-    """The gateway over a Recorder."""
+def application(sources: Sources | None = None, **settings: Any) -> tuple[ASGIApp, Recorder]:
+    """The gateway over a Recorder, with the two hooks of the example sources file or with other sources."""
     loaded = IngestSettings(events_token=EVENTS_TOKEN, **settings)
     recorder = Recorder(loaded)
-    return build(loaded, hooks(), recorder), recorder
+    return build(loaded, sources or Sources(hooks()), core(loaded, recorder)), recorder
 
 
 def client(app: ASGIApp) -> httpx.AsyncClient:

@@ -15,7 +15,8 @@ from services.cli.terminal import COLOURS, table
 
 ROWS = 5
 WHAT = {"whatsapp": "WhatsApp messages", "leads": "new contacts"}
-OUTCOMES = tuple(outcome for outcome in Outcome)
+OUTCOMES = (Outcome.DELIVERED, Outcome.FILTERED, Outcome.DUPLICATE, Outcome.DEAD)
+"""Always shown; others where there are any."""
 
 
 def show(out: Console, account: Account, sent: Mapping[str, Sending], count: Mapping[str, int], seconds: float) -> None:
@@ -26,9 +27,9 @@ def show(out: Console, account: Account, sent: Mapping[str, Sending], count: Map
     rows = []
     for source, number in count.items():
         hook = f"/hooks/{source}"
-        outcomes = {outcome.value: account.count(outcome, hook) for outcome in OUTCOMES}
+        outcomes = {outcome.value: account.count(outcome, hook) for outcome in _shown(account)}
         rows.append({"hook": source, "flow": account.by_flow(hook), "accepted": number, **outcomes})
-    out.print(table(rows, ("hook", "flow", "accepted", *(outcome.value for outcome in OUTCOMES))))
+    out.print(table(rows, ("hook", "flow", "accepted", *(outcome.value for outcome in _shown(account)))))
     _crm(out, account, sent)
     _closum(out, account)
     _filtered(out, account, sent)
@@ -82,11 +83,15 @@ def _dead(out: Console, account: Account) -> None:
         out.print(f"  {row.get('cause')}")
 
 
+def _shown(account: Account) -> list[Outcome]:
+    return [outcome for outcome in Outcome if outcome in OUTCOMES or account.count(outcome)]
+
+
 def _sum(out: Console, account: Account) -> None:
     line = Text("accepted ", style="bold")
     line.append(str(account.accepted))
-    for sign, outcome in zip("=+++", OUTCOMES, strict=True):
-        line.append(f" {sign} ")
+    for number, outcome in enumerate(_shown(account)):
+        line.append(" + " if number else " = ")
         line.append(f"{outcome.value} {account.count(outcome)}", style=COLOURS[outcome.value])
     out.print()
     out.print(line)

@@ -1,29 +1,37 @@
-"""A hook: a sender that proves itself by an unguessable token in its URL.
+"""A hook: a sender that posts to us, and proves itself by a token in its URL, by a scheme of auth/, or by both.
 
-Closum documents no signature for its webhooks, so the URL is the secret.
+Closum documents no signature for its webhooks, so there the URL is the secret.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from prometheus_client import Counter
 
-from contracts.triggers.payload import Payload
+from services.ingest.auth.networks import Network
+from services.ingest.auth.proof import Proof, same
+from services.ingest.readers.reading import Reader
 from services.runtime import metrics
 
 
 @dataclass(frozen=True)
 class Hook:
-    """One source of the sources file. Its repr holds no token."""
+    """One source of the sources file. Its repr holds no secret. No tokens: its address ends with its name."""
 
     name: str
-    trigger: type[Payload]
-    token: bytes = field(repr=False)
+    reader: Reader
+    tokens: tuple[bytes, ...] = field(default=(), repr=False)
     account: str = "default"
+    proof: Proof | None = None
+    refuse_replays: bool = False
+    verify_tokens: tuple[bytes, ...] = field(default=(), repr=False)
+    networks: tuple[Network, ...] = ()
+    proxies: tuple[Network, ...] = ()
+    requests_per_second: int | None = None
+    body_bytes: int | None = None
 
     @cached_property
     def uri(self) -> str:
@@ -31,9 +39,10 @@ class Hook:
         return f"/hooks/{self.name}"
 
     @cached_property
-    def accepted(self) -> Counter:
-        """Counts its events."""
-        return metrics.EVENTS_ACCEPTED.labels(source=self.name, trigger=self.trigger.trigger)
+    def accepted(self) -> dict[str, Counter]:
+        """Counts its events, by trigger."""
+        names = (trigger.trigger for trigger in self.reader.triggers)
+        return {name: metrics.EVENTS_ACCEPTED.labels(source=self.name, trigger=name) for name in names}
 
 
 class Hooks:
@@ -42,14 +51,19 @@ class Hooks:
     def __init__(self, hooks: Iterable[Hook] = ()) -> None:
         self._by_name = {hook.name: hook for hook in hooks}
 
+    def __iter__(self) -> Iterator[Hook]:
+        return iter(self._by_name.values())
+
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def find(self, name: str, token: str) -> Hook | None:
+    def find(self, name: str, token: str | None) -> Hook | None:
         """The hook, if the token is its own. An unknown name takes as long as a wrong token."""
         hook = self._by_name.get(name)
+        if token is None:
+            return hook if hook is not None and not hook.tokens else None
         sent = token.encode(errors="replace")
-        if hook is None:
-            hmac.compare_digest(sent, sent)
+        if hook is None or not hook.tokens:
+            same(sent, (sent,))
             return None
-        return hook if hmac.compare_digest(sent, hook.token) else None
+        return hook if same(sent, hook.tokens) else None

@@ -9,6 +9,8 @@ whatever crashes: before the commit nothing happened, after it a replay finds it
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -16,10 +18,10 @@ from typing import Any
 import asyncpg
 import orjson
 
-from services.flows.state import claims, counters, digests, permits, rotations, storage
+from services.flows.state import claims, counters, digests, merges, permits, rotations, storage
 from services.flows.state.cells import Asked, Death, Given, Held, Stateful
 from services.flows.state.ledger import Ledger, Question
-from services.runtime import database, dead_runs
+from services.runtime import database, dead_runs, metrics
 from services.runtime.database import storable
 from services.tools.answerers import Answerers
 
@@ -33,6 +35,7 @@ KINDS: tuple[type[Stateful[Any]], ...] = (
     permits.Permit,
     digests.Collect,
     digests.Release,
+    merges.Merge,
 )
 LONGEST_NAME = 300
 Connection = asyncpg.pool.PoolConnectionProxy
@@ -148,7 +151,12 @@ def answers(pool: asyncpg.Pool, keep: timedelta, on_wait: Callable[[], object] =
     store = Store(pool, keep)
 
     async def answer(asks: Sequence[Asked]) -> list[Given | Exception]:
-        return await database.patiently("state", lambda: store.answer(asks), on_wait)
+        began = time.perf_counter()
+        answers = await database.patiently("state", lambda: store.answer(asks), on_wait)
+        metrics.STATE.observe(time.perf_counter() - began)
+        for kind, count in Counter(type(asked.need).__name__.lower() for asked in asks).items():
+            metrics.STATE_ASKS.labels(kind).inc(count)
+        return answers
 
     return dict.fromkeys(KINDS, answer)
 

@@ -26,16 +26,16 @@ def told(folder: Path, text: str, environ: dict[str, str] | None = None) -> str:
 
 def test_the_file_that_we_ship_is_right() -> None:
     """Compose, Kubernetes and newcomers start from it."""
-    assert len(load(ROOT / "deploy/config/sources.yaml", ENVIRON)) == 2
+    assert len(load(ROOT / "deploy/config/sources.yaml", ENVIRON).hooks) == 2
 
 
 def test_a_hook_is_found_by_name_and_token_only(tmp_path: Path) -> None:
     """A wrong token and an unknown name are the same to the caller."""
     (tmp_path / "s.yaml").write_text(SOURCES)
-    hooks = load(tmp_path / "s.yaml", ENVIRON)
+    hooks = load(tmp_path / "s.yaml", ENVIRON).hooks
     hook = hooks.find("whatsapp", TOKEN)
     assert hook is not None
-    assert (hook.uri, hook.account, hook.trigger.trigger) == (
+    assert (hook.uri, hook.account, hook.reader.triggers[0].trigger) == (
         "/hooks/whatsapp",
         "default",
         "closum.whatsapp.message_received",
@@ -48,7 +48,7 @@ def test_a_hook_is_found_by_name_and_token_only(tmp_path: Path) -> None:
 def test_a_hook_does_not_show_its_token(tmp_path: Path) -> None:
     """It may stand in a log or a debugger."""
     (tmp_path / "s.yaml").write_text(SOURCES)
-    assert TOKEN not in repr(load(tmp_path / "s.yaml", ENVIRON).find("whatsapp", TOKEN))
+    assert TOKEN not in repr(load(tmp_path / "s.yaml", ENVIRON).hooks.find("whatsapp", TOKEN))
 
 
 def test_a_token_may_stand_in_a_file(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_token_may_stand_in_a_file(tmp_path: Path) -> None:
         "sources:\n  shop:\n    trigger: closum.lead.created\n    account: porto\n"
         f"    token: {{ file: {tmp_path / 'token'} }}\n"
     )
-    hook = load(path, {}).find("shop", TOKEN)
+    hook = load(path, {}).hooks.find("shop", TOKEN)
     assert hook is not None
     assert hook.account == "porto"
 
@@ -95,7 +95,7 @@ def test_a_token_that_can_be_guessed_or_fits_no_url_is_refused_without_showing_i
         ),
         (
             "sources:\n  a:\n    trigger: x\n    token: { env: A }\n",
-            "there are: closum.lead.created, closum.whatsapp.message_received",
+            "there are: closum.contact.updated, closum.lead.created, closum.sms.status_updated, ",
         ),
         (
             "sources:\n  a:\n    trigger: closum.lead.created\n    token: { env: A, file: b }\n",
@@ -127,4 +127,4 @@ def test_a_gateway_that_nobody_can_use_does_not_start() -> None:
     """Neither hooks nor the token of /v1/events: a mistake, not a wish. The token alone is enough."""
     with pytest.raises(SettingsError, match="FLOWS_SOURCES_FILE and FLOWS_EVENTS_TOKEN"):
         sources(IngestSettings(events_token=None, sources_file=None))
-    assert len(sources(IngestSettings(events_token="x" * 16, sources_file=None))) == 0
+    assert len(sources(IngestSettings(events_token="x" * 16, sources_file=None)).hooks) == 0

@@ -1,0 +1,39 @@
+"""What actions set in the systems that they call: by this, a change that our own write caused is recognised.
+
+A row an action. `http.request` can set anything: there the flow says it, with `writes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LEAD = (
+    "name",
+    "email",
+    "mobile_number",
+    "consent_email",
+    "consent_sms",
+    "contact_lifecycle_stage_id",
+    "tags",
+    "birth_date",
+)
+NESTED = ("custom_fields", "custom_data")
+
+
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """One action: the system, which inputs name the entity, which are fields, which hold more fields."""
+
+    system: str
+    entity: Mapping[str, str]
+    fields: tuple[str, ...]
+    nested: tuple[str, ...] = ()
+
+
+SETS: Mapping[str, Sets] = {
+    "closum.lead.add": Sets("closum", {"email": "email", "phone": "mobile_number"}, LEAD, NESTED),
+    "closum.lead.update": Sets("closum", {"id": "lead_id", "email": "email", "phone": "mobile_number"}, LEAD, NESTED),
+    "closum.lead.edit_by_email": Sets("closum", {"email": "email", "phone": "mobile_number"}, LEAD, NESTED),
+}
+"""By action. A test holds each row against the action's inputs."""

@@ -1,0 +1,188 @@
+"""Triggers without code: a sources file says in JSON Schema what an external system sends.
+
+    webhook.<source>    what it posts to its hook
+    poll.<source>       one item of what it answers when it is asked
+    schedule.<source>   the time has come
+
+A flow sees the body as it was sent; the schema is both what ingest demands and what the type checker knows.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, NoReturn, Self, cast
+
+import jsonschema_rs
+import orjson
+from pydantic import Field, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from contracts.triggers.moments import Moment, moment
+from contracts.triggers.payload import Payload
+
+MOST_FAULTS = 50
+LONGEST = 512
+HIDDEN = "the value"
+
+
+class DeclarationError(Exception):
+    """A schema or a pointer of a sources file is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where in the body the id, the time and the subject stand: RFC 6901 pointers, the first that holds something."""
+
+    identity: tuple[str, ...] = ()
+    time: tuple[str, ...] = ()
+    subject: tuple[str, ...] = ()
+
+
+class Declared(Payload):
+    """What a declared source sends. `body` is all that a flow sees."""
+
+    schema_document: ClassVar[dict[str, Any]]
+    places: ClassVar[Places]
+    validator: ClassVar[jsonschema_rs.Validator]
+
+    body: dict[str, Any]
+
+    @classmethod
+    def model_json_schema(cls, *_arguments: Any, **_options: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's own signature
+        """The declared schema, for the type checker and for documents."""
+        return copy.deepcopy(cls.schema_document)
+
+    @classmethod
+    def read(cls, body: object) -> Self:
+        """A body of this shape.
+
+        Raises pydantic.ValidationError with the place of each fault, and never with a value.
+        """
+        if not isinstance(body, dict):
+            _refuse(cls.trigger, [("must be a JSON object", ())])
+        if not cls.validator.is_valid(body):
+            faults: list[tuple[str, Sequence[str | int]]] = []
+            for error in cls.validator.iter_errors(body):
+                faults.append((error.message, tuple(error.instance_path)))
+                if len(faults) == MOST_FAULTS:
+                    break
+            _refuse(cls.trigger, faults)
+        return cast("Self", cls.model_construct(body=body))
+
+    def subject(self) -> str | None:
+        """The first text or number that the subject's pointers find."""
+        return self._text(self.places.subject)
+
+    def own_id(self) -> str | None:
+        """The first text or number that the id's pointers find."""
+        return self._text(self.places.identity)
+
+    def happened(self) -> datetime | None:
+        """The time that its pointer finds, if it can be read."""
+        return next((time for place in self.places.time if (time := moment(at(self.body, place)))), None)
+
+    def to_json(self) -> bytes:
+        """The body."""
+        return orjson.dumps(self.body)
+
+    def _text(self, places: tuple[str, ...]) -> str | None:
+        for place in places:
+            value = at(self.body, place)
+            if isinstance(value, str | int | float) and not isinstance(value, bool) and (text := str(value).strip()):
+                return text[:LONGEST]
+        return None
+
+
+class ScheduleFired(Payload):
+    """A schedule's time has come."""
+
+    trigger: ClassVar[str] = "schedule"
+    example: ClassVar[dict[str, Any]] = {
+        "schedule": "every-morning",
+        "due": "2026-03-02T09:00:00Z",
+        "due_local": "2026-03-02T09:00:00+00:00",
+        "time_zone": "Europe/Lisbon",
+        "date": "2026-03-02",
+        "late_seconds": 0.2,
+    }
+
+    schedule: str = Field(description="the source's name")
+    due: Moment = Field(description="the time that was meant")
+    due_local: str = Field(default="", description="the same in the schedule's time zone")
+    time_zone: str = "UTC"
+    date: str = Field(default="", description="the day in the schedule's time zone, such as 2026-03-02")
+    late_seconds: float = Field(default=0.0, description="how much later it fired")
+
+    def subject(self) -> str | None:
+        """The schedule: its firings stay in order."""
+        return self.schedule
+
+    def own_id(self) -> str | None:
+        """The time that was meant: it fires once, whoever fires it."""
+        return self.due.isoformat() if self.due else None
+
+    def happened(self) -> datetime | None:
+        """The time that was meant."""
+        return self.due
+
+
+def declared(trigger: str, schema: Mapping[str, Any], places: Places, example: Mapping[str, Any]) -> type[Payload]:
+    """The model of a declared trigger. Raises DeclarationError when the schema is none, or not of an object."""
+    document = dict(schema)
+    if document.get("type") != "object":
+        raise DeclarationError("must describe an object: begin with `type: object`")
+    for pointer in (*places.identity, *places.time, *places.subject):
+        if not pointer.startswith("/"):
+            raise DeclarationError(f"{pointer!r} is no JSON pointer: write it as /order/id")
+    try:
+        # Patterns by an engine that cannot be made slow; nothing is fetched for a reference.
+        validator = jsonschema_rs.validator_for(
+            document, pattern_options=jsonschema_rs.RegexOptions(), retriever=_nothing, mask=HIDDEN
+        )
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise DeclarationError(f"is no JSON Schema: {str(error).splitlines()[0]}") from None
+    named = {
+        "trigger": trigger,
+        "example": dict(example),
+        "schema_document": document,
+        "places": places,
+        "validator": validator,
+        "__doc__": f"What {trigger} brings.",
+        "__module__": __name__,
+    }
+    return type(f"Declared_{trigger}", (Declared,), named)
+
+
+def scheduled(trigger: str, example: Mapping[str, Any]) -> type[Payload]:
+    """The model of a schedule's trigger."""
+    named = {"trigger": trigger, "example": {**ScheduleFired.example, **example}, "__module__": __name__}
+    return type(f"Scheduled_{trigger}", (ScheduleFired,), named)
+
+
+def at(body: object, pointer: str) -> object:
+    """What an RFC 6901 pointer finds, or None."""
+    found = body
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, dict):
+            found = found.get(name)
+        elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            return None
+    return found
+
+
+def _nothing(uri: str) -> NoReturn:
+    raise ValueError(f"{uri!r} is not in this document")
+
+
+def _refuse(trigger: str, faults: Sequence[tuple[str, Sequence[str | int]]]) -> NoReturn:
+    details: list[InitErrorDetails] = [
+        {"type": PydanticCustomError("declared", "{text}", {"text": text}), "loc": tuple(loc), "input": None}
+        for text, loc in faults
+    ]
+    raise ValidationError.from_exception_data(trigger, details)

@@ -1,0 +1,21 @@
+"""`Authorization: Bearer TOKEN`. RFC 6750."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.ingest.auth.proof import Request, same, unproven
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """One or two live tokens."""
+
+    tokens: tuple[bytes, ...] = field(repr=False)
+    needs_body: bool = False
+
+    def check(self, request: Request) -> None:
+        """Raises Refused: 401."""
+        scheme, _, token = request.header("authorization").partition(b" ")
+        if not same(token.strip(), self.tokens) or scheme.lower() != b"bearer":
+            raise unproven("Send `Authorization: Bearer TOKEN` with the token of this source.", challenge="Bearer")

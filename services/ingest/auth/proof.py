@@ -1,0 +1,81 @@
+"""What every scheme gets and does: a request, and either nothing or Refused."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol
+from urllib.parse import quote
+
+from starlette.types import Scope
+
+from contracts.errors import ErrorCode
+from services.ingest.problems import Refused
+
+Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a scheme may look at. `body` is empty until it was read; header names are in small letters."""
+
+    method: str
+    path: str = field(repr=False)
+    query: bytes
+    headers: dict[bytes, bytes] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+    client: Address | None = None
+    now: float = 0.0
+
+    def header(self, name: str) -> bytes:
+        """A header's value, empty when it is not there."""
+        return self.headers.get(name.lower().encode(), b"")
+
+    def url(self, base: str | None) -> str:
+        """The address as the sender wrote it; `base` is what stands before the path, such as https://hooks.example."""
+        if base is None:
+            scheme = self.header("x-forwarded-proto").decode("latin-1") or "https"
+            base = f"{scheme}://{self.header('host').decode('latin-1')}"
+        query = f"?{self.query.decode('latin-1')}" if self.query else ""
+        return f"{base.rstrip('/')}{self.path}{query}"
+
+
+class Proof(Protocol):
+    """A scheme with its secrets."""
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether it signs the body, which has to be read before."""
+        ...
+
+    def check(self, request: Request) -> None:
+        """Return when the request proves its sender. Raises Refused: 401."""
+        ...
+
+
+def request_of(scope: Scope, client: Address | None, now: float) -> Request:
+    """The request before its body is read. Of a header that is sent twice, the first counts."""
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        headers.setdefault(name, value)
+    path = scope.get("raw_path") or quote(scope["path"]).encode()
+    return Request(
+        scope["method"], path.partition(b"?")[0].decode("latin-1"), scope["query_string"], headers, b"", client, now
+    )
+
+
+def same(sent: bytes, secrets: Sequence[bytes]) -> bool:
+    """Whether it is one of the secrets. All are compared, in constant time each."""
+    found = False
+    for secret in secrets:
+        found |= hmac.compare_digest(sent, secret)
+    return found
+
+
+def unproven(detail: str, *, challenge: str | None = None) -> Refused:
+    """The 401. The text never holds what was expected."""
+    headers = {"WWW-Authenticate": challenge} if challenge else None
+    return Refused(HTTPStatus.UNAUTHORIZED, ErrorCode.UNAUTHENTICATED, detail, headers=headers)

@@ -1,0 +1,90 @@
+"""A signature over the raw body: HMAC with a shared secret, in every form that publishers use.
+
+The bytes that were sent are signed, before anything is parsed. Each of two live secrets is tried, so that a secret is
+changed without losing a request. Comparison is constant time.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from services.ingest.auth.proof import Request, unproven
+
+Encoding = Literal["hex", "base64"]
+Algorithm = Literal["sha1", "sha256", "sha512"]
+MILLISECOND = 0.001
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """When it was signed: a header (or `of`), its unit in seconds, how far from now it may be."""
+
+    header: str = ""
+    unit_seconds: float = 1.0
+    tolerance_seconds: float = 300.0
+    of: Callable[[Request], bytes] | None = None
+
+    def read(self, request: Request) -> bytes:
+        """The text of the stamp, which is signed too. Raises Refused: absent, no number, too old, from the future."""
+        text = self.of(request) if self.of else request.header(self.header)
+        try:
+            seconds = int(text) * self.unit_seconds
+        except ValueError:
+            raise unproven(f"The time stamp of the signature ({self.header}) is missing, or is no number.") from None
+        if abs(request.now - seconds) > self.tolerance_seconds:
+            raise unproven(
+                f"The time stamp of the signature is more than {self.tolerance_seconds:g} seconds from now. "
+                "Sign again, and look at the clock."
+            )
+        return text
+
+
+def _whole_body(request: Request, _stamp: bytes) -> bytes:
+    return request.body
+
+
+def _only_one(sent: bytes) -> Sequence[bytes]:
+    return (sent,)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One publisher's way to sign. Its repr holds no secret."""
+
+    header: str
+    secrets: tuple[bytes, ...] = field(repr=False)
+    algorithm: Algorithm = "sha256"
+    encoding: Encoding = "hex"
+    prefix: bytes = b""
+    stamp: Stamp | None = None
+    signed: Callable[[Request, bytes], bytes] = _whole_body
+    candidates: Callable[[bytes], Sequence[bytes]] = _only_one
+    needs_body: bool = True
+
+    def check(self, request: Request) -> None:
+        """Raises Refused: 401 unless one of the secrets made the signature of this very request, in time."""
+        header = request.header(self.header)
+        if not header:
+            raise unproven(f"The header {self.header} with the signature is missing.")
+        stamp = self.stamp.read(request) if self.stamp else b""
+        message = self.signed(request, stamp)
+        sent = [one[len(self.prefix) :] for one in self.candidates(header) if one.startswith(self.prefix)]
+        right = False
+        for secret in self.secrets:
+            expected = self._encode(hmac.new(secret, message, getattr(hashlib, self.algorithm)).digest())
+            for one in sent:
+                right |= hmac.compare_digest(one.lower() if self.encoding == "hex" else one, expected)
+        if not right:
+            raise unproven(
+                f"The signature in {self.header} is not that of this body with the secret of this source. "
+                "Sign the raw bytes that are sent."
+            )
+
+    def _encode(self, digest: bytes) -> bytes:
+        return binascii.hexlify(digest) if self.encoding == "hex" else base64.b64encode(digest)

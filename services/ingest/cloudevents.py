@@ -1,0 +1,61 @@
+"""CloudEvents 1.0 over HTTP: binary, structured and batched, brought to the one form of a structured document.
+
+Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+from contracts.errors import ErrorCode
+from services.ingest.problems import FieldError, Refused
+
+MOST_EVENTS = 500
+PREFIX = b"ce-"
+
+
+class Mode(Enum):
+    """How a request carries its events."""
+
+    BINARY = "binary"
+    STRUCTURED = "structured"
+    BATCH = "batch"
+    NONE = "none"
+
+
+def mode(headers: dict[bytes, bytes]) -> Mode:
+    """By the content type, then by the header ce-specversion."""
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if kind.startswith(b"application/cloudevents-batch"):
+        return Mode.BATCH
+    if kind.startswith(b"application/cloudevents"):
+        return Mode.STRUCTURED
+    return Mode.BINARY if b"ce-specversion" in headers else Mode.NONE
+
+
+def documents(how: Mode, headers: dict[bytes, bytes], value: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
+    """The structured documents of a request; their shape is still to be checked. Raises Refused: 422."""
+    if how is Mode.BINARY:
+        return [{**attributes(headers), "data": value}]
+    if how is not Mode.BATCH:
+        return [value]
+    if not isinstance(value, list) or len(value) > MOST_EVENTS:
+        raise Refused(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            ErrorCode.SHAPE_INVALID,
+            f"A batch is a JSON array of at most {MOST_EVENTS} CloudEvents.",
+            errors=[FieldError(pointer="", detail=f"must be an array of at most {MOST_EVENTS} objects")],
+        )
+    return value
+
+
+def attributes(headers: dict[bytes, bytes]) -> dict[str, str]:
+    """The attributes that stand in headers, decoded."""
+    return {
+        name[len(PREFIX) :].decode("latin-1"): unquote(value.decode("latin-1")).strip('"').replace("\x00", "")
+        for name, value in headers.items()
+        if name.startswith(PREFIX) and len(name) > len(PREFIX)
+    }

@@ -1,0 +1,48 @@
+"""Compressed bodies: unpacked up to the limit and not one byte more, so that a small body cannot fill the memory."""
+
+from __future__ import annotations
+
+import zlib
+from http import HTTPStatus
+
+from contracts.errors import ErrorCode
+from services.ingest.problems import Refused
+
+GZIP = zlib.MAX_WBITS | 16
+KNOWN = {"gzip": GZIP, "x-gzip": GZIP, "deflate": zlib.MAX_WBITS}
+
+
+def unpacked(body: bytes, encoding: str, most: int) -> bytes:
+    """The body without its Content-Encoding. Raises Refused: 413 over `most` bytes, 415 for what is not known, 400."""
+    name = encoding.strip().lower()
+    if name in {"", "identity"}:
+        return body
+    if name not in KNOWN:
+        raise Refused(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            ErrorCode.MEDIA_UNSUPPORTED,
+            "The Content-Encoding is not known here. Send the body plain, or as gzip or deflate.",
+            headers={"Accept-Encoding": "gzip, deflate"},
+        )
+    unpacker = zlib.decompressobj(KNOWN[name])
+    try:
+        plain = unpacker.decompress(body, most + 1)
+    except zlib.error:
+        raise _broken() from None
+    if len(plain) > most:
+        raise Refused(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            ErrorCode.BODY_TOO_LARGE,
+            f"The body is over {most} bytes when it is unpacked.",
+            headers={"Connection": "close"},
+            limit_bytes=most,
+        )
+    if not unpacker.eof:
+        raise _broken()
+    return plain
+
+
+def _broken() -> Refused:
+    return Refused(
+        HTTPStatus.BAD_REQUEST, ErrorCode.JSON_INVALID, "The body cannot be unpacked: it is broken, or cut off."
+    )

@@ -1,0 +1,127 @@
+"""What became of an event: the topic `history` kept in PostgreSQL by event, and `GET /v1/events/{id}` that reads it.
+
+The events' acknowledgement does not wait for any of this. Records are written before their offsets are committed, and a
+record that comes twice writes the same row: nothing is missed, nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+
+import asyncpg
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from contracts.runs import HistoryRecord
+from contracts.topics import HISTORY
+from services.ingest.database import Database
+from services.runtime import database, kafka, logging
+from services.runtime.database import storable
+from services.runtime.settings import IngestSettings
+
+GROUP = "event-ends"
+MOST = 2000
+WAIT_MS = 500
+AGAIN_SECONDS = 2.0
+FORGET_SECONDS = 300.0
+FORGET_ROWS = 10_000
+COLUMNS = (
+    "run_id",
+    "event_id",
+    "source",
+    "account",
+    "outcome",
+    "ended_at",
+    "accepted",
+    "flow",
+    "step",
+    "reason",
+    "code",
+)
+WRITE = """
+insert into event_ends (run_id, event_id, source, account, outcome, ended_at, accepted, flow, step, reason, code)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
+                     $8::text[], $9::text[], $10::text[], $11::text[])
+on conflict (run_id) do update set outcome = excluded.outcome, ended_at = excluded.ended_at, step = excluded.step,
+    reason = excluded.reason, code = excluded.code
+"""
+FIND = """
+select source, account, outcome, ended_at, accepted, flow, run_id, step, reason, code
+from event_ends where event_id = $1 order by ended_at, run_id limit 200
+"""
+FORGET = """
+delete from event_ends where ctid = any (array(
+    select ctid from event_ends where ended_at < now() - $1::interval limit $2
+))
+"""
+
+log = logging.get("ends")
+Row = tuple[object, ...]
+
+
+async def keep(settings: IngestSettings, data: Database) -> None:
+    """Follow `history` for ever; Kafka and PostgreSQL may be away."""
+    while True:
+        try:
+            pool = await data.connect()
+            await asyncio.gather(_follow(settings, pool), _forget(pool, timedelta(days=settings.ends_keep_days)))
+        except (KafkaError, OSError, *database.FAULTS) as error:
+            log.debug("ends.delayed", cause=f"{type(error).__name__}: {error}"[:300])
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _follow(settings: IngestSettings, pool: asyncpg.Pool) -> None:
+    consumer = kafka.consumer(settings, GROUP)
+    consumer.subscribe([HISTORY.under(settings.topic_prefix)])
+    try:
+        await consumer.start()
+        while True:
+            batches = await consumer.getmany(timeout_ms=WAIT_MS, max_records=MOST)
+            values = [record.value for records in batches.values() for record in records]
+            if values:
+                await database.patiently("ends", partial(write, pool, rows_of(values)))
+                await consumer.commit()
+    finally:
+        with suppress(KafkaError, TimeoutError):
+            await asyncio.wait_for(consumer.stop(), AGAIN_SECONDS)
+
+
+def rows_of(values: Sequence[bytes | None]) -> list[Row]:
+    """A row for each run among the records; of two records of one run the later. What is no record is passed over."""
+    rows: dict[str, Row] = {}
+    for value in values:
+        try:
+            end = HistoryRecord.model_validate_json(value or b"")
+        except ValidationError:
+            continue
+        texts = (end.run_id, end.event_id, end.source, end.account, end.outcome.value)
+        more = (end.flow, end.step, end.reason, end.code.value if end.code else None)
+        rows[end.run_id] = (
+            *(storable(text) for text in texts),
+            end.at,
+            end.accepted,
+            *(None if text is None else storable(text) for text in more),
+        )
+    return [rows[key] for key in sorted(rows)]
+
+
+async def write(pool: asyncpg.Pool, rows: Sequence[Row]) -> None:
+    """Write rows, again where they are there. Raises what asyncpg raises."""
+    if rows:
+        await pool.execute(WRITE, *([row[column] for row in rows] for column in range(len(COLUMNS))))
+
+
+async def find(pool: asyncpg.Pool, event_id: str) -> list[dict[str, object]]:
+    """The ends of an event, in order of time; at most 200."""
+    found = await pool.fetch(FIND, storable(event_id))
+    return [{name: value for name, value in row.items() if value is not None} for row in found]
+
+
+async def _forget(pool: asyncpg.Pool, age: timedelta) -> None:
+    while True:
+        done: str = await database.patiently("ends.forget", lambda: pool.execute(FORGET, age, FORGET_ROWS))
+        await asyncio.sleep(1.0 if done.endswith(f" {FORGET_ROWS}") else FORGET_SECONDS)

@@ -1,0 +1,88 @@
+"""Forms: urlencoded, and the fields of multipart. A form becomes the JSON object that it stands for."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from urllib.parse import parse_qsl
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File, parse_form
+
+from contracts.errors import ErrorCode
+from services.ingest.problems import Refused
+
+URLENCODED = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+MOST_FIELDS = 1000
+BRACKETS = re.compile(r"([^\[\]]+)\[([^\[\]]*)\]")
+NUL = "\x00"
+
+
+def is_form(content_type: str) -> bool:
+    """Whether a body of this type is a form."""
+    return content_type.partition(";")[0].strip().lower() in {URLENCODED, MULTIPART}
+
+
+def parse(body: bytes, content_type: str) -> dict[str, object]:
+    """Field → text; a field that comes more than once, or is named `tags[]` or `tags[1]`, is a list; `a[b]` an object.
+
+    Files of a multipart form are left out. Raises Refused: 400.
+    """
+    try:
+        if content_type.partition(";")[0].strip().lower() == URLENCODED:
+            fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
+        else:
+            fields = _multipart(body, content_type)
+    except (ValueError, FormParserError):
+        raise Refused(
+            HTTPStatus.BAD_REQUEST,
+            ErrorCode.JSON_INVALID,
+            f"The form cannot be read: at most {MOST_FIELDS} fields, in UTF-8, as its Content-Type says.",
+        ) from None
+    return _object((name.replace(NUL, ""), value.replace(NUL, "")) for name, value in fields)
+
+
+def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+
+    def on_field(field: Field) -> None:
+        if len(found) >= MOST_FIELDS:
+            raise ValueError
+        found.append(((field.field_name or b"").decode(), (field.value or b"").decode()))
+
+    def on_file(file: File) -> None:
+        file.close()
+
+    headers = {"Content-Type": content_type.encode(), "Content-Length": str(len(body)).encode()}
+    parse_form(headers, io.BytesIO(body), on_field, on_file)
+    return found
+
+
+def _object(fields: Iterable[tuple[str, str]]) -> dict[str, object]:
+    made: dict[str, object] = {}
+    for name, value in fields:
+        match = BRACKETS.fullmatch(name)
+        if match and match[2] and not match[2].isdecimal():
+            inner = made.setdefault(match[1], {})
+            if isinstance(inner, dict):
+                inner[match[2]] = value
+                continue
+        elif match:
+            _append(made, match[1], value)
+            continue
+        if name in made:
+            _append(made, name, value)
+        else:
+            made[name] = value
+    return made
+
+
+def _append(made: dict[str, object], name: str, value: str) -> None:
+    before = made.get(name)
+    if isinstance(before, list):
+        before.append(value)
+    else:
+        made[name] = [value] if before is None else [before, value]

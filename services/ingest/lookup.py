@@ -1,0 +1,63 @@
+"""`GET /v1/events/{id}`: what became of an event."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from contracts.errors import ErrorCode
+from services.ingest import ends
+from services.ingest.acknowledged import Acknowledged
+from services.ingest.answers import UNKNOWN, Reply, answer
+from services.ingest.auth.proof import request_of
+from services.ingest.database import Database, unavailable
+from services.ingest.events import SOURCE, EventsEndpoint, not_proven
+from services.ingest.problems import Refused
+from services.runtime.database import FAULTS
+
+PATH = "/v1/events/{id:path}"
+SHOWN_PATH = "/v1/events/{id}"
+
+
+class LookupEndpoint:
+    """A bare ASGI application, under the same token as `POST /v1/events`."""
+
+    def __init__(self, events: EventsEndpoint, data: Database, acknowledged: Acknowledged) -> None:
+        self._events = events
+        self._data = data
+        self._acknowledged = acknowledged
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        del receive
+        request = request_of(scope, None, 0.0)
+        known = self._events.proven(request)
+        identity = scope["path_params"]["id"]
+        await answer(SOURCE if known else UNKNOWN, self._answer(request.method, identity, known=known), send)
+
+    async def _answer(self, method: str, identity: str, *, known: bool) -> Reply:
+        if method not in {"GET", "HEAD"}:
+            raise Refused(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                ErrorCode.METHOD_NOT_ALLOWED,
+                f"This address takes GET, not {method}.",
+                headers={"Allow": "GET, HEAD"},
+            )
+        if not known:
+            raise not_proven()
+        try:
+            found = await ends.find(self._data.required(), identity)
+        except FAULTS:
+            raise unavailable() from None
+        if not found and not self._acknowledged.anywhere(identity):
+            raise Refused(
+                HTTPStatus.NOT_FOUND,
+                ErrorCode.EVENT_UNKNOWN,
+                "No end of an event with this id is known: it is still on its way, or older than what is kept, or "
+                "there was none.",
+            )
+        state = "ended" if found else "in_flight"
+        body = orjson.dumps({"id": identity, "state": state, "ends": found})
+        return Reply(HTTPStatus.OK, b"" if method == "HEAD" else body)

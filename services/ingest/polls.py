@@ -1,0 +1,145 @@
+"""Polling: a system without webhooks is asked, from where the last answer ended. One replica asks at a time.
+
+The cursor is written after Kafka acknowledged all items of an answer. A replica that dies before leaves the old one:
+the same items come again, with the same ids, and count once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import asyncpg
+import orjson
+from pydantic import ValidationError
+
+from services.flows.declared import at
+from services.ingest.body import parse
+from services.ingest.database import Database
+from services.ingest.envelope import envelope, event_id
+from services.ingest.problems import Refused
+from services.ingest.readers.reading import Reading
+from services.ingest.sources.timed import Poll
+from services.ingest.taking import Ready, Taker
+from services.runtime import database, logging, metrics
+from services.runtime.http import CallError, Client
+
+CALL_SECONDS = 20.0
+AGAIN_SECONDS = 2.0
+MOST_PAGES = 100
+MOST_ITEMS = 5000
+OK = range(200, 300)
+BEGIN = "insert into polls (name, cursor, asked_at) values ($1, $2, '-infinity') on conflict do nothing"
+LOCK = "select cursor, asked_at from polls where name = $1 for update skip locked"
+ASKED = "update polls set cursor = $2, asked_at = $3 where name = $1"
+
+log = logging.get("polls")
+
+
+class PollError(Exception):
+    """The system that is asked did not answer as its source says."""
+
+
+async def keep(polls: Sequence[Poll], data: Database, taker: Taker, client: Client) -> None:
+    """Ask them, for ever."""
+    if not polls:
+        return
+    await asyncio.gather(*(_keep(poll, data, taker, client) for poll in polls))
+
+
+async def _keep(poll: Poll, data: Database, taker: Taker, client: Client) -> None:
+    while True:
+        try:
+            await ask(poll, await data.connect(), taker, client, datetime.now(UTC))
+        except (PollError, CallError, Refused, *database.FAULTS) as error:
+            log.warning("poll.failed", source=poll.name, cause=f"{type(error).__name__}: {error}"[:300])
+            await asyncio.sleep(min(AGAIN_SECONDS, poll.every_seconds))
+        await asyncio.sleep(min(1.0, poll.every_seconds))
+
+
+async def ask(poll: Poll, pool: asyncpg.Pool, taker: Taker, client: Client, now: datetime) -> int:
+    """Ask if it is time, page by page while the cursor moves; how many items were accepted.
+
+    Raises PollError, CallError, Refused and what asyncpg raises: then the cursor stays where the last page ended.
+    """
+    first = poll.cursor.first if poll.cursor else None
+    async with pool.acquire() as connection:
+        await connection.execute(BEGIN, poll.name, first)
+        async with connection.transaction():
+            row = await connection.fetchrow(LOCK, poll.name)
+            if row is None or not _is_time(row["asked_at"], poll, now):
+                return 0
+            cursor, count = row["cursor"], 0
+            for _ in range(MOST_PAGES):
+                page = await _page(poll, client, cursor)
+                if page.events:
+                    await taker.take(page.events)
+                count += len(page.events)
+                moved = page.cursor is not None and page.cursor != cursor
+                cursor = page.cursor if moved else cursor
+                await connection.execute(ASKED, poll.name, cursor, now)
+                if not (moved and page.events):
+                    break
+    if count:
+        log.info("poll.answered", source=poll.name, count=count)
+    return count
+
+
+def _is_time(asked_at: datetime, poll: Poll, now: datetime) -> bool:
+    # asyncpg gives -infinity as the smallest time, without a zone.
+    return asked_at.year <= 1 or now - asked_at >= timedelta(seconds=poll.every_seconds)
+
+
+@dataclass(frozen=True)
+class _Page:
+    events: list[Ready]
+    cursor: str | None
+
+
+async def _page(poll: Poll, client: Client, cursor: str | None) -> _Page:
+    query = dict(poll.query)
+    if poll.cursor and cursor is not None:
+        query[poll.cursor.parameter] = cursor
+    parts = urlsplit(poll.url)
+    joined = "&".join(filter(None, (parts.query, urlencode(query))))
+    url = urlunsplit(parts._replace(query=joined))
+    headers = {"Accept": "application/json", **poll.headers}
+    answer = await client.call("GET", url, headers=headers, content=None, seconds=CALL_SECONDS)
+    if answer.status not in OK:
+        raise PollError(f"it answered {answer.status}")
+    try:
+        body = parse(answer.body)
+    except Refused as error:
+        raise PollError(f"its answer cannot be read: {error}") from None
+    items = at(body, poll.items)
+    if not isinstance(items, list) or len(items) > MOST_ITEMS:
+        raise PollError(f"there is no list of at most {MOST_ITEMS} items at {poll.items or 'the whole answer'!r}")
+    return _Page([event for item in items if (event := _event(poll, item))], _cursor(poll, body, items))
+
+
+def _cursor(poll: Poll, body: object, items: list[object]) -> str | None:
+    form = poll.cursor
+    if form is None:
+        return None
+    found = at(body, form.next) if form.next else at(items[-1], form.last_item or "") if items else None
+    return str(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else None
+
+
+def _event(poll: Poll, item: object) -> Ready | None:
+    """None for an item of the wrong shape: it is told, and the others go on."""
+    try:
+        payload = poll.trigger.read(item)
+    except ValidationError as error:
+        faults = error.errors(include_input=False)[:5]
+        places = ["/".join(map(str, fault["loc"])) + ": " + fault["msg"] for fault in faults]
+        metrics.INGEST_RESPONSES.labels(source=poll.name, status="422").inc()
+        log.warning("poll.item_refused", source=poll.name, faults=places)
+        return None
+    reading = Reading(payload, payload.own_id(), payload.happened())
+    identity = event_id(poll.uri, reading, orjson.dumps(item, option=orjson.OPT_SORT_KEYS))
+    key, value = envelope(poll.uri, poll.account, reading, identity)
+    counter = metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=payload.trigger)
+    return Ready(poll.uri, identity, key, value, counter)

@@ -1,0 +1,27 @@
+"""A body is one payload of one trigger, or of one declared shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contracts.triggers.payload import Payload
+from services.ingest.readers.reading import Reading, Sent
+
+LONGEST = 512
+
+
+class One:
+    """The reader of a source with a `trigger`, a `schema` or an `example`."""
+
+    def __init__(self, trigger: type[Payload], id_header: str | None = None) -> None:
+        self.triggers: tuple[type[Payload], ...] = (trigger,)
+        self._trigger = trigger
+        self._id_header = id_header.lower().encode() if id_header else None
+
+    def read(self, sent: Sent) -> Sequence[Reading]:
+        """The one event. Its id: of the envelope, else of the declared header, else the payload's own."""
+        payload = self._trigger.read(sent.value)
+        identity = sent.identity
+        if identity is None and self._id_header is not None:
+            identity = sent.headers.get(self._id_header, b"").decode("latin-1").strip()[:LONGEST]
+        return (Reading(payload, identity or payload.own_id(), sent.time or payload.happened(), sent.subject),)

@@ -1,0 +1,90 @@
+"""Schedules: fired once over all replicas, also when one dies in the middle.
+
+The row of a schedule is locked while it fires: Kafka acknowledges the event, then `last_due` is written. A replica that
+dies between the two leaves the row as it was; who fires again gives the event the same id, so that it counts once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from services.ingest.database import Database
+from services.ingest.due import due, following
+from services.ingest.envelope import envelope, event_id
+from services.ingest.problems import Refused
+from services.ingest.readers.reading import Reading
+from services.ingest.sources.timed import Schedule
+from services.ingest.taking import Ready, Taker
+from services.runtime import database, logging, metrics
+
+LONGEST_WAIT_SECONDS = 1.0
+AGAIN_SECONDS = 1.0
+BEGIN = "insert into schedules (name, last_due) values ($1, $2) on conflict do nothing"
+LOCK = "select last_due from schedules where name = $1 for update skip locked"
+FIRED = "update schedules set last_due = $2 where name = $1"
+
+log = logging.get("schedules")
+
+
+async def keep(schedules: Sequence[Schedule], data: Database, taker: Taker) -> None:
+    """Fire them, for ever. Kafka and PostgreSQL may be away: what was missed is decided when they are back."""
+    if not schedules:
+        return
+    await asyncio.gather(*(_keep(schedule, data, taker) for schedule in schedules))
+
+
+async def _keep(schedule: Schedule, data: Database, taker: Taker) -> None:
+    while True:
+        now = datetime.now(UTC)
+        try:
+            await fire(schedule, await data.connect(), taker, now)
+        except (Refused, *database.FAULTS) as error:
+            log.warning("schedule.delayed", schedule=schedule.name, cause=f"{type(error).__name__}: {error}"[:300])
+            await asyncio.sleep(AGAIN_SECONDS)
+            continue
+        left = (following(schedule, now) - datetime.now(UTC)).total_seconds()
+        await asyncio.sleep(min(max(left, 0.001), LONGEST_WAIT_SECONDS))
+
+
+async def fire(schedule: Schedule, pool: asyncpg.Pool, taker: Taker, now: datetime) -> int:
+    """Fire what is due at `now`; how many. A schedule that is seen for the first time begins now.
+
+    Raises Refused when Kafka does not acknowledge, and what asyncpg raises: then nothing is noted as fired.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        last = await connection.fetchval(LOCK, schedule.name)
+        if last is None:  # new, or another replica is at it
+            await connection.execute(BEGIN, schedule.name, now)
+            return 0
+        times = due(schedule, last, now)
+        for time in times:
+            await taker.take([event_of(schedule, time, now)])
+        if times:
+            await connection.execute(FIRED, schedule.name, times[-1])
+            log.info("schedule.fired", schedule=schedule.name, due=times[-1].isoformat(), count=len(times))
+        return len(times)
+
+
+def event_of(schedule: Schedule, time: datetime, now: datetime) -> Ready:
+    """The event of one firing: the same id, whoever makes it."""
+    local = time.astimezone(ZoneInfo(schedule.time_zone))
+    payload = schedule.trigger.read(
+        {
+            "schedule": schedule.name,
+            "due": time.isoformat(),
+            "due_local": local.isoformat(),
+            "time_zone": schedule.time_zone,
+            "date": local.date().isoformat(),
+            "late_seconds": round((now - time).total_seconds(), 3),
+        }
+    )
+    reading = Reading(payload, payload.own_id(), time)
+    identity = event_id(schedule.uri, reading, b"")
+    key, value = envelope(schedule.uri, schedule.account, reading, identity)
+    counter = metrics.EVENTS_ACCEPTED.labels(source=schedule.name, trigger=payload.trigger)
+    return Ready(schedule.uri, identity, key, value, counter)

@@ -1,0 +1,76 @@
+"""From the `authentication` of a source to the scheme that checks it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from services.ingest.auth.basic import Basic
+from services.ingest.auth.bearer import Bearer
+from services.ingest.auth.client_certificate import ClientCertificate
+from services.ingest.auth.presets import PRESETS, SecretError
+from services.ingest.auth.proof import Proof, Request
+from services.ingest.auth.signature import MILLISECOND, Signature, Stamp
+from services.ingest.sources.entry import Authentication, SignatureForm
+from services.ingest.sources.secret import SecretPlace, TokenError
+
+PART = re.compile(r"\{(body|timestamp|method|url|header\.[A-Za-z0-9-]+)\}")
+
+
+def proof_of(form: Authentication, environ: Mapping[str, str]) -> Proof:
+    """The scheme with its secrets. Raises TokenError."""
+
+    def read(places: list[SecretPlace] | None) -> tuple[bytes, ...]:
+        return tuple(place.read(environ) for place in places or ())
+
+    base = str(form.url) if form.url else None
+    if form.preset is not None:
+        try:
+            return PRESETS[form.preset](read(form.secret), form.tolerance_seconds, base)
+        except SecretError as error:
+            raise TokenError(f"{(form.secret or [])[0].named} {error}") from None
+    if form.signature is not None:
+        return _signature(form.signature, read(form.secret), form.tolerance_seconds, base)
+    if form.bearer is not None:
+        return Bearer(read(form.bearer))
+    if form.basic is not None:
+        return Basic(form.basic.user, read(form.basic.password))
+    certificate = form.client_certificate
+    assert certificate is not None  # noqa: S101 - the form has exactly one
+    values = tuple(value.encode() for value in certificate.values)
+    return ClientCertificate(certificate.header, values, tuple(certificate.proxies))
+
+
+def _signature(form: SignatureForm, secrets: tuple[bytes, ...], tolerance: float, base: str | None) -> Signature:
+    stamp = None
+    if form.timestamp_header:
+        unit = MILLISECOND if form.timestamp_unit == "ms" else 1.0
+        stamp = Stamp(form.timestamp_header, unit_seconds=unit, tolerance_seconds=tolerance)
+    return Signature(
+        form.header,
+        secrets,
+        form.algorithm,
+        form.encoding,
+        form.prefix.encode(),
+        stamp,
+        _signed(form.signs, base),
+    )
+
+
+def _signed(template: str, base: str | None) -> Callable[[Request, bytes], bytes]:
+    parts = PART.split(template)
+
+    def signed(request: Request, stamp: bytes) -> bytes:
+        def value(name: str) -> bytes:
+            if name == "body":
+                return request.body
+            if name == "timestamp":
+                return stamp
+            if name == "method":
+                return request.method.encode()
+            return request.url(base).encode() if name == "url" else request.header(name.removeprefix("header."))
+
+        # The odd ones are names, as `split` with a group gives them.
+        return b"".join(value(part) if index % 2 else part.encode() for index, part in enumerate(parts))
+
+    return signed

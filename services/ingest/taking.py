@@ -1,0 +1,55 @@
+"""From readings to Kafka: ids, envelopes, publication, and what the sender is told about duplicates."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prometheus_client import Counter
+
+from services.ingest.acknowledged import Acknowledged
+from services.ingest.answers import Reply, accepted
+from services.ingest.publisher import Publisher
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An event that may go to Kafka."""
+
+    source: str
+    identity: str
+    key: bytes
+    value: bytes
+    accepted: Counter
+
+
+class Taker:
+    """Publishes what a request brought, all of it or a 503."""
+
+    def __init__(self, publisher: Publisher, acknowledged: Acknowledged) -> None:
+        self._publisher = publisher
+        self._acknowledged = acknowledged
+
+    def known(self, events: Sequence[Ready]) -> bool:
+        """Whether Kafka acknowledged every one of them before."""
+        return bool(events) and all(self._acknowledged.known(event.source, event.identity) for event in events)
+
+    async def take(self, events: Sequence[Ready]) -> Reply:
+        """202 once Kafka has all of them. Raises Refused when it has not; what it has is then a duplicate later.
+
+        A redelivery is published too: the claim where it is consumed decides, and so the accounts add up.
+        """
+        before = self.known(events)
+        if len(events) == 1:
+            await self._publish(events[0])
+        elif events:
+            done = await asyncio.gather(*(self._publish(event) for event in events), return_exceptions=True)
+            for result in done:
+                if isinstance(result, BaseException):
+                    raise result
+        return accepted([event.identity for event in events], duplicate=before)
+
+    async def _publish(self, event: Ready) -> None:
+        await self._publisher.publish(event.key, event.value, event.accepted)
+        self._acknowledged.add(event.source, event.identity)

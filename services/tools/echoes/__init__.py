@@ -1,0 +1,1 @@
+"""Two-way sync that does not loop: our own writes are remembered before they are made, and their echoes recognised."""

@@ -1,0 +1,70 @@
+"""What the processor does about echoes: remember writes before they are asked for, judge changes that come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import asyncpg
+
+from contracts.actions import ActionRequest
+from contracts.events import Event
+from services.flows.sync import Change, Write
+from services.runtime import database, logging, metrics
+from services.tools.echoes.limits import Limits
+from services.tools.echoes.store import Store, Verdict
+
+log = logging.get("echoes")
+
+
+class Echoes(Protocol):
+    """None of these raises for a part that is away: they wait."""
+
+    async def write(self, writes: Sequence[tuple[ActionRequest, Write]]) -> None:
+        """Remember what these requests will set, before they are published."""
+        ...
+
+    async def judge(self, changes: Sequence[tuple[Event, Change]]) -> Sequence[Verdict]:
+        """What becomes of these changes, in their order."""
+        ...
+
+
+class Off:
+    """No suppression: every change passes, and two flows that answer each other loop."""
+
+    async def write(self, writes: Sequence[tuple[ActionRequest, Write]]) -> None:
+        """Remember nothing."""
+
+    async def judge(self, changes: Sequence[tuple[Event, Change]]) -> Sequence[Verdict]:
+        """Let all pass."""
+        return [Verdict("passed", "suppression is switched off", event) for event, _ in changes]
+
+
+class InDatabase:
+    """Echoes in PostgreSQL. `on_wait` is called while it is away."""
+
+    def __init__(self, pool: asyncpg.Pool, limits: Limits, on_wait: Callable[[], object] = lambda: None) -> None:
+        self._store = Store(pool, limits)
+        self._on_wait = on_wait
+
+    async def write(self, writes: Sequence[tuple[ActionRequest, Write]]) -> None:
+        """Remember what these requests will set, before they are published."""
+        if writes:
+            await database.patiently("echoes.write", lambda: self._store.write(writes), self._on_wait)
+
+    async def judge(self, changes: Sequence[tuple[Event, Change]]) -> Sequence[Verdict]:
+        """What becomes of these changes, in their order. Counts them; tells of those that are held."""
+        if not changes:
+            return []
+        verdicts = await database.patiently("echoes.judge", lambda: self._store.judge(changes), self._on_wait)
+        for (event, change), verdict in zip(changes, verdicts, strict=True):
+            metrics.SYNC_CHANGES.labels(verdict.decision).inc()
+            metrics.SYNC_ALTERED.inc(verdict.near)
+            if verdict.decision == "held":
+                log.error("change.held", event_id=event.id, entity=change.entity, why=verdict.why)
+        return verdicts
+
+
+def made(pool: asyncpg.Pool, limits: Limits, on_wait: Callable[[], object] = lambda: None) -> Echoes:
+    """As the settings say."""
+    return InDatabase(pool, limits, on_wait) if limits.on else Off()

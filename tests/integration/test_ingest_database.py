@@ -1,0 +1,230 @@
+"""Ingest and PostgreSQL: schedules fire once, polls go on where they ended, limits are shared, ends are found."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from aiohttp import web
+
+from contracts.errors import ErrorCode
+from contracts.runs import HistoryRecord, Outcome
+from deploy.local.ports import free_port
+from services.flows.declared import Places, declared, scheduled
+from services.flows.from_example import schema_of
+from services.ingest import ends, polls, schedules
+from services.ingest.acknowledged import Acknowledged
+from services.ingest.limits import Limit
+from services.ingest.polls import PollError
+from services.ingest.problems import Refused
+from services.ingest.sources.entry import CursorForm
+from services.ingest.sources.timed import Poll, Schedule
+from services.ingest.taking import Taker
+from services.runtime.database import connect, migrate
+from services.runtime.egress import Egress, allowed
+from services.runtime.http import Client
+from services.runtime.settings import IngestSettings
+from tests.support.ingest import Recorder
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """PostgreSQL with our tables."""
+    await migrate(database_url)
+    made = await connect(database_url)
+    yield made
+    await made.close()
+
+
+def replica() -> tuple[Taker, Recorder]:
+    """One replica's way to Kafka, and what Kafka got by it."""
+    recorder = Recorder(IngestSettings())
+    return Taker(recorder, Acknowledged(1000, 60)), recorder
+
+
+def every_minute(missed: Any = "catch_up") -> Schedule:
+    """A schedule that nobody else has."""
+    name = f"s{uuid.uuid4().hex[:8]}"
+    return Schedule(name, scheduled(f"schedule.{name}", {}), "default", "* * * * *", None, "Europe/Lisbon", missed)
+
+
+START = datetime(2026, 3, 2, 9, 0, 30, tzinfo=UTC)
+
+
+async def test_a_schedule_fires_once_over_all_replicas(pool: asyncpg.Pool) -> None:
+    """Eight of them look at the same moment, over and over: each time that is due is one event."""
+    schedule = every_minute()
+    replicas = [replica() for _ in range(8)]
+    for minute in range(5):
+        now = START + timedelta(minutes=minute)
+        for _ in range(2):
+            await asyncio.gather(*(schedules.fire(schedule, pool, taker, now) for taker, _ in replicas))
+    fired = [event for _, recorder in replicas for _, event in recorder.records]
+    assert sorted(event["data"]["due"] for event in fired) == [
+        f"2026-03-02T09:0{minute}:00Z" for minute in (1, 2, 3, 4)
+    ]
+    assert {event["type"] for event in fired} == {f"schedule.{schedule.name}"}
+    assert fired[0]["data"]["date"] == "2026-03-02"
+
+
+async def test_a_schedule_that_kafka_did_not_acknowledge_fires_again_with_the_same_id(pool: asyncpg.Pool) -> None:
+    """Nothing is noted before: whoever dies between the two leaves a duplicate and never a gap."""
+    schedule = every_minute()
+    taker, recorder = replica()
+    await schedules.fire(schedule, pool, taker, START)
+    recorder.refuse = recorder._unavailable()
+    later = START + timedelta(minutes=1)
+    with pytest.raises(Refused):
+        await schedules.fire(schedule, pool, taker, later)
+    recorder.refuse = None
+    first = schedules.event_of(schedule, datetime(2026, 3, 2, 9, 1, tzinfo=UTC), later).identity
+    assert await schedules.fire(schedule, pool, taker, later) == 1
+    assert [event["id"] for _, event in recorder.records] == [first]
+
+
+async def test_missed_times_are_caught_up_or_skipped(pool: asyncpg.Pool) -> None:
+    """As the source declares."""
+    for missed, count in (("catch_up", 10), ("skip", 1)):
+        schedule = every_minute(missed)
+        taker, _ = replica()
+        await schedules.fire(schedule, pool, taker, START)
+        assert await schedules.fire(schedule, pool, taker, START + timedelta(minutes=10)) == count
+
+
+class System:
+    """A system without webhooks: a list with a cursor."""
+
+    def __init__(self) -> None:
+        self.items: list[dict[str, Any]] = []
+        self.asked: list[dict[str, str]] = []
+        self.status = 200
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Two items after the cursor."""
+        self.asked.append({**request.query, "authorization": request.headers.get("Authorization", "")})
+        since = int(request.query.get("since", "0"))
+        page = [item for item in self.items if item["id"] > since][:2]
+        body = {"data": {"rows": page}, "next": page[-1]["id"] if page else since}
+        return web.json_response(body, status=self.status)
+
+
+@contextlib.asynccontextmanager
+async def served(system: System) -> AsyncIterator[str]:
+    """The system, listening."""
+    app = web.Application()
+    app.add_routes([web.get("/rows", system.answer)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"http://127.0.0.1:{port}/rows?kind=order"
+    finally:
+        await runner.cleanup()
+
+
+def poll_of(url: str, name: str) -> Poll:
+    """A poll with a cursor."""
+    model = declared(f"poll.{name}", schema_of({"id": 1, "name": "x"}), Places(("/id",), (), ("/name",)), {})
+    cursor = CursorForm(parameter="since", next="/next", first="0")
+    return Poll(name, model, "default", url, 10.0, "/data/rows", cursor, {"Authorization": "Bearer t"})
+
+
+async def test_a_poll_goes_on_where_it_ended(pool: asyncpg.Pool) -> None:
+    """Page by page, with its secret, not before it is time, one replica at a time; a wrong item stops no other."""
+    system = System()
+    system.items = [{"id": number, "name": f"n{number}"} for number in range(1, 6)] + [{"id": 6, "name": 5}]
+    client = Client(Egress([allowed("127.0.0.0/8")]))
+    replicas = [replica() for _ in range(3)]
+    async with served(system) as url:
+        poll = poll_of(url, f"p{uuid.uuid4().hex[:8]}")
+
+        async def all_ask(now: datetime) -> int:
+            return sum(await asyncio.gather(*(polls.ask(poll, pool, taker, client, now) for taker, _ in replicas)))
+
+        assert await all_ask(START) == 5
+        assert await all_ask(START + timedelta(seconds=5)) == 0
+        asked = len(system.asked)
+        system.items.append({"id": 7, "name": "n7"})
+        assert await all_ask(START + timedelta(seconds=11)) == 1
+        assert system.asked[0] == {"kind": "order", "since": "0", "authorization": "Bearer t"}
+        assert system.asked[asked]["since"] == "6"
+        events = [event for _, recorder in replicas for _, event in recorder.records]
+        assert sorted(event["data"]["id"] for event in events) == [1, 2, 3, 4, 5, 7]
+        system.status = 500
+        with pytest.raises(PollError, match="500"):
+            await polls.ask(poll, pool, replicas[0][0], client, START + timedelta(seconds=30))
+    await client.close()
+
+
+async def test_a_poll_does_not_move_on_when_kafka_does_not_acknowledge(pool: asyncpg.Pool) -> None:
+    """The same items come again, with the same ids."""
+    system = System()
+    system.items = [{"id": 1, "name": "n"}]
+    client = Client(Egress([allowed("127.0.0.0/8")]))
+    taker, recorder = replica()
+    async with served(system) as url:
+        poll = poll_of(url, f"p{uuid.uuid4().hex[:8]}")
+        recorder.refuse = recorder._unavailable()
+        with pytest.raises(Refused):
+            await polls.ask(poll, pool, taker, client, START)
+        recorder.refuse = None
+        assert await polls.ask(poll, pool, taker, client, START) == 1
+    await client.close()
+
+
+async def taken(limits: Sequence[Limit], count: int) -> int:
+    """How many of so many requests pass, spread over replicas."""
+
+    async def one(limit: Limit) -> bool:
+        try:
+            await limit.take()
+        except Refused as refused:
+            return refused.code is not ErrorCode.RATE_LIMITED
+        return True
+
+    return sum(await asyncio.gather(*(one(limits[number % len(limits)]) for number in range(count))))
+
+
+async def test_a_limit_is_shared_by_all_replicas(pool: asyncpg.Pool) -> None:
+    """Exactly so many in one second, whoever gets them; the next second has as many again."""
+    clock = [float(int(time.time()))]
+    name = f"l{uuid.uuid4().hex[:8]}"
+    limits = [Limit(name, 100, lambda: pool, lambda: clock[0]) for _ in range(4)]
+    assert await taken(limits, 1000) == 100
+    clock[0] += 1
+    assert await taken(limits, 80) == 80
+    assert await taken(limits[:1], 500) <= 20 + 5  # a block that another replica holds stays there
+
+
+async def test_a_limit_holds_in_each_replica_while_postgresql_is_away() -> None:
+    """Never without any limit, and never closed."""
+    assert await taken([Limit("x", 50, lambda: None, lambda: 1.0)], 200) == 50
+
+
+def end(run: str, event: str, outcome: Outcome) -> HistoryRecord:
+    """A record of history."""
+    return HistoryRecord(
+        run_id=run, event_id=event, source="/s", account="a", subject="x\0y", outcome=outcome, at=START, flow="f\0"
+    )
+
+
+async def test_ends_are_found_by_event(pool: asyncpg.Pool) -> None:
+    """Each run of it; a record that comes twice is one; what is no record is passed over."""
+    event = uuid.uuid4().hex
+    records = [end(f"1{event}", event, Outcome.DELIVERED), end(f"2{event}", event, Outcome.FILTERED)]
+    values = [record.to_bytes() for record in records]
+    for _ in range(2):
+        await ends.write(pool, ends.rows_of([*values, *values, b"nonsense", None]))
+    found = await ends.find(pool, event)
+    assert [row["outcome"] for row in found] == ["delivered", "filtered"]
+    assert json.dumps(found[0]["flow"]) == '"f\\\\0"'
+    assert await ends.find(pool, "none") == []

@@ -1,0 +1,79 @@
+"""Requests made by schemathesis from our own OpenAPI document, right ones and wrong ones, against a real gateway."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import CHECKS
+
+from tests.support.ingest import EVENTS_TOKEN, LEADS_TOKEN, TOKEN
+
+HOOKS = (("whatsapp", TOKEN), ("leads", LEADS_TOKEN))
+PROMISES = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+)
+
+
+def fuzz(url: str, examples: int, first_seed: int = 1) -> Counter[str]:
+    """Make so many examples for each operation and mode; answers by operation and status.
+
+    Raises what schemathesis raises, with the request to repeat it by, when an answer is not what the document promises.
+    """
+    document = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    checks = CHECKS.get_by_names(list(PROMISES))
+    seen: Counter[str] = Counter()
+    with requests.Session() as session:
+        session.trust_env = False
+        for found in document.get_all_operations():
+            operation: Any = cast("Any", found).ok()
+            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+
+                @seed(first_seed)
+                @settings(
+                    max_examples=examples,
+                    deadline=None,
+                    database=None,
+                    phases=[Phase.generate],
+                    suppress_health_check=list(HealthCheck),
+                )
+                @given(operation.as_strategy(generation_mode=mode))
+                def one(case: Any) -> None:
+                    _aimed(case, sum(seen.values()))
+                    response = case.call(session=session, timeout=20)
+                    seen[f"{case.method} {case.path} {response.status_code}"] += 1
+                    case.validate_response(response, checks=checks)
+
+                with suppress(Unsatisfiable):  # an operation that nothing can be wrong with
+                    one()
+    return seen
+
+
+def _aimed(case: Any, number: int) -> None:
+    """Most requests name a hook that is there and bring the token: the others end at the door."""
+    if number % 8 == 0:
+        return
+    if "source" in (case.path_parameters or {}):
+        source, token = HOOKS[number % 2]
+        case.path_parameters = {**case.path_parameters, "source": source, "token": token}
+    elif case.path.startswith("/v1/events"):
+        case.headers = {**(case.headers or {}), "Authorization": f"Bearer {EVENTS_TOKEN}"}
+        if "id" in (case.path_parameters or {}):
+            case.path_parameters = {"id": quote(str(case.path_parameters["id"]), safe="") or "x"}
+
+
+def server_errors(seen: Counter[str]) -> list[str]:
+    """The answers that must not be."""
+    least = HTTPStatus.INTERNAL_SERVER_ERROR.value
+    return [answer for answer in seen if int(answer.rsplit(" ", 1)[1]) >= least]
