@@ -46,13 +46,19 @@ COMMANDS = {
     "dev": RUN,
     "demo": RUN,
     "check": WRITE,
+    "test": WRITE,
+    "explain": WRITE,
     "catalog": WRITE,
-    "list": WRITE,
     "sources": WRITE,
     "send": WATCH,
     "runs": WATCH,
     "run": WATCH,
     "dead": WATCH,
+    "unknown": WATCH,
+    "deploy": OPERATE,
+    "list": OPERATE,
+    "show": OPERATE,
+    "rollback": OPERATE,
     "cancel": OPERATE,
     "reschedule": OPERATE,
     "rotation": OPERATE,
@@ -61,7 +67,7 @@ COMMANDS = {
     "topics": OPERATE,
 }
 # These hold commands; they say the same of themselves in their files.
-GROUPS = frozenset({"sources", "dead", "rotation", "db", "topics"})
+GROUPS = frozenset({"sources", "dead", "rotation", "db", "topics", "unknown"})
 for name, group in COMMANDS.items():
     if name in GROUPS:
         app.command(f"services.cli.{name}:command", name=name, group=group)
