@@ -14,6 +14,7 @@ from typing import Any
 import contracts
 from contracts.published import PUBLISHED, Published
 from contracts.topics import Topic
+from services.cli import asyncapi
 from services.runtime import settings
 
 ROOT = Path(contracts.__file__).parent.parent
@@ -64,6 +65,7 @@ def generated() -> dict[str, str]:
     texts = {f"{SCHEMAS}/{name}.json": _text(made) for name, made in schemas().items()}
     for published in PUBLISHED:
         texts[f"{EXAMPLES}/{published.name}.json"] = _text(published.example)
+    texts[f"{SCHEMAS}/asyncapi.json"] = _text(asyncapi.document())
     texts[".env.example"] = settings.env_example()
     return texts
 
