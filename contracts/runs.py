@@ -28,9 +28,16 @@ class Run(Message):
     version: str = Field(description="content hash of the flow: a run ends on the version it began on")
     event: Event
     key: str = Field(description="the entity whose order this run keeps")
-    at: str = Field(default="", description="path of the step to do, or that waits for its answer; empty: the first")
+    at: str = Field(
+        default="",
+        description="path of the step to do, or that waits for its answer; empty: the first. In the fourth round of"
+        " the `for_each` at `2`, its first step is `2[3].do.0`",
+    )
     outputs: dict[str, Any] = Field(default_factory=dict, description="output of each step that ran, by step id")
     errors: dict[str, StepError] = Field(default_factory=dict, description="steps that failed and were passed over")
+    loops: dict[str, list[Any]] = Field(
+        default_factory=dict, description="items of each `for_each` that the run is inside of, by its path"
+    )
     done: int = Field(default=0, ge=0, description="calls that were done so far, or may have been")
 
 

@@ -11,7 +11,7 @@ Its signature for the type checker, its validation, metrics and retries follow f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +40,17 @@ class Implementation:
 
 
 def action(
-    name: str, *, guarantee: Guarantee, needs_connection: bool = True, gauge: str | None = None
+    name: str,
+    *,
+    guarantee: Guarantee,
+    needs_connection: bool = True,
+    gauge: str | None = None,
+    raises: Sequence[str] = (),
 ) -> Callable[[Callable[[Any, Call], Coroutine[Any, Any, Any]]], Implementation]:
     """Declare an action. The docstring's first line is its catalogue line.
 
     `guarantee` is what holds for the call in general; the function says it for each call, as it may depend on inputs.
+    `raises` names the triggers that it can set off, for the check of flows that set each other off for ever.
     `gauge` names an output that is shown as a metric. Raises TypeError at import when the file lacks `Inputs`,
     `Outputs` or the docstring, or has no such output.
     """
@@ -53,6 +59,7 @@ def action(
         line, inputs, outputs = declared(f"action {name!r}", function)
         if gauge is not None and gauge not in outputs.model_fields:
             raise TypeError(f"action {name!r}: no output {gauge!r} to show as a metric")
-        return Implementation(Action(name, line, inputs, outputs, guarantee, needs_connection), function, gauge)
+        signature = Action(name, line, inputs, outputs, guarantee, needs_connection, tuple(raises))
+        return Implementation(signature, function, gauge)
 
     return declare

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from services.cli.excerpt import excerpt
+
 FEW = 1
 
 
@@ -17,7 +19,7 @@ def command(
     connections: Path | None = None,
     output: Annotated[Literal["text", "json"], Parameter(name="--format")] = "text",
 ) -> int:
-    """Find mistakes in flow files: `file:line:col: error[code]: text`, one a line. Exit code 1 when there are any.
+    """Find mistakes in flow files: `file:line:col: error[code]: text`, each with its line. Exit code 1 for any.
 
     Parameters
     ----------
@@ -34,6 +36,8 @@ def command(
     else:
         for fault in faults:
             print(fault)
+            if (shown := excerpt(fault.file, fault.line, fault.col)) is not None:
+                print(shown)
         count = len(faults)
         print(f"{count} mistake{'s' if count > FEW else ''}." if faults else f"No mistakes in {_flows(len(flows))}.")
     return 1 if faults else 0

@@ -15,11 +15,14 @@ import contracts
 from contracts.published import PUBLISHED, Published
 from contracts.topics import Topic
 from services.cli import asyncapi
+from services.cli.catalogue import catalogue
+from services.flows.editor_schema import editor_schema
 from services.runtime import settings
 
 ROOT = Path(contracts.__file__).parent.parent
 SCHEMAS = "contracts/schemas"
 RELEASED = f"{SCHEMAS}/released"
+FLOW_SCHEMA = f"{SCHEMAS}/flow.schema.json"
 EXAMPLES = "contracts/examples"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -67,6 +70,7 @@ def generated() -> dict[str, str]:
         texts[f"{EXAMPLES}/{published.name}.json"] = _text(published.example)
     texts[f"{SCHEMAS}/asyncapi.json"] = _text(asyncapi.document())
     texts[".env.example"] = settings.env_example()
+    texts[FLOW_SCHEMA] = _text(editor_schema(catalogue()))
     return texts
 
 

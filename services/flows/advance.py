@@ -30,7 +30,9 @@ from services.flows.catalogue import StopRun, ToolError
 from services.flows.cel import EvaluationError
 from services.flows.compiled import (
     ActionNode,
+    AgainNode,
     CompiledFlow,
+    EachNode,
     IfNode,
     Node,
     SetNode,
@@ -42,9 +44,25 @@ from services.flows.compiled import (
 from services.flows.drive import drive
 from services.flows.needs import Need, Pause
 from services.flows.outcomes import Act, Ask, End, Next, Sleep
+from services.flows.rounds import at_of, path_of, rounds_of
 from services.flows.scope import Scope
 from services.flows.sync import Write, canonical, written
 from services.flows.waiting import timer_id
+from services.flows.ways import (
+    CANCELLED,
+    DEFAULT,
+    DONE,
+    DUE,
+    ELSE,
+    FALSE,
+    ON_ERROR,
+    THEN,
+    TRUE,
+    WHEN,
+    Trace,
+    case_way,
+    untraced,
+)
 
 CAUSE_CHARACTERS = 500
 
@@ -68,6 +86,7 @@ def begin(flow: CompiledFlow, event: Event) -> Run:
         at="",
         outputs={},
         errors={},
+        loops={},
         done=0,
     )
 
@@ -80,15 +99,16 @@ def advance(
     answers: Sequence[object] = (),
     wake: Wake | None = None,
     now: datetime | None = None,
+    trace: Trace = untraced,
 ) -> Next:
     """What comes next for the run.
 
     `answer` is that of the action which the run stands at; `answers` are those of the needs which the tool that it
     stands at has asked for so far; `wake` is the end of the wait that it stands at. `run` is not changed. `now` dates
     requests and begins waits; absent, it is the clock's.
-    A flow whose `when` is not true ends as filtered.
+    A flow whose `when` is not true ends as filtered. `trace` is told which steps are done and which ways are taken.
     """
-    walk = _Walk(flow, run, wake, now)
+    walk = _Walk(flow, run, wake, now, trace)
     try:
         return walk.go(answer, answers)
     except Exception as error:  # noqa: BLE001 - an unforeseen error is a bug, and visible as one: a dead letter, not a stuck partition
@@ -98,8 +118,9 @@ def advance(
 class _Walk:
     """One call of `advance`: a copy of the run's state that steps change."""
 
-    def __init__(self, flow: CompiledFlow, run: Run, wake: Wake | None, now: datetime | None) -> None:
+    def __init__(self, flow: CompiledFlow, run: Run, wake: Wake | None, now: datetime | None, trace: Trace) -> None:
         self.flow = flow
+        self.trace = trace
         self.given = run
         self.wake = wake
         self.now = now
@@ -107,6 +128,8 @@ class _Walk:
         self.outputs = dict(run.outputs)
         self.errors = dict(run.errors)
         self.done = run.done
+        self.loops = dict(run.loops)
+        self.rounds = rounds_of(run.at)
         self.scope = Scope(run.event, self.outputs, self.errors, flow.blanks)
 
     def go(self, answer: Answer | None, answers: Sequence[object]) -> Next:
@@ -115,7 +138,7 @@ class _Walk:
             if (end := self.first()) is not None:
                 return end
         else:
-            found = self.flow.nodes.get(self.at)
+            found = self.flow.nodes.get(path_of(self.at))
             if found is None:
                 return self.dead(ErrorCode.RUN_INVALID, f"this version of the flow has no step {self.at!r}", self.at)
             node = found
@@ -134,7 +157,10 @@ class _Walk:
                 return woken
             node = woken
         while node is not None:
-            self.at = node.path
+            self.at = at_of(node.path, self.rounds)
+            # Otherwise it was told when the step asked, or paused.
+            if not answers and self.wake is None and not isinstance(node, AgainNode):
+                self.trace(node.path, "")
             following = self.step(node, answers)
             if isinstance(following, Act | Ask | Sleep | End):
                 return following
@@ -149,10 +175,14 @@ class _Walk:
         try:
             _key(self.flow, self.scope)
             where = "when"
-            if self.flow.when is None or _truth(self.flow.when(self.scope)):
+            if self.flow.when is None:
+                return None
+            if _truth(self.flow.when(self.scope)):
+                self.trace(WHEN, TRUE)
                 return None
         except EvaluationError as error:
             return self.dead(ErrorCode.EXPRESSION_FAILED, f"`{where}`: {error}", where)
+        self.trace(WHEN, FALSE)
         return End(self.run(), Outcome.FILTERED, "`when` is not true", step="when")
 
     def step(self, node: Node, answers: Sequence[object]) -> Node | Next | None:
@@ -161,15 +191,21 @@ class _Walk:
             if isinstance(node, ToolNode):
                 return self.tool(node, answers)
             if isinstance(node, IfNode):
-                return node.then if _truth(node.condition(self.scope)) else node.otherwise
+                true = _truth(node.condition(self.scope))
+                self.trace(node.path, THEN if true else ELSE)
+                return node.then if true else node.otherwise
             if isinstance(node, ActionNode):
                 return self.act(node)
             if isinstance(node, SetNode):
                 self.outputs.update(node.values(self.scope))
                 return node.following
+            if isinstance(node, EachNode | AgainNode):
+                return self.each(node) if isinstance(node, EachNode) else self.again(node)
             if isinstance(node, SwitchNode):
                 subject = node.subject(self.scope)
-                return node.cases.get((isinstance(subject, bool), _comparable(subject)), node.default)
+                case = (isinstance(subject, bool), _comparable(subject))
+                self.trace(node.path, case_way(subject) if case in node.cases else DEFAULT)
+                return node.cases.get(case, node.default)
             if isinstance(node, WaitNode):
                 return self.wait(node)
             return self.stop(node)
@@ -180,7 +216,42 @@ class _Walk:
         except ToolError as error:
             return self.failed(node, ErrorCode.TOOL_FAILED, str(error))
         except StopRun as stop:
-            return End(self.run(), Outcome.FILTERED, str(stop), step=node.path)
+            return End(self.run(), Outcome.FILTERED, str(stop), step=self.at)
+
+    def each(self, node: EachNode) -> Node | None:
+        """Begin a loop."""
+        items = node.items(self.scope)
+        if not isinstance(items, list):
+            raise EvaluationError("`for_each` goes over a list, this is none")
+        if len(items) > node.limit:
+            raise EvaluationError(f"`for_each` has {len(items)} items and `limit` is {node.limit}: nothing was done")
+        if not items:
+            return node.following
+        self.loops[node.path] = items
+        return self.round(node, 0)
+
+    def again(self, node: AgainNode) -> Node | None:
+        """The next round of a loop, or what comes after it."""
+        loop = self.flow.nodes[node.path]
+        assert isinstance(loop, EachNode)  # noqa: S101 - who makes an AgainNode makes it for a loop
+        number = self.rounds[loop.path] + 1
+        if number < len(self.loops[loop.path]):
+            return self.round(loop, number)
+        self.forget(loop)
+        del self.loops[loop.path], self.rounds[loop.path], self.outputs[loop.name]
+        return loop.following
+
+    def round(self, node: EachNode, number: int) -> Node | None:
+        self.forget(node)
+        self.rounds[node.path] = number
+        self.outputs[node.name] = self.loops[node.path][number]
+        return node.first
+
+    def forget(self, node: EachNode) -> None:
+        """What steps gave in the round before is not what they give in this one."""
+        for name in node.forgets:
+            self.outputs.pop(name, None)
+            self.errors.pop(name, None)
 
     def tool(self, node: ToolNode, answers: Sequence[object]) -> Node | Ask | Sleep | None:
         try:
@@ -192,13 +263,15 @@ class _Walk:
             # By what the wake says and not by the clock: done again later, the step does the same.
             if self.wake is None or result.until > self.wake.due.timestamp():
                 until = datetime.fromtimestamp(result.until, UTC)
-                return Sleep(self.run(), timer_id(self.given.id, node.path, repr(result.until)), until)
+                return Sleep(self.run(), timer_id(self.given.id, self.at, repr(result.until)), until)
             answers = (*answers, None)
             result = drive(node.tool, inputs, answers)
         if isinstance(result, Need):
             return Ask(self.run(), result, tuple(answers))
         if node.name is not None:
             self.outputs[node.name] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if node.failing is not None:
+            self.trace(node.path, DONE)
         return node.following
 
     def act(self, node: ActionNode) -> Act:
@@ -211,13 +284,13 @@ class _Walk:
 
     def request(self, node: ActionNode) -> ActionRequest:
         return ActionRequest.model_construct(
-            effect_id=stable_id(self.given.id, node.path),
+            effect_id=stable_id(self.given.id, self.at),
             action=node.action,
             connection=node.connection,
             inputs=node.inputs(self.scope),
             retry=node.retry,
             timeout_seconds=node.timeout_seconds,
-            step=node.path,
+            step=self.at,
             name=node.name,
             last=node.following is None,
             resume_on_error=node.failing is not None,
@@ -231,32 +304,34 @@ class _Walk:
     def wait(self, node: WaitNode) -> Sleep:
         until = node.wait.ends(self.scope, self.clock())
         cancel = node.cancel.hash(self.scope) if node.cancel is not None else None
-        return Sleep(self.run(), timer_id(self.given.id, node.path), until, cancel)
+        return Sleep(self.run(), timer_id(self.given.id, self.at), until, cancel)
 
     def woken(self, node: Node, wake: Wake) -> Node | End | None:
         """Where the run goes on after its wait. A tool that paused is done anew."""
         if wake.by is EndedBy.HAND:
-            return End(self.run(), Outcome.FILTERED, wake.why or "cancelled by hand", step=node.path)
+            return End(self.run(), Outcome.FILTERED, wake.why or "cancelled by hand", step=self.at)
         if isinstance(node, ToolNode):
             return node
         if not isinstance(node, WaitNode):
-            return self.dead(ErrorCode.RUN_INVALID, f"step {node.path!r} does not wait", node.path)
+            return self.dead(ErrorCode.RUN_INVALID, f"step {self.at!r} does not wait", self.at)
         self.wake = None
+        if node.cancel is not None:
+            self.trace(node.path, DUE if wake.by is EndedBy.TIME else CANCELLED)
         if wake.by is EndedBy.TIME:
             return node.following
         if node.cancelled is None:
-            return End(self.run(), Outcome.FILTERED, wake.why or "cancelled", step=node.path)
+            return End(self.run(), Outcome.FILTERED, wake.why or "cancelled", step=self.at)
         return node.cancelled.then
 
     def stop(self, node: StopNode) -> End:
         reason = node.reason(self.scope)
-        return End(self.run(), Outcome.FILTERED, reason if isinstance(reason, str) else str(reason), step=node.path)
+        return End(self.run(), Outcome.FILTERED, reason if isinstance(reason, str) else str(reason), step=self.at)
 
     def expects(self, answer: Answer, node: Node | None) -> bool:
         return (
             isinstance(node, ActionNode)
-            and answer.step == node.path
-            and answer.effect_id == stable_id(self.given.id, node.path)
+            and answer.step == self.at
+            and answer.effect_id == stable_id(self.given.id, self.at)
         )
 
     def answered(self, node: Node | None, answer: Answer) -> Node | End | None:
@@ -266,17 +341,21 @@ class _Walk:
         if answer.error is None:
             if node.name is not None:
                 self.outputs[node.name] = answer.outputs
+            if node.failing is not None:
+                self.trace(node.path, DONE)
             return node.following
         if node.failing is None:
-            return self.dead(answer.error.code, answer.error.cause, node.path)
-        self.errors[node.name or node.path] = answer.error
+            return self.dead(answer.error.code, answer.error.cause, self.at)
+        self.trace(node.path, ON_ERROR)
+        self.errors[node.name or self.at] = answer.error
         return node.failing.then
 
     def failed(self, node: Node, code: ErrorCode, cause: str) -> Node | End | None:
         """A step failed: where the flow goes on in spite of it, or the end."""
         if not isinstance(node, ToolNode | ActionNode) or node.failing is None:
-            return self.dead(code, cause, node.path)
-        self.errors[node.name or node.path] = StepError(code=code, cause=cause[:CAUSE_CHARACTERS])
+            return self.dead(code, cause, self.at)
+        self.trace(node.path, ON_ERROR)
+        self.errors[node.name or self.at] = StepError(code=code, cause=cause[:CAUSE_CHARACTERS])
         return node.failing.then
 
     def dead(self, code: ErrorCode, cause: str, step: str) -> End:
@@ -293,6 +372,7 @@ class _Walk:
             at=self.at,
             outputs=self.outputs,
             errors=self.errors,
+            loops=self.loops,
             done=self.done,
         )
 

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from services.flows.catalogue import Action, Catalogue, Tool
+from services.flows.catalogue import Action, Catalogue, Guarantee, Tool
+from services.flows.cycles import circles, told
 from services.flows.faults import Fault, FaultCode, suggestion
 from services.flows.fits import fits, remedy
-from services.flows.inputs import Inputs, of_constant
-from services.flows.judge import UNKNOWN, Judgement, judge
+from services.flows.inputs import Inputs, known_of, of_constant
+from services.flows.judge import UNKNOWN, Judgement, equals, judge
 from services.flows.load import FlowSource
+from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
 from services.flows.names import ERRORS, EVENT, TRIGGER
+from services.flows.outputs import outputs_of, wrong_schemas
+from services.flows.parse import MOST_ROUNDS
 from services.flows.places import Place
-from services.flows.presence import Names, State, join
+from services.flows.presence import Names, State, join, without
 from services.flows.scope import EVENT_FIELDS
+from services.flows.secrets import secrets
 from services.flows.shapes import ANY, INT, NULL, TEXT, Field, Kind, Object, Shape, Shapes
 from services.flows.syntax import (
     ActionStep,
     CancelRule,
+    Case,
     Constant,
     Expression,
     Fallback,
     Flow,
+    ForEachStep,
     IfStep,
     ListOf,
     MapOf,
+    RetryRule,
     SetStep,
     Step,
     StopStep,
@@ -37,9 +46,11 @@ from services.flows.syntax import (
     walk,
 )
 from services.flows.types import Types
+from services.flows.whole import guarantee_of
 
 _KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
 _LENGTHS = (Kind.TEXT, Kind.INT, Kind.NUMBER, Kind.ANY, Kind.UNION)
+MOST_WAITS = 100
 _MOMENTS = (Kind.TEXT, Kind.ANY, Kind.UNION)
 
 
@@ -59,6 +70,9 @@ def check(flows: Sequence[FlowSource], catalogue: Catalogue, connections: Collec
             place = source.flow.name.place
             text = f"a flow {source.name!r} stands in {first.file}:{first.flow.name.place.line} already: rename one"
             faults.append(Fault(source.file, place.line, place.col, FaultCode.FLOW_DUPLICATE, text))
+    for circle in circles(flows, catalogue):
+        place = circle[0].step.action.place
+        faults.append(Fault(circle[0].source.file, place.line, place.col, FaultCode.CYCLE, told(circle)))
     return sorted(set(faults))
 
 
@@ -78,6 +92,7 @@ class _FlowCheck:
         self.names = self.collect_names()
         self.variables = self.typed_variables()
         self.state = State()
+        self.loops: list[tuple[str, int]] = []
         self.inputs = Inputs(self.shapes, self.judge, self.report)
 
     def report(self, place: Place, code: FaultCode, text: str) -> None:
@@ -87,8 +102,12 @@ class _FlowCheck:
         if self.flow.key is not None:
             self.key(self.flow.key, "key")
         if self.flow.when is not None:
-            self.state = self.state.with_facts(self.condition(self.flow.when, "when").true)
+            judgement = self.condition(self.flow.when, "when")
+            self.state = self.where(self.state, judgement, self.flow.when.place)
         self.steps(self.flow.steps)
+        for place, what in secrets(self.flow):
+            text = f"this looks like {what}. Put it into a connection, and name that with `connection`"
+            self.report(place, FaultCode.SECRET_IN_FLOW, text)
         return self.faults
 
     # Names
@@ -96,6 +115,7 @@ class _FlowCheck:
     def collect_names(self) -> Names:
         steps: dict[str, Place] = {}
         variables: dict[str, Place] = {}
+        items: dict[str, Place] = {}
         survivable: set[str] = set()
         for step in walk(self.flow.steps):
             if isinstance(step, ToolStep | ActionStep) and step.id is not None:
@@ -109,6 +129,12 @@ class _FlowCheck:
             elif isinstance(step, SetStep):
                 for word, _ in step.values.items:
                     variables.setdefault(word.text, word.place)
+            elif isinstance(step, ForEachStep):
+                items.setdefault(step.name.text, step.name.place)
+        for name in variables.keys() & items.keys():
+            text = f"{name!r} is the item of the loop in line {items[name].line}: choose another name"
+            self.report(variables[name], FaultCode.ID_DUPLICATE, text)
+        variables = {**items, **variables}
         for name in steps.keys() & variables.keys():
             text = f"{name!r} is the name of the step in line {steps[name].line}: choose another name"
             self.report(variables.pop(name), FaultCode.ID_DUPLICATE, text)
@@ -125,10 +151,7 @@ class _FlowCheck:
         for step in walk(self.flow.steps):
             if isinstance(step, ToolStep | ActionStep) and step.id is not None:
                 made = self.catalogue_entry(step)
-                what = f"the output of `{made.name}`" if made else ""
-                variables.setdefault(
-                    step.id.text, self.shapes.of_model(made.outputs, "serialization", what) if made else ANY
-                )
+                variables.setdefault(step.id.text, outputs_of(made, step.inputs, self.shapes) if made else ANY)
         return variables
 
     def catalogue_entry(self, step: ToolStep | ActionStep) -> Tool | Action | None:
@@ -183,7 +206,25 @@ class _FlowCheck:
         if judgement.shape.kind not in (Kind.BOOL, Kind.ANY):
             text = f"`{name}` is true or false, this is {judgement.shape}: compare it with something"
             self.report(value.place, FaultCode.EXPRESSION_TYPE, text)
+        self.decided(judgement.formula, value.place, f"`{name}`")
         return judgement
+
+    def decided(self, formula: Formula, place: Place, what: str) -> None:
+        """Reports a condition that is always true or always false here."""
+        found = verdict(formula, self.state.truths)
+        if found is None:
+            return
+        lines = " and ".join(str(line) for line in found.lines)
+        why = f" here, by the condition{'s' * (len(found.lines) > 1)} in line {lines}" if lines else ""
+        remedy = "it decides nothing" if found.value else "what it guards never runs"
+        text = f"{what} is always {str(found.value).lower()}{why}: {remedy}. Remove or correct it"
+        self.report(place, FaultCode.CONDITION_CONSTANT, text)
+
+    def where(self, state: State, judgement: Judgement, place: Place, *, true: bool = True) -> State:
+        """What is known where a condition holds, or does not."""
+        formula = judgement.formula if true else Not(judgement.formula)
+        state = state.with_facts(judgement.true if true else judgement.false)
+        return state.with_truth(Truth(formula, place.line, judgement.roots))
 
     def shape_of(self, value: Value) -> Shape:
         """The shape of any value, with all faults in it reported."""
@@ -212,7 +253,7 @@ class _FlowCheck:
                 text = "no run comes here: every way before it ends with `stop`. Remove it, or the `stop`"
                 self.report(step.place, FaultCode.STEP_UNREACHABLE, text)
                 # What follows is checked as if it were reached, and reported once.
-                self.state = State(self.state.facts, self.state.may)
+                self.state = replace(self.state, reachable=True, truths=())
             self.step(step)
 
     def step(self, step: Step) -> None:
@@ -223,13 +264,16 @@ class _FlowCheck:
         elif isinstance(step, IfStep):
             judgement = self.condition(step.condition, "if")
             before = self.state
+            place = step.condition.place
             ways = [
-                self.way(before.with_facts(judgement.true), step.then),
-                self.way(before.with_facts(judgement.false), step.otherwise),
+                self.way(self.where(before, judgement, place), step.then),
+                self.way(self.where(before, judgement, place, true=False), step.otherwise),
             ]
             self.state = join(ways)
         elif isinstance(step, SwitchStep):
             self.switch(step)
+        elif isinstance(step, ForEachStep):
+            self.for_each(step)
         elif isinstance(step, SetStep):
             self.set(step)
         elif isinstance(step, WaitStep):
@@ -266,6 +310,8 @@ class _FlowCheck:
             near = suggestion(step.connection.text, self.connections)
             text = f"no connection is named {step.connection.text!r}: {near}"
             self.report(step.connection.place, FaultCode.CONNECTION_UNKNOWN, text)
+        if action is not None and step.retry is not None:
+            self.retried(step, action, step.retry)
         self.given(step.inputs, action, step.action)
         if step.writes is not None:
             for word, value in step.writes.aliases:
@@ -273,12 +319,25 @@ class _FlowCheck:
             self.inputs.value(step.writes.fields, ANY, "`writes.fields`")
         self.after(step)
 
+    def retried(self, step: ActionStep, action: Action, rule: RetryRule) -> None:
+        """Retries of what must not be done twice."""
+        if guarantee_of(action, known_of(step.inputs)) is Guarantee.AT_MOST_ONCE and rule.attempts != 1:
+            text = (
+                f"`{action.name}` must not be repeated: a second call is a second effect. Remove `retry`: what surely"
+                " had no effect is tried again without it, and what is unknown a person decides"
+            )
+            self.report(rule.place, FaultCode.RETRY_UNSAFE, text)
+
     def given(self, inputs: MapOf, entry: Tool | Action | None, owner: Word) -> None:
         if entry is None:
             self.inputs.value(inputs, ANY, "")
             return
         shape = self.shapes.of_model(entry.inputs, "validation", f"`{entry.name}`")
         self.inputs.check(inputs, entry.inputs, owner, shape)
+        said = {(fault.line, fault.col) for fault in self.faults}
+        for place, text in wrong_schemas(entry, inputs, self.shapes):
+            if (place.line, place.col) not in said:
+                self.report(place, FaultCode.INPUT_VALUE, text)
 
     def after(self, step: ToolStep | ActionStep) -> None:
         """What is known after a step that can fail."""
@@ -288,14 +347,17 @@ class _FlowCheck:
         if step.on_error is Fallback.STOP:
             self.state = done
             return
+        # Another error can be held from here on.
+        before, done = (replace(each, truths=without(each.truths, ERRORS)) for each in (before, done))
         tried = frozenset({f"?{name}"}) if name else frozenset()
         failed = before.with_facts(tried | (frozenset({f"{ERRORS}.{name}"}) if name else tried))
         steps = step.on_error if isinstance(step.on_error, tuple) else ()
-        failed = State(failed.facts, done.may, failed.reachable)
+        failed = replace(failed, may=done.may)
         self.state = join([done.with_facts(tried), self.way(failed, steps)])
 
     def switch(self, step: SwitchStep) -> None:
-        subject = self.shape_of(step.subject)
+        judgement = self.judge(step.subject) if isinstance(step.subject, Expression) else UNKNOWN
+        subject = judgement.shape if judgement is not UNKNOWN else self.shape_of(step.subject)
         if isinstance(step.subject, Constant | ListOf | MapOf):
             self.report(
                 step.subject.place, FaultCode.VALUE_INVALID, "`switch` is an expression, such as ${ event.type }"
@@ -308,9 +370,58 @@ class _FlowCheck:
             if subject.kind not in (Kind.ANY, Kind.UNION) and not alike and shape != NULL:
                 text = f"this case is {shape}, and `switch` has {subject}: it never fits"
                 self.report(case.value.place, FaultCode.EXPRESSION_TYPE, text)
-            ways.append(self.way(before, case.steps))
+            formula = equals(judgement, case.value.value) if shape != NULL and alike else UNSURE
+            self.never(formula, case, judgement, before)
+            ways.append(self.way(before.with_truth(Truth(formula, case.value.place.line, judgement.roots)), case.steps))
+            before = before.with_truth(Truth(Not(formula), case.value.place.line, judgement.roots))
         ways.append(self.way(before, step.default))
         self.state = join(ways)
+
+    def never(self, formula: Formula, case: Case, judgement: Judgement, state: State) -> None:
+        """Reports a case that never comes."""
+        value, values = case.value.value, judgement.shape.values
+        if isinstance(value, str) and values and value not in values:
+            text = f"this case never comes: it is never {value!r}, {suggestion(value, values)}"
+            self.report(case.value.place, FaultCode.CONDITION_CONSTANT, text)
+        elif formula != UNSURE and (found := verdict(formula, state.truths)) and not found.value:
+            lines = " and ".join(str(line) for line in found.lines)
+            text = f"this case never comes, by the condition in line {lines}: remove it"
+            self.report(case.value.place, FaultCode.CONDITION_CONSTANT, text)
+
+    def for_each(self, step: ForEachStep) -> None:
+        shape = self.shape_of(step.items)
+        if shape.kind not in (Kind.LIST, Kind.ANY, Kind.UNION):
+            text = f"`for_each` goes over a list, this is {shape}"
+            self.report(step.items.place, FaultCode.EXPRESSION_TYPE, text)
+        name = step.name.text
+        if any(name == around for around, _ in self.loops):
+            text = f"{name!r} hides the item of the loop around: give it another name with `as`"
+            self.report(step.name.place, FaultCode.ID_DUPLICATE, text)
+        self.limited(step)
+        steps = {each.id.text for each in walk(step.do) if isinstance(each, ToolStep | ActionStep) and each.id}
+        inner = {word.text for each in walk(step.do) if isinstance(each, SetStep) for word, _ in each.values.items}
+        for again in inner & self.state.may:
+            self.variables[again] = ANY  # what an earlier round made of it
+        self.variables[name] = (shape.item or ANY) if shape.kind is Kind.LIST else ANY
+        before = self.state.changed(inner | steps | {name})
+        before = replace(before, may=before.may | inner)
+        self.loops.append((name, step.limit))
+        after = self.way(before.done(name), step.do)
+        self.loops.pop()
+        after = join([before, after.without(steps | {name})])
+        self.state = replace(after, may=before.may)
+
+    def limited(self, step: ForEachStep) -> None:
+        """The rounds of loops inside each other, and of loops with a wait in them, are few."""
+        rounds = step.limit
+        for _, limit in self.loops:
+            rounds *= limit
+        waits = any(isinstance(each, WaitStep) for each in walk(step.do))
+        most = MOST_WAITS if waits else MOST_ROUNDS
+        if rounds > most:
+            what = "waits" if waits else "rounds"
+            text = f"this can be {rounds} {what}, and a run has at most {most}: give a smaller `limit`"
+            self.report(step.place, FaultCode.LOOP_LIMIT, text)
 
     def set(self, step: SetStep) -> None:
         shapes = [(word.text, self.shape_of(value)) for word, value in step.values.items]
@@ -356,4 +467,4 @@ class _FlowCheck:
     def stop(self, step: StopStep) -> None:
         if isinstance(step.reason, Expression | Template):
             self.inputs.value(step.reason, TEXT, "the reason of `stop`")
-        self.state = State(self.state.facts, self.state.may, reachable=False)
+        self.state = replace(self.state, reachable=False)

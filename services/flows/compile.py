@@ -10,7 +10,9 @@ from services.flows.catalogue import Tool
 from services.flows.cel import untyped
 from services.flows.compiled import (
     ActionNode,
+    AgainNode,
     CompiledFlow,
+    EachNode,
     Failing,
     IfNode,
     Node,
@@ -27,6 +29,7 @@ from services.flows.names import ROOTS
 from services.flows.syntax import (
     ActionStep,
     Fallback,
+    ForEachStep,
     HoursRule,
     IfStep,
     MapOf,
@@ -58,6 +61,7 @@ def compile_flow(source: FlowSource, tools: Mapping[str, Tool]) -> CompiledFlow:
     flow = source.flow
     outputs = {step.id.text for step in walk(flow.steps) if isinstance(step, ToolStep | ActionStep) and step.id}
     variables = {word.text for step in walk(flow.steps) if isinstance(step, SetStep) for word, _ in step.values.items}
+    variables |= {step.name.text for step in walk(flow.steps) if isinstance(step, ForEachStep)}
     compiler = _Compiler(tools, untyped(ROOTS | outputs | variables))
     first = compiler.chain(flow.steps, None)
     return CompiledFlow(
@@ -122,6 +126,11 @@ class _Compiler:
             }
             subject = compile_value(step.subject, self.env)
             return SwitchNode(step.path, subject, cases, self.chain(step.default, following))
+        if isinstance(step, ForEachStep):
+            inner = [each.id.text for each in walk(step.do) if isinstance(each, ToolStep | ActionStep) and each.id]
+            items = compile_value(step.items, self.env)
+            first = self.chain(step.do, AgainNode(step.path))
+            return EachNode(step.path, items, step.name.text, step.limit, first, tuple(inner), following)
         if isinstance(step, SetStep):
             return SetNode(step.path, compile_map(step.values, self.env), following)
         if isinstance(step, WaitStep):

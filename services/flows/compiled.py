@@ -79,6 +79,26 @@ class SwitchNode:
 
 
 @dataclass(frozen=True, slots=True)
+class EachNode:
+    """Begin a loop. `forgets`: the steps inside, whose outputs are those of one round."""
+
+    path: str
+    items: Compiled
+    name: str
+    limit: int
+    first: Node | None
+    forgets: tuple[str, ...]
+    following: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgainNode:
+    """The end of a round of the loop at `path`: the next one, or on."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetNode:
     """Give names to values."""
 
@@ -106,7 +126,7 @@ class WaitNode:
     following: Node | None
 
 
-Node = ToolNode | ActionNode | IfNode | SwitchNode | SetNode | StopNode | WaitNode
+Node = ToolNode | ActionNode | IfNode | SwitchNode | SetNode | StopNode | WaitNode | EachNode | AgainNode
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ class FaultCode(StrEnum):
     DURATION_INVALID = "duration_invalid"
     STEP_KIND = "step_kind"  # a step that is none or several of tool, action, if, …
     FLOW_DUPLICATE = "flow_duplicate"
+    LOOP_LIMIT = "loop_limit"  # more rounds of `for_each` than a run can have
+    CYCLE = "cycle"  # flows that set each other off for ever
     # Names
     TRIGGER_UNKNOWN = "trigger_unknown"
     TOOL_UNKNOWN = "tool_unknown"
@@ -36,6 +38,8 @@ class FaultCode(StrEnum):
     INPUT_UNEXPECTED = "input_unexpected"
     INPUT_TYPE = "input_type"
     INPUT_VALUE = "input_value"  # the right type, but not a value that the tool or action takes
+    SECRET_IN_FLOW = "secret_in_flow"  # noqa: S105 - a name of a fault
+    RETRY_UNSAFE = "retry_unsafe"  # a second call would be a second effect
     # Expressions
     EXPRESSION_INVALID = "expression_invalid"
     EXPRESSION_TYPE = "expression_type"
@@ -43,6 +47,7 @@ class FaultCode(StrEnum):
     FIELD_UNKNOWN = "field_unknown"
     FIELD_MAY_BE_ABSENT = "field_may_be_absent"
     PATTERN_INVALID = "pattern_invalid"
+    CONDITION_CONSTANT = "condition_constant"  # always true, or always false
     # Order of steps
     STEP_NOT_RUN = "step_not_run"
     STEP_MAY_NOT_HAVE_RUN = "step_may_not_have_run"

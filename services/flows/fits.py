@@ -23,7 +23,7 @@ def fits(source: Shape, target: Shape, shapes: Shapes) -> bool:
     if target.kind is Kind.UNION:
         return any(fits(source, option, shapes) for option in target.options)
     if target.kind is Kind.TEXT:
-        return _is_text(source, target.refined)
+        return _is_text(source, target.refined) and _can_be(source, target)
     if target.kind is Kind.NUMBER:
         return source.kind in (Kind.NUMBER, Kind.INT)
     if target.kind is Kind.LIST:
@@ -44,6 +44,11 @@ def _is_text(source: Shape, refined: str | None) -> bool:
     if source.kind is Kind.TIME:
         return refined in (None, "timestamp")
     return source.kind is Kind.DURATION and refined in (None, "duration")
+
+
+def _can_be(source: Shape, target: Shape) -> bool:
+    """Of two closed sets of texts, whether any is in both."""
+    return not source.values or not target.values or not set(source.values).isdisjoint(target.values)
 
 
 def _object_fits(source: Shape, target: Shape, shapes: Shapes) -> bool:

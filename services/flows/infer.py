@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from services.flows.cel_tree import OPTIONAL_SELECT, Expr, Tree
-from services.flows.shapes import ANY, Kind, Shape
+from services.flows.shapes import ANY, ANY_MAP, Kind, Shape, one_text
 from services.flows.types import Types
 
 
@@ -77,7 +78,10 @@ def either(one: Shape, other: Shape) -> Shape:
             return Shape(Kind.OPTIONAL, next(item for item in (*items,) if item != ANY or items == (ANY, ANY)))
         return Shape(Kind.OPTIONAL, either(*items))
     if one.kind is other.kind is Kind.TEXT:
-        return Shape(Kind.TEXT)
+        (merged,) = one_text([replace(one, refined=None), replace(other, refined=None)])
+        return merged
     if {one.kind, other.kind} == {Kind.INT, Kind.NUMBER}:
         return Shape(Kind.NUMBER)
-    return Shape(Kind.UNION, options=(one, other)) if one.kind is not other.kind else Shape(one.kind, ANY)
+    if one.kind is not other.kind:
+        return Shape(Kind.UNION, options=(one, other))
+    return ANY_MAP if one.kind is Kind.OBJECT else Shape(one.kind, ANY)

@@ -15,6 +15,7 @@ from services.flows.judge import Judgement, Report
 from services.flows.places import Place
 from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
+from services.flows.whole import UNKNOWN, broken_rules
 
 Judge = Callable[[Expression], Judgement]
 YAML_1_1 = ("yes", "no", "on", "off", "y", "n")
@@ -34,6 +35,7 @@ class Inputs:
     def check(self, given: MapOf, model: type[BaseModel], owner: Word, shape: Shape) -> None:
         """The inputs of a step, for the model of its tool or action."""
         fields = self.shapes.fields(shape)
+        right = True
         names = {word.text for word, _ in given.items}
         for word, value in given.items:
             field = fields.get(word.text)
@@ -42,17 +44,24 @@ class Inputs:
                 near = suggestion(word.text, missing or fields)
                 self.report(word.place, FaultCode.INPUT_UNEXPECTED, f"`{owner.text}` takes no {word.text!r}: {near}")
                 self.value(value, ANY, "")
+                right = False
                 continue
             what = f"{word.text!r} of `{owner.text}`"
-            if self.value(value, field.shape, what, maybe=field.maybe) and is_literal(value):
-                self.literal(value, model, word.text, what)
+            fine = self.value(value, field.shape, what, maybe=field.maybe)
+            if fine and is_literal(value):
+                fine = self.literal(value, model, word.text, what)
+            right = right and fine
         for name, field in fields.items():
             if field.required and name not in names:
+                right = False
                 self.report(
                     owner.place,
                     FaultCode.INPUT_MISSING,
                     f"`{owner.text}` needs {name!r}, {field.shape}: give it under `with`",
                 )
+        if right:
+            for text in broken_rules(model, known_of(given)):
+                self.report(owner.place, FaultCode.INPUT_VALUE, f"`{owner.text}`: {text}")
 
     def value(self, value: Value, target: Shape, what: str, *, maybe: bool = False) -> bool:
         """Whether a value fits. Reports where it does not; `what` names the place for people."""
@@ -167,27 +176,46 @@ class Inputs:
                 self.report(value.place, FaultCode.INPUT_MISSING, f"{what} needs {name!r}, {field.shape}")
         return good
 
-    def literal(self, value: Value, model: type[BaseModel], name: str, what: str) -> None:
-        """A value that stands in the flow is validated as it will be when the step runs."""
-        adapter = _adapter(model, name)
-        if adapter is None:
-            return
+    def literal(self, value: Value, model: type[BaseModel], name: str, what: str) -> bool:
+        """Whether a value that stands in the flow is valid, as it will be when the step runs."""
+        wrong = _wrong(model, name, plain_of(value))
+        for where, message in wrong:
+            text = message.removeprefix("Value error, ")
+            self.report(_place_in(value, where), FaultCode.INPUT_VALUE, f"{what}: {text[:1].lower()}{text[1:]}")
+        return not wrong
+
+
+def _wrong(model: type[BaseModel], name: str, value: Any) -> list[tuple[tuple[int | str, ...], str]]:  # noqa: ANN401 - JSON
+    """What is wrong with the value of one input, and where in it."""
+    adapter = _adapter(model, name)
+    if adapter is not None:
         try:
-            adapter.validate_python(plain_of(value))
+            adapter.validate_python(value)
         except ValidationError as error:
-            for wrong in error.errors(include_url=False, include_input=False, include_context=False):
-                place = _place_in(value, wrong["loc"])
-                message = wrong["msg"].removeprefix("Value error, ")
-                self.report(place, FaultCode.INPUT_VALUE, f"{what}: {message[:1].lower()}{message[1:]}")
+            return [(each["loc"], each["msg"]) for each in error.errors(include_url=False, include_context=False)]
+    own = next((own for own in model.model_fields if name in (own, *_names(model, own))), name)
+    try:
+        # With the model's own validators of this field, which the annotation does not tell.
+        model.__pydantic_validator__.validate_assignment(model.model_construct(), own, value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        return [(each["loc"][1:], each["msg"]) for each in found if each["loc"][:1] == (own,)]
+    except Exception:  # noqa: BLE001 - a rule of the whole model trips over the other fields, which are not there
+        return []
+    return []
+
+
+def _names(model: type[BaseModel], own: str) -> list[object]:
+    info = model.model_fields[own]
+    alias = info.validation_alias
+    return list(alias.choices) if isinstance(alias, AliasChoices) else [alias or info.alias or own]
 
 
 @lru_cache(maxsize=4096)
 def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any] | None:
     """The validator of one field, by the name under which it is given."""
     for own, info in model.model_fields.items():
-        alias = info.validation_alias
-        names = alias.choices if isinstance(alias, AliasChoices) else [alias or info.alias or own]
-        if name in names or name == own:
+        if name in (own, *_names(model, own)):
             try:
                 # The constraints of a field without its aliases, which mean nothing outside of a model.
                 marked: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
@@ -204,6 +232,11 @@ def is_literal(value: Value) -> bool:
     if isinstance(value, MapOf):
         return all(is_literal(item) for _, item in value.items)
     return isinstance(value, Constant)
+
+
+def known_of(given: MapOf) -> dict[str, Any]:
+    """The inputs that stand in the flow, and UNKNOWN for those that come with an event."""
+    return {word.text: plain_of(value) if is_literal(value) else UNKNOWN for word, value in given.items}
 
 
 def plain_of(value: Value) -> Any:  # noqa: ANN401 - JSON

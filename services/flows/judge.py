@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from services.flows.cel import Complaint, EvaluationError, ExpressionError, compiled, evaluate, untyped
-from services.flows.cel_tree import DepthError, Expr, Tree, bound, children
+from services.flows.cel_tree import DepthError, Expr, Tree, bound, children, used_fields
 from services.flows.faults import FaultCode, suggestion
+from services.flows.formulas import Formulas, constant_of, is_constant, text_of
 from services.flows.infer import Inference
+from services.flows.logic import UNSURE, Compare, Fixed, Formula, Not
 from services.flows.names import CALLS
+from services.flows.nodes import Plain
 from services.flows.parse import LONGEST_EXPRESSION
 from services.flows.places import Place
-from services.flows.presence import NOTHING, Facts, Names, Presence, State
-from services.flows.shapes import ANY, Shape
+from services.flows.presence import NOTHING, Facts, Names, Presence, State, key_of
+from services.flows.shapes import ANY, BOOL, Shape
 from services.flows.syntax import Expression
 from services.flows.types import PACKAGE, Types
 
@@ -28,9 +32,19 @@ class Judgement:
     shape: Shape
     true: Facts = NOTHING
     false: Facts = NOTHING
+    formula: Formula = UNSURE
+    text: str = ""
+    roots: frozenset[str] = frozenset()
 
 
 UNKNOWN = Judgement(ANY)
+
+
+def equals(judgement: Judgement, value: Plain) -> Formula:
+    """That what was judged is equal to a value."""
+    if judgement.shape == BOOL and isinstance(value, bool):
+        return judgement.formula if value else Not(judgement.formula)
+    return Compare(judgement.text, "==", value, judgement.shape) if judgement.roots else UNSURE
 
 
 def judge(
@@ -61,11 +75,26 @@ def judge(
     except DepthError as error:
         report(expression.place, FaultCode.EXPRESSION_INVALID, str(error))
         return UNKNOWN
-    true, false = Presence(tree, types, names, state, report_at).facts()
+    presence = Presence(tree, types, names, state, report_at)
+    true, false = presence.facts()
+    inference = Inference(tree, types, variables)
     for part in _parts(tree.root):
         _constant_arguments(part, tree, report_at)
-    shape = Inference(tree, types, variables).shape(tree.root)
-    return Judgement(shape, true, false)
+        _never_equal(part, tree, inference, report_at)
+    shape = inference.shape(tree.root)
+    roots = frozenset(used_fields(tree.root))
+    formula = Formulas(tree, inference, presence.certain).formula(tree.root) if shape == BOOL else UNSURE
+    if shape == BOOL and not roots and not any(part.struct.message_name for part in _parts(tree.root)):
+        formula = _evaluated(made)
+    return Judgement(shape, true, false, formula, text_of(tree.root), roots)
+
+
+def _evaluated(made: Any) -> Formula:  # noqa: ANN401 - the binding is untyped
+    """What a condition without any name in it is."""
+    try:
+        return Fixed(bool(evaluate(made, {})))
+    except EvaluationError:
+        return UNSURE
 
 
 _FIELD_UNKNOWN = re.compile(r"undefined field '(.+)' not found in struct '(.+)'")
@@ -159,6 +188,23 @@ def _constant_arguments(expr: Expr, tree: Tree, report: Callable[[tuple[int, int
         evaluate(compiled(_PROVING, tried), {"x": argument.constant.string})
     except EvaluationError as error:
         report(tree.place(argument), _PROVED[function], f"`{function}`: {_FORMS.get(function) or error}")
+
+
+def _never_equal(
+    expr: Expr, tree: Tree, inference: Inference, report: Callable[[tuple[int, int], FaultCode, str], None]
+) -> None:
+    """A text that a value with a closed set of texts is compared with, and that is not among them."""
+    if expr.WhichOneof("kind") != "call" or expr.call.function not in ("_==_", "_!=_", "@in"):
+        return
+    left, right = expr.call.args
+    listed = list(right.list.elements) if right.WhichOneof("kind") == "list" else [right]
+    for subject, constants in ((left, listed), (right, [left])):
+        values = inference.shape(subject).values
+        for constant in constants:
+            wrong = constant_of(constant) if is_constant(constant) else None
+            if values and isinstance(wrong, str) and wrong not in values:
+                text = f"`{key_of(subject) or 'this'}` is never {wrong!r}: {suggestion(wrong, values)}"
+                report(tree.place(constant), FaultCode.CONDITION_CONSTANT, text)
 
 
 _PROVING = untyped(frozenset({"x"}))

@@ -23,6 +23,7 @@ from services.flows.syntax import (
     Expression,
     Fallback,
     Flow,
+    ForEachStep,
     HoursRule,
     IfStep,
     ListOf,
@@ -43,12 +44,13 @@ from services.flows.templates import Hole, TemplateError, split
 from services.flows.waiting import moment_of
 
 LONGEST_EXPRESSION = 4000
-FLOW_KEYS = ("flow", "description", "on", "key", "when", "steps")
+FLOW_KEYS = ("flow", "description", "on", "key", "when", "allow_cycle", "steps")
 STEP_KEYS: Map[str, tuple[str, ...]] = {
     "tool": ("id", "tool", "with", "on_error"),
     "action": ("id", "action", "connection", "with", "retry", "on_error", "timeout", "writes"),
     "if": ("if", "then", "else"),
     "switch": ("switch", "cases", "default"),
+    "for_each": ("for_each", "as", "limit", "do"),
     "set": ("set",),
     "wait": ("wait", "cancel_on"),
     "stop": ("stop",),
@@ -58,6 +60,9 @@ HOURS_KEYS = ("zone", "days", "hours", "holidays")
 WRITES_KEYS = ("system", "id", "email", "phone", "fields")
 CANCEL_KEYS = ("trigger", "key", "match", "then")
 MAX_ATTEMPTS = 100
+ITEM = "item"  # the name of an item where the flow gives none
+ROUNDS = 100  # of a `for_each` without `limit`
+MOST_ROUNDS = 1000
 
 
 def parse(file: str, tree: Tree) -> tuple[Flow | None, list[Fault]]:
@@ -100,6 +105,7 @@ class _Parser:
             when=self.value(keys["when"]) if "when" in keys else None,
             steps=self.steps(keys.get("steps"), "steps", ""),
             description=description.text if isinstance(description, Scalar) else "",
+            allow_cycle=self.word(keys.get("allow_cycle"), "why the circle ends"),
         )
 
     def triggers(self, tree: Tree | None) -> tuple[Word, ...]:
@@ -150,6 +156,7 @@ class _Parser:
             "action": self.action_step,
             "if": self.if_step,
             "switch": self.switch_step,
+            "for_each": self.for_each_step,
             "set": self.set_step,
             "wait": self.wait_step,
             "stop": self.stop_step,
@@ -220,6 +227,28 @@ class _Parser:
                 reason.place, FaultCode.VALUE_INVALID, "`stop` takes the reason as text, such as `stop: no phone`"
             )
         return StopStep(path, tree.place, reason)
+
+    def for_each_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
+        name = self.word(keys["as"], "the name of an item") if "as" in keys else None
+        if name is not None and (fault := id_fault(name.text)) is not None:
+            self.fault(name.place, FaultCode.ID_INVALID, fault)
+        if "do" not in keys:
+            self.fault(tree.place, FaultCode.KEY_MISSING, "`for_each` needs `do`: the steps for each item")
+        limit = keys.get("limit")
+        most = limit.value if isinstance(limit, Scalar) else None
+        if limit is not None and not (
+            isinstance(most, int) and not isinstance(most, bool) and 1 <= most <= MOST_ROUNDS
+        ):
+            self.fault(limit.place, FaultCode.VALUE_INVALID, f"`limit` is a whole number from 1 to {MOST_ROUNDS}")
+            most = None
+        return ForEachStep(
+            path,
+            tree.place,
+            self.value(keys["for_each"]),
+            name or Word(ITEM, keys["for_each"].place),
+            most if isinstance(most, int) else ROUNDS,
+            self.steps(keys.get("do"), "do", f"{path}.do."),
+        )
 
     def wait_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
         given = keys["wait"]
@@ -406,7 +435,7 @@ class _Parser:
                 self.fault(
                     attempts.place, FaultCode.VALUE_INVALID, f"`attempts` is a whole number from 1 to {MAX_ATTEMPTS}"
                 )
-        return RetryRule(count, self.duration(keys.get("within"), "within"))
+        return RetryRule(count, self.duration(keys.get("within"), "within"), tree.place)
 
     def duration(self, tree: Tree | None, name: str) -> float | None:
         if tree is None:

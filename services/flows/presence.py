@@ -6,11 +6,12 @@ failed) or `?crm` (the step was tried: it ran or it failed).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from services.flows.cel_tree import OPTIONAL_SELECT, Expr, Tree, bound, children
 from services.flows.faults import FaultCode, suggestion
+from services.flows.logic import UNSURE, Truth
 from services.flows.names import ERRORS
 from services.flows.places import Place
 from services.flows.shapes import Kind, Shapes
@@ -37,15 +38,44 @@ class State:
     facts: Facts = NOTHING
     may: frozenset[str] = frozenset()
     reachable: bool = True
+    truths: tuple[Truth, ...] = ()
 
     def with_facts(self, facts: Facts) -> State:
         """This, and these facts."""
-        return State(self.facts | facts, self.may, self.reachable)
+        return replace(self, facts=self.facts | facts)
+
+    def with_truth(self, truth: Truth) -> State:
+        """This, where a condition holds."""
+        return self if truth.formula == UNSURE else replace(self, truths=(*self.truths, truth))
+
+    def changed(self, names: Collection[str]) -> State:
+        """This, where these names can have other values than were known: what a loop gives again and again."""
+        kept = frozenset(fact for fact in self.facts if fact in names or _root(fact) not in names)
+        truths = self.truths
+        for name in (*names, ERRORS):
+            truths = without(truths, name)
+        return State(kept, self.may, self.reachable, truths)
+
+    def without(self, names: Collection[str]) -> State:
+        """This, where these names have no value any more."""
+        state = self.changed(names)
+        return replace(state, facts=state.facts - frozenset(names), may=state.may - frozenset(names))
 
     def done(self, name: str) -> State:
         """This, after a step or a `set` gave `name` a value: what was known of its old fields is forgotten."""
         kept = frozenset(fact for fact in self.facts if not fact.startswith((f"{name}.", f"{name}[")))
-        return State(kept | {name}, self.may | {name}, self.reachable)
+        return State(kept | {name}, self.may | {name}, self.reachable, without(self.truths, name))
+
+
+def _root(fact: str) -> str:
+    """The step or variable that a fact is about."""
+    head, *rest = fact.lstrip("?").split("[")[0].split(".")
+    return rest[0] if head == ERRORS and rest else head
+
+
+def without(truths: tuple[Truth, ...], name: str) -> tuple[Truth, ...]:
+    """The truths that do not speak of a name."""
+    return tuple(truth for truth in truths if name not in truth.roots)
 
 
 def join(ways: list[State]) -> State:
@@ -53,8 +83,9 @@ def join(ways: list[State]) -> State:
     open_ways = [way for way in ways if way.reachable]
     may = frozenset().union(*(way.may for way in ways))
     if not open_ways:
-        return State(ways[0].facts, may, reachable=False)
-    return State(frozenset.intersection(*(way.facts for way in open_ways)), may)
+        return State(ways[0].facts, may, reachable=False, truths=ways[0].truths)
+    truths = tuple(truth for truth in open_ways[0].truths if all(truth in way.truths for way in open_ways[1:]))
+    return State(frozenset.intersection(*(way.facts for way in open_ways)), may, truths=truths)
 
 
 def key_of(expr: Expr) -> str | None:
@@ -152,6 +183,7 @@ class Presence:
         key = inner and f"{inner}.{field}"
         if test:
             return self.tested(inner, key)
+        found = self.given_by(operand, field, inner)
         if inner == ERRORS:
             self.error_of(expr, field, facts)
         elif self.maybe(operand, field) and key not in facts:
@@ -162,7 +194,15 @@ class Presence:
                 f"`{written}` can be absent: ask `has({written})` first, or give a default:"
                 f' `{_optional(written)}.orValue("")`',
             )
-        return NOTHING, NOTHING
+        return found, NOTHING
+
+    def given_by(self, operand: Expr, field: str, inner: str | None) -> Facts:
+        """What is there when this field is true: `parsed.valid` says that `parsed.value` is."""
+        shape = self.types.shape(self.tree.type_of(operand))
+        if inner is None or shape.kind is not Kind.OBJECT:
+            return NOTHING
+        fields = self.shapes.fields(shape)
+        return frozenset(f"{inner}.{name}" for name, each in fields.items() if each.given_when == field)
 
     def tested(self, inner: str | None, key: str | None) -> tuple[Facts, Facts]:
         """What `has(inner.field)` says."""
@@ -173,6 +213,26 @@ class Presence:
         if root == ERRORS and f"?{field}" in self.state.facts:
             return there, frozenset({field})
         return there, NOTHING
+
+    def certain(self, test: Expr) -> bool | None:
+        """Whether a `has(…)` can only be true, or only be false; None where it can be both."""
+        operand, field = test.select.operand, test.select.field
+        if operand.WhichOneof("kind") == "ident":
+            root = operand.ident.name
+            if root == ERRORS:
+                return True if f"{ERRORS}.{field}" in self.state.facts else self.never_fails(field)
+            if (root in self.names.steps or root in self.names.variables) and root not in self.state.facts:
+                return None
+        shape = self.types.shape(self.tree.type_of(operand))
+        known = self.shapes.fields(shape).get(field) if shape.kind is Kind.OBJECT else None
+        if known is None or known.maybe or known.shape.kind in (Kind.ANY, Kind.NULL, Kind.UNION):
+            return None
+        return True
+
+    def never_fails(self, step: str) -> bool | None:
+        """False (no error is held) for a step whose failure ends the run, and for one that comes later."""
+        held = step in self.names.survivable and step in self.state.may
+        return False if step in self.names.steps and not held else None
 
     def maybe(self, operand: Expr, field: str) -> bool:
         """Whether a field can be absent although its owner is there."""

@@ -6,7 +6,7 @@ where a refined one is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Literal
@@ -44,6 +44,7 @@ class Shape:
     options: tuple[Shape, ...] = ()
     name: str = ""  # of an object: its key in Shapes.objects
     refined: str | None = None
+    values: tuple[str, ...] = ()  # of a text: all that it can be, where that is known
 
     def __str__(self) -> str:
         """As a fault names it."""
@@ -72,6 +73,9 @@ class Field:
     shape: Shape
     maybe: bool = False
     required: bool = True
+    given_when: str = ""  # a field beside it, true or false: when that is true, this one is there
+    given_with: str = ""  # an input: when that is given, this output is there
+    typed_by: str = ""  # an input: a JSON Schema that this output has the shape of
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +87,18 @@ class Object:
     open: bool = False
 
 
+MARKS = ("given_when", "given_with", "typed_by")
 _FORMATS = {"email": "email", "uri": "url", "date-time": "timestamp"}
 _SIMPLE = {"string": TEXT, "boolean": BOOL, "integer": INT, "number": NUMBER, "null": NULL}
 
 
 class _Given(GenerateJsonSchema):
-    """Outputs are dumped whole, so that a field with a default is always there."""
+    """Outputs are dumped without nulls: a field with a default is always there, but for one whose default is null."""
 
     def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: ANN401, ARG002, FBT001 - pydantic's signature
-        """Every field is."""
-        return True
+        """Every field is, but for those whose default is null."""
+        schema = field.get("schema", {})
+        return not (schema.get("type") == "default" and schema.get("default", ...) is None)
 
 
 class Shapes:
@@ -115,9 +121,9 @@ class Shapes:
             self._models[key] = shape if shape.kind is Kind.OBJECT else self.add(Object(what, {}))
         return self._models[key]
 
-    def of_schema(self, schema: Mapping[str, Any], what: str) -> Shape:
-        """The shape of a JSON Schema."""
-        return _Schema(self, schema).shape(schema, what)
+    def of_schema(self, schema: Mapping[str, Any], what: str, *, ours: bool = True) -> Shape:
+        """The shape of a valid JSON Schema. Marks (`refined`, `given_when`, …) count in those of ours only."""
+        return _Schema(self, schema, ours=ours).shape(schema, what)
 
     def add(self, thing: Object) -> Shape:
         """The shape of an object with these fields."""
@@ -133,9 +139,10 @@ class Shapes:
 class _Schema:
     """Reads one JSON Schema document."""
 
-    def __init__(self, shapes: Shapes, root: Mapping[str, Any]) -> None:
+    def __init__(self, shapes: Shapes, root: Mapping[str, Any], *, ours: bool) -> None:
         self.shapes = shapes
         self.root = root
+        self.ours = ours
         self.known: dict[str, Shape] = {}
 
     def shape(self, schema: Any, what: str) -> Shape:  # noqa: ANN401 - JSON
@@ -159,10 +166,14 @@ class _Schema:
         if kind == "array":
             return Shape(Kind.LIST, self.shape(schema.get("items"), what))
         if kind == "string":
-            refined = schema.get("refined") or _FORMATS.get(str(schema.get("format")))
-            return replace(TEXT, refined=refined)
+            refined = (schema.get("refined") if self.ours else None) or _FORMATS.get(str(schema.get("format")))
+            values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+            closed = isinstance(values, list) and all(isinstance(value, str) for value in values)
+            return replace(TEXT, refined=refined, values=tuple(values) if closed else ())
         if kind in _SIMPLE:
             return _SIMPLE[str(kind)]
+        if isinstance(values := schema.get("enum"), list) and values and all(isinstance(each, str) for each in values):
+            return replace(TEXT, values=tuple(values))
         values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
         return self.union([_of_value(value) for value in values]) if values else ANY
 
@@ -181,7 +192,8 @@ class _Schema:
             nullable = NULL in options
             if nullable and shape.kind is Kind.UNION:
                 shape = self.union([option for option in options if option != NULL])
-            fields[name] = Field(shape, maybe=nullable or name not in required, required=name in required)
+            marks = {mark: str(part[mark]) for mark in MARKS if self.ours and mark in part}
+            fields[name] = Field(shape, nullable or name not in required, name in required, **marks)
         return made
 
     def reference(self, pointer: str, what: str) -> Shape:
@@ -196,10 +208,23 @@ class _Schema:
 
     def union(self, options: list[Shape]) -> Shape:
         flat = [inner for option in options for inner in (option.options if option.kind is Kind.UNION else (option,))]
-        different = tuple(dict.fromkeys(flat))
+        different = tuple(dict.fromkeys(one_text(flat)))
         if len(different) == 1:
             return different[0]
         return ANY if ANY in different else Shape(Kind.UNION, options=different)
+
+
+def one_text(options: Sequence[Shape]) -> list[Shape]:
+    """The options with all plain texts as one: of closed ones all values, with an open one any text."""
+    texts = [option for option in options if option.kind is Kind.TEXT and option.refined is None]
+    if len(texts) < MANY:
+        return list(options)
+    closed = all(option.values for option in texts)
+    values = tuple(dict.fromkeys(value for option in texts for value in option.values)) if closed else ()
+    return [replace(TEXT, values=values), *(option for option in options if option not in texts)]
+
+
+MANY = 2
 
 
 def _of_value(value: Any) -> Shape:  # noqa: ANN401 - JSON

@@ -83,6 +83,7 @@ class RetryRule:
 
     attempts: int | None
     within_seconds: float | None
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,19 @@ class WaitStep:
     cancel: CancelRule | None
 
 
-Step = ToolStep | ActionStep | IfStep | SwitchStep | SetStep | StopStep | WaitStep
+@dataclass(frozen=True, slots=True)
+class ForEachStep:
+    """Do steps for each item of a list, one after the other."""
+
+    path: str
+    place: Place
+    items: Value
+    name: Word
+    limit: int
+    do: tuple[Step, ...]
+
+
+Step = ToolStep | ActionStep | IfStep | SwitchStep | SetStep | StopStep | WaitStep | ForEachStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +231,7 @@ class Flow:
     when: Value | None
     steps: tuple[Step, ...]
     description: str = ""
+    allow_cycle: Word | None = None
 
 
 def below(step: Step) -> Iterator[tuple[Step, ...]]:
@@ -230,6 +244,8 @@ def below(step: Step) -> Iterator[tuple[Step, ...]]:
         yield step.default
     elif isinstance(step, ToolStep | ActionStep) and isinstance(step.on_error, tuple):
         yield step.on_error
+    elif isinstance(step, ForEachStep):
+        yield step.do
     elif isinstance(step, WaitStep) and step.cancel is not None and isinstance(step.cancel.then, tuple):
         yield step.cancel.then
 

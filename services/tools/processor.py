@@ -8,7 +8,7 @@ Only then may the batch's offsets be committed. Done again after a crash, a batc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,11 +18,11 @@ from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import EndedBy, Outcome, RunMessage, Wake
-from services.flows.index import FlowIndex
+from services.flows.compiled import CompiledFlow
 from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
 from services.flows.sync import changed
-from services.flows.waiting import hashes_of
+from services.flows.waiting import Match, hashes_of
 from services.runtime import metrics
 from services.runtime.dead_runs import Death
 from services.tools import answerers, history
@@ -47,6 +47,30 @@ class Publishes(Protocol):
         ...
 
 
+class Flows(Protocol):
+    """The flows that run: `services.tools.load.InFolder` and `services.tools.deployed.loaded.Deployed`."""
+
+    def for_trigger(self, type_: str) -> tuple[CompiledFlow, ...]:
+        """The flows that an event of this type starts."""
+        ...
+
+    def matches(self, type_: str) -> tuple[Match, ...]:
+        """How waits read the key of an event."""
+        ...
+
+    def version(self, name: str, version: str) -> CompiledFlow | None:
+        """The flow of a run; None when this version cannot be had."""
+        ...
+
+    def why_not(self, name: str, version: str) -> str:
+        """Why a version cannot be had, and what to do."""
+        ...
+
+    async def fetch(self, wanted: Collection[tuple[str, str]]) -> None:
+        """Make versions (name, version) ready to be asked for. Waits while PostgreSQL is away."""
+        ...
+
+
 async def _nobody_is_told(_dead: Sequence[Death]) -> None:
     pass
 
@@ -63,7 +87,7 @@ class Processor:
 
     def __init__(
         self,
-        flows: FlowIndex,
+        flows: Flows,
         claim: Claims,
         publisher: Publishes,
         timers: Timers,
@@ -116,11 +140,12 @@ class Processor:
                 read.append((record, RunMessage.model_validate_json(record.value or b"")))
             except ValidationError as error:
                 _unreadable(batch.place(), record, ErrorCode.RUN_INVALID, error)
+        await self._flows.fetch({(message.run.flow, message.run.version) for _, message in read})
         for record, message in await self._first_wakes(read):
             run = message.run
             flow = self._flows.version(run.flow, run.version)
             if flow is None:
-                cause = f"version {run.version!r} of flow {run.flow!r} is not loaded"
+                cause = self._flows.why_not(run.flow, run.version)
                 letter = dead_letter(record, ErrorCode.FLOW_UNKNOWN, cause, run=run)
                 end = history.end_of_run(run, Outcome.DEAD, reason=cause, code=ErrorCode.FLOW_UNKNOWN)
                 batch.place().extend((letter, end))

@@ -139,7 +139,8 @@ async def measure(bootstrap: str, url: str, pending: int, count: int, kills: int
     print(f"  still due: {left}")
     print(
         f"lateness, due to action request in Kafka: first {late[0] * 1000:.0f} ms, "
-        f"p50 {late[len(late) // 2] * 1000:.0f} ms, p99 {late[int(len(late) * 0.99)] * 1000:.0f} ms, worst {late[-1] * 1000:.0f} ms"
+        f"p50 {late[len(late) // 2] * 1000:.0f} ms, p99 {late[int(len(late) * 0.99)] * 1000:.0f} ms, "
+        f"worst {late[-1] * 1000:.0f} ms"
     )
     print(f"memory of the process: {now:.0f} MB, at most {most:.0f} MB")
     print("\n".join(line for line in shown.splitlines() if line.startswith("flows_waits_ended_total")))

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from textwrap import dedent
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contracts.events import Event
 from services.flows.advance import advance, begin
-from services.flows.catalogue import Action, Catalogue, Tool, ToolError
+from services.flows.catalogue import Action, Catalogue, Guarantee, Tool, ToolError
 from services.flows.check import check
 from services.flows.compile import CompiledFlow, compile_flow
 from services.flows.load import FlowSource, load_text
@@ -129,7 +129,7 @@ class CallOut(BaseModel):
     """What `http.call` gives."""
 
     status: int
-    json_: Any = Field(default=None, alias="json")
+    json_: Any = Field(alias="json")
     headers: dict[str, str] = Field(default_factory=dict)
 
 
@@ -144,6 +144,10 @@ class SmsIn(BaseModel):
     lines: list[Line] = Field(default_factory=list)
     address: Address | None = None
 
+    def guarantee(self) -> Guarantee:
+        """Of several parts, some can be sent twice."""
+        return Guarantee.REPEATABLE if self.parts == 1 else Guarantee.AT_MOST_ONCE
+
 
 class SmsOut(BaseModel):
     """What `sms.send` gives."""
@@ -151,13 +155,29 @@ class SmsOut(BaseModel):
     id: str
 
 
+class RingIn(BaseModel):
+    """What `ring` takes, and the two that set off triggers of the shop."""
+
+    number: Phone | None = None
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _someone(self) -> Self:
+        if not self.number and not self.name:
+            raise ValueError("number or name is needed")
+        return self
+
+
 TOOLS: dict[str, Tool] = {
     "phone.format": Tool("phone.format", "Formats a phone.", FormatIn, FormatOut, format_phone),
     "rotate": Tool("rotate", "Whose turn it is.", RotateIn, RotateOut, rotate),
 }
 ACTIONS = {
-    "http.call": Action("http.call", "Calls.", CallIn, CallOut, needs_connection=False),
-    "sms.send": Action("sms.send", "Sends.", SmsIn, SmsOut),
+    "http.call": Action("http.call", "Calls.", CallIn, CallOut, Guarantee.REPEATABLE, needs_connection=False),
+    "sms.send": Action("sms.send", "Sends.", SmsIn, SmsOut, Guarantee.REPEATABLE),
+    "ring": Action("ring", "Rings.", RingIn, SmsOut, needs_connection=False),
+    "shop.order": Action("shop.order", "Orders.", RingIn, SmsOut, needs_connection=False, raises=("shop.ordered",)),
+    "shop.visit": Action("shop.visit", "Visits.", RingIn, SmsOut, needs_connection=False, raises=("shop.visited",)),
 }
 CATALOGUE = Catalogue({"shop.ordered": Order, "shop.visited": Visit}, TOOLS, ACTIONS)
 

@@ -89,7 +89,9 @@ def _upsert(state: State, call: Call) -> Reply:
     status = HTTPStatus.OK if number else HTTPStatus.CREATED
     number = number or f"c{state.number()}"
     contact = state.contacts.setdefault(number, {"id": number, "writes": 0})
+    before = contact.copy()
     contact.update({**call.body, "id": number, "writes": contact["writes"] + 1})
+    state.tell("crm", contact, before, call.body)
     state.by_phone[phone] = number
     state.effect("contact.upserted", phone, call.key, call.body)
     return Reply(status, contact.copy())
@@ -98,11 +100,13 @@ def _upsert(state: State, call: Call) -> Reply:
 def _change(state: State, call: Call, contact: Json) -> Reply:
     if fault := _fault(call.body):
         return problem(422, fault)
+    before = contact.copy()
     state.by_phone.pop(contact["phone"], None)
     if call.method == "PUT":
         for name in set(contact) - {"id", "writes", "phone"}:
             del contact[name]
     contact.update({**call.body, "id": contact["id"], "writes": contact["writes"] + 1})
+    state.tell("crm", contact, before, call.body)
     state.by_phone[contact["phone"]] = contact["id"]
     state.effect("contact.changed", contact["phone"], call.key, call.body)
     return Reply(200, contact.copy())

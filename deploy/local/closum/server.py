@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from deploy.local.closum import crm, v2
 from deploy.local.closum.faults import Fault, Faults, Kind
 from deploy.local.closum.state import State
+from deploy.local.closum.webhooks import Subscription, Webhooks
 from deploy.local.closum.wire import HTTP_OK, Call, RefusedError, Reply, refused
 
 JSON = "application/json"
@@ -24,7 +25,8 @@ class StandIn:
     """One stand-in: its state, its faults, its request handler."""
 
     def __init__(self) -> None:
-        self.state = State()
+        self.webhooks = Webhooks()
+        self.state = State(tell=self.webhooks.tell)
         self.faults = Faults()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -108,17 +110,32 @@ class StandIn:
     async def _control(self, request: web.BaseRequest) -> web.Response:
         what = request.path.strip("/")
         if what == "_reset" and request.method == "POST":
-            self.state, self.faults = State(), Faults()
+            await self.webhooks.close()
+            self.state, self.faults = State(tell=self.webhooks.tell), Faults()
             return _response(Reply(200, {"reset": True}))
         if what == "_faults":
             return await self._switch(request)
+        if what == "_webhooks":
+            return await self._subscribe(request)
         parts = self.state.parts()
         if what == "_state":
             return _response(Reply(200, parts))
         name = what.removeprefix("_state/")
         if name in parts:
             return web.Response(body=orjson.dumps(parts[name]), content_type=JSON)
-        return _response(crm.problem(404, f"nothing is at {request.path!r}: /_state[/PART], /_faults and /_reset are"))
+        return _response(
+            crm.problem(404, f"nothing is at {request.path!r}: /_state[/PART], /_faults, /_webhooks and /_reset are")
+        )
+
+    async def _subscribe(self, request: web.BaseRequest) -> web.Response:
+        if request.method == "DELETE":
+            await self.webhooks.close()
+        elif request.method == "POST":
+            try:
+                self.webhooks.subscribe(Subscription.model_validate_json(await request.read()))
+            except ValidationError as error:
+                return _response(crm.problem(422, _told(error)))
+        return _response(Reply(200, self.webhooks.shown))
 
     async def _switch(self, request: web.BaseRequest) -> web.Response:
         if request.method == "DELETE":
@@ -127,9 +144,12 @@ class StandIn:
             try:
                 self.faults.active.append(Fault.model_validate_json(await request.read()))
             except ValidationError as error:
-                faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-                return _response(crm.problem(422, faults))
+                return _response(crm.problem(422, _told(error)))
         return _response(Reply(200, {"faults": [fault.model_dump(mode="json") for fault in self.faults.active]}))
+
+
+def _told(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
 
 
 def _response(reply: Reply, headers: dict[str, str] | None = None) -> web.Response:
@@ -139,13 +159,13 @@ def _response(reply: Reply, headers: dict[str, str] | None = None) -> web.Respon
 @contextlib.asynccontextmanager
 async def serving(host: str, port: int, stand_in: StandIn | None = None) -> AsyncIterator[int]:
     """Serve a stand-in on this event loop, answer its port; 0 takes a free one. Raises OSError: the port is taken."""
-    server = web.Server(
-        (stand_in or StandIn()).handle, access_log=None, handler_cancellation=True, keepalive_timeout=75
-    )
+    served = stand_in or StandIn()
+    server = web.Server(served.handle, access_log=None, handler_cancellation=True, keepalive_timeout=75)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.5)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=1024).start()
         yield int(runner.addresses[0][1])
     finally:
+        await served.webhooks.close()
         await runner.cleanup()

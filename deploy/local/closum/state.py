@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,8 @@ class State:
     lead_by_email: dict[str, str] = field(default_factory=dict)
     # CRM: what each Idempotency-Key asked for and was answered.
     answers: dict[str, tuple[bytes, int, Json]] = field(default_factory=dict)
+    # Told of every write: system, record, what the record was, the fields that were written.
+    tell: Callable[[str, Json, Json, Json], None] = lambda *_: None
 
     def effect(self, kind: str, subject: str, key: str | None, body: Json) -> None:
         """Note that something really happened."""

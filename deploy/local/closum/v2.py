@@ -54,7 +54,9 @@ def _check(fields: Json) -> Json:
 
 
 def _store(state: State, lead: Json, fields: Json) -> None:
+    before = lead.copy()
     lead.update(fields)
+    state.tell("closum", lead, before, fields)
     if lead.get("mobile_number"):
         state.lead_by_mobile[lead["mobile_number"]] = lead["lead_id"]
     if lead.get("email"):

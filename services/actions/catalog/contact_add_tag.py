@@ -24,7 +24,7 @@ class Outputs(BaseModel):
     contact_id: str = Field(description="the contact's id")
 
 
-@action("closum.contact.add_tag", guarantee=Guarantee.REPEATABLE)
+@action("closum.contact.add_tag", guarantee=Guarantee.REPEATABLE, raises=("closum.contact.updated",))
 async def contact_add_tag(inputs: Inputs, call: Call) -> Outputs:
     """Give a contact a tag; one that has it keeps it."""
     said = await ask(call, "closum.contact.add_tag", inputs.model_dump(), Guarantee.REPEATABLE)

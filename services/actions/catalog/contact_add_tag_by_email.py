@@ -25,7 +25,7 @@ class Outputs(BaseModel):
     contact_id: str = Field(description="the contact's id; empty when Closum does not say")
 
 
-@action("closum.contact.add_tag_by_email", guarantee=Guarantee.REPEATABLE)
+@action("closum.contact.add_tag_by_email", guarantee=Guarantee.REPEATABLE, raises=("closum.contact.updated",))
 async def contact_add_tag_by_email(inputs: Inputs, call: Call) -> Outputs:
     """Give the contact with this e-mail address a tag; one that has it keeps it."""
     said = await ask(call, "closum.contact.add_tag_by_email", inputs.model_dump(), Guarantee.REPEATABLE)

@@ -24,7 +24,7 @@ class Outputs(BaseModel):
     contact_id: str = Field(description="the contact's id")
 
 
-@action("closum.contact.remove_tag", guarantee=Guarantee.REPEATABLE)
+@action("closum.contact.remove_tag", guarantee=Guarantee.REPEATABLE, raises=("closum.contact.updated",))
 async def contact_remove_tag(inputs: Inputs, call: Call) -> Outputs:
     """Take a tag from a contact; one that lacks it stays as it is."""
     said = await ask(call, "closum.contact.remove_tag", inputs.model_dump(), Guarantee.REPEATABLE)

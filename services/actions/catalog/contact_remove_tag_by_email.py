@@ -25,7 +25,7 @@ class Outputs(BaseModel):
     contact_id: str = Field(description="the contact's id; empty when Closum does not say")
 
 
-@action("closum.contact.remove_tag_by_email", guarantee=Guarantee.REPEATABLE)
+@action("closum.contact.remove_tag_by_email", guarantee=Guarantee.REPEATABLE, raises=("closum.contact.updated",))
 async def contact_remove_tag_by_email(inputs: Inputs, call: Call) -> Outputs:
     """Take a tag from the contact with this e-mail address; one that lacks it stays as it is."""
     said = await ask(call, "closum.contact.remove_tag_by_email", inputs.model_dump(), Guarantee.REPEATABLE)

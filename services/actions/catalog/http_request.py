@@ -167,7 +167,11 @@ class Outputs(BaseModel):
 
     status: int = Field(description="HTTP status")
     headers: dict[str, str] = Field(description="the answer's headers, names in lower case; cookies are left out")
-    json_: Any = Field(default=None, alias="json", description="the body, when it is JSON; else null")
+    json_: Any = Field(
+        alias="json",
+        description="the body, when it is JSON; else null",
+        json_schema_extra={"typed_by": "json_schema"},
+    )
     text: str = Field(default="", description="the body as text, when it is not JSON; else empty")
 
 

@@ -41,7 +41,7 @@ class Outputs(BaseModel):
     lead_id: str = Field(description="Closum's id of the lead, new or updated")
 
 
-@action("closum.lead.add", guarantee=Guarantee.REPEATABLE)
+@action("closum.lead.add", guarantee=Guarantee.REPEATABLE, raises=("closum.lead.created", "closum.contact.updated"))
 async def lead_add(inputs: Inputs, call: Call) -> Outputs:
     """Add a lead to Closum, or update the one with the same e-mail or mobile number."""
     said = await ask(call, "closum.lead.add", inputs.given(), inputs.guarantee())

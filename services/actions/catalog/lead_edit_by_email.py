@@ -32,7 +32,7 @@ class Outputs(BaseModel):
     lead_id: str = Field(description="Closum's id of the lead; empty when it does not say")
 
 
-@action("closum.lead.edit_by_email", guarantee=Guarantee.REPEATABLE)
+@action("closum.lead.edit_by_email", guarantee=Guarantee.REPEATABLE, raises=("closum.contact.updated",))
 async def lead_edit_by_email(inputs: Inputs, call: Call) -> Outputs:
     """Change fields of the lead with this e-mail address."""
     said = await ask(call, "closum.lead.edit_by_email", inputs.given(), Guarantee.REPEATABLE)

@@ -31,7 +31,7 @@ class Outputs(BaseModel):
     lead_id: str = Field(description="the lead's id")
 
 
-@action("closum.lead.update", guarantee=Guarantee.REPEATABLE)
+@action("closum.lead.update", guarantee=Guarantee.REPEATABLE, raises=("closum.contact.updated",))
 async def lead_update(inputs: Inputs, call: Call) -> Outputs:
     """Change fields of a lead that is named by its id."""
     said = await ask(call, "closum.lead.update", inputs.given(), Guarantee.REPEATABLE)

@@ -52,7 +52,7 @@ class Outputs(BaseModel):
     parts: int = Field(description="how many SMS it takes: each is paid")
 
 
-@action("closum.sms.send", guarantee=Guarantee.AT_MOST_ONCE)
+@action("closum.sms.send", guarantee=Guarantee.AT_MOST_ONCE, raises=("closum.sms.status_updated",))
 async def sms_send(inputs: Inputs, call: Call) -> Outputs:
     """Send an SMS."""
     fields = {**inputs.model_dump(exclude={"max_parts"}), "recipient": digits(inputs.recipient)}

@@ -54,7 +54,7 @@ class Outputs(BaseModel):
     message_id: str = Field(description="id of the message; empty when Closum does not say")
 
 
-@action("closum.whatsapp.send_template", guarantee=Guarantee.AT_MOST_ONCE)
+@action("closum.whatsapp.send_template", guarantee=Guarantee.AT_MOST_ONCE, raises=("whatsapp.status_updated",))
 async def whatsapp_send_template(inputs: Inputs, call: Call) -> Outputs:
     """Send a WhatsApp message from an approved template."""
     fields = {**inputs.model_dump(exclude_none=True), "to": digits(inputs.to)}

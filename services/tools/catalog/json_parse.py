@@ -25,7 +25,11 @@ class Outputs(BaseModel):
     """What it gives. `value` is absent when the text is not JSON, or not of the schema; then `reason` says why."""
 
     valid: bool = Field(description="whether the text is JSON, and matches the schema when there is one")
-    value: Any = Field(default=None, description="the value, as an expression walks it: parsed.value.contact.name")
+    value: Any = Field(
+        default=None,
+        description="the value, as an expression walks it: parsed.value.contact.name",
+        json_schema_extra={"given_when": "valid", "typed_by": "json_schema"},
+    )
     reason: str = Field(default="", description="what is wrong, and where: line and column, or path")
 
 
@@ -39,7 +43,10 @@ def validator(schema: bytes) -> jsonschema_rs.Validator:
     """A compiled schema. Patterns run in linear time; references stay inside. Raises ToolError for a wrong schema."""
     try:
         return jsonschema_rs.validator_for(
-            orjson.loads(schema), pattern_options=jsonschema_rs.RegexOptions(), retriever=no_retrieval
+            orjson.loads(schema),
+            pattern_options=jsonschema_rs.RegexOptions(),
+            retriever=no_retrieval,
+            validate_formats=True,  # the type checker takes `format: email` for what it says
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         raise ToolError(f"json_schema cannot be used: {str(error).splitlines()[0]}") from None

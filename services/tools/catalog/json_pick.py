@@ -24,7 +24,9 @@ class Outputs(BaseModel):
     """What it gives."""
 
     found: bool = Field(description="whether the path finds anything")
-    value: Any = Field(default=None, description="the first that it finds, or the default")
+    value: Any = Field(
+        default=None, description="the first that it finds, or the default", json_schema_extra={"given_with": "default"}
+    )
     items: list[Any] = Field(default_factory=list, description="all that it finds, in order")
 
 
@@ -47,4 +49,6 @@ class Outputs(BaseModel):
 async def json_pick(inputs: Inputs) -> Outputs:
     """Take values out of an object or list by a path."""
     items = pick(inputs.value, inputs.path)
-    return Outputs(found=bool(items), value=items[0] if items else inputs.default, items=items)
+    # A null counts as absent, as everywhere in flows.
+    value = items[0] if items and items[0] is not None else inputs.default
+    return Outputs(found=bool(items), value=value, items=items)

@@ -23,7 +23,11 @@ class Outputs(BaseModel):
     """What it gives."""
 
     found: bool = Field(description="whether the list has any item")
-    value: Any = Field(default=None, description="the first (or last) item, or the default")
+    value: Any = Field(
+        default=None,
+        description="the first (or last) item, or the default",
+        json_schema_extra={"given_with": "default"},
+    )
     items: list[Any] = Field(default_factory=list, description="the items taken, in the list's order")
     rest: list[Any] = Field(default_factory=list, description="the others, in the list's order")
 
@@ -41,5 +45,7 @@ async def list_first(inputs: Inputs) -> Outputs:
     items = inputs.items
     at = inputs.count if inputs.end == "first" else max(len(items) - inputs.count, 0)
     taken, rest = (items[:at], items[at:]) if inputs.end == "first" else (items[at:], items[:at])
-    value = (taken[0] if inputs.end == "first" else taken[-1]) if taken else inputs.default
+    value = (taken[0] if inputs.end == "first" else taken[-1]) if taken else None
+    # A null counts as absent, as everywhere in flows.
+    value = inputs.default if value is None else value
     return Outputs(found=bool(taken), value=value, items=taken, rest=rest)

@@ -29,7 +29,9 @@ class Outputs(BaseModel):
     """What it gives."""
 
     found: bool = Field(description="whether the key is in the table")
-    value: Any = Field(default=None, description="the value, or the default")
+    value: Any = Field(
+        default=None, description="the value, or the default", json_schema_extra={"given_with": "default"}
+    )
 
 
 @tool(
@@ -68,5 +70,7 @@ async def lookup(inputs: Inputs) -> Outputs:
     if inputs.key is not None:
         for key, value in rows:
             if key is not None and same(key):
-                return Outputs(found=True, value=first(value, inputs.value_field))
+                found = first(value, inputs.value_field)
+                # A null counts as absent, as everywhere in flows.
+                return Outputs(found=True, value=inputs.default if found is None else found)
     return Outputs(found=False, value=inputs.default)

@@ -23,7 +23,9 @@ class Outputs(BaseModel):
     """What it gives."""
 
     found: bool = Field(description="whether there is a value")
-    value: Any = Field(default=None, description="the value, or the default")
+    value: Any = Field(
+        default=None, description="the value, or the default", json_schema_extra={"given_with": "default"}
+    )
 
 
 @tool(
@@ -35,4 +37,5 @@ class Outputs(BaseModel):
 async def storage_get(inputs: Inputs) -> Outputs:
     """Read the value that `storage.set` stored under a key."""
     loaded = await Load(inputs.scope, inputs.key)
-    return Outputs(found=loaded.found, value=loaded.value if loaded.found else inputs.default)
+    # A null counts as absent, as everywhere in flows.
+    return Outputs(found=loaded.found, value=inputs.default if loaded.value is None else loaded.value)

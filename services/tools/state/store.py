@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from services.flows.state import claims, counters, digests, permits, rotations, storage
+from services.flows.state import claims, counters, digests, merges, permits, rotations, storage
 from services.flows.state.cells import Asked, Death, Given, Held, Stateful
 from services.flows.state.ledger import Ledger, Question
 from services.runtime import database, dead_runs, metrics
@@ -35,6 +35,7 @@ KINDS: tuple[type[Stateful[Any]], ...] = (
     permits.Permit,
     digests.Collect,
     digests.Release,
+    merges.Merge,
 )
 LONGEST_NAME = 300
 Connection = asyncpg.pool.PoolConnectionProxy

@@ -1,0 +1,66 @@
+"""What a step gives: the outputs of its tool or action, and what its inputs say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import jsonschema_rs
+
+from services.flows.catalogue import Action, Tool
+from services.flows.inputs import is_literal, plain_of
+from services.flows.places import Place
+from services.flows.shapes import Field, Object, Shape, Shapes
+from services.flows.syntax import Constant, MapOf, Value
+
+
+def outputs_of(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Shape:
+    """The shape of the outputs.
+
+    An output marked `typed_by` has the shape of the JSON Schema that stands in that input, such as json.parse's
+    `value`. One marked `given_with` is there when that input is given, such as a default.
+    """
+    what = f"the output of `{entry.name}`"
+    plain = shapes.of_model(entry.outputs, "serialization", what)
+    inputs = {word.text: value for word, value in given.items}
+    fields = shapes.fields(plain)
+    said = {name: _said(field, inputs, shapes, f"`{name}` in {what}") for name, field in fields.items()}
+    if said == dict(fields):
+        return plain
+    return shapes.add(Object(what, said, open=shapes.objects[plain.name].open))
+
+
+def _said(field: Field, inputs: dict[str, Value], shapes: Shapes, what: str) -> Field:
+    schema = _schema(inputs.get(field.typed_by))
+    if schema is not None and wrong_schema(schema) is None:
+        field = replace(field, shape=shapes.of_schema(schema, what, ours=False))
+    given = inputs.get(field.given_with)
+    if given is not None and not (isinstance(given, Constant) and given.value is None):
+        field = replace(field, maybe=False, required=True)
+    return field
+
+
+def _schema(value: Value | None) -> dict[str, Any] | None:
+    found = plain_of(value) if value is not None and is_literal(value) else None
+    return found if isinstance(found, dict) else None
+
+
+def wrong_schemas(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Iterator[tuple[Place, str]]:
+    """The schemas among the inputs that are none, and why."""
+    fields = shapes.fields(shapes.of_model(entry.outputs, "serialization", f"the output of `{entry.name}`"))
+    inputs = {word.text: value for word, value in given.items}
+    for name in sorted({field.typed_by for field in fields.values()} & inputs.keys()):
+        schema = _schema(inputs[name])
+        if schema is not None and (wrong := wrong_schema(schema)) is not None:
+            yield inputs[name].place, f"{name!r} of `{entry.name}` is no JSON Schema: {wrong}"
+
+
+def wrong_schema(schema: dict[str, Any]) -> str | None:
+    """Why this is no JSON Schema, or None when it is one."""
+    try:
+        jsonschema_rs.meta.validate(schema)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        place = "/".join(str(part) for part in getattr(error, "instance_path", ()))
+        return f"{place}: {str(error).splitlines()[0]}" if place else str(error).splitlines()[0]
+    return None

@@ -1,0 +1,148 @@
+"""Finds secrets that were written into a flow: by the forms that services give their keys, and by how random a text is.
+
+Flows stand in version control, in the database and in people's editors. Secrets stand in connections.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from math import log2
+
+from services.flows.places import Place
+from services.flows.syntax import (
+    ActionStep,
+    Constant,
+    Expression,
+    Flow,
+    ForEachStep,
+    IfStep,
+    ListOf,
+    MapOf,
+    SetStep,
+    StopStep,
+    SwitchStep,
+    Template,
+    ToolStep,
+    Value,
+    walk,
+)
+
+# Forms that the services document, or that their keys are seen with in public secret scanners' rules.
+_FORMS = {
+    "an access key of AWS": r"\b(AKIA|ASIA)[A-Z2-7]{16}\b",
+    "a token of GitHub": r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})",
+    "a token of GitLab": r"\bglpat-[A-Za-z0-9_-]{20,}",
+    "a key of Stripe": r"\b[rs]k_(live|test)_[A-Za-z0-9]{16,}",
+    "a token of Slack": r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}",
+    "a webhook of Slack": r"hooks\.slack\.com/(services|workflows|triggers)/[A-Za-z0-9/]{20,}",
+    "a webhook of Discord": r"discord(app)?\.com/api/webhooks/\d+/[A-Za-z0-9_-]{20,}",
+    "a key of Google": r"\bAIza[A-Za-z0-9_-]{35}",
+    "a token of Google": r"\bya29\.[A-Za-z0-9_-]{20,}",
+    "a key of SendGrid": r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+    "a key of Mailgun": r"\bkey-[0-9a-f]{32}\b",
+    "a key of Mailchimp": r"\b[0-9a-f]{32}-us\d{1,2}\b",
+    "a key of Twilio": r"\b(SK|AC)[0-9a-f]{32}\b",
+    "a token of Meta": r"\bEAA[A-Za-z0-9]{30,}",
+    "a token of HubSpot": r"\bpat-(na|eu)\d-[0-9a-f-]{30,}",
+    "a key of OpenAI or Anthropic": r"\bsk-(proj-|ant-)?[A-Za-z0-9_-]{20,}",
+    "a token of Shopify": r"\bshp(at|ca|pa|ss)_[A-Fa-f0-9]{32}",
+    "a token of Telegram": r"\b\d{8,10}:AA[A-Za-z0-9_-]{33}\b",
+    "a secret of Standard Webhooks": r"\bwhsec_[A-Za-z0-9+/=]{16,}",
+    "a JSON Web Token": r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    "a password in an address": r"\b[a-z][a-z0-9+.-]*://[^\s/?#:@$]+:[^\s/?#@$]+@",
+    "credentials in a header": r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/_.~-]{12,}=*",
+    "a key in an address": r"(?i)[?&](api[-_]?key|access[-_]?token|token|secret|password|sig(nature)?)=[^&\s${]{8,}",
+}
+_KNOWN = {what: re.compile(pattern) for what, pattern in _FORMS.items()}
+# Names under which nothing but a secret stands. `token` alone is the name of too many harmless things.
+_NAMES = re.compile(r"(?i)(^|[-_.])(password|passwd|secret|(api|private)[-_]?key|(access|auth)[-_]?token)$")
+_PLACEHOLDER = re.compile(r"(?i)^(x+|\*+|\.+|<.*>|none|null|todo|change.?me|your.*|example.*)$")
+_RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
+_LEAST_BITS = 4.0  # of entropy a character: words and sentences have less, random base64 of 32 characters has 4.5
+_LEAST_HEX_BITS = 3.0
+_SHORTEST_HEX = 32
+_SHORTEST_RANDOM = 20
+_SHORTEST_NAMED = 6
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_KINDS = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
+
+
+def secrets(flow: Flow) -> Iterator[tuple[Place, str]]:
+    """Where a secret stands in a flow, and what it looks like."""
+    for value in _values(flow):
+        yield from _in_value(value, "")
+
+
+def looks_like(text: str) -> str | None:
+    """What secret a text holds, or None.
+
+    >>> looks_like("Authorization: Bearer 0123456789abcdef")
+    'credentials in a header'
+    """
+    for what, pattern in _KNOWN.items():
+        if pattern.search(text):
+            return what
+    if text.startswith(("/", "http://", "https://")):
+        return None  # paths are full of ids that only look like keys
+    return "a key: it is too random for a word" if any(map(_is_random, _RANDOM.findall(text))) else None
+
+
+def _is_random(word: str) -> bool:
+    """Whether a word is drawn by chance: many signs, of all kinds, evenly."""
+    if _UUID.fullmatch(word):
+        return False
+    bits = -sum(count / len(word) * log2(count / len(word)) for count in Counter(word).values())
+    if re.fullmatch("[0-9a-f]+|[0-9A-F]+", word):
+        mixed = re.search("[a-fA-F]", word) and re.search("[0-9]", word)
+        return len(word) >= _SHORTEST_HEX and bool(mixed) and bits >= _LEAST_HEX_BITS
+    # A path or a name of words is cut at its signs, none of which is long and random.
+    parts = [part for part in re.split("[/_=-]", word) if part]
+    longest = max(parts, key=len, default="")
+    return len(longest) >= _SHORTEST_RANDOM and bits >= _LEAST_BITS and all(kind.search(longest) for kind in _KINDS)
+
+
+def _values(flow: Flow) -> Iterator[Value]:
+    yield from (value for value in (flow.key, flow.when) if value is not None)
+    for step in walk(flow.steps):
+        if isinstance(step, ToolStep | ActionStep):
+            yield step.inputs
+        elif isinstance(step, SetStep):
+            yield step.values
+        elif isinstance(step, IfStep):
+            yield step.condition
+        elif isinstance(step, SwitchStep):
+            yield step.subject
+        elif isinstance(step, ForEachStep):
+            yield step.items
+        elif isinstance(step, StopStep):
+            yield step.reason
+
+
+def _in_value(value: Value, name: str) -> Iterator[tuple[Place, str]]:
+    """`name` is that of the key which the value stands under."""
+    if isinstance(value, MapOf):
+        for word, item in value.items:
+            yield from _in_value(item, word.text)
+    elif isinstance(value, ListOf):
+        for item in value.items:
+            yield from _in_value(item, name)
+    elif isinstance(value, Constant):
+        if isinstance(value.value, str) and (found := looks_like(value.value) or _named(name, value.value)):
+            yield value.place, found
+    elif isinstance(value, Expression):
+        if found := looks_like(value.source):
+            yield value.place, found
+    elif isinstance(value, Template):
+        for part in value.parts:
+            text = part if isinstance(part, str) else part.source
+            if found := looks_like(text):
+                yield value.place if isinstance(part, str) else part.place, found
+
+
+def _named(name: str, text: str) -> str | None:
+    if _NAMES.search(name) and len(text) >= _SHORTEST_NAMED and not _PLACEHOLDER.fullmatch(text):
+        return f"a secret, by its name {name!r}"
+    return None

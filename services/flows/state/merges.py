@@ -1,0 +1,88 @@
+"""Merges: two sides change one thing. For each field it is kept who changed it last; a change wins or loses by a rule.
+
+A change that wins is written to the other side. Where something was written to its own side shortly before, the two may
+have crossed: then the winner is written to both sides, so that both end with it, whichever write came last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from services.flows.state.cells import DAY_SECONDS, Asked, Cell, Decision, Given, Held, Stateful, World
+
+LAST = "last"
+MOST_FIELDS = 500
+
+
+class Merged(Given):
+    """`forward`: to be written to the other side. `back`: to be written to the own side. Both by field."""
+
+    forward: dict[str, Any]
+    back: dict[str, Any]
+    lost: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Merge(Stateful[Merged]):
+    """Changes of one entity on one side, at a moment. `rule`: `last`, or the side that always wins."""
+
+    scope: str
+    key: str
+    side: str
+    changes: Mapping[str, Any]
+    at: float
+    rule: str
+    crossing_seconds: float
+    answer: ClassVar[type[Given]] = Merged
+
+    def cells(self, asked: Asked) -> tuple[Cell, ...]:
+        """One a scope and key."""
+        return (Cell("merge", (asked.scope(self.scope), self.key)),)
+
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+        """Which changes win."""
+        del asked
+        (one,) = held
+        fields: dict[str, Any] = dict(one.state["fields"]) if one else {}
+        forward: dict[str, Any] = {}
+        back: dict[str, Any] = {}
+        lost = []
+        for field, value in self.changes.items():
+            before = fields.get(field)
+            wrote = dict(before["wrote"]) if before else {}
+            # What this side holds may have been overwritten by a write of ours that was on its way.
+            touched = any(self._near(at) for into, at in wrote.items() if into != _but(self.side))
+            if before is None or self._wins(before):
+                forward[field] = value
+                wrote[_but(self.side)] = self.at
+                before = {"side": self.side, "at": self.at, "value": value}
+            else:
+                lost.append(field)
+                touched = touched or before["side"] != self.side
+            if touched:
+                back[field] = before["value"]
+                wrote[self.side] = self.at
+            fields[field] = {**before, "wrote": wrote}
+        if len(fields) > MOST_FIELDS:
+            kept = sorted(fields, key=lambda name: fields[name]["at"])[-MOST_FIELDS:]
+            fields = {name: fields[name] for name in kept}
+        answer = Merged(forward=forward, back=back, lost=lost)
+        return Decision(answer, (Held({"fields": fields}, world.now + max(DAY_SECONDS, 2 * self.crossing_seconds)),))
+
+    def _near(self, at: float) -> bool:
+        return abs(self.at - at) <= self.crossing_seconds
+
+    def _wins(self, before: Mapping[str, Any]) -> bool:
+        if before["side"] == self.side:
+            return bool(self.at >= before["at"])
+        if self.rule == LAST or not self._near(before["at"]):
+            # At the same moment the name decides: any order, as long as it is always the same.
+            return bool((self.at, self.side) > (before["at"], before["side"]))
+        return self.side == self.rule
+
+
+def _but(side: str) -> str:
+    """Where a change of this side is written to, in the list of writes: the other side, whose name is not known."""
+    return f"not {side}"

@@ -1,0 +1,72 @@
+"""Rules over several inputs (pydantic's model validators), proved before the first run as far as the flow tells.
+
+Each rule is tried on the values that stand in the flow. Values that come with an event are stood in for: a rule that
+looks at one says nothing. So `email or mobile_number is needed` is found where neither is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from pydantic import BaseModel
+
+from services.flows.catalogue import Action, Guarantee
+
+
+class _UnknownError(Exception):
+    """A rule depends on a value that is not known yet."""
+
+
+class Unknown:
+    """Stands for a value that comes with an event. It is there; what it is cannot be asked."""
+
+    def _asked(self, *_: object) -> NoReturn:
+        raise _UnknownError
+
+    __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = __getattr__ = __str__ = __repr__ = _asked
+    __eq__ = __hash__ = __lt__ = __le__ = __gt__ = __ge__ = __add__ = __int__ = __float__ = __call__ = _asked
+
+
+UNKNOWN = Unknown()
+
+
+def guarantee_of(action: Action, given: Mapping[str, Any]) -> Guarantee:
+    """What holds for a call with these inputs: what they say themselves (their method `guarantee`), if they do."""
+    rule = getattr(action.inputs, "guarantee", None)
+    if not callable(rule):
+        return action.guarantee
+    try:
+        said = rule(_made(action.inputs, given))
+    except Exception:  # noqa: BLE001 - it depends on what is not known
+        return action.guarantee
+    return said if isinstance(said, Guarantee) else action.guarantee
+
+
+def _made(model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
+    """The inputs, not validated."""
+    made = model.model_construct()
+    made.__dict__.update(
+        (own, given[name])
+        for own, info in model.model_fields.items()
+        for name in (info.validation_alias, info.alias, own)
+        if isinstance(name, str) and name in given
+    )
+    return made
+
+
+def broken_rules(model: type[BaseModel], given: Mapping[str, Any]) -> list[str]:
+    """The rules that these inputs (by their names in flows; UNKNOWN for what is not known) surely break."""
+    rules = [each.func for each in model.__pydantic_decorators__.model_validators.values() if each.info.mode == "after"]
+    if not rules:
+        return []
+    made = _made(model, given)
+    broken: list[str] = []
+    for rule in rules:
+        try:
+            rule(made)
+        except (ValueError, AssertionError) as error:
+            broken.append(str(error))
+        except Exception:  # noqa: BLE001, S112 - a rule that trips over what is not known says nothing
+            continue
+    return broken
