@@ -14,6 +14,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from contracts.dead_letters import REDRIVEN, REDRIVEN_FLOW
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.ids import stable_id
@@ -119,7 +120,7 @@ class Processor:
         arrived = await self._arrived(read)
         ended = await self._end_waits([one.event for one in arrived if one.end is None])
         for one in arrived:
-            flows = self._flows.for_trigger(one.event.type) if one.end is None else ()
+            flows = _meant(one.record, self._flows.for_trigger(one.event.type)) if one.end is None else ()
             for flow in flows:
                 if job := begun(one.record, flow, one.event, batch.place()):
                     batch.jobs.append(job)
@@ -282,7 +283,20 @@ def _asked(ask: Ask) -> Asked:
 
 def _claim(record: Record, event: Event) -> Claim:
     # A hash: source and id together may be longer than an index row can be.
-    return Claim(event.account, stable_id(event.source, event.id), record.place)
+    redriven = _header(record, REDRIVEN)
+    # A dead letter that comes back is no duplicate of the event that it was, but one of itself when it comes twice.
+    again = () if redriven is None else (redriven,)
+    return Claim(event.account, stable_id(event.source, event.id, *again), record.place)
+
+
+def _meant(record: Record, flows: Sequence[CompiledFlow]) -> Sequence[CompiledFlow]:
+    """All flows of the trigger; of a dead letter that comes back only the one that it died in."""
+    flow = _header(record, REDRIVEN_FLOW)
+    return flows if flow is None else [one for one in flows if one.name == flow.decode("utf-8", "replace")]
+
+
+def _header(record: Record, name: str) -> bytes | None:
+    return next((value for header, value in record.headers if header == name), None)
 
 
 def _unreadable(outputs: list[Output], record: Record, code: ErrorCode, error: ValidationError) -> None:

@@ -55,7 +55,7 @@ def develop(path: Path | None, port: int, connections: Path | None, sources: Pat
             with contextlib.ExitStack() as all_of_it:
                 with shown(out) as progress:
                     stack = all_of_it.enter_context(running(folder, plan, log, progress))
-                folder.tell(_told(stack, plan.secrets))
+                folder.tell(_told(stack, plan))
                 all_of_it.enter_context(followed(stack.settings(), log))
                 _explain(out, stack, plan.secrets, flows, own_sources=sources is not None)
                 files = Watch(flows)
@@ -70,14 +70,16 @@ def develop(path: Path | None, port: int, connections: Path | None, sources: Pat
     return 0
 
 
-def _told(stack: Stack, secrets: Mapping[str, str]) -> dict[str, object]:
+def _told(stack: Stack, plan: Plan) -> dict[str, object]:
     """What other commands of this folder need to know."""
     names = ("KAFKA_BOOTSTRAP", "DATABASE_URL", "FLOWS_TOPIC_PREFIX", "FLOWS_TOPIC_PARTITIONS")
     return {
         "environ": {name: stack.environ[name] for name in names},
         "ingest": stack.ingest,
         "closum": stack.closum,
-        "events_token": secrets["FLOWS_EVENTS_TOKEN"],
+        "events_token": plan.secrets["FLOWS_EVENTS_TOKEN"],
+        "connections_file": str(plan.connections),
+        "actions": f"http://127.0.0.1:{stack.ports.actions_health}",
     }
 
 
