@@ -53,8 +53,8 @@ def _event(
         )
         raise CaseError(f"given {number + 1}: ingest would refuse this payload of {trigger!r}: {wrong}") from None
     identity = given.id or f"event-{number + 1}"
-    ours = isinstance(payload, Payload)
-    subject = payload.subject() if ours else None
+    subject = payload.subject() if isinstance(payload, Payload) else None
+    seen = payload.to_json() if isinstance(payload, Payload) else payload.model_dump_json(by_alias=True)
     return Event(
         id=identity,
         source=SOURCE,
@@ -63,5 +63,5 @@ def _event(
         time=now,
         account=given.account,
         accepted=now,
-        data=orjson.loads(payload.to_json() if ours else payload.model_dump_json(by_alias=True)),
+        data=orjson.loads(seen),
     )
