@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from pydantic import AwareDatetime, Field
@@ -16,6 +17,14 @@ class Retry(Message):
 
     attempts: int = Field(default=5, ge=1, le=100)
     within_seconds: float = Field(default=60.0, gt=0)
+
+
+class Priority(StrEnum):
+    """How much of a connection a flow gets while others wait for it too."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
 
 
 class ActionRequest(Message):
@@ -33,6 +42,9 @@ class ActionRequest(Message):
     step: str = Field(description="path of the step in the flow, such as `2` or `1.then.0`")
     name: str | None = Field(default=None, description="id of the step: the name of its output")
     last: bool = Field(default=False, description="nothing comes after: the run is delivered when the call is done")
+    priority: Priority = Field(
+        default=Priority.NORMAL, description="its flow's share where many wait for one connection"
+    )
     resume_on_error: bool = Field(
         default=False, description="a final failure goes back to the run as an answer instead of to actions.dlq"
     )

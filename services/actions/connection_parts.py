@@ -15,7 +15,7 @@ class Limits:
     """What a destination bears, over all workers together. None: no limit."""
 
     requests_per_second: float | None = None
-    burst: int | None = None  # how many may come at once after a pause; absent: as many as a second's
+    burst: int | None = None  # how many may come at once after a pause; absent: one
     concurrency: int | None = None
     per_day: int | None = None
 

@@ -7,6 +7,7 @@ once. When partitions are given up, what is at work is finished first, and what 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -21,6 +22,7 @@ from services.actions.delivery.lanes import Lanes
 from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
 from services.actions.journal.journal import Journal
+from services.actions.limits.gates import Gates
 from services.actions.parking.parking import Parking
 from services.runtime import logging, metrics
 from services.runtime.offsets import Place
@@ -34,6 +36,9 @@ POLL_RECORDS = 200
 COMMIT_EVERY_SECONDS = 0.5
 COMMIT_SECONDS = 5.0
 RESUME_AT = 0.5
+# A flow that has this part of what memory holds, and more than is done in this time, waits in PostgreSQL.
+CROWD = 0.3
+CROWD_SECONDS = 2.0
 # What a call may take beyond its own deadline until it counts as finished: its outputs are published.
 PUBLISH_SECONDS = 5.0
 
@@ -49,6 +54,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         *,
         journal: Journal,
         parking: Parking,
+        gates: Gates,
         courier: Callable[[Callable[[Job], bool]], Courier],
         moved: Callable[[], object],
     ) -> None:
@@ -63,14 +69,26 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         self._committed: dict[TopicPartition, int] = {}
         self._giving_up: set[TopicPartition] = set()
         self._leaving = False
+        # Until it is known, nobody crowds.
+        self._measured, self._finished, self._pace = time.monotonic(), 0, math.inf
         self._longest_call = settings.call_seconds
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lanes: Lanes[Job] = Lanes(self._watched(courier(self._owns)), settings.max_concurrency, self._bug)
+        self._lanes: Lanes[Job] = Lanes(
+            self._watched(courier(self._owns)),
+            settings.max_concurrency,
+            self._bug,
+            sort=lambda job: job.sort,
+            gate=gates,
+        )
         parking.serve(self)
 
     def assigned(self) -> set[Place]:
         """The partitions that this process has now."""
         return {(place.topic, place.partition) for place in self._prefixes}
+
+    def kick(self) -> None:
+        """More calls may begin."""
+        self._lanes.kick()
 
     def put(self, job: Job) -> None:
         """Take in a job that was parked."""
@@ -103,6 +121,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
             await self._journal.close()
 
     async def _turn(self) -> None:
+        self._measure()
         self._throttle()
         taken = await self._kafka.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
         for place, records in taken.items():
@@ -125,9 +144,29 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
             job = self._planner.job(record, prefix)
             if isinstance(job.plan, Ready) and job.plan.seconds is not None:
                 self._longest_call = max(self._longest_call, job.plan.seconds)
-            if not self._parking.takes(job):
+            if self._parking.takes(job):
+                continue
+            if self._crowds(job):
+                self._parking.spill(job)
+            else:
                 self._lanes.put(job.lane, job)
         metrics.CONSUMED.labels(ACTIONS.name).inc(len(records))
+
+    def _crowds(self, job: Job) -> bool:
+        """Whether so much of its flow waits already that others behind would wait for it: then it waits elsewhere."""
+        waiting = self._lanes.pending_of(job.sort.flow)
+        if job.request is None or waiting < self._settings.max_pending * CROWD or self._lanes.holds(job.lane):
+            return False
+        return waiting > CROWD_SECONDS * self._pace
+
+    def _measure(self) -> None:
+        """How many jobs are finished a second, lately."""
+        now = time.monotonic()
+        passed = now - self._measured
+        if passed > 1:
+            pace = (self._lanes.finished - self._finished) / passed
+            self._pace = pace if math.isinf(self._pace) else (self._pace + pace) / 2
+            self._measured, self._finished = now, self._lanes.finished
 
     def _throttle(self) -> None:
         """Pause all partitions when too much is held, resume them when half of it is gone. Polling goes on."""

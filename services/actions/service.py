@@ -14,6 +14,7 @@ from functools import partial
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
+from contracts.topics import ACTIONS as ACTIONS_TOPIC
 from contracts.topics import DAY_SECONDS
 from services.actions.connections import Connection
 from services.actions.consumer import GROUP, Consumer, leave
@@ -24,6 +25,8 @@ from services.actions.delivery.publisher import Publisher
 from services.actions.equip import equipped
 from services.actions.journal.journal import Journal
 from services.actions.journal.store import Store
+from services.actions.limits.gates import Gates
+from services.actions.limits.store import Store as Limits
 from services.actions.parking.parking import Parking
 from services.actions.parking.store import Store as Parked
 from services.actions.registry import ACTIONS
@@ -92,18 +95,35 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
         most=settings.max_parked,
         on_wait=watchdog.moved,
     )
+    gates = Gates(
+        Limits(parts.pool),
+        connections,
+        ACTIONS_TOPIC.under(settings.topic_prefix),
+        most=settings.max_concurrency,
+        kick=lambda: consumer.kick(),  # noqa: PLW0108 - it is made below
+    )
     consumer = Consumer(
         settings,
         parts.kafka,
         planner,
         journal=journal,
         parking=parking,
-        courier=lambda owned: Courier(parts.client, publisher, books, parking, settings.call_seconds, owned=owned),
+        gates=gates,
+        courier=lambda owned: Courier(
+            parts.client,
+            publisher,
+            books=books,
+            parking=parking,
+            gates=gates,
+            call_seconds=settings.call_seconds,
+            owned=owned,
+        ),
         moved=watchdog.moved,
     )
     log.info("service.started", group=settings.topic_prefix + GROUP, connections=sorted(connections))
     beside = [
-        asyncio.create_task(work) for work in (watchdog.run(), _note_leaving(parts.health, parts.stop), _forget(store))
+        asyncio.create_task(work)
+        for work in (watchdog.run(), _note_leaving(parts.health, parts.stop), _forget(store), gates.run())
     ]
     try:
         # It ends by itself after `stop`: what is at work is finished first.
@@ -112,6 +132,7 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
+        await gates.close()
         await offsets.close()
 
 

@@ -12,6 +12,7 @@ from services.actions.delivery.books import Books
 from services.actions.delivery.calling import HttpCall
 from services.actions.delivery.job import Job, Ready
 from services.actions.delivery.publisher import Publisher
+from services.actions.limits.gates import Gates
 from services.actions.parking.parking import Parking
 from services.runtime import logging, metrics
 from services.runtime.http import Client
@@ -27,16 +28,18 @@ class Courier:
         self,
         client: Client,
         publisher: Publisher,
+        *,
         books: Books,
         parking: Parking,
+        gates: Gates,
         call_seconds: float,
-        *,
         owned: Callable[[Job], bool],
     ) -> None:
         self._client = client
         self._publisher = publisher
         self._books = books
         self._parking = parking
+        self._gates = gates
         self._call_seconds = call_seconds
         self._owned = owned
 
@@ -76,7 +79,7 @@ class Courier:
             job.began = time.monotonic()
         job.attempts += 1
         seconds = plan.seconds or self._call_seconds
-        before = known.before(self._books.journal, job)
+        before = known.before(self._books.journal, self._gates, job)
         call = HttpCall(self._client, plan.connection, request.effect_id, seconds, before)
         began = time.perf_counter()
         try:
@@ -85,6 +88,8 @@ class Courier:
             job.attempts -= 1
             return known.outcome(found.decision, outputs_needed=not request.last)
         name = request.connection or ""
+        if job.open:
+            self._gates.told(name, outcome)
         label = "done" if isinstance(outcome, Done) else outcome.code.value
         metrics.ATTEMPT.labels(name).observe(time.perf_counter() - began)
         metrics.ATTEMPTS.labels(name, request.action, label).inc()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ValidationError
 
-from contracts.actions import ActionRequest
+from contracts.actions import ActionRequest, Priority
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
 from services.actions.action import Implementation
@@ -18,9 +18,11 @@ from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
 from services.actions.delivery.retry import Schedule
 from services.actions.journal.effects import Key
+from services.actions.limits.ready import Sort
 from services.runtime.database import storable
 
 LONGEST_NAME = 200
+WEIGHTS = {Priority.HIGH: 8, Priority.NORMAL: 2, Priority.LOW: 1}
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +55,13 @@ class Job:
         assert self.request is not None  # noqa: S101 - see above
         account, effect_id = self.request.run.event.account, self.request.effect_id
         return Key(short(account), short(effect_id))
+
+    @property
+    def sort(self) -> Sort:
+        """Where its lane queues."""
+        if self.request is None:
+            return Sort("", "")
+        return Sort(self.request.connection or "", self.request.run.flow, WEIGHTS[self.request.priority])
 
     @property
     def lane(self) -> Hashable:

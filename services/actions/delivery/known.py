@@ -23,6 +23,7 @@ from services.actions.journal.effects import (
     WasDone,
 )
 from services.actions.journal.journal import Journal
+from services.actions.limits.gates import Gates
 from services.flows.catalogue import Guarantee
 
 MAX_ANSWER_BYTES = 262_144
@@ -37,8 +38,10 @@ class Known(BaseException):  # not an Exception: no action's file may swallow it
         self.decision = decision
 
 
-def before(journal: Journal, job: Job) -> Callable[[Guarantee], Awaitable[None]]:
+def before(journal: Journal, gates: Gates, job: Job) -> Callable[[Guarantee], Awaitable[None]]:
     """What a call does when its request is about to leave. Raises Known unless it may."""
+    began = time.monotonic()
+    connection = "" if job.request is None else job.request.connection or ""
 
     async def begin(guarantee: Guarantee) -> None:
         if job.open:  # a further request of the same attempt, with a weaker guarantee
@@ -50,6 +53,7 @@ def before(journal: Journal, job: Job) -> Callable[[Guarantee], Awaitable[None]]
             job.open = True
             job.attempts = decision.attempts
             job.began = time.monotonic() - decision.age_seconds
+            await gates.punctual(connection, began)
 
     return begin
 

@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from typing import Generic, Protocol, TypeVar
+
+from services.actions.limits.ready import Ready, Sort
 
 J = TypeVar("J")
+
+
+class Gate(Protocol):
+    """Says for each connection whether a call may begin."""
+
+    def take(self, connection: str) -> float:
+        """0: it begins now. Else the seconds until to ask again."""
+        ...
+
+    def release(self, connection: str) -> None:
+        """It ended."""
+        ...
 
 
 class Lanes(Generic[J]):
@@ -27,12 +41,19 @@ class Lanes(Generic[J]):
         work: Callable[[J], Awaitable[float | None]],
         concurrency: int,
         on_bug: Callable[[J, BaseException], object],
+        *,
+        sort: Callable[[J], Sort] = lambda _: Sort("", ""),
+        gate: Gate | None = None,
     ) -> None:
         self._work = work
         self._concurrency = concurrency
         self._on_bug = on_bug
         self._lanes: dict[Hashable, deque[J]] = {}
-        self._ready: deque[Hashable] = deque()
+        self._sort = sort
+        self._gate = gate
+        self._ready = Ready((lambda _: 0.0) if gate is None else gate.take)
+        self._kicking: asyncio.TimerHandle | None = None
+        self._flows: Counter[str] = Counter()
         self._asleep: dict[Hashable, asyncio.TimerHandle] = {}
         self._working: dict[Hashable, float] = {}
         self._workers: set[asyncio.Task[None]] = set()
@@ -40,6 +61,7 @@ class Lanes(Generic[J]):
         self._active = 0
         self._closed = False
         self._pending = 0
+        self.finished = 0
 
     @property
     def pending(self) -> int:
@@ -58,11 +80,27 @@ class Lanes(Generic[J]):
     @property
     def stuck(self) -> bool:
         """Whether jobs are ready and nobody works: never true, unless there is a bug here."""
-        return bool(self._ready) and not self._active
+        return bool(self._ready) and not self._active and self._kicking is None
+
+    def pending_of(self, flow: str) -> int:
+        """Jobs of one flow that are not finished."""
+        return self._flows[flow]
+
+    def kick(self) -> None:
+        """Look whether more may begin."""
+        if self._kicking is not None:
+            self._kicking.cancel()
+            self._kicking = None
+        if self._closed:
+            return
+        while self._active < min(self._concurrency, len(self._ready) + self._active):
+            if not self._begin():
+                break
 
     def put(self, lane: Hashable, job: J) -> None:
         """Add a job at the end of its lane."""
         self._pending += 1
+        self._flows[self._sort(job).flow] += 1
         queue = self._lanes.get(lane)
         if queue is not None:
             queue.append(job)
@@ -75,7 +113,7 @@ class Lanes(Generic[J]):
         queue = self._lanes[lane]
         behind = list(queue)[1:]
         self._lanes[lane] = deque((queue[0],))
-        self._pending -= len(behind)
+        self._less(behind)
         return behind
 
     def holds(self, lane: Hashable) -> bool:
@@ -91,18 +129,18 @@ class Lanes(Generic[J]):
         for lane in list(self._lanes):
             queue = self._lanes[lane]
             head = [queue.popleft()] if lane in self._working else []
-            kept = [job for job in queue if not unwanted(job)]
-            dropped += len(queue) - len(kept)
+            kept: list[J] = []
+            gone: list[J] = []
+            for job in queue:
+                (gone if unwanted(job) else kept).append(job)
+            self._less(gone)
+            dropped += len(gone)
             self._lanes[lane] = deque(head + kept)
             if not self._lanes[lane]:
                 del self._lanes[lane]
                 if (timer := self._asleep.pop(lane, None)) is not None:
                     timer.cancel()
-        # In place: the workers hold it.
-        ready = [lane for lane in self._ready if lane in self._lanes]
-        self._ready.clear()
-        self._ready.extend(ready)
-        self._pending -= dropped
+        self._ready.keep(self._lanes.keys())
         return dropped
 
     async def settled(self, jobs: Callable[[J], bool], seconds: float) -> bool:
@@ -121,7 +159,9 @@ class Lanes(Generic[J]):
         for timer in self._asleep.values():
             timer.cancel()
         self._asleep.clear()
-        self._ready.clear()
+        if self._kicking is not None:
+            self._kicking.cancel()
+        self._ready.keep(())
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
@@ -130,43 +170,70 @@ class Lanes(Generic[J]):
         self._asleep.pop(lane, None)
         if self._closed:
             return
-        self._ready.append(lane)
+        self._ready.push(self._sort(self._lanes[lane][0]), lane)
         if self._active < self._concurrency:
-            self._active += 1
-            worker = asyncio.get_running_loop().create_task(self._worker())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+            self._begin()
 
-    async def _worker(self) -> None:
-        """Take lanes that are ready until there are none."""
+    def _begin(self) -> bool:
+        """Begin with one lane more; False: none may begin now."""
+        chosen = self._ready.pop()
+        if isinstance(chosen, float):
+            self._later(chosen)
+            return False
+        self._active += 1
+        worker = asyncio.get_running_loop().create_task(self._worker(*chosen))
+        self._workers.add(worker)
+        worker.add_done_callback(self._workers.discard)
+        return True
+
+    def _later(self, seconds: float) -> None:
+        """Look again when a gate may be open."""
+        if self._kicking is None and self._ready and not self._closed:
+            self._kicking = asyncio.get_running_loop().call_later(seconds, self.kick)
+
+    async def _worker(self, lane: Hashable, connection: str) -> None:
+        """Work on a lane, then on others that are ready, until none may begin."""
         try:
-            await self._work_off()
+            while True:
+                await self._work_on(lane, connection)
+                chosen = self._ready.pop()
+                if isinstance(chosen, float):
+                    self._later(chosen)
+                    return
+                lane, connection = chosen
         finally:
             self._active -= 1
 
-    async def _work_off(self) -> None:
-        ready = self._ready
-        while ready:
-            lane = ready.popleft()
-            job = self._lanes[lane][0]
-            self._working[lane] = time.monotonic()
-            try:
-                wait = await self._work(job)
-            except Exception as error:  # noqa: BLE001 - told to whoever decides on bugs
-                self._on_bug(job, error)
-                continue
-            finally:
-                del self._working[lane]
-            if wait is None:
-                self._next(lane)
-            elif not self._closed:
-                self._asleep[lane] = asyncio.get_running_loop().call_later(wait, self._wake, lane)
+    async def _work_on(self, lane: Hashable, connection: str) -> None:
+        job = self._lanes[lane][0]
+        self._working[lane] = time.monotonic()
+        try:
+            wait = await self._work(job)
+        except Exception as error:  # noqa: BLE001 - told to whoever decides on bugs
+            self._on_bug(job, error)
+            return
+        finally:
+            del self._working[lane]
+            if self._gate is not None:
+                self._gate.release(connection)
+        if wait is None:
+            self._next(lane)
+        elif not self._closed:
+            self._asleep[lane] = asyncio.get_running_loop().call_later(wait, self._wake, lane)
+
+    def _less(self, jobs: Iterable[J]) -> None:
+        for job in jobs:
+            self._pending -= 1
+            flow = self._sort(job).flow
+            self._flows[flow] -= 1
+            if not self._flows[flow]:
+                del self._flows[flow]
 
     def _next(self, lane: Hashable) -> None:
-        self._pending -= 1
         queue = self._lanes[lane]
-        queue.popleft()
+        self._less((queue.popleft(),))
+        self.finished += 1
         if not queue:
             del self._lanes[lane]
         elif not self._closed:
-            self._ready.append(lane)
+            self._ready.push(self._sort(queue[0]), lane)

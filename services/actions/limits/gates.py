@@ -1,0 +1,164 @@
+"""The gates of all connections, kept in step with other workers: leases, the number of workers, breakers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from contracts.errors import ErrorCode
+from services.actions.connections import Connection
+from services.actions.delivery.attempt import Done, Failed
+from services.actions.limits.gate import DAY_BLOCK, LATE_SECONDS, UNKNOWN_WORKERS, Gate, Health
+from services.actions.limits.store import Store
+from services.runtime import database, logging, metrics
+
+log = logging.get("gates")
+LOOK_SECONDS = 1.0
+OPEN_SECONDS = 5.0
+MOST_OPEN_SECONDS = 60.0
+PROBE_SECONDS = 30.0
+NO_LIMIT = Connection("", "")
+ILL = frozenset(
+    {ErrorCode.CALL_REFUSED, ErrorCode.CALL_TIMED_OUT, ErrorCode.CALL_INTERRUPTED, ErrorCode.DESTINATION_FAILED}
+)
+
+
+class Gates:
+    """`most`: calls at work at once in this worker. `kick` is called when more may begin."""
+
+    def __init__(
+        self, store: Store, connections: Mapping[str, Connection], topic: str, *, most: int, kick: Callable[[], object]
+    ) -> None:
+        self._store = store
+        self._connections = connections
+        self._topic = topic
+        self._most = most
+        self._kick = kick
+        self._gates: dict[str, Gate] = {}
+        self._workers = UNKNOWN_WORKERS
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, connection: str) -> float:
+        """0: a call begins now. Else the seconds until to ask again."""
+        return self._gate(connection).take()
+
+    def release(self, connection: str) -> None:
+        """A call ended."""
+        self._gate(connection).release()
+
+    async def punctual(self, connection: str, began: float) -> None:
+        """Before a request leaves: if it took long to come so far, its slot has passed, and it waits for another."""
+        gate = self._gate(connection)
+        while time.monotonic() - began > LATE_SECONDS and (wait := gate.turn()) > 0:  # noqa: ASYNC110 - slots are times
+            await asyncio.sleep(min(wait, LATE_SECONDS))
+
+    def told(self, connection: str, outcome: Done | Failed) -> None:
+        """What came of a request that was sent."""
+        if not connection:
+            return  # whole addresses: as many destinations as there are
+        gate = self._gate(connection)
+        health = _health(outcome)
+        if gate.probing and health is Health.WELL:
+            self._start(self._close(connection))
+        gate.told(health, outcome.retry_after_seconds if isinstance(outcome, Failed) else None)
+
+    async def run(self) -> None:
+        """Keep in step with other workers, for ever."""
+        while True:
+            try:
+                await self._look()
+            except database.FAULTS as error:
+                log.warning("gates.blind", cause=f"{type(error).__name__}: {error}"[:300])
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def close(self) -> None:
+        """Stop at once."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _gate(self, name: str) -> Gate:
+        gate = self._gates.get(name)
+        if gate is None:
+            limits = self._connections.get(name, NO_LIMIT).limits
+
+            def lease() -> None:
+                self._start(self._lease(name))
+
+            def trip(again: bool) -> None:  # noqa: FBT001 - as Gate calls it
+                self._start(self._open(name, again=again))
+
+            gate = self._gates[name] = Gate(limits, self._most, lease, trip)
+            gate.workers = self._workers
+        return gate
+
+    async def _look(self) -> None:
+        if any(connection.limits.concurrency for connection in self._connections.values()):
+            self._workers = await self._store.workers(self._topic)
+            for gate in self._gates.values():
+                gate.workers = self._workers
+        opened = await self._store.breakers([name for name in self._gates if name]) if self._gates else {}
+        for name, gate in self._gates.items():
+            due = opened.get(name)
+            probe = bool(due) and await self._store.probe(name, PROBE_SECONDS)
+            if gate.opened and due is None:
+                log.info("breaker.closed", connection=name)
+            if due is None or not gate.opened or probe:
+                gate.breaker(opened=due is not None, probe=probe)
+            if name:
+                metrics.BREAKER_OPEN.labels(name).set(gate.opened)
+        self._kick()
+
+    async def _lease(self, name: str) -> None:
+        gate, limits = self._gates[name], self._connections[name].limits
+        try:
+            begins = None
+            if limits.requests_per_second:
+                rate = limits.requests_per_second
+                begins = await self._store.slots(name, gate.block / rate, ((limits.burst or 1) - 1) / rate)
+            quota = await self._quota(name, limits.per_day) if limits.per_day else 0
+        except database.FAULTS as error:
+            log.warning("lease.failed", connection=name, cause=f"{type(error).__name__}: {error}"[:300])
+            gate.failed()
+            return
+        gate.leased(begins, gate.block, quota)
+        self._kick()
+
+    async def _quota(self, name: str, most: int) -> int:
+        """A block; near the end of the day's quota, single calls."""
+        for calls in (min(DAY_BLOCK, max(1, most // 100)), 1):
+            if leased := await self._store.quota(name, calls, most):
+                return leased
+        log.warning("quota.spent", connection=name, per_day=most)
+        return 0
+
+    async def _open(self, name: str, *, again: bool) -> None:
+        cause = "most of the last calls were refused, cut off, not answered in time, or answered with 5xx"
+
+        async def open_it() -> float | None:
+            return await self._store.open(name, OPEN_SECONDS, MOST_OPEN_SECONDS, cause, again=again)
+
+        seconds = await database.patiently("breaker.open", open_it)
+        if seconds is not None:
+            log.warning("breaker.opened", connection=name, seconds=round(seconds, 1), cause=cause)
+
+    async def _close(self, name: str) -> None:
+        self._gates[name].breaker(opened=False)
+        await database.patiently("breaker.close", lambda: self._store.close(name))
+        log.info("breaker.closed", connection=name)
+        self._kick()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _health(outcome: Done | Failed) -> Health:
+    if isinstance(outcome, Done):
+        return Health.WELL
+    if outcome.code is ErrorCode.DESTINATION_BUSY:
+        return Health.BUSY
+    return Health.ILL if outcome.code in ILL else Health.WELL

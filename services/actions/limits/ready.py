@@ -1,0 +1,85 @@
+"""Lanes whose turn it is: by connection, and within one fairly by flow, so that no flow waits for a longer queue.
+
+Deficit round robin where each call costs one: a flow's quantum is its weight.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Hashable
+from typing import NamedTuple
+
+
+class Sort(NamedTuple):
+    """Where a lane queues."""
+
+    connection: str
+    flow: str
+    weight: int = 1
+
+
+class _Flow:
+    def __init__(self, weight: int) -> None:
+        self.lanes: deque[Hashable] = deque()
+        self.weight = weight
+        self.credit = weight
+
+
+class Ready:
+    """`gate(connection)`: 0 when a call may begin now, which it then does; else the seconds until to ask again."""
+
+    def __init__(self, gate: Callable[[str], float]) -> None:
+        self._gate = gate
+        self._connections: OrderedDict[str, OrderedDict[str, _Flow]] = OrderedDict()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def push(self, sort: Sort, lane: Hashable) -> None:
+        """Add a lane at the end of its flow's queue."""
+        flows = self._connections.setdefault(sort.connection, OrderedDict())
+        flow = flows.get(sort.flow)
+        if flow is None:
+            flow = flows[sort.flow] = _Flow(sort.weight)
+        flow.lanes.append(lane)
+        self._count += 1
+
+    def pop(self) -> tuple[Hashable, str] | float:
+        """The next lane, with its connection; or the seconds until one may begin."""
+        soonest = math.inf
+        for name in list(self._connections):
+            wait = self._gate(name)
+            if wait > 0:
+                soonest = min(soonest, wait)
+                continue
+            self._connections.move_to_end(name)
+            return self._next(name), name
+        return soonest
+
+    def keep(self, lanes: Collection[Hashable]) -> None:
+        """Forget all but these."""
+        for name, flows in list(self._connections.items()):
+            for label, flow in list(flows.items()):
+                flow.lanes = deque(lane for lane in flow.lanes if lane in lanes)
+                if not flow.lanes:
+                    del flows[label]
+            if not flows:
+                del self._connections[name]
+        self._count = sum(len(flow.lanes) for flows in self._connections.values() for flow in flows.values())
+
+    def _next(self, name: str) -> Hashable:
+        flows = self._connections[name]
+        label, flow = next(iter(flows.items()))
+        lane = flow.lanes.popleft()
+        self._count -= 1
+        flow.credit -= 1
+        if not flow.lanes:
+            del flows[label]
+            if not flows:
+                del self._connections[name]
+        elif flow.credit <= 0:
+            flow.credit = flow.weight
+            flows.move_to_end(label)
+        return lane

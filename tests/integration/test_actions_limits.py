@@ -1,0 +1,174 @@
+"""What a destination bears, over several workers: requests a second, calls at once, pauses; and who waits for whom."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from contracts.actions import ActionRequest, Retry
+from tests.support.actions import Kafka, Worker, kafka, request, worker
+from tests.support.mixed_effects import folder
+from tests.support.recorder import Recorder, recorder
+
+RETRY = Retry(attempts=50, within_seconds=600)
+
+
+def workers(
+    around: ExitStack, topics: Kafka, root: Path, url: str, database: str, *, count: int, limits: str = "{}"
+) -> list[Worker]:
+    """So many workers whose connection `crm` has these limits."""
+    made = []
+    for number in range(count):
+        name = f"w{number}"
+        one = around.enter_context(
+            worker(topics, folder(root, name), url, database, FLOWS_INSTANCE_ID=name, FLOWS_PARK_SECONDS="60")
+        )
+        file = Path(one.environ["FLOWS_CONNECTIONS_FILE"])
+        file.write_text(file.read_text().replace("/crm\n", f"/crm\n    limits: {limits}\n"))
+        one.start()
+        made.append(one)
+    return made
+
+
+def of_flow(number: int, flow: str, subject: str | None = None) -> ActionRequest:
+    """A request of one flow."""
+    one = request(number, subject or f"+3519100{number:06d}", retry=RETRY, last=True)
+    return one.model_copy(update={"run": one.run.model_copy(update={"flow": flow})})
+
+
+async def until(true: Callable[[], bool], seconds: float = 60) -> None:
+    """Poll."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
+
+
+def most_in_a_second(seen: list[tuple[float, dict[str, Any]]]) -> int:
+    """The largest number of requests in any window of one second."""
+    window: deque[float] = deque()
+    most = 0
+    for moment, _ in seen:
+        window.append(moment)
+        while window[0] <= moment - 1:
+            window.popleft()
+        most = max(most, len(window))
+    return most
+
+
+async def test_a_limit_holds_over_workers_and_flows(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
+) -> None:
+    """50 a second over 3 workers and 4 flows: never more than 55 in a second, and nearly all of the 50 are used."""
+    async with kafka(kafka_bootstrap, topic_prefix, partitions=12) as topics:
+        with recorder() as destination, ExitStack() as around:
+            everyone = workers(
+                around,
+                topics,
+                tmp_path,
+                destination.url,
+                own_database,
+                count=3,
+                limits="{ requests_per_second: 50 }",
+            )
+            for one in everyone:
+                await one.says("partitions.assigned")
+            await topics.put([of_flow(number, f"flow-{number % 4}") for number in range(600)])
+            await until(lambda: len(destination.seen) >= 500)
+    begun = destination.seen[50][0]
+    rate = 449 / (destination.seen[499][0] - begun)
+    assert most_in_a_second(destination.seen) <= 55
+    assert rate >= 45
+
+
+async def test_one_request_does_not_wait_for_another_flows_campaign(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
+) -> None:
+    """10,000 requests of one flow at 100 a second: a single one of another flow is there within 2 seconds."""
+    async with kafka(kafka_bootstrap, topic_prefix) as topics:
+        with recorder() as destination, ExitStack() as around:
+            (one,) = workers(
+                around,
+                topics,
+                tmp_path,
+                destination.url,
+                own_database,
+                count=1,
+                limits="{ requests_per_second: 100 }",
+            )
+            await one.says("partitions.assigned")
+            await topics.put([of_flow(number, "campaign") for number in range(10_000)])
+            await until(lambda: len(destination.seen) >= 300)
+            connection = await asyncpg.connect(own_database)
+            while await connection.fetchval("select count(*) from parked") < 4_000:  # noqa: ASYNC110 - polls a table
+                await asyncio.sleep(0.1)
+            await connection.close()
+            put = time.monotonic()
+            await topics.put([of_flow(99_999, "lead")])
+            await until(lambda: any(body["n"] == 99_999 for _, body in destination.seen), 10)
+            came = next(moment for moment, body in destination.seen if body["n"] == 99_999)
+            assert came - put < 2.0
+
+
+async def test_calls_at_once_are_bounded_over_workers(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
+) -> None:
+    """Eight at once over two workers."""
+    async with kafka(kafka_bootstrap, topic_prefix) as topics:
+        with recorder(Recorder(seconds=0.02)) as destination, ExitStack() as around:
+            everyone = workers(
+                around, topics, tmp_path, destination.url, own_database, count=2, limits="{ concurrency: 8 }"
+            )
+            for one in everyone:
+                await one.says("partitions.assigned")
+            await asyncio.sleep(2)  # a worker looks once a second how many there are; nothing tells that it has
+            await topics.put([of_flow(number, "flow") for number in range(800)])
+            await until(lambda: len(destination.seen) == 800)
+    assert 4 <= destination.most_at_once <= 8
+
+
+async def test_a_storm_of_429_is_waited_out(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
+) -> None:
+    """While all are told to come later, few try; afterwards all are done."""
+    calm_at = time.monotonic() + 1e9
+    storm = Recorder(answer=lambda _: (429, 1.0) if time.monotonic() < calm_at else (201, None))
+    async with kafka(kafka_bootstrap, topic_prefix) as topics:
+        with recorder(storm) as destination, ExitStack() as around:
+            workers(around, topics, tmp_path, destination.url, own_database, count=1)
+            await topics.put([of_flow(number, "flow") for number in range(2_000)])
+            await until(lambda: len(destination.seen) > 100)
+            begun = time.monotonic()
+            calm_at = begun + 6
+            await until(lambda: time.monotonic() > calm_at)
+            stormy = [moment for moment, _ in destination.seen if begun + 2 < moment < calm_at]
+            assert len(stormy) < 400  # without a pause it would be thousands
+            await until(lambda: len({body["n"] for _, body in destination.seen if _ > calm_at}) == 2_000)
+
+
+async def test_a_breaker_opens_tries_one_call_and_closes(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
+) -> None:
+    """A destination that only fails is left alone but for single calls; when it is well again, all are done."""
+    ill = True
+    sick = Recorder(answer=lambda _: (500, None) if ill else (201, None))
+    async with kafka(kafka_bootstrap, topic_prefix) as topics:
+        with recorder(sick) as destination, ExitStack() as around:
+            (one,) = workers(around, topics, tmp_path, destination.url, own_database, count=1)
+            await topics.put([of_flow(number, "flow") for number in range(2_000)])
+            await one.says("breaker.opened")
+            await asyncio.sleep(0.5)  # what was at work comes to its end
+            count = len(destination.seen)
+            assert count < 1_500
+            await until(lambda: one.logged().count("breaker.opened") >= 2)
+            assert len(destination.seen) <= count + 2
+            ill = False
+            await one.says("breaker.closed")
+            await until(lambda: len(destination.seen) >= 2_000 + count)
