@@ -68,7 +68,7 @@ COMMANDS = {
     "topics": OPERATE,
 }
 # These hold commands; they say the same of themselves in their files.
-GROUPS = frozenset({"sources", "dead", "rotation", "db", "topics"})
+GROUPS = frozenset({"connections", "sources", "dead", "rotation", "db", "topics"})
 for name, group in COMMANDS.items():
     if name in GROUPS:
         app.command(f"services.cli.{name}:command", name=name, group=group)
