@@ -55,6 +55,7 @@ COMMANDS = {
     "run": WATCH,
     "dead": WATCH,
     "errors": WATCH,
+    "unknown": WATCH,
     "deploy": OPERATE,
     "list": OPERATE,
     "show": OPERATE,
@@ -68,7 +69,7 @@ COMMANDS = {
     "topics": OPERATE,
 }
 # These hold commands; they say the same of themselves in their files.
-GROUPS = frozenset({"connections", "sources", "dead", "rotation", "db", "topics"})
+GROUPS = frozenset({"connections", "sources", "dead", "rotation", "db", "topics", "unknown"})
 for name, group in COMMANDS.items():
     if name in GROUPS:
         app.command(f"services.cli.{name}:command", name=name, group=group)

@@ -28,6 +28,7 @@ TIMERS_OVERDUE = Gauge("flows_timers_overdue_seconds", "How long the wait that s
 SYNC_CHANGES = Counter("flows_sync_changes", "Changes that came in: passed, mixed, suppressed, held", ["decision"])
 SYNC_ALTERED = Counter("flows_sync_altered", "Fields of our own writes that came back altered by the destination")
 LANES_OPEN = Gauge("flows_lanes_open", "Lanes with calls waiting or at work")
+PARKED = Gauge("flows_parked_requests", "Requests that wait in PostgreSQL for another attempt, or behind one")
 PARTITIONS_PAUSED = Gauge("flows_partitions_paused", "Partitions not fetched because memory's bound is reached")
 WAITS = Counter("flows_waits", "Waits for a part that is away, each followed by another try", ["part"])
 STATE_ASKS = Counter("flows_state_asks", "What tools with state asked for", ["kind"])

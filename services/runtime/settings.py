@@ -223,6 +223,15 @@ class ActionsSettings(CallingSettings):
         min_length=16,
         repr=False,
     )
+    park_seconds: float = Field(
+        default=5.0, ge=0, description="a longer wait for another attempt is spent in PostgreSQL, not in memory"
+    )
+    max_parked: int = Field(
+        default=200_000, ge=1, description="requests of this process that wait there; over it partitions are paused"
+    )
+    effect_days: float = Field(
+        default=7.0, gt=0, description="what became of a call is remembered so long, so that it is not made again"
+    )
 
 
 ALL: tuple[type[RuntimeSettings], ...] = (IngestSettings, ToolsSettings, ActionsSettings)

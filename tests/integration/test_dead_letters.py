@@ -14,9 +14,10 @@ from typing import Any
 
 import httpx
 import pytest
+from aiokafka import ConsumerRecord
 
-from contracts.topics import ACTIONS, ACTIONS_DLQ, RUNS
-from services.runtime.database import migrate
+from contracts.runs import RunMessage
+from contracts.topics import ACTIONS, ACTIONS_DLQ, HISTORY, RUNS
 from tests.support.actions import Kafka, Worker, kafka, request, worker
 from tests.support.closum import Closum, closum
 from tests.support.flows_command import flows
@@ -67,23 +68,15 @@ def stand_in() -> Iterator[Closum]:
 
 @pytest.fixture
 async def stage(
-    kafka_bootstrap: str, database_url: str, topic_prefix: str, tmp_path: Path, stand_in: Closum
+    kafka_bootstrap: str, own_database: str, topic_prefix: str, tmp_path: Path, stand_in: Closum
 ) -> AsyncIterator[Stage]:
     """A worker at work, with topics of its own."""
     stand_in.reset()
     stand_in.heal()
-    await migrate(database_url)
     with ExitStack() as stack:
         async with kafka(kafka_bootstrap, topic_prefix) as topics:
             one = stack.enter_context(
-                worker(
-                    topics,
-                    tmp_path,
-                    stand_in.url,
-                    FLOWS_CALL_SECONDS="2",
-                    DATABASE_URL=database_url,
-                    FLOWS_ADMIN_TOKEN=ADMIN,
-                )
+                worker(topics, tmp_path, stand_in.url, own_database, FLOWS_CALL_SECONDS="2", FLOWS_ADMIN_TOKEN=ADMIN)
             )
             one.start()
             names = ("KAFKA_BOOTSTRAP", "FLOWS_TOPIC_PREFIX", "FLOWS_CONNECTIONS_FILE", "DATABASE_URL")
@@ -151,21 +144,35 @@ async def test_two_people_redrive_at_once(stage: Stage) -> None:
     assert len(records) == 60
 
 
-async def test_a_message_that_may_have_been_sent_is_not_redriven_unasked(stage: Stage) -> None:
-    """Its destination refused every later try, so the call is dead; a person says that it is not there."""
-    stage.closum.fault(path="/v2/sms/*", kind="malformed", acts=False, times=1)
-    await stage.kafka.put([request(1, **SMS)])
-    await stage.died(1)
-    (group,) = await stage.listed()
-    assert group["code"] == "answer_invalid"
-    refused = await stage.flows("dead", "redrive", "--group", group["group"])
-    assert refused.returncode == 1
-    assert "its effect may have happened" in refused.stdout
-    assert stage.closum.state("sms") == []
-    done = await stage.flows("dead", "redrive", "--group", group["group"], "--even-if-sent")
-    assert "1 redriven" in done.stdout, done.stderr
-    await stage.kafka.take(RUNS, partial(_at_least, 1))
+async def test_a_message_that_may_have_been_sent_waits_for_a_person(stage: Stage) -> None:
+    """It is no dead letter: a person looks at the destination, and says that it is there, or that it is not."""
+    stage.closum.fault(path="/v2/sms/*", kind="malformed", acts=False, times=2)
+    await stage.kafka.put([request(1, "a", **SMS), request(2, "b", **SMS)])
+    await stage.kafka.take(HISTORY, partial(_at_least, 2))
+    found = json.loads((await stage.flows("unknown", "list", "--json")).stdout)
+    assert {(one["run_id"], one["code"], one["decided"]) for one in found} == {
+        ("r1", "answer_invalid", None),
+        ("r2", "answer_invalid", None),
+    }
+    by_run = {one["run_id"]: one["effect_id"] for one in found}
+    sent = await stage.flows("unknown", "resend", by_run["r1"], "--reason", "it is not in their log")
+    assert sent.returncode == 0, sent.stderr
+    given = ("--outputs", '{"sms_id": "s7"}')
+    there = await stage.flows("unknown", "done", by_run["r2"][:12], "--reason", "the customer has it", *given)
+    assert there.returncode == 0, there.stderr
+    runs = await stage.kafka.take(RUNS, partial(_at_least, 2))
+    answers = {message.run.id: message.answer for message in map(_message, runs)}
     assert len(stage.closum.state("sms")) == 1
+    assert answers["r2"] is not None
+    assert answers["r2"].outputs == {"sms_id": "s7"}
+    again = await stage.flows("unknown", "done", by_run["r2"], "--reason", "twice")
+    assert again.returncode == 1
+    assert "no open unknown call" in again.stderr
+    assert "No call is unknown." in (await stage.flows("unknown", "list")).stdout
+
+
+def _message(record: ConsumerRecord) -> RunMessage:
+    return RunMessage.model_validate_json(record.value)
 
 
 async def test_the_same_by_http(stage: Stage) -> None:
