@@ -39,6 +39,8 @@ class StandIn:
         state = self.state
         state.asked(key)
         noted = {"n": state.received, "method": request.method, "path": path, "key": key, "status": 0, "fault": None}
+        if path.startswith("/crm/"):  # V2 has its key in the query
+            noted["query"] = request.query_string
         state.requests.append(noted)
         fault = self.faults.pick(path, raw) if self.faults.active else None
         if fault is not None:
