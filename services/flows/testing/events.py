@@ -9,6 +9,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from contracts.events import Event
+from contracts.triggers.payload import Payload
 from services.flows.faults import suggestion
 from services.flows.testing.suite import Case, Given
 
@@ -44,7 +45,7 @@ def _event(
         raise CaseError(f"given {number + 1}: there is no trigger {trigger!r}: {suggestion(trigger, triggers)}")
     sent = {**(getattr(model, "example", {}) if given.example else {}), **given.data}
     try:
-        payload = model.model_validate(sent)
+        payload = model.read(sent) if issubclass(model, Payload) else model.model_validate(sent)
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(map(str, each['loc'])) or 'data'}: {each['msg'].removeprefix('Value error, ')}"
@@ -52,14 +53,16 @@ def _event(
         )
         raise CaseError(f"given {number + 1}: ingest would refuse this payload of {trigger!r}: {wrong}") from None
     identity = given.id or f"event-{number + 1}"
-    subject = getattr(payload, "subject", lambda: None)()
+    subject = payload.subject() if isinstance(payload, Payload) else None
+    happened = payload.happened() if isinstance(payload, Payload) else None
+    seen = payload.to_json() if isinstance(payload, Payload) else payload.model_dump_json(by_alias=True)
     return Event(
         id=identity,
         source=SOURCE,
         type=trigger,
         subject=given.subject or subject or identity,
-        time=now,
+        time=happened or now,
         account=given.account,
         accepted=now,
-        data=orjson.loads(payload.model_dump_json(by_alias=True)),
+        data=orjson.loads(seen),
     )
