@@ -43,6 +43,17 @@ def guarantee_of(action: Action, given: Mapping[str, Any]) -> Guarantee:
     return said if isinstance(said, Guarantee) else action.guarantee
 
 
+def changes(action: Action, given: Mapping[str, Any]) -> bool:
+    """Whether a call with these inputs can change something: what they say themselves (their method `changes`)."""
+    rule = getattr(action.inputs, "changes", None)
+    if not callable(rule):
+        return True
+    try:
+        return bool(rule(_made(action.inputs, given)))
+    except Exception:  # noqa: BLE001 - it depends on what is not known
+        return True
+
+
 def _made(model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
     """The inputs, not validated."""
     made = model.model_construct()
