@@ -11,6 +11,10 @@ from contracts.errors import ErrorCode, WhoMustAct
 from contracts.model import Message
 
 PREFIX = "flows-"
+REDRIVEN = "flows-redriven"
+"""Header of a record that was a dead letter: which one. Where it came from takes it for no duplicate."""
+REDRIVEN_FLOW = "flows-redriven-flow"
+"""Header beside it, of an event: the flow that it died in. Its other flows have had the event."""
 
 
 class DeadLetter(Message):
@@ -30,6 +34,9 @@ class DeadLetter(Message):
     flow: str | None = None
     step: str | None = None
     effect_id: str | None = None
+    effect_possible: bool | None = Field(
+        default=None, description="whether some attempt may have had its effect; absent: what `code` says of the last"
+    )
 
     @classmethod
     def of(

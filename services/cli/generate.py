@@ -14,6 +14,7 @@ from typing import Any
 import contracts
 from contracts.published import PUBLISHED, Published
 from contracts.topics import Topic
+from services.cli import asyncapi
 from services.cli.catalogue import catalogue
 from services.flows.editor_schema import editor_schema
 from services.runtime import settings
@@ -67,6 +68,7 @@ def generated() -> dict[str, str]:
     texts = {f"{SCHEMAS}/{name}.json": _text(made) for name, made in schemas().items()}
     for published in PUBLISHED:
         texts[f"{EXAMPLES}/{published.name}.json"] = _text(published.example)
+    texts[f"{SCHEMAS}/asyncapi.json"] = _text(asyncapi.document())
     texts[".env.example"] = settings.env_example()
     texts[FLOW_SCHEMA] = _text(editor_schema(catalogue()))
     return texts

@@ -1,22 +1,17 @@
-"""Reading a topic for a person: from its beginning or from a time, to where it ended when the reading began."""
+"""Reading a topic for a person at the terminal."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka import ConsumerRecord
 
 from contracts.topics import Topic
 from services.cli.place import how_to_reach
 from services.cli.terminal import CommandError
+from services.runtime import reading
 from services.runtime.settings import RuntimeSettings
-
-REACH_SECONDS = 10.0
 
 
 async def read(
@@ -26,61 +21,18 @@ async def read(
 
     Raises CommandError when Kafka does not answer or has no such topic.
     """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its failures are told by us
-    name = topic.under(settings.topic_prefix)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        request_timeout_ms=int(REACH_SECONDS * 1000),
-        fetch_max_wait_ms=100,
-    )
+    reading.quietly()
     try:
-        partitions = await asyncio.wait_for(_partitions(settings, name), REACH_SECONDS)
-        await asyncio.wait_for(consumer.start(), REACH_SECONDS)
-    except (KafkaError, OSError, TimeoutError) as error:
-        await consumer.stop()
-        raise CommandError(
-            f"Kafka does not answer at {settings.kafka_bootstrap!r} ({error or 'no answer in time'}). "
-            f"{how_to_reach('Kafka')}"
-        ) from None
-    try:
-        async for record in _all(consumer, partitions, since):
+        async for record in reading.read(settings, topic, since):
             yield record
-    finally:
-        await consumer.stop()
+    except (reading.UnreachableError, reading.NoTopicError) as error:
+        raise told(settings, error) from None
 
 
-async def _partitions(settings: RuntimeSettings, name: str) -> list[TopicPartition]:
-    """All partitions of a topic. A consumer would wait for a topic that does not exist."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
-    try:
-        await admin.start()
-        (found,) = await admin.describe_topics([name])
-    finally:
-        await admin.close()
-    if found["error_code"]:
-        raise CommandError(
-            f"Kafka has no topic {name!r}. Make it with `flows topics apply`, or look at FLOWS_TOPIC_PREFIX"
+def told(settings: RuntimeSettings, error: reading.UnreachableError | reading.NoTopicError) -> CommandError:
+    """What a person can do about it."""
+    if isinstance(error, reading.NoTopicError):
+        return CommandError(
+            f"Kafka has no topic {str(error)!r}. Make it with `flows topics apply`, or look at FLOWS_TOPIC_PREFIX"
         )
-    return [TopicPartition(name, one["partition"]) for one in found["partitions"]]
-
-
-async def _all(
-    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since: datetime | None
-) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
-    consumer.assign(partitions)
-    ends = await consumer.end_offsets(partitions)
-    begins = await consumer.beginning_offsets(partitions)
-    if since is not None:
-        found = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since.timestamp() * 1000)))
-        begins = {one: found[one].offset if found.get(one) else ends[one] for one in partitions}
-    for one in partitions:
-        consumer.seek(one, begins[one])
-    left = {one for one in partitions if begins[one] < ends[one]}
-    while left:
-        for one, batch in (await consumer.getmany(*left, timeout_ms=500)).items():
-            for record in batch:
-                if record.offset < ends[one]:
-                    yield record
-        left = {one for one in left if await consumer.position(one) < ends[one]}
+    return CommandError(f"Kafka does not answer at {settings.kafka_bootstrap!r} ({error}). {how_to_reach('Kafka')}")

@@ -69,14 +69,16 @@ def _waiting(flow: str | None, limit: int, *, as_json: bool) -> None:
 
 
 async def ends(settings: RuntimeSettings, since: str | None = None) -> dict[str, HistoryRecord]:
-    """The end of each run by its id. An end that was recorded twice counts once."""
+    """The end of each run by its id. An end that was recorded twice counts once; after a redrive the later one does."""
     found: dict[str, HistoryRecord] = {}
     async for record in read(settings, HISTORY, times.moment(since)):
         try:
             one = HistoryRecord.model_validate_json(record.value or b"")
         except ValidationError:  # another team's record, or a newer version's: not ours to judge
             continue
-        found.setdefault(one.run_id, one)
+        known = found.get(one.run_id)
+        if known is None or (known.outcome is Outcome.DEAD and one.at > known.at):
+            found[one.run_id] = one
     return found
 
 

@@ -48,6 +48,21 @@ from services.flows.rounds import at_of, path_of, rounds_of
 from services.flows.scope import Scope
 from services.flows.sync import Write, canonical, written
 from services.flows.waiting import timer_id
+from services.flows.ways import (
+    CANCELLED,
+    DEFAULT,
+    DONE,
+    DUE,
+    ELSE,
+    FALSE,
+    ON_ERROR,
+    THEN,
+    TRUE,
+    WHEN,
+    Trace,
+    case_way,
+    untraced,
+)
 
 CAUSE_CHARACTERS = 500
 
@@ -84,15 +99,16 @@ def advance(
     answers: Sequence[object] = (),
     wake: Wake | None = None,
     now: datetime | None = None,
+    trace: Trace = untraced,
 ) -> Next:
     """What comes next for the run.
 
     `answer` is that of the action which the run stands at; `answers` are those of the needs which the tool that it
     stands at has asked for so far; `wake` is the end of the wait that it stands at. `run` is not changed. `now` dates
     requests and begins waits; absent, it is the clock's.
-    A flow whose `when` is not true ends as filtered.
+    A flow whose `when` is not true ends as filtered. `trace` is told which steps are done and which ways are taken.
     """
-    walk = _Walk(flow, run, wake, now)
+    walk = _Walk(flow, run, wake, now, trace)
     try:
         return walk.go(answer, answers)
     except Exception as error:  # noqa: BLE001 - an unforeseen error is a bug, and visible as one: a dead letter, not a stuck partition
@@ -102,8 +118,9 @@ def advance(
 class _Walk:
     """One call of `advance`: a copy of the run's state that steps change."""
 
-    def __init__(self, flow: CompiledFlow, run: Run, wake: Wake | None, now: datetime | None) -> None:
+    def __init__(self, flow: CompiledFlow, run: Run, wake: Wake | None, now: datetime | None, trace: Trace) -> None:
         self.flow = flow
+        self.trace = trace
         self.given = run
         self.wake = wake
         self.now = now
@@ -141,6 +158,9 @@ class _Walk:
             node = woken
         while node is not None:
             self.at = at_of(node.path, self.rounds)
+            # Otherwise it was told when the step asked, or paused.
+            if not answers and self.wake is None and not isinstance(node, AgainNode):
+                self.trace(node.path, "")
             following = self.step(node, answers)
             if isinstance(following, Act | Ask | Sleep | End):
                 return following
@@ -155,10 +175,14 @@ class _Walk:
         try:
             _key(self.flow, self.scope)
             where = "when"
-            if self.flow.when is None or _truth(self.flow.when(self.scope)):
+            if self.flow.when is None:
+                return None
+            if _truth(self.flow.when(self.scope)):
+                self.trace(WHEN, TRUE)
                 return None
         except EvaluationError as error:
             return self.dead(ErrorCode.EXPRESSION_FAILED, f"`{where}`: {error}", where)
+        self.trace(WHEN, FALSE)
         return End(self.run(), Outcome.FILTERED, "`when` is not true", step="when")
 
     def step(self, node: Node, answers: Sequence[object]) -> Node | Next | None:
@@ -167,7 +191,9 @@ class _Walk:
             if isinstance(node, ToolNode):
                 return self.tool(node, answers)
             if isinstance(node, IfNode):
-                return node.then if _truth(node.condition(self.scope)) else node.otherwise
+                true = _truth(node.condition(self.scope))
+                self.trace(node.path, THEN if true else ELSE)
+                return node.then if true else node.otherwise
             if isinstance(node, ActionNode):
                 return self.act(node)
             if isinstance(node, SetNode):
@@ -177,7 +203,9 @@ class _Walk:
                 return self.each(node) if isinstance(node, EachNode) else self.again(node)
             if isinstance(node, SwitchNode):
                 subject = node.subject(self.scope)
-                return node.cases.get((isinstance(subject, bool), _comparable(subject)), node.default)
+                case = (isinstance(subject, bool), _comparable(subject))
+                self.trace(node.path, case_way(subject) if case in node.cases else DEFAULT)
+                return node.cases.get(case, node.default)
             if isinstance(node, WaitNode):
                 return self.wait(node)
             return self.stop(node)
@@ -242,6 +270,8 @@ class _Walk:
             return Ask(self.run(), result, tuple(answers))
         if node.name is not None:
             self.outputs[node.name] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if node.failing is not None:
+            self.trace(node.path, DONE)
         return node.following
 
     def act(self, node: ActionNode) -> Act:
@@ -285,6 +315,8 @@ class _Walk:
         if not isinstance(node, WaitNode):
             return self.dead(ErrorCode.RUN_INVALID, f"step {self.at!r} does not wait", self.at)
         self.wake = None
+        if node.cancel is not None:
+            self.trace(node.path, DUE if wake.by is EndedBy.TIME else CANCELLED)
         if wake.by is EndedBy.TIME:
             return node.following
         if node.cancelled is None:
@@ -309,9 +341,12 @@ class _Walk:
         if answer.error is None:
             if node.name is not None:
                 self.outputs[node.name] = answer.outputs
+            if node.failing is not None:
+                self.trace(node.path, DONE)
             return node.following
         if node.failing is None:
             return self.dead(answer.error.code, answer.error.cause, self.at)
+        self.trace(node.path, ON_ERROR)
         self.errors[node.name or self.at] = answer.error
         return node.failing.then
 
@@ -319,6 +354,7 @@ class _Walk:
         """A step failed: where the flow goes on in spite of it, or the end."""
         if not isinstance(node, ToolNode | ActionNode) or node.failing is None:
             return self.dead(code, cause, self.at)
+        self.trace(node.path, ON_ERROR)
         self.errors[node.name or self.at] = StepError(code=code, cause=cause[:CAUSE_CHARACTERS])
         return node.failing.then
 

@@ -48,6 +48,7 @@ from services.flows.syntax import (
 from services.flows.types import Types
 from services.flows.whole import guarantee_of
 
+TIME = Shape(Kind.TEXT, refined="timestamp")
 _KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
 _LENGTHS = (Kind.TEXT, Kind.INT, Kind.NUMBER, Kind.ANY, Kind.UNION)
 MOST_WAITS = 100
@@ -148,7 +149,7 @@ class _FlowCheck:
         error = {"code": Field(TEXT), "cause": Field(TEXT), "attempts": Field(INT)}
         variables = {
             TRIGGER: self.trigger(),
-            EVENT: self.shapes.add(Object("`event`", {name: Field(TEXT) for name in EVENT_FIELDS})),
+            EVENT: self.shapes.add(Object("`event`", dict.fromkeys(EVENT_FIELDS, Field(TEXT)) | {"time": Field(TIME)})),
             ERRORS: Shape(Kind.MAP, self.shapes.add(Object("an error", error))),
         }
         variables |= dict.fromkeys(self.names.variables, ANY)

@@ -172,7 +172,10 @@ class IngestSettings(CallingSettings):
 class ToolsSettings(RuntimeSettings):
     """What services/tools reads."""
 
-    flows_dir: Path = Field(default=Path("flows"), description="folder of the flow files to run")
+    flows_dir: Path | None = Field(
+        default=None,
+        description="folder of flow files to run, for one machine; none: what `flows deploy` put into the database",
+    )
     batch_size: int = Field(default=500, ge=1, le=5000, description="most records taken at once")
     batch_seconds: float = Field(default=0.01, gt=0, le=1, description="longest wait for a batch to fill")
     answer_hours: float = Field(

@@ -35,7 +35,8 @@ def deaths(letters: Sequence[ConsumerRecord]) -> list[Death]:
             run = ActionRequest.model_validate_json(one.value or b"").run
         except (ValidationError, UnicodeDecodeError):
             continue  # a request that nobody can read: what it claimed stays claimed
-        if not letter.code.effect_possible:
+        possible = letter.code.effect_possible if letter.effect_possible is None else letter.effect_possible
+        if not possible:
             found.append(Death(run.id, run.done, letter.at))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from services.flows.catalogue import collect
@@ -12,7 +13,21 @@ from services.runtime.settings import SettingsError
 from services.tools import catalog
 
 
-def load(folder: Path) -> FlowIndex:
+class InFolder(FlowIndex):
+    """The flows of a folder, for one machine: all there are, from start to end."""
+
+    def why_not(self, name: str, version: str) -> str:
+        """Why there is no such version here, and what to do."""
+        return (
+            f"version {version!r} of flow {name!r} is not in FLOWS_FLOWS_DIR. Put it back, or keep versions in the"
+            " database with `flows deploy`; then redrive"
+        )
+
+    async def fetch(self, wanted: Collection[tuple[str, str]]) -> None:
+        """Nothing more can be had."""
+
+
+def load(folder: Path) -> InFolder:
     """Every flow below `folder`. Raises SettingsError with each fault, its file, line and column.
 
     Whether connections and the inputs of actions are right is what `flows check` proves before deployment; here is
@@ -34,4 +49,4 @@ def load(folder: Path) -> FlowIndex:
                 )
     if wrong:
         raise SettingsError("\n".join([f"FLOWS_FLOWS_DIR={str(folder)!r}: flows are wrong", *wrong]))
-    return FlowIndex(flows)
+    return InFolder(flows)

@@ -8,21 +8,22 @@ Only then may the batch's offsets be committed. Done again after a crash, a batc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import ValidationError
 
+from contracts.dead_letters import REDRIVEN, REDRIVEN_FLOW
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import EndedBy, Outcome, RunMessage, Wake
-from services.flows.index import FlowIndex
+from services.flows.compiled import CompiledFlow
 from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
 from services.flows.sync import changed
-from services.flows.waiting import hashes_of
+from services.flows.waiting import Match, hashes_of
 from services.runtime import metrics
 from services.runtime.dead_runs import Death
 from services.tools import answerers, history
@@ -47,6 +48,30 @@ class Publishes(Protocol):
         ...
 
 
+class Flows(Protocol):
+    """The flows that run: `services.tools.load.InFolder` and `services.tools.deployed.loaded.Deployed`."""
+
+    def for_trigger(self, type_: str) -> tuple[CompiledFlow, ...]:
+        """The flows that an event of this type starts."""
+        ...
+
+    def matches(self, type_: str) -> tuple[Match, ...]:
+        """How waits read the key of an event."""
+        ...
+
+    def version(self, name: str, version: str) -> CompiledFlow | None:
+        """The flow of a run; None when this version cannot be had."""
+        ...
+
+    def why_not(self, name: str, version: str) -> str:
+        """Why a version cannot be had, and what to do."""
+        ...
+
+    async def fetch(self, wanted: Collection[tuple[str, str]]) -> None:
+        """Make versions (name, version) ready to be asked for. Waits while PostgreSQL is away."""
+        ...
+
+
 async def _nobody_is_told(_dead: Sequence[Death]) -> None:
     pass
 
@@ -63,7 +88,7 @@ class Processor:
 
     def __init__(
         self,
-        flows: FlowIndex,
+        flows: Flows,
         claim: Claims,
         publisher: Publishes,
         timers: Timers,
@@ -95,7 +120,7 @@ class Processor:
         arrived = await self._arrived(read)
         ended = await self._end_waits([one.event for one in arrived if one.end is None])
         for one in arrived:
-            flows = self._flows.for_trigger(one.event.type) if one.end is None else ()
+            flows = _meant(one.record, self._flows.for_trigger(one.event.type)) if one.end is None else ()
             for flow in flows:
                 if job := begun(one.record, flow, one.event, batch.place()):
                     batch.jobs.append(job)
@@ -116,11 +141,12 @@ class Processor:
                 read.append((record, RunMessage.model_validate_json(record.value or b"")))
             except ValidationError as error:
                 _unreadable(batch.place(), record, ErrorCode.RUN_INVALID, error)
+        await self._flows.fetch({(message.run.flow, message.run.version) for _, message in read})
         for record, message in await self._first_wakes(read):
             run = message.run
             flow = self._flows.version(run.flow, run.version)
             if flow is None:
-                cause = f"version {run.version!r} of flow {run.flow!r} is not loaded"
+                cause = self._flows.why_not(run.flow, run.version)
                 letter = dead_letter(record, ErrorCode.FLOW_UNKNOWN, cause, run=run)
                 end = history.end_of_run(run, Outcome.DEAD, reason=cause, code=ErrorCode.FLOW_UNKNOWN)
                 batch.place().extend((letter, end))
@@ -257,7 +283,20 @@ def _asked(ask: Ask) -> Asked:
 
 def _claim(record: Record, event: Event) -> Claim:
     # A hash: source and id together may be longer than an index row can be.
-    return Claim(event.account, stable_id(event.source, event.id), record.place)
+    redriven = _header(record, REDRIVEN)
+    # A dead letter that comes back is no duplicate of the event that it was, but one of itself when it comes twice.
+    again = () if redriven is None else (redriven,)
+    return Claim(event.account, stable_id(event.source, event.id, *again), record.place)
+
+
+def _meant(record: Record, flows: Sequence[CompiledFlow]) -> Sequence[CompiledFlow]:
+    """All flows of the trigger; of a dead letter that comes back only the one that it died in."""
+    flow = _header(record, REDRIVEN_FLOW)
+    return flows if flow is None else [one for one in flows if one.name == flow.decode("utf-8", "replace")]
+
+
+def _header(record: Record, name: str) -> bytes | None:
+    return next((value for header, value in record.headers if header == name), None)
 
 
 def _unreadable(outputs: list[Output], record: Record, code: ErrorCode, error: ValidationError) -> None:

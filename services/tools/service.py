@@ -12,15 +12,17 @@ from functools import partial
 import asyncpg
 
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ
-from services.flows.index import FlowIndex
+from services.flows.catalogue import collect
 from services.runtime import database, dead_runs, health, kafka, lifecycle, logging
 from services.runtime.offsets import Offsets
 from services.runtime.settings import ToolsSettings
 from services.runtime.watchdog import Watchdog
-from services.tools import app, claims
+from services.tools import app, catalog, claims
 from services.tools.deaths import Deaths
+from services.tools.deployed.loaded import Deployed, NothingRunsError
 from services.tools.echoes import echoes
 from services.tools.echoes.limits import Limits
+from services.tools.load import InFolder
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.state import janitor
@@ -36,14 +38,18 @@ FORGET_MORE_SECONDS = 0.1  # as fast as rows can come, and still a pause for oth
 EVENT_SCOPE = "event"
 
 
-async def run(settings: ToolsSettings, flows: FlowIndex) -> None:
-    """Consume until told to stop. Waits for Kafka and PostgreSQL, at the start and later."""
+async def run(settings: ToolsSettings, flows: InFolder | None) -> None:
+    """Consume until told to stop. Waits for Kafka and PostgreSQL, at the start and later.
+
+    Without `flows`, those that are deployed to the database run: it waits for the first, and takes up each later one.
+    """
     stop = lifecycle.stop_signal()
     state = health.Health(stall_seconds=settings.stall_seconds, checks={"service": _starting})
     served = await health.serve(state, settings.health_host, settings.health_port or HEALTH_PORT)
     try:
         async with _producer(settings, state, stop) as producer, _pool(settings, state, stop) as pool:
-            await _consume(settings, flows, _Parts(producer, pool, state, stop))
+            parts = _Parts(producer, pool, state, stop)
+            await _consume(settings, flows or await _deployed(parts), parts)
     finally:
         await served.cleanup()
 
@@ -58,7 +64,27 @@ class _Parts:
     stop: asyncio.Event
 
 
-async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> None:
+async def _deployed(parts: _Parts) -> Deployed:
+    """The deployed flows, as soon as there are some."""
+    flows = Deployed(parts.pool, collect(catalog), parts.health.turned)
+
+    async def start() -> None:
+        parts.health.turned()  # waiting for the first deployment is no stall
+        try:
+            await flows.start()
+        except NothingRunsError as error:
+            parts.health.checks = {"flows": partial(_not_yet, str(error))}
+            raise
+
+    await lifecycle.patiently("flows", start, parts.stop)
+    return flows
+
+
+async def _not_yet(why: str) -> None:
+    raise RuntimeError(why)
+
+
+async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _Parts) -> None:
     offsets = Offsets(settings, app.GROUP)
     watchdog = Watchdog(offsets, lambda: app.assigned(application), parts.health, settings.stall_seconds)
     keep = timedelta(hours=settings.duplicate_hours)
@@ -87,6 +113,10 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
     application = app.make(settings, processor.events, processor.runs)
     await application.start()
     parts.health.checks = {"kafka": parts.producer.answers, "postgresql": partial(database.answers, parts.pool)}
+    following = []
+    if isinstance(flows, Deployed):
+        parts.health.checks |= {"flows": flows.healthy}
+        following.append(flows.follow())
     log.info("service.started", group=settings.topic_prefix + app.GROUP)
     try:
         await lifecycle.until(
@@ -97,6 +127,7 @@ async def _consume(settings: ToolsSettings, flows: FlowIndex, parts: _Parts) -> 
             watch(store),
             Deaths(settings, mark).run(),
             _forget(parts.pool),
+            *following,
         )
     finally:
         parts.health.leaving = True

@@ -120,7 +120,7 @@ def test_since_leaves_out_what_is_older(filled: Flows) -> None:
 
 
 def test_a_dead_letter_is_listed_and_shown_with_its_message_untouched(filled: Flows) -> None:
-    ours, strange = json.loads(filled("dead", "list", "--json").stdout)
+    ours, strange = json.loads(filled("dead", "list", "--each", "--json").stdout)
     assert (ours["code"], ours["who_must_act"], ours["attempts"]) == ("call_rejected", "author", 3)
     assert "not those of a dead letter" in strange["cause"]
     shown = filled("dead", "show", ours["id"]).stdout

@@ -181,3 +181,41 @@ async def test_a_lead_whose_run_died_before_any_call_can_be_sent_again(
         await processor.events(batches.records(batches.event(number, account=account, data=data)))
         outcomes += published.ends()
     assert outcomes == [("dead", "tool_failed")] * 2, "the second is no duplicate of a run that came to nothing"
+
+
+async def test_items_of_a_loop_are_deduplicated_each_with_its_own_turn(
+    pool: asyncpg.Pool, account: str, tmp_path: Path
+) -> None:
+    """The same item twice in one list is a duplicate; done again, the batch gives the same requests."""
+    text = f"""
+flow: items
+description: Each item once.
+on: {batches.TRIGGER}
+steps:
+  - for_each: ${{ trigger.text.split(',') }}
+    as: item
+    do:
+      - id: once
+        tool: deduplicate
+        with: {{ key: "${{ item }}", on_duplicate: continue }}
+      - id: owner
+        tool: round_robin
+        with: {{ list: items, values: [ana, rui] }}
+      - if: ${{ once.first }}
+        then:
+          - action: http.request
+            connection: crm
+            with: {{ method: POST, url: /items, json: {{ item: "${{ item }}", owner: "${{ owner.value }}" }} }}
+"""
+    flows = batches.compiled(tmp_path, text)
+    data = {"message_id": "1", "from": "1", "text": "a,b,a,c", "contact": {"name": "Inês"}}
+    made: list[list[tuple[str, str]]] = []
+    for _ in range(2):
+        processor, published = batches.processor(flows, answer=store.answers(pool, KEEP))
+        await processor.events(batches.records(batches.event(1, account=account, data=data)))
+        for _ in range(3):
+            last = published.to(ACTIONS)[-1]
+            await processor.runs([batches.reply(last, outputs={"status": 201})])
+        made.append([(one["inputs"]["json"]["item"], one["inputs"]["json"]["owner"]) for one in published.to(ACTIONS)])
+        assert published.ends() == [("delivered", None)]
+    assert made[0] == made[1] == [("a", "ana"), ("b", "rui"), ("c", "rui")]

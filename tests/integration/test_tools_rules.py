@@ -15,11 +15,11 @@ from aiokafka.errors import KafkaError
 
 from contracts.dead_letters import DeadLetter
 from contracts.topics import EVENTS, EVENTS_DLQ
-from services.flows.index import FlowIndex
 from services.runtime import kafka
 from services.runtime.offsets import Offsets
 from services.runtime.settings import ToolsSettings
 from services.tools import app
+from services.tools.load import InFolder
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.records import Record
@@ -139,7 +139,7 @@ async def test_what_kafka_can_hold_can_be_a_dead_letter(settings: ToolsSettings)
     await send_odd(settings, odd)
     producer = kafka.Producer(settings)
     await producer.start()
-    processor = Processor(FlowIndex([]), MemoryClaims(), Publisher(producer), MemoryTimers())
+    processor = Processor(InFolder([]), MemoryClaims(), Publisher(producer), MemoryTimers())
     handler = Handler()
     handler.go.set()
 

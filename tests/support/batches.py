@@ -14,10 +14,10 @@ from contracts.runs import Answer, Run, RunMessage
 from contracts.topics import EVENTS, HISTORY, RUNS, Topic
 from services.flows.catalogue import Tool, collect
 from services.flows.compile import CompiledFlow, compile_flow
-from services.flows.index import FlowIndex
 from services.flows.load import load_paths
 from services.tools import catalog
 from services.tools.claims import Claim
+from services.tools.load import InFolder
 from services.tools.processor import Processor
 from services.tools.records import Output, Record
 from services.tools.timers.store import Waiting
@@ -193,6 +193,6 @@ def processor(
     """A processor whose world is memory, and what it publishes."""
     published = Published()
     made = Processor(
-        FlowIndex(flows), claims or MemoryClaims(), published, timers or MemoryTimers(), on_batch=on_batch, **more
+        InFolder(flows), claims or MemoryClaims(), published, timers or MemoryTimers(), on_batch=on_batch, **more
     )
     return made, published

@@ -54,14 +54,8 @@ class HttpCall:
     ) -> Reply:
         """Make the request."""
         connection = self._connection
-        address = _address(connection, url, query)
-        all_headers = dict(headers) if headers else {}
-        if body is not None:
-            all_headers.setdefault("Content-Type", body.media_type)
-        if guarantee is Guarantee.KEYED:
-            # A quoted string: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
-            all_headers["Idempotency-Key"] = f'"{self.effect_id}"'
-        all_headers.update(connection.headers)
+        address = address_of(connection, url, query)
+        all_headers = headers_of(connection, headers, body, guarantee, self.effect_id)
         self.guarantee = guarantee
         grant = None if connection.credentials is None else await connection.credentials.grant()
         if grant is not None:
@@ -86,7 +80,21 @@ class HttpCall:
         raise failed
 
 
-def _address(connection: Connection, url: str, query: Query | None) -> str:
+def headers_of(
+    connection: Connection, headers: Mapping[str, str] | None, body: Body | None, guarantee: Guarantee, effect_id: str
+) -> dict[str, str]:
+    """All headers of a request, but for credentials that change while the worker runs."""
+    found = dict(headers) if headers else {}
+    if body is not None:
+        found.setdefault("Content-Type", body.media_type)
+    if guarantee is Guarantee.KEYED:
+        # A quoted string: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+        found["Idempotency-Key"] = f'"{effect_id}"'
+    found.update(connection.headers)
+    return found
+
+
+def address_of(connection: Connection, url: str, query: Query | None) -> str:
     """The whole address. Raises CallFailedError(INPUT_INVALID) for one that would leave the connection's."""
     path = url.partition("#")[0]
     if connection.base_url:

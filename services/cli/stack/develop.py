@@ -19,6 +19,7 @@ from services.cli.stack.follow import followed
 from services.cli.stack.lines import Log
 from services.cli.stack.stack import Plan, Stack, Stop, running, stop_on_signals
 from services.cli.stack.startup import shown
+from services.cli.stack.watching import Watch, redeployed
 from services.cli.terminal import CommandError, console
 
 LOOK_SECONDS = 0.25
@@ -54,11 +55,14 @@ def develop(path: Path | None, port: int, connections: Path | None, sources: Pat
             with contextlib.ExitStack() as all_of_it:
                 with shown(out) as progress:
                     stack = all_of_it.enter_context(running(folder, plan, log, progress))
-                folder.tell(_told(stack, plan.secrets))
+                folder.tell(_told(stack, plan))
                 all_of_it.enter_context(followed(stack.settings(), log))
-                _explain(out, stack, plan.secrets, own_sources=sources is not None)
+                _explain(out, stack, plan.secrets, flows, own_sources=sources is not None)
+                files = Watch(flows)
                 while not stopping.is_set():
                     stack.check()
+                    if files.changed():
+                        out.print(redeployed(plan, stack.environ["DATABASE_URL"]))
                     time.sleep(LOOK_SECONDS)
     except Stop:
         pass
@@ -66,18 +70,20 @@ def develop(path: Path | None, port: int, connections: Path | None, sources: Pat
     return 0
 
 
-def _told(stack: Stack, secrets: Mapping[str, str]) -> dict[str, object]:
+def _told(stack: Stack, plan: Plan) -> dict[str, object]:
     """What other commands of this folder need to know."""
     names = ("KAFKA_BOOTSTRAP", "DATABASE_URL", "FLOWS_TOPIC_PREFIX", "FLOWS_TOPIC_PARTITIONS")
     return {
         "environ": {name: stack.environ[name] for name in names},
         "ingest": stack.ingest,
         "closum": stack.closum,
-        "events_token": secrets["FLOWS_EVENTS_TOKEN"],
+        "events_token": plan.secrets["FLOWS_EVENTS_TOKEN"],
+        "connections_file": str(plan.connections),
+        "actions": f"http://127.0.0.1:{stack.ports.actions_health}",
     }
 
 
-def _explain(out: Console, stack: Stack, secrets: Mapping[str, str], *, own_sources: bool) -> None:
+def _explain(out: Console, stack: Stack, secrets: Mapping[str, str], flows: Path, *, own_sources: bool) -> None:
     """Where everything is, and what to type first."""
     ports = stack.ports
     health = (ports.ingest_health, ports.tools_health, ports.actions_health)
@@ -96,7 +102,7 @@ def _explain(out: Console, stack: Stack, secrets: Mapping[str, str], *, own_sour
             lines.append(f"  curl -d '{example}' {stack.hook(source, secrets[variable])}")
     lines += [
         "In another terminal, in this folder: flows runs, flows dead list, flows send --help",
-        "Ctrl-C ends all.",
+        f"A flow file below {flows} that is saved runs a moment later. Ctrl-C ends all.",
         "",
     ]
     out.print("\n".join(lines), soft_wrap=True)

@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError
 
 from deploy.local.errors import PartError
 from deploy.local.parts import parts
+from services.cli.deploying.sets import deployed
 from services.cli.stack import leftovers, ready
 from services.cli.stack.addresses import Ports
 from services.cli.stack.folder import Folder
@@ -61,6 +62,11 @@ class Plan:
     connections: Path
     secrets: Mapping[str, str]
     around: Around = as_they_are
+
+    @property
+    def alone(self) -> bool:
+        """Whether the database is ours alone, so that its flows are those of this plan and no others."""
+        return "DATABASE_URL" not in os.environ or self.around is not as_they_are
 
 
 @dataclass
@@ -118,8 +124,10 @@ def running(folder: Folder, plan: Plan, sink: Sink, progress: Progress) -> Itera
                 **over,
                 "STACK_FOLDER": str(folder.path),
             }
+            environ.pop("FLOWS_FLOWS_DIR", None)  # what is deployed runs
             progress("tables and topics", "being made")
             _prepare({name: environ[name] for name in OUR_NAMES})
+            _deploy(plan, environ["DATABASE_URL"])
             progress("tables and topics", "ready")
             yield from _with_services(folder, plan, environ, sink, progress)
     except PartError as error:
@@ -141,6 +149,11 @@ def _prepare(environ: Mapping[str, str]) -> None:
         raise CommandError(f"the tables or topics could not be made: {error or 'no answer in time'}") from None
 
 
+def _deploy(plan: Plan, url: str) -> None:
+    """Deploy the flows. In a database of others, theirs stay."""
+    deployed([plan.flows], plan.connections, url, alone=plan.alone)
+
+
 def _with_services(
     folder: Folder, plan: Plan, environ: dict[str, str], sink: Sink, progress: Progress
 ) -> Iterator[Stack]:
@@ -158,7 +171,7 @@ def _with_services(
             "FLOWS_CONNECTIONS_FILE": str(plan.connections),
             "FLOWS_EGRESS_ALLOW": ",".join(filter(None, (NETWORK, os.environ.get("FLOWS_EGRESS_ALLOW")))),
         },
-        "tools": {"FLOWS_HEALTH_PORT": str(ports.tools_health), "FLOWS_FLOWS_DIR": str(plan.flows.absolute())},
+        "tools": {"FLOWS_HEALTH_PORT": str(ports.tools_health)},
         "ingest": {
             "FLOWS_HEALTH_PORT": str(ports.ingest_health),
             "FLOWS_INGEST_HOST": HOST,

@@ -8,15 +8,14 @@ with it, so that a dead letter which is redriven later asks anew and learns that
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from services.flows.rounds import path_of
 from services.flows.state.cells import Asked, Cell, Decision, Given, Held, Stateful, World
 
 KIND = "claim"
-_ROUND = re.compile(r"\[\d+\]")
 
 
 class Claimed(Given):
@@ -104,7 +103,7 @@ class Settle(Stateful[Settled]):
 
 def _other_round(claimed: str, asked: str) -> bool:
     """Whether the same step asks in another round of its loop: `2[0].do.0` and `2[1].do.0`."""
-    return claimed != asked and _ROUND.sub("", claimed) == _ROUND.sub("", asked)
+    return claimed != asked and path_of(claimed) == path_of(asked)
 
 
 def _came_to_nothing(held: Held, world: World) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from services.flows.state.cells import DAY_SECONDS, Asked, Cell, Decision, Given, Held, Stateful, World
 
+KIND = "merge"
 LAST = "last"
 MOST_FIELDS = 500
 
@@ -39,7 +40,7 @@ class Merge(Stateful[Merged]):
 
     def cells(self, asked: Asked) -> tuple[Cell, ...]:
         """One a scope and key."""
-        return (Cell("merge", (asked.scope(self.scope), self.key)),)
+        return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
     def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
         """Which changes win."""
@@ -81,6 +82,38 @@ class Merge(Stateful[Merged]):
             # At the same moment the name decides: any order, as long as it is always the same.
             return bool((self.at, self.side) > (before["at"], before["side"]))
         return self.side == self.rule
+
+
+class Standing(Given):
+    """The changes that nobody changed again since."""
+
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stands(Stateful[Standing]):
+    """Which of these changes, that won once, are still the last ones. A replay answers as the first time."""
+
+    scope: str
+    key: str
+    changes: Mapping[str, Any]
+    answer: ClassVar[type[Given]] = Standing
+
+    def cells(self, asked: Asked) -> tuple[Cell, ...]:
+        """That of the merges."""
+        return (Cell(KIND, (asked.scope(self.scope), self.key)),)
+
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+        """Those that are still there. When all is forgotten, nobody changed them."""
+        del asked, world
+        (one,) = held
+        fields = one.state["fields"] if one else {}
+        standing = {
+            field: value
+            for field, value in self.changes.items()
+            if field not in fields or fields[field]["value"] == value
+        }
+        return Decision(Standing(fields=standing), (one,))
 
 
 def _but(side: str) -> str:

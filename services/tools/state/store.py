@@ -36,6 +36,7 @@ KINDS: tuple[type[Stateful[Any]], ...] = (
     digests.Collect,
     digests.Release,
     merges.Merge,
+    merges.Stands,
 )
 LONGEST_NAME = 300
 Connection = asyncpg.pool.PoolConnectionProxy

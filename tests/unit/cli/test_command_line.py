@@ -96,7 +96,7 @@ def test_check_knows_the_connections_of_a_file(tmp_path: Path) -> None:
 def test_list_shows_name_trigger_and_version(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "hello.yaml").write_text(GOOD)
-    done = flows("list", "--json", cwd=tmp_path)
+    done = flows("list", "flows", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)
     assert (row["flow"], row["triggers"]) == ("hello", ["closum.whatsapp.message_received"])

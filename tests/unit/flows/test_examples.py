@@ -18,7 +18,7 @@ from services.flows.load import load_paths
 from services.flows.outcomes import Act, End
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-CATALOGUE = catalogue()
+CATALOGUE = catalogue([EXAMPLES])
 
 
 def flow(name: str) -> CompiledFlow:

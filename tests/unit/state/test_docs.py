@@ -33,4 +33,4 @@ def test_every_tool_with_state_is_explained() -> None:
         if isinstance(run(tool, tool.inputs.model_validate(dict(tool.examples[0].inputs))), Need)
     }
     assert {name for name in asking if f"`{name}`" not in PAGE} == set()
-    assert len(asking) == 9
+    assert len(asking) == 10

@@ -264,3 +264,17 @@ async def test_the_batch_is_told_when_everything_is_acknowledged(tmp_path: Path)
     )
     await processor.events(batches.records(batches.event(1)))
     assert turns == [1]
+
+
+async def test_a_dead_letter_that_comes_back_is_no_duplicate_but_for_itself(tmp_path: Path) -> None:
+    """It runs in the flow that it died in and no other, and twice the same letter is once."""
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL, batches.TWO_CALLS))
+    plain = batches.record(batches.event(1).to_bytes(), 0)
+    await processor.events([plain])
+    assert len(published.to(ACTIONS)) == 2
+    marks = [("flows-redriven", b"events.dlq/0/7"), ("flows-redriven-flow", b"one-call")]
+    await processor.events([replace(plain, offset=offset, headers=marks) for offset in (1, 2)])
+    requests = published.to(ACTIONS)
+    assert [request["run"]["flow"] for request in requests[2:]] == ["one-call"]
+    assert requests[2]["effect_id"] in {request["effect_id"] for request in requests[:2]}
+    assert published.ends() == [("duplicate", None)]

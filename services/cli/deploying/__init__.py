@@ -1,0 +1,1 @@
+"""What `flows deploy`, `rollback`, `list`, `show` and `flows dev` share."""

@@ -1,0 +1,1 @@
+"""`flows test`: what services/flows/testing needs from outside: files, actions, a terminal."""

@@ -1,0 +1,86 @@
+"""All cases of all flows: played, compared, recorded, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from services.actions.registry import ACTIONS
+from services.cli.rehearsal import files
+from services.cli.rehearsal.performer import Performer
+from services.flows.catalogue import Catalogue
+from services.flows.compile import compile_flow
+from services.flows.compiled import CompiledFlow
+from services.flows.load import FlowSource
+from services.flows.testing.compare import differences
+from services.flows.testing.coverage import Coverage
+from services.flows.testing.events import CaseError
+from services.flows.testing.read import SuiteSource
+from services.flows.testing.record import recorded
+from services.flows.testing.stage import play
+from services.flows.testing.story import Story
+from services.flows.testing.suite import Case
+from services.flows.testing.uses import names_used
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a case: `differences` is empty when it went as expected."""
+
+    file: str
+    line: int
+    name: str
+    differences: tuple[str, ...]
+    recorded: bool = False
+
+
+@dataclass(slots=True)
+class Trial:
+    """All that is known of one flow after its cases."""
+
+    source: FlowSource
+    coverage: Coverage
+    results: list[Result] = field(default_factory=list)
+
+
+def trial(tested: files.Tested, catalogue: Catalogue, *, record: bool, rewrite: bool) -> Trial:
+    """Play all cases of a flow that `flows check` finds nothing wrong with.
+
+    With `record`, cases that expect nothing get what happened as expectation; with `rewrite`, those that differ too.
+    """
+    flow = compile_flow(tested.source, catalogue.tools)
+    used = names_used(tested.source.flow)
+    made = Trial(tested.source, Coverage(tested.source.flow))
+    for suite in tested.suites:
+        written: dict[int, Any] = {}
+        for number, case in enumerate(suite.suite.cases):
+            stories, wrong = _played(suite, case, flow, catalogue, used)
+            for story in stories:
+                made.coverage.add(story.trace)
+            if not wrong and case.expect is not None:
+                wrong = differences(tested.source.flow, stories, case.expect)
+                again = rewrite and bool(wrong)
+            else:
+                again = not wrong and record
+                if not wrong and not record:
+                    wrong = ["it expects nothing: write `expect`, or let `flows test --record` write it"]
+            if again:
+                written[number] = recorded(tested.source.flow, stories)
+                wrong = []
+            line = suite.lines[number]
+            made.results.append(Result(suite.file, line, case.name, tuple(wrong), recorded=again))
+        if written:
+            files.write(Path(suite.file), written)
+    return made
+
+
+def _played(
+    suite: SuiteSource, case: Case, flow: CompiledFlow, catalogue: Catalogue, used: frozenset[str]
+) -> tuple[Sequence[Story], list[str]]:
+    performer = Performer(ACTIONS, (*case.answers, *suite.suite.answers), used)
+    try:
+        return play(case, flow, catalogue.triggers, performer), []
+    except CaseError as error:
+        return (), [str(error)]

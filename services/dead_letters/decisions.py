@@ -1,0 +1,50 @@
+"""What people decided about dead letters, in PostgreSQL: the guard against redriving one twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from services.dead_letters.letters import Found
+
+KNOWN = "select letter, decision, reason, decided_at from dead_letter_decisions where letter = any ($1::text[])"
+DECIDE = """
+insert into dead_letter_decisions (letter, decision, reason)
+select letter, $2, $3 from unnest($1::text[]) as decided (letter) order by letter
+on conflict (letter) do nothing returning letter
+"""
+FORGET = "delete from dead_letter_decisions where expires_at < now()"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision: `redriven` or `dropped`."""
+
+    decision: str
+    reason: str
+    at: datetime
+
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+
+
+async def known(connection: Connection, letters: Sequence[Found]) -> dict[str, Decision]:
+    """The decisions about these letters, by their ids."""
+    by_guard = {letter.guard: letter.id for letter in letters}
+    rows = await connection.fetch(KNOWN, list(by_guard))
+    return {by_guard[row["letter"]]: Decision(row["decision"], row["reason"], row["decided_at"]) for row in rows}
+
+
+async def decide(connection: Connection, letters: Sequence[Found], decision: str, reason: str) -> list[Found]:
+    """Decide about those about which nobody has; answer them. Waits for who decides at the same time.
+
+    In a transaction it holds with it: rolled back, nothing is decided.
+    """
+    await connection.execute(FORGET)
+    rows = await connection.fetch(DECIDE, [letter.guard for letter in letters], decision, reason)
+    mine = {row["letter"] for row in rows}
+    return [letter for letter in letters if letter.guard in mine]

@@ -1,0 +1,98 @@
+"""The dead letters that lie in the topics `*.dlq`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import orjson
+from aiokafka import ConsumerRecord
+from pydantic import ValidationError
+
+from contracts.dead_letters import DeadLetter
+from contracts.topics import DLQ_OF, Topic
+from services.runtime import reading
+from services.runtime.settings import RuntimeSettings
+
+DLQS = {dlq.name: dlq for dlq in DLQ_OF.values()}
+BACK_TO = {dlq.name: topic for topic, dlq in DLQ_OF.items()}
+"""Where the original of a dead letter came from."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A dead letter where it lies. Its id is topic/partition/offset, such as `actions.dlq/0/12`."""
+
+    id: str
+    letter: DeadLetter | None  # None: the headers are not ours
+    value: bytes
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    guard: str = ""  # what a decision about it is kept under
+
+    @property
+    def topic(self) -> str:
+        """The dead-letter topic, by its logical name."""
+        return self.id.partition("/")[0]
+
+    @cached_property
+    def body(self) -> Any:  # noqa: ANN401 - JSON is anything
+        """The original message as JSON; None when it is none."""
+        try:
+            return orjson.loads(self.value)
+        except orjson.JSONDecodeError:
+            return None
+
+    def field(self, *path: str) -> str:
+        """A text of the message at a path; empty when there is none."""
+        found = self.body
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found if isinstance(found, str) else ""
+
+    @property
+    def action(self) -> str:
+        """The action that was asked for, where one was."""
+        return self.field("action")
+
+    @property
+    def connection(self) -> str:
+        """Its connection."""
+        return self.field("connection")
+
+    def row(self) -> dict[str, Any]:
+        """Its headers as a row."""
+        if self.letter is None:
+            return {"id": self.id, "cause": "its headers are not those of a dead letter"}
+        row = {"id": self.id, **self.letter.model_dump(mode="json")}
+        if self.action:
+            row |= {"action": self.action, "connection": self.connection or None}
+        return row
+
+
+def found(topic: Topic, record: ConsumerRecord[bytes, bytes]) -> Found:
+    """A record of a dead-letter topic."""
+    try:
+        letter = DeadLetter.from_headers(tuple(record.headers))
+    except (ValidationError, ValueError):
+        letter = None
+    return Found(
+        f"{topic.name}/{record.partition}/{record.offset}",
+        letter,
+        record.value or b"",
+        record.key,
+        tuple(record.headers),
+        datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        f"{record.topic}/{record.partition}/{record.offset}@{record.timestamp}",
+    )
+
+
+async def read_all(settings: RuntimeSettings, since: datetime | None = None) -> list[Found]:
+    """All dead letters of all topics, oldest first. Raises what services.runtime.reading raises."""
+    letters: list[Found] = []
+    for topic in DLQS.values():
+        letters += [found(topic, record) async for record in reading.read(settings, topic, since)]
+    return sorted(letters, key=lambda one: one.at)

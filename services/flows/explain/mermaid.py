@@ -1,0 +1,61 @@
+"""A flow as a Mermaid flowchart: https://mermaid.js.org/syntax/flowchart.html ."""
+
+from __future__ import annotations
+
+from services.flows.explain.outline import Item, Outline
+
+SHAPES = {
+    "if": ("{", "}"),
+    "switch": ("{", "}"),
+    "wait": ("([", "])"),
+    "stop": ("((", "))"),
+    "action": ("[[", "]]"),
+}
+LONGEST = 60
+
+Loose = list[tuple[str, str]]
+"""Ends of arrows that wait for what comes next: node, label."""
+
+
+def as_mermaid(flow: Outline) -> str:
+    """The diagram's source."""
+    lines = ["flowchart TD"]
+    start = " or ".join(flow.triggers) + (f"<br/>when {_safe(flow.when)}" if flow.when is not None else "")
+    lines.append(f'  start(["{start}"])')
+    loose = _chain(lines, flow.items, [("start", "")])
+    if loose:
+        lines.append('  delivered(["delivered"])')
+        _join(lines, loose, "delivered")
+    return "\n".join(lines) + "\n"
+
+
+def _chain(lines: list[str], items: tuple[Item, ...], loose: Loose) -> Loose:
+    for item in items:
+        name = "s" + item.path.replace(".", "_")
+        begin, end = SHAPES.get(item.kind, ("[", "]"))
+        lines.append(f'  {name}{begin}"{_safe(item.title)}"{end}')
+        _join(lines, loose, name)
+        if item.ends:
+            return []
+        loose = [(name, "")] if not item.branches else []
+        for branch in item.branches:
+            if branch.ends and not branch.items:
+                end_name = f"{name}_{branch.label}"
+                lines.append(f'  {end_name}(("{_safe(branch.label)}"))')
+                _join(lines, [(name, branch.label)], end_name)
+            else:
+                loose = [*loose, *_chain(lines, branch.items, [(name, branch.label)])]
+    return loose
+
+
+def _join(lines: list[str], loose: Loose, name: str) -> None:
+    for before, label in loose:
+        lines.append(f'  {before} -->|"{_safe(label)}"| {name}' if label else f"  {before} --> {name}")
+
+
+def _safe(text: str) -> str:
+    """Text inside quotes: https://mermaid.js.org/syntax/flowchart.html#entity-codes-to-escape-characters ."""
+    cut = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    for sign, code in (("#", "#35;"), ("&", "#amp;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;")):
+        cut = cut.replace(sign, code)
+    return cut

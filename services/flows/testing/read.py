@@ -1,0 +1,96 @@
+"""Test files → suites with places. Every mistake is a fault with its line and column; nothing raises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.flows.faults import Fault, FaultCode, suggestion
+from services.flows.nodes import Mapping, Scalar, Tree, read
+from services.flows.places import Place
+from services.flows.testing.suite import Case, Expected, ExpectedCall, Given, Reply, Suite
+
+_KEYS = sorted(
+    {
+        field.alias or name
+        for model in (Suite, Case, Given, Reply, Expected, ExpectedCall)
+        for name, field in model.model_fields.items()
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteSource:
+    """A suite as it stands in a file: `lines[n]` is where its case n begins."""
+
+    file: str
+    suite: Suite
+    lines: tuple[int, ...]
+
+
+def read_suite(text: str, file: str) -> tuple[SuiteSource | None, list[Fault]]:
+    """The suite of a test file, or what is wrong with it."""
+    trees, faults = read(file, text)
+    if faults:
+        return None, faults
+    if len(trees) != 1:
+        what = "it is empty" if not trees else "it holds several documents"
+        return None, [Fault(file, 1, 1, FaultCode.VALUE_INVALID, f"a test file is one map with `cases`: {what}")]
+    tree = trees[0]
+    try:
+        suite = Suite.model_validate(plain(tree))
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)
+        return None, sorted(_fault(file, tree, tuple(each["loc"]), each["type"], each["msg"]) for each in wrong)
+    return SuiteSource(file, suite, tuple(_places_of_cases(tree))), []
+
+
+def plain(tree: Tree) -> Any:  # noqa: ANN401 - JSON is anything
+    """The values of a tree, without places. Keys are texts, as in JSON."""
+    if isinstance(tree, Mapping):
+        return {key.text: plain(value) for key, value in tree.items}
+    if isinstance(tree, Scalar):
+        return tree.value
+    return [plain(item) for item in tree.items]
+
+
+def _fault(file: str, tree: Tree, path: Sequence[int | str], kind: str, message: str) -> Fault:
+    place, reached = _place(tree, path)
+    where = ".".join(str(part) for part in reached)
+    if kind == "extra_forbidden":
+        name = str(path[-1])
+        text = f"a test file has no key {name!r} here: {suggestion(name, _KEYS)}"
+        return Fault(file, place.line, place.col, FaultCode.KEY_UNKNOWN, text)
+    if kind == "missing":
+        return Fault(file, place.line, place.col, FaultCode.KEY_MISSING, f"{where or 'a test file'} needs `{path[-1]}`")
+    what = message.removeprefix("Value error, ")
+    return Fault(file, place.line, place.col, FaultCode.VALUE_INVALID, f"`{path[-1] if path else 'the file'}`: {what}")
+
+
+def _place(tree: Tree, path: Sequence[int | str]) -> tuple[Place, list[int | str]]:
+    """Where the thing at a path stands, or the last thing on the way that is there."""
+    place = tree.place
+    reached: list[int | str] = []
+    for part in path:
+        if isinstance(tree, Mapping):
+            found = next(((key, value) for key, value in tree.items if key.text == str(part)), None)
+            if found is None:
+                continue  # pydantic names the kind of value here, not a key
+            place, tree = found[0].place, found[1]
+        elif not isinstance(tree, Scalar) and isinstance(part, int) and part < len(tree.items):
+            tree = tree.items[part]
+            place = tree.place
+        else:
+            continue
+        reached.append(part)
+    return place, reached
+
+
+def _places_of_cases(tree: Tree) -> list[int]:
+    cases = tree.get("cases") if isinstance(tree, Mapping) else None
+    if cases is None or isinstance(cases, Scalar | Mapping):
+        return []
+    return [case.place.line for case in cases.items]

@@ -1,0 +1,170 @@
+"""Plays a case: the same `advance` as production, state in memory, calls answered by the test, time without waiting."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+
+from pydantic import BaseModel
+
+from contracts.actions import ActionRequest
+from contracts.errors import ErrorCode
+from contracts.events import Event
+from contracts.runs import Answer, EndedBy, Outcome, Run, Wake
+from services.flows.advance import advance, begin
+from services.flows.compiled import CompiledFlow, WaitNode
+from services.flows.index import FlowIndex
+from services.flows.memory import Memory
+from services.flows.needs import Need
+from services.flows.outcomes import Act, Ask, End, Sleep
+from services.flows.state.cells import Asked
+from services.flows.testing.events import CaseError, events_of
+from services.flows.testing.story import Made, Story
+from services.flows.testing.suite import Case
+from services.flows.waiting import hashes_of
+
+MOST_STEPS = 100_000
+"""A case that does more never ends: it fails."""
+
+Perform = Callable[[ActionRequest], Answer]
+"""Answers a call as the test says. Raises CaseError when it does not say."""
+
+
+def play(
+    case: Case, flow: CompiledFlow, triggers: Mapping[str, type[BaseModel]], perform: Perform
+) -> tuple[Story, ...]:
+    """What becomes of the case's events: a story a run, in order. Raises CaseError for a case that cannot be played.
+
+    After the last event, time goes on until nothing waits any more.
+    """
+    stage = _Stage(flow, perform)
+    for at, event in events_of(case, flow.triggers, triggers):
+        stage.at(at, partial(stage.arrive, event))
+    stage.go()
+    return tuple(stage.stories)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A run that waits."""
+
+    story: Story
+    sleep: Sleep
+
+
+class _Stage:
+    """One case while it is played."""
+
+    def __init__(self, flow: CompiledFlow, perform: Perform) -> None:
+        self.flow = flow
+        self.perform = perform
+        self.stories: list[Story] = []
+        self.memory = Memory()
+        self.now = datetime.min.replace(tzinfo=UTC)
+        self.left = MOST_STEPS
+        self._ending = frozenset(
+            node.cancel.trigger for node in flow.nodes.values() if isinstance(node, WaitNode) and node.cancel
+        )
+        self._matches = FlowIndex([flow]).matches
+        self._waiting: dict[str, _Waiting] = {}
+        self._seen: set[tuple[str, str, str]] = set()
+        self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._numbers = count()
+
+    def at(self, moment: datetime, work: Callable[[], None]) -> None:
+        """Do something at a moment; things of the same moment in the order in which they were put here."""
+        heapq.heappush(self._agenda, (moment, next(self._numbers), work))
+
+    def go(self) -> None:
+        """Let time pass until there is nothing to do."""
+        while self._agenda:
+            moment, _, work = heapq.heappop(self._agenda)
+            self.now = max(self.now, moment)
+            work()
+
+    def arrive(self, event: Event) -> None:
+        """An event comes in: it may end waits, and begin a run."""
+        begins = event.type in self.flow.triggers
+        if not begins and event.type not in self._ending:
+            raise CaseError(f"the flow {self.flow.name!r} neither begins with {event.type!r} nor waits for it")
+        identity = (event.account, event.source, event.id)
+        again = identity in self._seen
+        self._seen.add(identity)
+        ended = [] if again else self._ended_by(event)
+        if begins:
+            story = Story(event, self.now)
+            self.stories.append(story)
+            if again:
+                self._end(story, End(begin(self.flow, event), Outcome.DUPLICATE, "seen before"))
+            else:
+                self.follow(story, begin(self.flow, event))
+        for timer in ended:
+            self.wake(timer, EndedBy.EVENT, f"{event.type} came: event {event.id!r}")
+
+    def wake(self, timer: str, by: EndedBy = EndedBy.TIME, why: str | None = None) -> None:
+        """A wait is over, if it was not before."""
+        waiting = self._waiting.pop(timer, None)
+        if waiting is not None:
+            sleep = waiting.sleep
+            self.follow(waiting.story, sleep.run, Wake(timer=timer, due=sleep.until, by=by, why=why))
+
+    def follow(self, story: Story, run: Run, wake: Wake | None = None) -> None:
+        """Advance a run until it ends or waits."""
+        answer: Answer | None = None
+        answers: tuple[object, ...] = ()
+        while True:
+            self._spend()
+            after = advance(self.flow, run, answer=answer, answers=answers, wake=wake, now=self.now, trace=story.told)
+            match after:
+                case End():
+                    self._end(story, after)
+                    return
+                case Sleep(timer=timer, until=until):
+                    self._waiting[timer] = _Waiting(story, after)
+                    self.at(until, partial(self.wake, timer))
+                    return
+                case Act(request):
+                    answer, answers, wake, run = self._call(story, request), (), None, request.run
+                    if answer.error is not None and not request.resume_on_error:
+                        error = answer.error
+                        self._end(story, End(run, Outcome.DEAD, error.cause, error.code, request.step))
+                        return
+                case Ask(run=asked, need=need):
+                    given = self._answered(asked, need, len(after.answers))
+                    if isinstance(given, Exception):
+                        cause = f"{type(given).__name__}: {given}"
+                        self._end(story, End(asked, Outcome.DEAD, cause, ErrorCode.BUG, asked.at))
+                        return
+                    if asked.at != run.at:
+                        wake = None  # it ended the wait of an earlier step
+                    run, answer, answers = asked, None, (*after.answers, given)
+
+    def _ended_by(self, event: Event) -> list[str]:
+        hashes = set(hashes_of(event, self._matches(event.type)))
+        return [timer for timer, waiting in self._waiting.items() if waiting.sleep.cancel in hashes]
+
+    def _call(self, story: Story, request: ActionRequest) -> Answer:
+        answer = self.perform(request)
+        after = (self.now - story.began).total_seconds()
+        story.calls.append(Made(request.action, request.connection, request.inputs, after, answer.error))
+        return answer
+
+    def _answered(self, run: Run, need: Need[object], ordinal: int) -> object:
+        asked = Asked(run.event.account, run.flow, run.id, run.at, ordinal, need, run.done)
+        return self.memory.answer([asked], self.now.timestamp())[0]
+
+    def _end(self, story: Story, end: End) -> None:
+        story.outcome, story.reason, story.code, story.step = end.outcome, end.reason, end.code, end.step
+        story.outputs = end.run.outputs
+        story.ended = self.now
+        if end.outcome is Outcome.DEAD:
+            self.memory.died(end.run.id, end.run.done, self.now.timestamp())
+
+    def _spend(self) -> None:
+        self.left -= 1
+        if not self.left:
+            raise CaseError(f"it did not end after {MOST_STEPS} steps")

@@ -1,0 +1,91 @@
+"""Reading a topic for a person: from its beginning or from a time, to where it ended when the reading began."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from contracts.topics import Topic
+from services.runtime.settings import RuntimeSettings
+
+REACH_SECONDS = 10.0
+
+
+class UnreachableError(Exception):
+    """Kafka does not answer. The text says why."""
+
+
+class NoTopicError(Exception):
+    """Kafka has no such topic. The text is its name."""
+
+
+async def read(
+    settings: RuntimeSettings, topic: Topic, since: datetime | None = None
+) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
+    """The records of a topic, in the order of each partition. Commits nothing, joins no group.
+
+    Raises UnreachableError and NoTopicError.
+    """
+    name = topic.under(settings.topic_prefix)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        request_timeout_ms=int(REACH_SECONDS * 1000),
+        fetch_max_wait_ms=100,
+    )
+    try:
+        partitions = await asyncio.wait_for(_partitions(settings, name), REACH_SECONDS)
+        await asyncio.wait_for(consumer.start(), REACH_SECONDS)
+    except (KafkaError, OSError, TimeoutError) as error:
+        await consumer.stop()
+        raise UnreachableError(str(error) or "no answer in time") from None
+    try:
+        async for record in _all(consumer, partitions, since):
+            yield record
+    finally:
+        await consumer.stop()
+
+
+def quietly() -> None:
+    """Keep aiokafka's own lines off the terminal: what goes wrong is told by whoever reads."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+async def _partitions(settings: RuntimeSettings, name: str) -> list[TopicPartition]:
+    """All partitions of a topic. A consumer would wait for a topic that does not exist."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+    try:
+        await admin.start()
+        (found,) = await admin.describe_topics([name])
+    finally:
+        await admin.close()
+    if found["error_code"]:
+        raise NoTopicError(name)
+    return [TopicPartition(name, one["partition"]) for one in found["partitions"]]
+
+
+async def _all(
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since: datetime | None
+) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
+    consumer.assign(partitions)
+    ends = await consumer.end_offsets(partitions)
+    begins = await consumer.beginning_offsets(partitions)
+    if since is not None:
+        found = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since.timestamp() * 1000)))
+        begins = {one: found[one].offset if found.get(one) else ends[one] for one in partitions}
+    for one in partitions:
+        consumer.seek(one, begins[one])
+    left = {one for one in partitions if begins[one] < ends[one]}
+    while left:
+        for one, batch in (await consumer.getmany(*left, timeout_ms=500)).items():
+            for record in batch:
+                if record.offset < ends[one]:
+                    yield record
+        left = {one for one in left if await consumer.position(one) < ends[one]}

@@ -1,0 +1,1 @@
+"""`flows test`, without files and terminals."""
