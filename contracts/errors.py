@@ -71,6 +71,7 @@ class ErrorCode(StrEnum):
     CALL_REFUSED = ("call_refused", WhoMustAct.DESTINATION, True, "no connection could be made: certainly not sent")
     CALL_TIMED_OUT = ("call_timed_out", WhoMustAct.DESTINATION, True, "no answer in time: the effect may have happened")
     CALL_INTERRUPTED = ("call_interrupted", WhoMustAct.DESTINATION, True, "it broke off: the effect may have happened")
+    CALL_LOST = ("call_lost", WhoMustAct.OPERATOR, False, "a worker ended during the call: it may have been made")
     ANSWER_INVALID = ("answer_invalid", WhoMustAct.DESTINATION, False, "the answer is not what the action promises")
     DESTINATION_BUSY = ("destination_busy", WhoMustAct.DESTINATION, True, "HTTP 429 or 503: later")
     DESTINATION_FAILED = ("destination_failed", WhoMustAct.DESTINATION, True, "HTTP 5xx")
@@ -86,4 +87,6 @@ class ErrorCode(StrEnum):
         return self in _EFFECT_POSSIBLE
 
 
-_EFFECT_POSSIBLE = frozenset({ErrorCode.CALL_TIMED_OUT, ErrorCode.CALL_INTERRUPTED, ErrorCode.ANSWER_INVALID})
+_EFFECT_POSSIBLE = frozenset(
+    {ErrorCode.CALL_TIMED_OUT, ErrorCode.CALL_INTERRUPTED, ErrorCode.CALL_LOST, ErrorCode.ANSWER_INVALID}
+)

@@ -91,6 +91,7 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"  # the same event again
     SUPPRESSED = "suppressed"  # a change that our own write caused
     DEAD = "dead"  # in a dead-letter topic, a person must look
+    UNKNOWN = "unknown"  # a call may have been made and must not be made twice, a person must decide
 
 
 class HistoryRecord(Message):

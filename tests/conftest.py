@@ -6,15 +6,16 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
 from deploy.local import KafkaServer, PartError, PostgresServer, on_stderr
+from services.runtime import database
 
 S = TypeVar("S", KafkaServer, PostgresServer)
 
@@ -53,6 +54,25 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     _execute(server_url, f"drop database {name} with (force)")
 
 
+@pytest.fixture(scope="session")
+def migrated_template(database_url: str) -> Iterator[tuple[str, str]]:
+    """The server, and the name of a database on it that has all tables and no rows, to be copied."""
+    name = f"{urlsplit(database_url).path.strip('/')}_template"
+    _execute(database_url, f"create database {name}")
+    _run(database.migrate(urlsplit(database_url)._replace(path=f"/{name}").geturl()))
+    yield database_url, name
+    _execute(database_url, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def own_database(migrated_template: tuple[str, str]) -> str:
+    """A database with all tables and no rows, which no other test has. It goes with the server."""
+    server_url, template = migrated_template
+    name = f"flows_test_{uuid.uuid4().hex[:12]}"
+    _execute(server_url, f"create database {name} template {template}")
+    return urlsplit(server_url)._replace(path=f"/{name}").geturl()
+
+
 @pytest.fixture
 def topic_prefix() -> str:
     """A prefix of topics that no other test has."""
@@ -73,7 +93,7 @@ def _running(server: S) -> Iterator[S]:
 
 
 def _execute(url: str, statement: str) -> None:
-    """Run one statement. In a thread: this one's event loop is pytest-asyncio's."""
+    """Run one statement."""
 
     async def execute() -> None:
         connection = await asyncpg.connect(url, timeout=10)
@@ -82,11 +102,16 @@ def _execute(url: str, statement: str) -> None:
         finally:
             await connection.close()
 
+    _run(execute())
+
+
+def _run(work: Coroutine[Any, Any, object]) -> None:
+    """Run something asynchronous. In a thread: this one's event loop is pytest-asyncio's."""
     errors: list[Exception] = []
 
     def run() -> None:
         try:
-            asyncio.run(execute())
+            asyncio.run(work)
         except (OSError, asyncpg.PostgresError) as error:
             errors.append(error)
 

@@ -20,6 +20,8 @@ from services.actions.delivery.job import Job, Planner, Ready
 from services.actions.delivery.lanes import Lanes
 from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
+from services.actions.journal.journal import Journal
+from services.actions.parking.parking import Parking
 from services.runtime import logging, metrics
 from services.runtime.offsets import Place
 from services.runtime.settings import ActionsSettings
@@ -44,12 +46,18 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         settings: ActionsSettings,
         kafka: AIOKafkaConsumer,
         planner: Planner,
+        *,
+        journal: Journal,
+        parking: Parking,
         courier: Callable[[Callable[[Job], bool]], Courier],
         moved: Callable[[], object],
     ) -> None:
         self._settings = settings
         self._kafka = kafka
         self._planner = planner
+        self._journal = journal
+        self._parking = parking
+        self._entering: dict[TopicPartition, asyncio.Task[None]] = {}
         self._moved = moved
         self._prefixes: dict[TopicPartition, Prefix] = {}
         self._committed: dict[TopicPartition, int] = {}
@@ -58,10 +66,23 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         self._longest_call = settings.call_seconds
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lanes: Lanes[Job] = Lanes(self._watched(courier(self._owns)), settings.max_concurrency, self._bug)
+        parking.serve(self)
 
     def assigned(self) -> set[Place]:
         """The partitions that this process has now."""
         return {(place.topic, place.partition) for place in self._prefixes}
+
+    def put(self, job: Job) -> None:
+        """Take in a job that was parked."""
+        self._lanes.put(job.lane, job)
+
+    def cut(self, job: Job) -> list[Job]:
+        """Take out all behind a job that is at work."""
+        return self._lanes.cut(job.lane)
+
+    def has_room(self) -> bool:
+        """Whether jobs that were parked may be taken in."""
+        return not self._leaving and self._lanes.pending < self._settings.max_pending * RESUME_AT
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then finish what is at work within `drain_seconds`. Raises for a bug."""
@@ -75,7 +96,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
                     committed = time.monotonic()
             await self._drain()
         finally:
+            for entering in self._entering.values():
+                entering.cancel()
             await self._lanes.close()
+            await self._parking.close()
+            await self._journal.close()
 
     async def _turn(self) -> None:
         self._throttle()
@@ -100,20 +125,25 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
             job = self._planner.job(record, prefix)
             if isinstance(job.plan, Ready) and job.plan.seconds is not None:
                 self._longest_call = max(self._longest_call, job.plan.seconds)
-            self._lanes.put(job.lane, job)
+            if not self._parking.takes(job):
+                self._lanes.put(job.lane, job)
         metrics.CONSUMED.labels(ACTIONS.name).inc(len(records))
 
     def _throttle(self) -> None:
         """Pause all partitions when too much is held, resume them when half of it is gone. Polling goes on."""
-        paused = self._kafka.paused()
-        if self._lanes.pending >= self._settings.max_pending:
+        self._parking.pump()
+        paused, held = self._kafka.paused(), self._lanes.pending + self._parking.entering
+        if held >= self._settings.max_pending or self._parking.full:
             self._kafka.pause(*(place for place in self._prefixes if place not in paused))
-        elif paused and self._lanes.pending <= self._settings.max_pending * RESUME_AT:
-            self._kafka.resume(*paused)
+        elif held <= self._settings.max_pending * RESUME_AT:
+            # Not those whose parked lanes are not known yet.
+            self._kafka.resume(*(place for place in paused if place not in self._entering))
         metrics.PARTITIONS_PAUSED.set(len(self._kafka.paused()))
 
     def _waits_rightly(self) -> bool:
         """Whether there is work at hand that takes no longer than it may, so that nothing else needs to move."""
+        if self._parking.full or self._parking.entering or self._entering:
+            return True
         longest = self._longest_call + PUBLISH_SECONDS
         return self._lanes.pending > 0 and not self._lanes.stuck and self._lanes.oldest_work_seconds() < longest
 
@@ -178,7 +208,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         finished = await self._lanes.settled(of_these, self._longest_call + PUBLISH_SECONDS)
         await self._commit(gone)
         for place in gone:
-            self._prefixes.pop(place, None)
+            if (prefix := self._prefixes.pop(place, None)) is not None:
+                self._leave(place, prefix)
             self._committed.pop(place, None)
         log.info("partitions.revoked", partitions=sorted(place.partition for place in gone), finished=finished)
 
@@ -187,9 +218,31 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         places = list(assigned)
         self._giving_up.clear()
         for place in places:
-            self._prefixes[place] = Prefix()
+            if (before := self._prefixes.get(place)) is not None:
+                self._leave(place, before)
+            prefix = self._prefixes[place] = Prefix()
+            self._enter(place, prefix)
         self._moved()
         log.info("partitions.assigned", partitions=sorted(place.partition for place in places))
+
+    def _enter(self, place: TopicPartition, prefix: Prefix) -> None:
+        """Nothing of it is worked on until it is known which of its lanes wait in PostgreSQL."""
+        name = f"{place.topic}/{place.partition}"
+        self._journal.enter(prefix, name)
+        self._kafka.pause(place)
+        entering = self._entering[place] = asyncio.create_task(self._parking.enter(prefix, name))
+
+        def entered(_: asyncio.Task[None]) -> None:
+            if self._entering.get(place) is entering:
+                del self._entering[place]
+
+        entering.add_done_callback(entered)
+
+    def _leave(self, place: TopicPartition, prefix: Prefix) -> None:
+        if (entering := self._entering.pop(place, None)) is not None:
+            entering.cancel()
+        self._journal.leave(prefix)
+        self._parking.leave(prefix)
 
 
 def _place(job: Job) -> TopicPartition:

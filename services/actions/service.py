@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer
 
-from services.actions.connections import Connection
+from contracts.topics import DAY_SECONDS
+from services.actions.admin import Admin
+from services.actions.connections import Connection, load
 from services.actions.consumer import GROUP, Consumer, leave
+from services.actions.delivery.books import Books
 from services.actions.delivery.courier import Courier
 from services.actions.delivery.job import Planner
 from services.actions.delivery.publisher import Publisher
 from services.actions.equip import equipped
+from services.actions.journal.journal import Journal
+from services.actions.journal.store import Store
+from services.actions.parking.parking import Parking
+from services.actions.parking.store import Store as Parked
 from services.actions.registry import ACTIONS
-from services.runtime import health, kafka, lifecycle, logging
+from services.runtime import database, health, kafka, lifecycle, logging
 from services.runtime.egress import Egress
 from services.runtime.http import Client
 from services.runtime.offsets import Offsets, Place
@@ -25,71 +38,99 @@ from services.runtime.watchdog import Watchdog
 log = logging.get("service")
 HEALTH_PORT = 9103
 LEAVE_SECONDS = 5.0
+FORGET_SECONDS = 60.0
 
 
 async def run(settings: ActionsSettings, connections: Mapping[str, Connection]) -> None:
-    """Consume until told to stop. Waits for Kafka, at the start and later."""
+    """Consume until told to stop. Waits for Kafka and PostgreSQL, at the start and later."""
     stop = lifecycle.stop_signal()
-    state = health.Health(stall_seconds=settings.stall_seconds)
-    served = await health.serve(state, settings.health_host, settings.health_port or HEALTH_PORT)
+    state = health.Health(stall_seconds=settings.stall_seconds, checks={"service": _starting})
+    admin = Admin(settings, load(settings.connections_file, secrets=False))
+    served = await health.serve(state, settings.health_host, settings.health_port or HEALTH_PORT, admin.routes())
     client = Client(Egress(settings.egress_allow), max_answer_bytes=settings.max_answer_bytes)
     try:
         async with (
             equipped(settings, connections, client) as ready,
             _producer(settings, state, stop) as producer,
+            _pool(settings, state, stop) as pool,
             _consumer(settings, state, stop) as consumer,
         ):
-            state.checks = {"kafka": producer.answers}
-            await _consume(
-                settings,
-                ready,
-                client=client,
-                producer=producer,
-                from_kafka=consumer,
-                state=state,
-                stop=stop,
-            )
+            state.checks = {"kafka": producer.answers, "postgresql": partial(database.answers, pool)}
+            await _consume(settings, ready, _Parts(client, producer, pool, consumer, state, stop))
     finally:
         await client.close()
         await served.cleanup()
         log.info("service.stopped")
 
 
-async def _consume(
-    settings: ActionsSettings,
-    connections: Mapping[str, Connection],
-    *,
-    client: Client,
-    producer: kafka.Producer,
-    from_kafka: AIOKafkaConsumer,
-    state: health.Health,
-    stop: asyncio.Event,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the process is connected to and told by."""
+
+    client: Client
+    producer: kafka.Producer
+    pool: asyncpg.Pool
+    kafka: AIOKafkaConsumer
+    health: health.Health
+    stop: asyncio.Event
+
+
+async def _consume(settings: ActionsSettings, connections: Mapping[str, Connection], parts: _Parts) -> None:
     offsets = Offsets(settings, GROUP)
 
     def assigned() -> set[Place]:
         return consumer.assigned()
 
-    watchdog = Watchdog(offsets, assigned, state, settings.stall_seconds)
-    publisher = Publisher(producer)
+    watchdog = Watchdog(offsets, assigned, parts.health, settings.stall_seconds)
+    publisher = Publisher(parts.producer)
+    store = Store(parts.pool, settings.effect_days * DAY_SECONDS)
+    journal = Journal(store, _owner(settings), watchdog.moved)
+    books = Books(journal, parts.pool, watchdog.moved)
+    planner = Planner(ACTIONS, connections)
+    parking = Parking(
+        Parked(parts.pool),
+        planner.job,
+        park_seconds=settings.park_seconds,
+        most=settings.max_parked,
+        on_wait=watchdog.moved,
+    )
     consumer = Consumer(
         settings,
-        from_kafka,
-        Planner(ACTIONS, connections),
-        lambda owned: Courier(client, publisher, settings.call_seconds, owned),
-        watchdog.moved,
+        parts.kafka,
+        planner,
+        journal=journal,
+        parking=parking,
+        courier=lambda owned: Courier(parts.client, publisher, books, parking, settings.call_seconds, owned=owned),
+        moved=watchdog.moved,
     )
     log.info("service.started", group=settings.topic_prefix + GROUP, connections=sorted(connections))
-    watching = asyncio.create_task(watchdog.run())
-    leaving = asyncio.create_task(_note_leaving(state, stop))
+    beside = [
+        asyncio.create_task(work) for work in (watchdog.run(), _note_leaving(parts.health, parts.stop), _forget(store))
+    ]
     try:
         # It ends by itself after `stop`: what is at work is finished first.
-        await consumer.run(stop)
+        await consumer.run(parts.stop)
     finally:
-        for task in (watching, leaving):
+        for task in beside:
             task.cancel()
-        await asyncio.gather(watching, leaving, return_exceptions=True)
+        await asyncio.gather(*beside, return_exceptions=True)
         await offsets.close()
+
+
+def _owner(settings: ActionsSettings) -> str:
+    """This worker's name, new with each start."""
+    return f"{settings.instance_id or socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+
+
+async def _starting() -> None:
+    raise RuntimeError("is starting: it waits for Kafka and PostgreSQL")
+
+
+async def _forget(store: Store) -> None:
+    """Delete expired effects, a little at a time, for ever."""
+    while True:
+        done = await database.patiently("effects.forget", store.forget_expired)
+        await asyncio.sleep(FORGET_SECONDS if not done else 1.0)
 
 
 async def _note_leaving(state: health.Health, stop: asyncio.Event) -> None:
@@ -113,6 +154,24 @@ async def _producer(
     finally:
         with suppress(TimeoutError):  # everything that matters was acknowledged
             await asyncio.wait_for(producer.stop(), LEAVE_SECONDS)
+
+
+@asynccontextmanager
+async def _pool(settings: ActionsSettings, state: health.Health, stop: asyncio.Event) -> AsyncIterator[asyncpg.Pool]:
+    async def connect() -> asyncpg.Pool:
+        state.turned()
+        return await database.connect(settings.database_url)
+
+    async def migrated() -> None:
+        state.turned()
+        await pool.execute("select from effects limit 1")
+
+    pool = await lifecycle.patiently("PostgreSQL", connect, stop)
+    try:
+        await lifecycle.patiently("the tables", migrated, stop)
+        yield pool
+    finally:
+        pool.terminate()
 
 
 @asynccontextmanager

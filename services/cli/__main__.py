@@ -54,6 +54,8 @@ COMMANDS = {
     "runs": WATCH,
     "run": WATCH,
     "dead": WATCH,
+    "errors": WATCH,
+    "unknown": WATCH,
     "deploy": OPERATE,
     "list": OPERATE,
     "show": OPERATE,
@@ -61,12 +63,13 @@ COMMANDS = {
     "cancel": OPERATE,
     "reschedule": OPERATE,
     "rotation": OPERATE,
+    "connections": OPERATE,
     "doctor": OPERATE,
     "db": OPERATE,
     "topics": OPERATE,
 }
 # These hold commands; they say the same of themselves in their files.
-GROUPS = frozenset({"sources", "dead", "rotation", "db", "topics"})
+GROUPS = frozenset({"connections", "sources", "dead", "rotation", "db", "topics", "unknown"})
 for name, group in COMMANDS.items():
     if name in GROUPS:
         app.command(f"services.cli.{name}:command", name=name, group=group)

@@ -18,6 +18,7 @@ COLOURS = {
     "duplicate": "cyan",
     "suppressed": "cyan",
     "dead": "red",
+    "unknown": "magenta",
 }
 
 

@@ -130,7 +130,7 @@ async def sync(
         topics = await around.enter_async_context(kafka(bootstrap, prefix))
         stand_in = around.enter_context(closum())
         client = await around.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=30))
-        acting = around.enter_context(worker(topics, folder, stand_in.url, DATABASE_URL=url))
+        acting = around.enter_context(worker(topics, folder, stand_in.url, url))
         replica.more = {"FLOWS_ECHO_SUPPRESSION": str(on).lower()}
         replica.start()
         acting.start()

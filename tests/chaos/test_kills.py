@@ -29,7 +29,7 @@ async def test_every_accepted_event_reaches_the_crm_in_order_though_workers_are_
     ):
         with (
             closum() as crm,
-            actions.worker(kafka, tmp_path, crm.url, DATABASE_URL=database_url) as worker,
+            actions.worker(kafka, tmp_path, crm.url, database_url) as worker,
             ingest.running(
                 tmp_path, KAFKA_BOOTSTRAP=kafka_server.bootstrap, FLOWS_TOPIC_PREFIX=topic_prefix
             ) as gateway,

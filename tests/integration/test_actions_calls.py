@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+import httpx
 import pytest
 from aiokafka import ConsumerRecord
 
@@ -48,6 +50,14 @@ class Stage:
         records = await self.kafka.take(HISTORY, lambda found: len(found) >= count)
         return [HistoryRecord.model_validate_json(record.value) for record in records]
 
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What PostgreSQL holds."""
+        connection = await asyncpg.connect(self.worker.environ["DATABASE_URL"])
+        try:
+            return [tuple(row) for row in await connection.fetch(query)]
+        finally:
+            await connection.close()
+
     async def dead(self, count: int) -> list[tuple[ConsumerRecord, DeadLetter]]:
         """So many dead letters."""
         records = await self.kafka.take(ACTIONS_DLQ, lambda found: len(found) >= count)
@@ -62,13 +72,15 @@ def stand_in() -> Iterator[Closum]:
 
 
 @pytest.fixture
-async def stage(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum) -> AsyncIterator[Stage]:
+async def stage(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum, own_database: str
+) -> AsyncIterator[Stage]:
     """A worker at work, with topics of its own."""
     stand_in.reset()
     stand_in.heal()
     with ExitStack() as stack:
         async with kafka(kafka_bootstrap, topic_prefix) as topics:
-            one = stack.enter_context(worker(topics, tmp_path, stand_in.url, FLOWS_CALL_SECONDS="2"))
+            one = stack.enter_context(worker(topics, tmp_path, stand_in.url, own_database, FLOWS_CALL_SECONDS="2"))
             one.start()
             yield Stage(topics, stand_in, one)
 
@@ -218,10 +230,12 @@ async def test_a_message_is_never_sent_twice(stage: Stage, fault: dict[str, Any]
     """Where it cannot be known whether the effect is there, a person looks."""
     stage.closum.fault(path="/v2/whatsapp/*", times=1, **fault)
     await stage.kafka.put([request(1, **ONCE)])
-    letter = (await stage.dead(1))[0][1]
-    assert (letter.code, letter.attempts) == (code, 1)
-    if code.retriable:
-        assert "may have happened" in letter.cause
+    ended = (await stage.ended(1))[0]
+    assert (ended.outcome, ended.code) == (Outcome.UNKNOWN, code)
+    assert "may have happened" in (ended.reason or "")
+    kept = await stage.rows("select effect_id, run_id, code, decided from unknown_effects")
+    assert kept == [(request(1).effect_id, "r1", code.value, None)]
+    assert await stage.rows("select state, attempts from effects") == [("unknown", 1)]
     assert len(stage.closum.state("whatsapp")) == sent
     assert stage.closum.state("received") == 1
 
@@ -280,7 +294,7 @@ async def test_a_run_that_grew_too_large_is_dead(stage: Stage) -> None:
 
 
 async def test_secrets_are_nowhere(stage: Stage) -> None:
-    """Not in logs, dead letters, history or runs, though the destination repeats them in its answers and errors."""
+    """Not in logs, metrics, dead letters, history or runs, though the destination repeats them in answers and errors."""
     server = await asyncio.start_server(_shout, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     # A second worker, whose destination shouts.
@@ -288,6 +302,7 @@ async def test_secrets_are_nowhere(stage: Stage) -> None:
         stage.kafka,
         stage.worker.log.parent,
         f"http://127.0.0.1:{port}",
+        stage.worker.environ["DATABASE_URL"],
         FLOWS_LOG_LEVEL="debug",
     ) as loud:
         await stage.worker.says("partitions.assigned")
@@ -305,9 +320,12 @@ async def test_secrets_are_nowhere(stage: Stage) -> None:
         )
         await stage.dead(4)
         await stage.resumed(1)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            scraped = await client.get(f"http://127.0.0.1:{loud.environ['FLOWS_HEALTH_PORT']}/metrics")
         loud.stop()
     server.close()
-    texts = [stage.worker.logged(), loud.logged()]
+    assert "flows_attempts_total" in scraped.text
+    texts = [stage.worker.logged(), loud.logged(), scraped.text]
     for topic, count in ((RUNS, 1), (HISTORY, 4), (ACTIONS_DLQ, 4)):
         for record in await stage.kafka.take(topic, partial(_at_least, count)):
             texts.append(repr((record.key, record.value, record.headers)))

@@ -78,13 +78,13 @@ async def lag(kafka: Kafka) -> int:
 
 
 async def test_a_killed_worker_loses_nothing(
-    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum, own_database: str
 ) -> None:
     """SIGKILL five times in the middle: every effect is there once (the calls are keyed), per contact in order."""
     stand_in.reset()
     requests = batch(6_000)
     async with kafka(kafka_bootstrap, topic_prefix) as topics:
-        with worker(topics, tmp_path, stand_in.url) as one:
+        with worker(topics, tmp_path, stand_in.url, own_database) as one:
             await topics.put(requests)
             for _ in range(5):
                 before = stand_in.state("received")
@@ -99,14 +99,14 @@ async def test_a_killed_worker_loses_nothing(
 
 
 async def test_a_stopped_worker_finishes_what_is_at_work(
-    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum, own_database: str
 ) -> None:
     """SIGTERM: calls at work end, what was done is committed, nothing is called twice, exit 0."""
     stand_in.reset()
     stand_in.fault(path="/crm/*", kind="slow", seconds=0.05)
     requests = batch(2_000)
     async with kafka(kafka_bootstrap, topic_prefix) as topics:
-        with worker(topics, tmp_path, stand_in.url) as one:
+        with worker(topics, tmp_path, stand_in.url, own_database) as one:
             await topics.put(requests)
             one.start()
             await _called(stand_in, 300)
@@ -126,7 +126,7 @@ async def test_a_stopped_worker_finishes_what_is_at_work(
 
 
 async def test_a_second_worker_takes_its_part(
-    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum, own_database: str
 ) -> None:
     """It joins and leaves under load: partitions move after what is at work is finished; each effect once, in order."""
     stand_in.reset()
@@ -134,8 +134,8 @@ async def test_a_second_worker_takes_its_part(
     requests = batch(4_000)
     async with kafka(kafka_bootstrap, topic_prefix) as topics:
         with (
-            worker(topics, tmp_path, stand_in.url, FLOWS_INSTANCE_ID="a") as first,
-            worker(topics, tmp_path, stand_in.url, FLOWS_INSTANCE_ID="") as second,
+            worker(topics, tmp_path, stand_in.url, own_database, FLOWS_INSTANCE_ID="a") as first,
+            worker(topics, tmp_path, stand_in.url, own_database, FLOWS_INSTANCE_ID="") as second,
         ):
             await topics.put(requests)
             first.start()
@@ -152,7 +152,9 @@ async def test_a_second_worker_takes_its_part(
     assert_effects_in_order(stand_in, requests)
 
 
-async def test_memory_is_bounded(kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum) -> None:
+async def test_memory_is_bounded(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum, own_database: str
+) -> None:
     """With a destination that hangs, partitions are paused, and the worker is alive and ready all the while."""
     stand_in.reset()
     stand_in.fault(path="/crm/*", kind="hang", times=20)
@@ -162,6 +164,7 @@ async def test_memory_is_bounded(kafka_bootstrap: str, topic_prefix: str, tmp_pa
             topics,
             tmp_path,
             stand_in.url,
+            own_database,
             FLOWS_MAX_PENDING="300",
             FLOWS_MAX_CONCURRENCY="20",
             FLOWS_CALL_SECONDS="3",
@@ -179,14 +182,14 @@ async def test_memory_is_bounded(kafka_bootstrap: str, topic_prefix: str, tmp_pa
 
 
 async def test_kafka_goes_away_and_comes_back(
-    kafka_server: KafkaServer, topic_prefix: str, tmp_path: Path, stand_in: Closum
+    kafka_server: KafkaServer, topic_prefix: str, tmp_path: Path, stand_in: Closum, own_database: str
 ) -> None:
     """Killed in the middle, for longer than the watchdog's patience: not ready but alive, then everything is done."""
     stand_in.reset()
     stand_in.fault(path="/crm/*", kind="slow", seconds=0.05)
     requests = batch(3_000)
     async with kafka(kafka_server.bootstrap, topic_prefix) as topics:
-        with worker(topics, tmp_path, stand_in.url, FLOWS_STALL_SECONDS="4") as one:
+        with worker(topics, tmp_path, stand_in.url, own_database, FLOWS_STALL_SECONDS="4") as one:
             await topics.put(requests)
             one.start()
             await _called(stand_in, 500)
@@ -206,13 +209,13 @@ async def test_kafka_goes_away_and_comes_back(
 
 
 async def test_a_long_wait_for_a_retry_is_no_stall(
-    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum, own_database: str
 ) -> None:
     """Nothing moves for longer than the watchdog's patience, and rightly: Retry-After says so."""
     stand_in.reset()
     stand_in.fault(path="/crm/*", kind="status", status=429, retry_after=6, times=1)
     async with kafka(kafka_bootstrap, topic_prefix) as topics:
-        with worker(topics, tmp_path, stand_in.url, FLOWS_STALL_SECONDS="2") as one:
+        with worker(topics, tmp_path, stand_in.url, own_database, FLOWS_STALL_SECONDS="2") as one:
             one.start()
             await topics.put([request(1, last=True)])
             await all_ended(topics, [request(1)])
@@ -222,7 +225,9 @@ async def test_a_long_wait_for_a_retry_is_no_stall(
 async def test_it_waits_for_kafka_and_can_be_stopped_meanwhile(topic_prefix: str, tmp_path: Path) -> None:
     """No broker: it says so, is alive but not ready, and SIGTERM ends it with 0."""
     settings = load(RuntimeSettings, {"KAFKA_BOOTSTRAP": "127.0.0.1:9", "FLOWS_TOPIC_PREFIX": topic_prefix})
-    with worker(Kafka(settings, Producer(settings)), tmp_path, "http://127.0.0.1:9") as one:
+    with worker(
+        Kafka(settings, Producer(settings)), tmp_path, "http://127.0.0.1:9", "postgresql://nobody@127.0.0.1:9/none"
+    ) as one:
         one.start()
         await one.says("start.delayed")
         assert one.stop(10) == 0

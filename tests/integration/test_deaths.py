@@ -51,7 +51,7 @@ async def test_a_lead_that_was_refused_can_be_sent_again_and_one_that_timed_out_
         stack(kafka_bootstrap, database_url, topic_prefix, tmp_path, FLOW) as replica,
         actions.kafka(kafka_bootstrap, topic_prefix) as topics,
     ):
-        with closum() as stand_in, actions.worker(topics, tmp_path, stand_in.url, DATABASE_URL=database_url) as worker:
+        with closum() as stand_in, actions.worker(topics, tmp_path, stand_in.url, database_url) as worker:
             replica.start()
             worker.start()
 

@@ -143,7 +143,7 @@ class Worker:
 
 
 @contextlib.contextmanager
-def worker(kafka: Kafka, folder: Path, destination: str, **variables: str) -> Iterator[Worker]:
+def worker(kafka: Kafka, folder: Path, destination: str, database: str, **variables: str) -> Iterator[Worker]:
     """A worker whose connections `crm` and `closum` lead to the destination; not started yet, ended with the block."""
     connections = folder / "connections.yaml"
     (folder / "crm-token").write_text(ASCII_SECRET + "\n")
@@ -159,6 +159,7 @@ def worker(kafka: Kafka, folder: Path, destination: str, **variables: str) -> It
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FLOWS_")}
     environ |= {
         "KAFKA_BOOTSTRAP": kafka.settings.kafka_bootstrap,
+        "DATABASE_URL": database,
         "FLOWS_TOPIC_PREFIX": kafka.settings.topic_prefix,
         "FLOWS_CONNECTIONS_FILE": str(connections),
         "FLOWS_EGRESS_ALLOW": "127.0.0.0/8",

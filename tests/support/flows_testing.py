@@ -36,4 +36,4 @@ def stories(source: FlowSource, text: str) -> tuple[Story, ...]:
     case = tests.cases[0]
     known = catalogue()
     performer = Performer(ACTIONS, (*case.answers, *tests.answers), names_used(source.flow))
-    return play(case, compile_flow(source, known.tools), known.triggers, performer)
+    return play(case, [compile_flow(source, known.tools)], known.triggers, performer)

@@ -82,7 +82,7 @@ async def write(bootstrap: str, url: str, prefix: str, folder: Path, *, writers:
     ):
         changes = {"instance_id": "tools-1", "health_port": free_port()}
         second = ToolsProcess(first.settings.model_copy(update=changes), folder)
-        with closum() as stand_in, actions.worker(kafka, folder, stand_in.url, DATABASE_URL=url) as worker:
+        with closum() as stand_in, actions.worker(kafka, folder, stand_in.url, url) as worker:
             try:
                 for process in (first, second, worker):
                     process.start()

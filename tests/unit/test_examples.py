@@ -12,18 +12,20 @@ from services.cli.rehearsal.trial import trial
 from services.flows.check import check
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+KNOWN = catalogue([EXAMPLES])
+CONNECTIONS = {"closum", "crm", "slack", "companies"}
 TESTED, FAULTS = files.find([EXAMPLES])
 
 
 def test_all_examples_together_have_no_mistakes() -> None:
     sources = [tested.source for tested in TESTED]
 
-    assert [str(fault) for fault in [*FAULTS, *check(sources, catalogue(), {"closum", "crm"})]] == []
+    assert [str(fault) for fault in [*FAULTS, *check(sources, KNOWN, CONNECTIONS)]] == []
 
 
 @pytest.mark.parametrize("tested", TESTED, ids=lambda tested: tested.source.name)
 def test_an_example_does_what_its_cases_tell_and_they_take_every_branch(tested: files.Tested) -> None:
-    result = trial(tested, catalogue(), record=False, rewrite=False)
+    result = trial(tested, KNOWN, record=False, rewrite=False)
 
     assert [(one.name, one.differences) for one in result.results if one.differences] == []
     assert result.results

@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 from pydantic import ValidationError
 
-from deploy.local.closum import crm, v2
+from deploy.local.closum import crm, others, v2
 from deploy.local.closum.faults import Fault, Faults, Kind
 from deploy.local.closum.state import State
 from deploy.local.closum.webhooks import Subscription, Webhooks
@@ -39,6 +39,8 @@ class StandIn:
         state = self.state
         state.asked(key)
         noted = {"n": state.received, "method": request.method, "path": path, "key": key, "status": 0, "fault": None}
+        if path.startswith("/crm/"):  # V2 has its key in the query
+            noted["query"] = request.query_string
         state.requests.append(noted)
         fault = self.faults.pick(path, raw) if self.faults.active else None
         if fault is not None:
@@ -66,7 +68,8 @@ class StandIn:
             if scheme.lower() != "bearer" or not token:
                 return crm.problem(HTTPStatus.UNAUTHORIZED, "a bearer token is needed")
             return crm.contacts(self.state, call)
-        return crm.problem(HTTPStatus.NOT_FOUND, f"nothing is at {call.path!r}: /v2/… and /crm/contacts are")
+        nothing = crm.problem(HTTPStatus.NOT_FOUND, f"nothing is at {call.path!r}: /v2/… and /crm/contacts are")
+        return others.answer(call) or nothing
 
     def _v2(self, call: Call) -> Reply:
         if not call.query.get("api-key"):

@@ -27,7 +27,8 @@ class State:
     effects: list[Json] = field(default_factory=list)
     # How often each Idempotency-Key came, and how many effects it had: {key: {requests, effects}}.
     keys: dict[str, dict[str, int]] = field(default_factory=dict)
-    # Each request in its order, the oldest forgotten: {n, method, path, key, status, fault}. `status` 0: no answer.
+    # Each request in its order, the oldest forgotten: {n, method, path, key, status, fault}, of the CRM with `query`.
+    # `status` 0: no answer.
     requests: deque[Json] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
     received: int = 0
     made: int = 1000

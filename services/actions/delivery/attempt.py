@@ -11,10 +11,11 @@ from contracts.errors import ErrorCode
 from services.actions.action import Implementation
 from services.actions.call import Call, CallFailedError
 from services.flows.catalogue import Guarantee
-from services.runtime import logging
+from services.runtime import logging, metrics
 
 log = logging.get("attempt")
 MOST_FAULTS = 10
+UNREPEATED = ". The effect may have happened, so the call was not repeated: look at the destination"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It did not. `again`: a further attempt is harmless and may succeed."""
+    """It did not. `again`: a further attempt is harmless and may succeed.
+
+    `maybe`: the effect may be there all the same. `unknown`: and it must not be there twice, so a person decides.
+    """
 
     code: ErrorCode
     cause: str
     again: bool
     retry_after_seconds: float | None = None
+    maybe: bool = False
+    unknown: bool = False
 
 
 def checked(action: Implementation, inputs: dict[str, Any]) -> BaseModel | Failed:
@@ -47,20 +53,25 @@ def checked(action: Implementation, inputs: dict[str, Any]) -> BaseModel | Faile
 
 
 async def attempt(action: Implementation, inputs: BaseModel, call: Call) -> Done | Failed:
-    """Make one attempt. Raises nothing but CancelledError.
+    """Make one attempt. Raises nothing but CancelledError, and `Known` for what the journal knows already.
 
     A call whose effect may have happened is made again only if its guarantee says that this is harmless.
     """
     try:
         outputs = await action.run(inputs, call)
+        if action.gauge is not None:
+            metrics.CREDITS_LEFT.labels(call.connection).set(getattr(outputs, action.gauge))
         return Done(outputs.model_dump(mode="json", by_alias=True))
     except CallFailedError as error:
-        again = error.retriable and (not error.may_have_happened or call.guarantee is not Guarantee.AT_MOST_ONCE)
+        unknown = error.may_have_happened and call.guarantee is Guarantee.AT_MOST_ONCE
+        again = error.retriable and not unknown
         cause = error.cause
-        if error.may_have_happened and error.retriable and not again:
-            cause += ". The effect may have happened, so the call was not repeated: look at the destination"
-        return Failed(error.code, cause, again, error.retry_after_seconds)
+        if unknown:
+            cause += UNREPEATED
+        return Failed(error.code, cause, again, error.retry_after_seconds, error.may_have_happened, unknown)
     except Exception as error:
         # A fault in an action's file must not end the worker.
         log.exception("attempt.broke", action=action.signature.name, effect_id=call.effect_id)
-        return Failed(ErrorCode.BUG, f"{action.signature.name}: {type(error).__name__}", again=False)
+        unknown = call.guarantee is Guarantee.AT_MOST_ONCE
+        cause = f"{action.signature.name}: {type(error).__name__}" + (UNREPEATED if unknown else "")
+        return Failed(ErrorCode.BUG, cause, again=False, maybe=call.guarantee is not None, unknown=unknown)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote, urlencode, urlsplit
 
 from contracts.errors import ErrorCode
 from services.actions.call import Body, CallFailedError, Query, Reply
 from services.actions.connections import Connection
 from services.actions.endpoint import Endpoint
+from services.actions.journal.judge import WEAKEST
 from services.actions.said import said
 from services.actions.secrets import Mask
 from services.actions.statuses import code_of, may_have_happened, retry_after_seconds
@@ -24,17 +25,34 @@ OPEN = Connection("", "")
 """No connection: whole addresses, no credentials."""
 
 
+Before = Callable[[Guarantee], Awaitable[None]]
+"""Called when a request is about to leave, with the weakest guarantee so far. What it raises ends the attempt."""
+
+
 class HttpCall:
     """One attempt's call. See `services.actions.call.Call` for the contract."""
 
-    __slots__ = ("_client", "_connection", "_seconds", "effect_id", "guarantee")
+    __slots__ = ("_before", "_client", "_connection", "_seconds", "effect_id", "guarantee")
 
-    def __init__(self, client: Client, connection: Connection | None, effect_id: str, seconds: float) -> None:
+    def __init__(
+        self,
+        client: Client,
+        connection: Connection | None,
+        effect_id: str,
+        seconds: float,
+        before: Before | None = None,
+    ) -> None:
         self._client = client
         self._connection = connection or OPEN
         self._seconds = seconds
+        self._before = before
         self.effect_id = effect_id
         self.guarantee: Guarantee | None = None
+
+    @property
+    def connection(self) -> str:
+        """Its name."""
+        return self._connection.name
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
@@ -56,10 +74,13 @@ class HttpCall:
         connection = self._connection
         address = address_of(connection, url, query)
         all_headers = headers_of(connection, headers, body, guarantee, self.effect_id)
-        self.guarantee = guarantee
         grant = None if connection.credentials is None else await connection.credentials.grant()
         if grant is not None:
             all_headers.update(grant.headers)
+        if self.guarantee is None or WEAKEST.index(guarantee) < WEAKEST.index(self.guarantee):
+            if self._before is not None:
+                await self._before(guarantee)
+            self.guarantee = guarantee
         try:
             answer = await (connection.client or self._client).call(
                 method,

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 
 from contracts.errors import ErrorCode
-from services.actions.delivery import ends
+from services.actions.delivery import ends, known
 from services.actions.delivery.attempt import Done, Failed, attempt
+from services.actions.delivery.books import Books
 from services.actions.delivery.calling import HttpCall
 from services.actions.delivery.job import Job, Ready
 from services.actions.delivery.publisher import Publisher
+from services.actions.parking.parking import Parking
 from services.runtime import logging, metrics
 from services.runtime.http import Client
 from services.runtime.kafka import MessageTooLargeError
@@ -21,9 +23,20 @@ log = logging.get("courier")
 class Courier:
     """`owned(job)`: whether its partition is still ours. If not, nothing of it is published and nothing repeated."""
 
-    def __init__(self, client: Client, publisher: Publisher, call_seconds: float, owned: Callable[[Job], bool]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        publisher: Publisher,
+        books: Books,
+        parking: Parking,
+        call_seconds: float,
+        *,
+        owned: Callable[[Job], bool],
+    ) -> None:
         self._client = client
         self._publisher = publisher
+        self._books = books
+        self._parking = parking
         self._call_seconds = call_seconds
         self._owned = owned
 
@@ -32,15 +45,29 @@ class Courier:
         if not self._owned(job):
             return None
         outcome = await self._attempt(job)
+        if isinstance(outcome, float):
+            return outcome
+        wait = self._wait(job, outcome) if isinstance(outcome, Failed) else None
+        if job.open and not await known.settle(self._books.journal, job, outcome, again=wait is not None):
+            return None  # who works on this partition now goes on with it
         if not self._owned(job):
             return None
-        if isinstance(outcome, Failed) and (wait := self._wait(job, outcome)) is not None:
-            return wait
+        if wait is not None:
+            return await self._later(job, wait)
         await self._end(job, outcome)
+        if job.parked is not None:
+            await self._parking.finished(job)
         job.prefix.finish(job.record.offset)
         return None
 
-    async def _attempt(self, job: Job) -> Done | Failed:
+    async def _later(self, job: Job, wait: float) -> float | None:
+        """A short wait is spent in the lane, a long one in PostgreSQL."""
+        if wait <= self._parking.park_seconds:
+            return wait
+        await self._parking.park(job, wait)
+        return None
+
+    async def _attempt(self, job: Job) -> Done | Failed | float:
         plan, request = job.plan, job.request
         if isinstance(plan, Failed) or request is None:
             assert isinstance(plan, Failed)  # noqa: S101 - without a request there is no other plan
@@ -48,9 +75,15 @@ class Courier:
         if job.attempts == 0:
             job.began = time.monotonic()
         job.attempts += 1
-        call = HttpCall(self._client, plan.connection, request.effect_id, plan.seconds or self._call_seconds)
+        seconds = plan.seconds or self._call_seconds
+        before = known.before(self._books.journal, job)
+        call = HttpCall(self._client, plan.connection, request.effect_id, seconds, before)
         began = time.perf_counter()
-        outcome = await attempt(plan.action, plan.inputs, call)
+        try:
+            outcome = await attempt(plan.action, plan.inputs, call)
+        except known.Known as found:
+            job.attempts -= 1
+            return known.outcome(found.decision, outputs_needed=not request.last)
         name = request.connection or ""
         label = "done" if isinstance(outcome, Done) else outcome.code.value
         metrics.ATTEMPT.labels(name).observe(time.perf_counter() - began)
@@ -69,6 +102,7 @@ class Courier:
     async def _end(self, job: Job, outcome: Done | Failed) -> None:
         failed = outcome if isinstance(outcome, Failed) else None
         outputs = ends.end(job, outcome)
+        await self._books.close(job, failed)
         try:
             await self._publisher.publish(outputs)
         except MessageTooLargeError as error:

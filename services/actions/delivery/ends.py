@@ -1,4 +1,4 @@
-"""What is published when a job ends: the run goes on, or it is delivered, or it is dead."""
+"""What is published when a job ends: the run goes on, or it is delivered, dead, or unknown."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ def end(job: Job, outcome: Done | Failed) -> list[Output]:
     """The records of a job's end."""
     request = job.request
     if isinstance(outcome, Failed):
-        if request is None or not request.resume_on_error:
+        if request is None:
+            return dead(job, outcome)
+        if not request.resume_on_error:
+            if outcome.unknown:
+                return [_history(request, Outcome.UNKNOWN, outcome.cause, outcome.code)]
             return dead(job, outcome)
         error = StepError(code=outcome.code, cause=outcome.cause, attempts=job.attempts)
         return [_resumed(request, {}, error)]
@@ -59,6 +63,8 @@ def count(job: Job, outputs: list[Output], failed: Failed | None, now: datetime 
             metrics.DEAD_LETTERS.labels(ACTIONS_DLQ.name, failed.code.value).inc()
             if request is not None:
                 metrics.RUNS_ENDED.labels(request.run.flow, Outcome.DEAD.value).inc()
+        elif output.topic is HISTORY and failed is not None and failed.unknown and request is not None:
+            metrics.RUNS_ENDED.labels(request.run.flow, Outcome.UNKNOWN.value).inc()
         elif output.topic is HISTORY and failed is None and request is not None:
             metrics.RUNS_ENDED.labels(request.run.flow, Outcome.DELIVERED.value).inc()
             accepted = request.run.event.accepted

@@ -10,12 +10,17 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
+from contracts.ids import stable_id
 from services.actions.action import Implementation
 from services.actions.connections import Connection, nearest
 from services.actions.delivery.attempt import Failed, checked
 from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
 from services.actions.delivery.retry import Schedule
+from services.actions.journal.effects import Key
+from services.runtime.database import storable
+
+LONGEST_NAME = 200
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +44,15 @@ class Job:
     plan: Ready | Failed
     attempts: int = 0
     began: float = field(default_factory=time.monotonic)
+    parked: str | None = None  # the lane in PostgreSQL that it came from
+    open: bool = False  # the journal said that the request may be sent, and has not been told what came of it
+
+    @property
+    def effect(self) -> Key:
+        """Its effect in the journal. Only of a job with a request."""
+        assert self.request is not None  # noqa: S101 - see above
+        account, effect_id = self.request.run.event.account, self.request.effect_id
+        return Key(short(account), short(effect_id))
 
     @property
     def lane(self) -> Hashable:
@@ -83,3 +97,8 @@ class Planner:
             return inputs
         seconds = request.timeout_seconds or (None if connection is None else connection.call_seconds)
         return Ready(action, inputs, connection, Schedule.of(request.retry), seconds)
+
+
+def short(name: str) -> str:
+    """What PostgreSQL can keep in an index. Different names stay different."""
+    return storable(name) if len(name) <= LONGEST_NAME else stable_id(name)

@@ -70,6 +70,18 @@ class Lanes(Generic[J]):
         self._lanes[lane] = deque((job,))
         self._wake(lane)
 
+    def cut(self, lane: Hashable) -> list[J]:
+        """Take out all behind the first of a lane."""
+        queue = self._lanes[lane]
+        behind = list(queue)[1:]
+        self._lanes[lane] = deque((queue[0],))
+        self._pending -= len(behind)
+        return behind
+
+    def holds(self, lane: Hashable) -> bool:
+        """Whether it has jobs."""
+        return lane in self._lanes
+
     def drop(self, unwanted: Callable[[J], bool]) -> int:
         """Forget the jobs that are not at work now and that are unwanted; how many they were.
 

@@ -28,11 +28,19 @@ cases:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """A suite with the flows that run in it: first the tested one."""
+
+    suite: SuiteSource
+    flows: tuple[FlowSource, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Tested:
     """A flow with the suites that test it."""
 
     source: FlowSource
-    suites: tuple[SuiteSource, ...]
+    suites: tuple[Bound, ...] = ()
 
 
 def is_test(path: Path) -> bool:
@@ -72,7 +80,7 @@ def find(paths: Sequence[Path]) -> tuple[list[Tested], list[Fault]]:
             if (file := test_file(path)).is_file():
                 tests.append(file)
     sources, faults = load_paths(flow_paths)
-    suites: dict[int, list[SuiteSource]] = {}
+    suites: dict[int, list[Bound]] = {}
     for file in dict.fromkeys(tests):
         suite, wrong = _read(file)
         faults += wrong
@@ -82,7 +90,7 @@ def find(paths: Sequence[Path]) -> tuple[list[Tested], list[Fault]]:
         if isinstance(meant, Fault):
             faults.append(meant)
         else:
-            suites.setdefault(id(meant), []).append(suite)
+            suites.setdefault(id(meant[0]), []).append(Bound(suite, meant))
     return [Tested(source, tuple(suites.get(id(source), ()))) for source in sources], sorted(faults)
 
 
@@ -93,22 +101,24 @@ def _read(file: Path) -> tuple[SuiteSource | None, list[Fault]]:
         return None, [Fault(str(file), 1, 1, FaultCode.FILE_UNREADABLE, f"cannot be read: {error}")]
 
 
-def _meant(file: Path, suite: SuiteSource, sources: Iterable[FlowSource]) -> FlowSource | Fault:
-    """The flow that a suite tests."""
+def _meant(file: Path, suite: SuiteSource, sources: Iterable[FlowSource]) -> tuple[FlowSource, ...] | Fault:
+    """The flow that a suite tests, and those that run beside it."""
     near = [source for source in sources if Path(source.file).parent == file.parent]
     own = [source for source in near if Path(source.file) == beside(file)]
-    wanted = suite.suite.flow
-    if wanted is None and len(own) == 1:
-        return own[0]
-    if wanted is None:
+    names = suite.suite.also
+    if suite.suite.flow is not None:
+        names = [suite.suite.flow, *names]
+    elif len(own) != 1:
         what = "there is no flow file beside it" if not own else "its flow file holds several flows"
         return Fault(str(file), 1, 1, FaultCode.KEY_MISSING, f"a test file needs `flow` here: {what}")
-    found = next((source for source in (*own, *near) if source.name == wanted), None)
-    if found is None:
-        names = [source.name for source in near]
-        text = f"no flow beside it is named {wanted!r}: {suggestion(wanted, names)}"
-        return Fault(str(file), 1, 1, FaultCode.VALUE_INVALID, text)
-    return found
+    meant = [] if suite.suite.flow is not None else own
+    for name in names:
+        found = next((source for source in (*own, *near) if source.name == name), None)
+        if found is None:
+            text = f"no flow beside it is named {name!r}: {suggestion(name, [source.name for source in near])}"
+            return Fault(str(file), 1, 1, FaultCode.VALUE_INVALID, text)
+        meant.append(found)
+    return tuple(meant)
 
 
 def begin(source: FlowSource) -> Path:

@@ -12,12 +12,10 @@ from services.cli.rehearsal import files
 from services.cli.rehearsal.performer import Performer
 from services.flows.catalogue import Catalogue
 from services.flows.compile import compile_flow
-from services.flows.compiled import CompiledFlow
 from services.flows.load import FlowSource
 from services.flows.testing.compare import differences
 from services.flows.testing.coverage import Coverage
 from services.flows.testing.events import CaseError
-from services.flows.testing.read import SuiteSource
 from services.flows.testing.record import recorded
 from services.flows.testing.stage import play
 from services.flows.testing.story import Story
@@ -50,37 +48,37 @@ def trial(tested: files.Tested, catalogue: Catalogue, *, record: bool, rewrite: 
 
     With `record`, cases that expect nothing get what happened as expectation; with `rewrite`, those that differ too.
     """
-    flow = compile_flow(tested.source, catalogue.tools)
-    used = names_used(tested.source.flow)
     made = Trial(tested.source, Coverage(tested.source.flow))
-    for suite in tested.suites:
+    for bound in tested.suites:
+        suite = bound.suite
+        flows = {source.name: source.flow for source in bound.flows}
         written: dict[int, Any] = {}
         for number, case in enumerate(suite.suite.cases):
-            stories, wrong = _played(suite, case, flow, catalogue, used)
+            stories, wrong = _played(bound, case, catalogue)
             for story in stories:
-                made.coverage.add(story.trace)
+                if story.flow == tested.source.name:
+                    made.coverage.add(story.trace)
             if not wrong and case.expect is not None:
-                wrong = differences(tested.source.flow, stories, case.expect)
+                wrong = differences(flows, stories, case.expect)
                 again = rewrite and bool(wrong)
             else:
                 again = not wrong and record
                 if not wrong and not record:
                     wrong = ["it expects nothing: write `expect`, or let `flows test --record` write it"]
             if again:
-                written[number] = recorded(tested.source.flow, stories)
+                written[number] = recorded(flows, stories)
                 wrong = []
-            line = suite.lines[number]
-            made.results.append(Result(suite.file, line, case.name, tuple(wrong), recorded=again))
+            made.results.append(Result(suite.file, suite.lines[number], case.name, tuple(wrong), recorded=again))
         if written:
             files.write(Path(suite.file), written)
     return made
 
 
-def _played(
-    suite: SuiteSource, case: Case, flow: CompiledFlow, catalogue: Catalogue, used: frozenset[str]
-) -> tuple[Sequence[Story], list[str]]:
-    performer = Performer(ACTIONS, (*case.answers, *suite.suite.answers), used)
+def _played(bound: files.Bound, case: Case, catalogue: Catalogue) -> tuple[Sequence[Story], list[str]]:
+    flows = [compile_flow(source, catalogue.tools) for source in bound.flows]
+    used = frozenset(name for source in bound.flows for name in names_used(source.flow))
+    performer = Performer(ACTIONS, (*case.answers, *bound.suite.suite.answers), used)
     try:
-        return play(case, flow, catalogue.triggers, performer), []
+        return play(case, flows, catalogue.triggers, performer), []
     except CaseError as error:
         return (), [str(error)]

@@ -35,14 +35,19 @@ sources:
     token: { env: HOOK_TOKEN_LEADS }
 """
 CONNECTIONS = """\
-# Made by `flows dev`; both are the stand-in on this machine. To use your own: flows dev --connections FILE
+# Made by `flows dev`; all are the stand-in on this machine. To use your own: flows dev --connections FILE
 connections:
   closum:
     base_url: http://127.0.0.1:{port}/v2/
     authentication: {{ query: api-key, secret: {{ env: CLOSUM_API_KEY }} }}
+    probe: closum.sms.check_credits
   crm:
     base_url: http://127.0.0.1:{port}/crm
     authentication: {{ bearer: {{ env: CRM_TOKEN }} }}
+  slack:
+    base_url: http://127.0.0.1:{port}/chat
+  companies:
+    base_url: http://127.0.0.1:{port}
 """
 
 

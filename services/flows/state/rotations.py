@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
-from typing import Any, ClassVar, NamedTuple
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, ClassVar
 
-from services.flows.refined import zone
+from services.flows.hours import HoursError, WorkingHours
 from services.flows.state.cells import DAY_SECONDS, Asked, Cell, Decision, Given, Held, Stateful, World
 
 KIND = "rotation"
@@ -28,23 +29,14 @@ class Turned(Given):
     kept: bool = False
 
 
-class Hours(NamedTuple):
-    """When a member is there: on days (1 Monday … 7 Sunday), from a time of day until before another, in a zone."""
-
-    days: tuple[int, ...]
-    start: time
-    end: time
-    time_zone: str
-
-    def there(self, now: float) -> bool:
-        """Whether the member is there at a moment (seconds since 1970). An end before the start is on the next day."""
-        at = datetime.fromtimestamp(now, UTC).astimezone(zone(self.time_zone))
-        clock, day = at.time(), at.isoweekday()
-        if self.start < self.end:
-            return day in self.days and self.start <= clock < self.end
-        if clock >= self.start:
-            return day in self.days
-        return clock < self.end and (day - 2) % 7 + 1 in self.days
+@lru_cache(maxsize=4096)
+def _at_work(hours: WorkingHours, minute: int) -> bool:
+    """Whether somebody is there in a minute since 1970: hours begin and end on the minute."""
+    moment = datetime.fromtimestamp(minute * 60, UTC)
+    try:
+        return hours.next(moment) == moment
+    except HoursError:
+        return False  # every day is a holiday
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +52,7 @@ class Turn(Stateful[Turned]):
     sticky_key: str = ""
     sticky_seconds: float = 0.0
     absent: tuple[str, ...] = ()
-    hours: tuple[tuple[str, Hours], ...] = ()
+    hours: tuple[tuple[str, WorkingHours], ...] = ()
     rotate_if_all_away: bool = True
     answer: ClassVar[type[Given]] = Turned
 
@@ -97,7 +89,7 @@ class Turn(Stateful[Turned]):
             for value, weight in everybody.items()
             if value not in self.absent
             and not is_away(away, value, now)
-            and (value not in hours or hours[value].there(now))
+            and (value not in hours or _at_work(hours[value], int(now // 60)))
         }
         return present or (everybody if self.rotate_if_all_away else {})
 

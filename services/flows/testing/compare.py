@@ -17,14 +17,17 @@ from services.flows.testing.suite import Expected, ExpectedCall
 CLOSE_SECONDS = 0.001
 
 
-def differences(flow: Flow, stories: Sequence[Story], expected: Sequence[Expected]) -> list[str]:
-    """What is not as expected; empty when all is."""
+def differences(flows: Mapping[str, Flow], stories: Sequence[Story], expected: Sequence[Expected]) -> list[str]:
+    """What is not as expected; empty when all is. `flows` are those of the stories, by name."""
     if len(stories) != len(expected):
         return [f"{len(expected)} run(s) were expected, {len(stories)} began"]
     found: list[str] = []
     for number, (story, wanted) in enumerate(zip(stories, expected, strict=True), start=1):
         prefix = f"run {number}: " if len(stories) > 1 else ""
-        found += [prefix + line for line in _of_run(flow, story, wanted)]
+        if wanted.flow is not None and wanted.flow != story.flow:
+            found.append(f"{prefix}flow: expected {wanted.flow}, was {story.flow}")
+            continue
+        found += [prefix + line for line in _of_run(flows[story.flow], story, wanted)]
     return found
 
 

@@ -54,13 +54,14 @@ def _event(
         raise CaseError(f"given {number + 1}: ingest would refuse this payload of {trigger!r}: {wrong}") from None
     identity = given.id or f"event-{number + 1}"
     subject = payload.subject() if isinstance(payload, Payload) else None
+    happened = payload.happened() if isinstance(payload, Payload) else None
     seen = payload.to_json() if isinstance(payload, Payload) else payload.model_dump_json(by_alias=True)
     return Event(
         id=identity,
         source=SOURCE,
         type=trigger,
         subject=given.subject or subject or identity,
-        time=now,
+        time=happened or now,
         account=given.account,
         accepted=now,
         data=orjson.loads(seen),

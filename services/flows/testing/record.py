@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.runs import Outcome
@@ -12,14 +12,14 @@ from services.flows.testing.durations import shown
 from services.flows.testing.story import Story
 
 
-def recorded(flow: Flow, stories: Sequence[Story]) -> Any:  # noqa: ANN401 - one map, or a list of them
+def recorded(flows: Mapping[str, Flow], stories: Sequence[Story]) -> Any:  # noqa: ANN401 - one map, or a list of them
     """The value of `expect` that is true of these stories."""
-    made = [_run(flow, story) for story in stories]
+    made = [_run(flows, story) for story in stories]
     return made[0] if len(made) == 1 else made
 
 
-def _run(flow: Flow, story: Story) -> dict[str, Any]:
-    said: dict[str, Any] = {}
+def _run(flows: Mapping[str, Flow], story: Story) -> dict[str, Any]:
+    said: dict[str, Any] = {"flow": story.flow} if len(flows) > 1 else {}
     if story.outcome is not None:
         said["outcome"] = story.outcome.value
     if story.code is not None:
@@ -37,5 +37,5 @@ def _run(flow: Flow, story: Story) -> dict[str, Any]:
         }
         for call in story.calls
     ]
-    said["path"] = path_of(flow, story.trace)
+    said["path"] = path_of(flows[story.flow], story.trace)
     return said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -35,14 +35,16 @@ Perform = Callable[[ActionRequest], Answer]
 
 
 def play(
-    case: Case, flow: CompiledFlow, triggers: Mapping[str, type[BaseModel]], perform: Perform
+    case: Case, flows: Sequence[CompiledFlow], triggers: Mapping[str, type[BaseModel]], perform: Perform
 ) -> tuple[Story, ...]:
     """What becomes of the case's events: a story a run, in order. Raises CaseError for a case that cannot be played.
 
+    The first flow is the one that is tested; the others run beside it, on the same state.
+
     After the last event, time goes on until nothing waits any more.
     """
-    stage = _Stage(flow, perform)
-    for at, event in events_of(case, flow.triggers, triggers):
+    stage = _Stage(flows, perform)
+    for at, event in events_of(case, flows[0].triggers, triggers):
         stage.at(at, partial(stage.arrive, event))
     stage.go()
     return tuple(stage.stories)
@@ -52,6 +54,7 @@ def play(
 class _Waiting:
     """A run that waits."""
 
+    flow: CompiledFlow
     story: Story
     sleep: Sleep
 
@@ -59,17 +62,20 @@ class _Waiting:
 class _Stage:
     """One case while it is played."""
 
-    def __init__(self, flow: CompiledFlow, perform: Perform) -> None:
-        self.flow = flow
+    def __init__(self, flows: Sequence[CompiledFlow], perform: Perform) -> None:
+        self.flows = flows
         self.perform = perform
         self.stories: list[Story] = []
         self.memory = Memory()
         self.now = datetime.min.replace(tzinfo=UTC)
         self.left = MOST_STEPS
         self._ending = frozenset(
-            node.cancel.trigger for node in flow.nodes.values() if isinstance(node, WaitNode) and node.cancel
+            node.cancel.trigger
+            for flow in flows
+            for node in flow.nodes.values()
+            if isinstance(node, WaitNode) and node.cancel
         )
-        self._matches = FlowIndex([flow]).matches
+        self._matches = FlowIndex(flows).matches
         self._waiting: dict[str, _Waiting] = {}
         self._seen: set[tuple[str, str, str]] = set()
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
@@ -88,20 +94,20 @@ class _Stage:
 
     def arrive(self, event: Event) -> None:
         """An event comes in: it may end waits, and begin a run."""
-        begins = event.type in self.flow.triggers
-        if not begins and event.type not in self._ending:
-            raise CaseError(f"the flow {self.flow.name!r} neither begins with {event.type!r} nor waits for it")
+        begun = [flow for flow in self.flows if event.type in flow.triggers]
+        if not begun and event.type not in self._ending:
+            raise CaseError(f"the flow {self.flows[0].name!r} neither begins with {event.type!r} nor waits for it")
         identity = (event.account, event.source, event.id)
         again = identity in self._seen
         self._seen.add(identity)
         ended = [] if again else self._ended_by(event)
-        if begins:
-            story = Story(event, self.now)
+        for flow in begun:
+            story = Story(flow.name, event, self.now)
             self.stories.append(story)
             if again:
-                self._end(story, End(begin(self.flow, event), Outcome.DUPLICATE, "seen before"))
+                self._end(story, End(begin(flow, event), Outcome.DUPLICATE, "seen before"))
             else:
-                self.follow(story, begin(self.flow, event))
+                self.follow(flow, story, begin(flow, event))
         for timer in ended:
             self.wake(timer, EndedBy.EVENT, f"{event.type} came: event {event.id!r}")
 
@@ -110,21 +116,21 @@ class _Stage:
         waiting = self._waiting.pop(timer, None)
         if waiting is not None:
             sleep = waiting.sleep
-            self.follow(waiting.story, sleep.run, Wake(timer=timer, due=sleep.until, by=by, why=why))
+            self.follow(waiting.flow, waiting.story, sleep.run, Wake(timer=timer, due=sleep.until, by=by, why=why))
 
-    def follow(self, story: Story, run: Run, wake: Wake | None = None) -> None:
+    def follow(self, flow: CompiledFlow, story: Story, run: Run, wake: Wake | None = None) -> None:
         """Advance a run until it ends or waits."""
         answer: Answer | None = None
         answers: tuple[object, ...] = ()
         while True:
             self._spend()
-            after = advance(self.flow, run, answer=answer, answers=answers, wake=wake, now=self.now, trace=story.told)
+            after = advance(flow, run, answer=answer, answers=answers, wake=wake, now=self.now, trace=story.told)
             match after:
                 case End():
                     self._end(story, after)
                     return
                 case Sleep(timer=timer, until=until):
-                    self._waiting[timer] = _Waiting(story, after)
+                    self._waiting[timer] = _Waiting(flow, story, after)
                     self.at(until, partial(self.wake, timer))
                     return
                 case Act(request):

@@ -30,6 +30,7 @@ class Story:
     `trace` are steps, each with the ways taken, as `services.flows.ways.Trace` is told.
     """
 
+    flow: str
     event: Event
     began: datetime
     calls: list[Made] = field(default_factory=list)

@@ -105,6 +105,7 @@ class ExpectedCall(Part):
 class Expected(Part):
     """What becomes of one run. What is absent is not compared."""
 
+    flow: str | None = Field(default=None, description="which flow runs, where several do")
     outcome: Outcome | None = None
     reason: str | None = Field(default=None, description="`*` stands for any text")
     code: ErrorCode | None = None
@@ -130,6 +131,7 @@ class Suite(Part):
     """A test file: cases for one flow."""
 
     flow: str | None = Field(default=None, description="absent: the flow of the file beside it, when it has one only")
+    also: list[str] = Field(default_factory=list, description="flows beside it that run too, on the same state")
     answers: list[Reply] = Field(default_factory=list, description="for all cases, after their own")
     cases: list[Case] = Field(min_length=1)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import time
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import Example, ToolError, tool
+from services.flows.hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
 from services.flows.refined import Duration, TimeZone
-from services.flows.state.rotations import Hours, Turn
+from services.flows.state.rotations import Turn
 from services.tools.kit.keyed import seconds
 
 MOST = 500
@@ -18,23 +18,23 @@ Member = Annotated[str, MinLen(1), MaxLen(200)]
 Members = Annotated[list[Member], Field(min_length=1, max_length=MOST)]
 Absent = Annotated[list[Member], Field(max_length=MOST)]
 Weight = Annotated[int, Ge(0), Le(1000)]
-Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Schedule(BaseModel):
-    """When a member is there."""
+    """When a member is there: as `working_hours` of `wait`."""
 
-    days: list[Day] = Field(default=["mon", "tue", "wed", "thu", "fri"], min_length=1, description="mon … sun")
-    start: Clock = Field(default="09:00", description="from this time of day")
-    end: Clock = Field(default="18:00", description="until before this one; earlier than start: on the next day")
-    time_zone: TimeZone = Field(default="Europe/Lisbon", description="on whose clock")
+    zone: TimeZone = Field(description="on whose clock, such as Europe/Lisbon")
+    days: str = Field(default="mon-fri", max_length=100, description="such as mon-fri or tue, sat")
+    hours: str = Field(default="09:00-18:00", max_length=200, description="such as 09:00-13:00, 14:00-18:00")
+    holidays: list[str] = Field(default_factory=list, max_length=1000, description="days such as 2026-12-25")
 
-    def hours(self) -> Hours:
-        """As the rotation takes it."""
-        days = tuple(sorted({DAYS.index(day) + 1 for day in self.days}))
-        return Hours(days, time.fromisoformat(self.start), time.fromisoformat(self.end), self.time_zone)
+    def as_hours(self) -> WorkingHours:
+        """As the rotation takes it. Raises ToolError."""
+        try:
+            days, stretches = days_of(self.days), stretches_of(self.hours)
+            return WorkingHours(zone_of(self.zone), days, stretches, holidays_of(self.holidays))
+        except HoursError as error:
+            raise ToolError(f"hours: {error}") from None
 
 
 class Inputs(BaseModel):
@@ -99,7 +99,7 @@ async def round_robin(inputs: Inputs) -> Outputs:
         inputs.sticky_key,
         seconds(inputs.sticky_for, "sticky_for"),
         tuple(inputs.absent),
-        tuple((name, schedule.hours()) for name, schedule in inputs.hours.items()),
+        tuple((name, schedule.as_hours()) for name, schedule in inputs.hours.items()),
         rotate_if_all_away=inputs.all_absent == "rotate",
     )
     if turned.value is None and inputs.all_absent == "fail":

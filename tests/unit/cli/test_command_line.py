@@ -41,7 +41,7 @@ def test_each_command_explains_itself(name: str, tmp_path: Path) -> None:
 def test_an_unknown_command_is_answered_with_the_nearest(tmp_path: Path) -> None:
     done = flows("runz", cwd=tmp_path)
     assert done.returncode == 2
-    assert "runs" in done.stderr + done.stdout
+    assert 'Did you mean "run' in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
 
 

@@ -39,7 +39,9 @@ def test_every_example_passes_the_check() -> None:
     """With the connections that they name."""
     sources, faults = load_paths([EXAMPLES])
     assert len(sources) >= 2
-    assert [str(fault) for fault in [*faults, *check(sources, CATALOGUE, {"closum", "crm"})]] == []
+    assert [
+        str(fault) for fault in [*faults, *check(sources, CATALOGUE, {"closum", "crm", "slack", "companies"})]
+    ] == []
 
 
 def test_a_whatsapp_message_goes_to_the_crm() -> None:

@@ -29,6 +29,7 @@ steps:
         connection: crm
         with: { method: POST, url: /contacts, json: { text: "${ trigger.text }", tags: [a, b] } }
 """)
+FLOWS = {"hello": FLOW.flow}
 STORIES = stories(FLOW, "cases: [{ name: x, given: { data: { from: '351912345678', text: olá } } }]")
 CALL = {"action": "http.request", "connection": "crm"}
 INPUTS = {"method": "POST", "url": "/contacts", "json": {"text": "olá", "tags": ["a", "b"]}}
@@ -45,7 +46,7 @@ INPUTS = {"method": "POST", "url": "/contacts", "json": {"text": "olá", "tags":
     ],
 )
 def test_what_is_as_expected_makes_no_difference(expected: dict[str, object]) -> None:
-    assert differences(FLOW.flow, STORIES, [Expected.model_validate(expected)]) == []
+    assert differences(FLOWS, STORIES, [Expected.model_validate(expected)]) == []
 
 
 @pytest.mark.parametrize(
@@ -69,19 +70,19 @@ def test_what_is_as_expected_makes_no_difference(expected: dict[str, object]) ->
     ],
 )
 def test_a_difference_is_told(expected: dict[str, object], says: str) -> None:
-    found = differences(FLOW.flow, STORIES, [Expected.model_validate(expected)])
+    found = differences(FLOWS, STORIES, [Expected.model_validate(expected)])
 
     assert any(says in line for line in found), found
 
 
 def test_another_number_of_runs_is_a_difference() -> None:
-    assert differences(FLOW.flow, STORIES, []) == ["0 run(s) were expected, 1 began"]
+    assert differences(FLOWS, STORIES, []) == ["0 run(s) were expected, 1 began"]
 
 
 def test_what_was_recorded_is_as_expected() -> None:
-    said = Expected.model_validate(recorded(FLOW.flow, STORIES))
+    said = Expected.model_validate(recorded(FLOWS, STORIES))
 
-    assert differences(FLOW.flow, STORIES, [said]) == []
+    assert differences(FLOWS, STORIES, [said]) == []
 
 
 def test_coverage_names_what_no_case_took() -> None:

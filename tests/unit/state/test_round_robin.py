@@ -77,14 +77,23 @@ def test_who_is_absent_is_skipped() -> None:
 
 
 def test_who_is_not_at_work_is_skipped() -> None:
-    """Nine to six on weekdays in Lisbon, which is UTC in winter."""
+    """By the same hours as `wait`: nine to six on weekdays in Lisbon, which is UTC in winter."""
     runs = Runs()
-    hours = {"ana": {}, "eva": {"start": "22:00", "end": "06:00", "days": ["sun"]}}
+    lisbon = {"zone": "Europe/Lisbon"}
+    hours = {"ana": lisbon, "eva": {**lisbon, "hours": "22:00-06:00", "days": "sun"}}
     assert {who(runs, number, hours=hours) for number in range(4)} == {"ana", "rui"}
     runs.now = MORNING - 3600
     assert {who(runs, number, hours=hours) for number in range(10, 14)} == {"rui"}
     runs.now = MORNING - 4 * 3600
     assert {who(runs, number, hours=hours) for number in range(20, 24)} == {"rui", "eva"}
+    runs.now = MORNING + 60
+    holiday = {"ana": {"zone": "Europe/Lisbon", "holidays": ["2026-03-02"]}}
+    assert {who(runs, number, hours=holiday) for number in range(30, 34)} == {"rui", "eva"}
+
+
+def test_hours_that_are_none_are_the_authors_mistake() -> None:
+    with pytest.raises(ToolError, match="hours: 'someday' is no day"):
+        who(Runs(), 1, hours={"ana": {"zone": "UTC", "days": "someday"}})
 
 
 def test_when_all_are_away_the_author_decides() -> None:
@@ -101,7 +110,7 @@ def test_names_that_are_not_in_the_list_and_weights_of_nothing_are_the_authors_m
     with pytest.raises(ToolError, match="weights names 'rita'"):
         who(Runs(), 1, weights={"rita": 2})
     with pytest.raises(ToolError, match="hours names 'rita'"):
-        who(Runs(), 1, hours={"rita": {}})
+        who(Runs(), 1, hours={"rita": {"zone": "UTC"}})
     with pytest.raises(ToolError, match="nobody would get a turn"):
         who(Runs(), 1, weights=dict.fromkeys(("ana", "rui", "eva"), 0))
 

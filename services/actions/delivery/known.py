@@ -1,0 +1,86 @@
+"""The journal around an attempt: asked before a request leaves, told what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+
+from contracts.errors import ErrorCode
+from services.actions.delivery.attempt import Done, Failed
+from services.actions.delivery.job import Job
+from services.actions.journal.effects import (
+    Decision,
+    Fenced,
+    Go,
+    HasFailed,
+    Held,
+    IsUnknown,
+    Settle,
+    State,
+    WasDone,
+)
+from services.actions.journal.journal import Journal
+from services.flows.catalogue import Guarantee
+
+MAX_ANSWER_BYTES = 262_144
+HELD_SECONDS = 1.0
+
+
+class Known(BaseException):  # not an Exception: no action's file may swallow it
+    """Nothing is to be sent: the journal knows more."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision)
+        self.decision = decision
+
+
+def before(journal: Journal, job: Job) -> Callable[[Guarantee], Awaitable[None]]:
+    """What a call does when its request is about to leave. Raises Known unless it may."""
+
+    async def begin(guarantee: Guarantee) -> None:
+        if job.open:  # a further request of the same attempt, with a weaker guarantee
+            journal.abandon(job.effect)
+        decision = await journal.begin(job.prefix, job.effect, guarantee, job.record.offset)
+        if not isinstance(decision, Go):
+            raise Known(decision)
+        if not job.open:
+            job.open = True
+            job.attempts = decision.attempts
+            job.began = time.monotonic() - decision.age_seconds
+
+    return begin
+
+
+def outcome(decision: Decision, *, outputs_needed: bool) -> Done | Failed | float:
+    """What an earlier outcome means for this request; seconds: ask again after them."""
+    if isinstance(decision, WasDone):
+        if decision.answer is not None:
+            outputs: dict[str, Any] = orjson.loads(decision.answer)
+            return Done(outputs)
+        if not outputs_needed:
+            return Done({})
+        cause = f"it was done before, but its answer was over {MAX_ANSWER_BYTES} bytes and was not kept"
+        return Failed(ErrorCode.ANSWER_INVALID, cause, again=False, maybe=True)
+    if isinstance(decision, HasFailed):
+        return Failed(decision.code, decision.cause, again=False, maybe=decision.maybe)
+    if isinstance(decision, IsUnknown):
+        return Failed(decision.code, decision.cause, again=False, maybe=True, unknown=True)
+    assert isinstance(decision, Held | Fenced)  # noqa: S101 - Go is no end
+    return HELD_SECONDS
+
+
+async def settle(journal: Journal, job: Job, came: Done | Failed, *, again: bool) -> bool:
+    """Tell the journal; False: the effect is somebody else's now."""
+
+    def entry(epoch: int) -> Settle:
+        if isinstance(came, Done):
+            answer = orjson.dumps(came.outputs)
+            return Settle(job.effect, epoch, State.DONE, answer if len(answer) <= MAX_ANSWER_BYTES else None)
+        state = State.CLAIMED if again else State.UNKNOWN if came.unknown else State.FAILED
+        return Settle(job.effect, epoch, state, code=came.code, cause=came.cause, maybe=came.maybe)
+
+    job.open = False
+    return await journal.settle(job.prefix, entry)

@@ -1,0 +1,82 @@
+"""What follows from what the journal holds of an effect. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contracts.errors import ErrorCode
+from services.actions.journal.effects import (
+    Begin,
+    Decision,
+    Go,
+    HasFailed,
+    Held,
+    IsUnknown,
+    Record,
+    State,
+    WasDone,
+)
+from services.flows.catalogue import Guarantee
+
+WEAKEST = (Guarantee.AT_MOST_ONCE, Guarantee.KEYED, Guarantee.REPEATABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An effect as the journal holds it. `held_elsewhere`: by another assignment, which is alive."""
+
+    state: State
+    guarantee: Guarantee
+    epoch: int
+    record: Record
+    attempts: int
+    age_seconds: float
+    held_elsewhere: bool
+    answer: bytes | None = None
+    code: ErrorCode | None = None
+    cause: str | None = None
+    maybe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How the row is written: held by the asker."""
+
+    guarantee: Guarantee
+    attempts: int
+    state: State = State.SENT
+    anew: bool = False  # the count of attempts and time begin again
+    code: ErrorCode | None = None
+    cause: str | None = None
+
+
+LOST = "a worker ended during the call, and its effect may have happened. It was not repeated: look at the destination"
+
+
+def judge(row: Row, begin: Begin) -> tuple[Decision, Taken | None]:  # noqa: PLR0911 - one return a state
+    """The answer to `begin`, and how the row changes; None: it does not."""
+    if row.state is State.DONE:
+        return WasDone(row.answer), None
+    code, cause = row.code or ErrorCode.BUG, row.cause or ""
+    if row.state is State.UNKNOWN:
+        return _unknown(row, code, cause)
+    if row.state is State.FAILED:
+        if row.record == begin.record:
+            return HasFailed(code, cause, row.attempts, row.maybe), None
+        # Another record asks for it: a person has redriven the dead letter.
+        return Go(1, 0.0), Taken(begin.guarantee, 1, anew=True)
+    if row.held_elsewhere:
+        return Held(), None
+    if row.state is State.SENT and row.epoch != begin.epoch and row.guarantee is Guarantee.AT_MOST_ONCE:
+        return _unknown(row, ErrorCode.CALL_LOST, LOST)
+    # Claimed; or sent by a worker that is gone, and harmless; or sent by this very assignment: then the answer to an
+    # earlier asking was lost on its way, and nothing has left yet.
+    own = row.state is State.SENT and row.epoch == begin.epoch
+    attempts = row.attempts if own else row.attempts + 1
+    guarantee = min(row.guarantee, begin.guarantee, key=WEAKEST.index) if own else begin.guarantee
+    return Go(attempts, row.age_seconds), Taken(guarantee, attempts)
+
+
+def _unknown(row: Row, code: ErrorCode, cause: str) -> tuple[Decision, Taken]:
+    taken = Taken(row.guarantee, row.attempts, State.UNKNOWN, code=code, cause=cause)
+    return IsUnknown(code, cause, row.attempts), taken
