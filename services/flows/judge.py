@@ -164,7 +164,16 @@ def _parts(expr: Expr) -> list[Expr]:
     return found
 
 
-ZONED = tuple("getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes".split())
+ZONED = (
+    "getFullYear",
+    "getMonth",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getHours",
+    "getMinutes",
+)
 _PROVED = {"matches": FaultCode.PATTERN_INVALID, "duration": FaultCode.DURATION_INVALID}
 _PROVED["timestamp"] = FaultCode.EXPRESSION_INVALID
 _PROVED |= dict.fromkeys(ZONED, FaultCode.EXPRESSION_INVALID)

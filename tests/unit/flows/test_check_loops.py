@@ -49,13 +49,17 @@ WRONG = {
         ["6:19 step_may_not_have_run"],
     ),
     "the same item's name inside": (
-        "- for_each: ${ trigger.lines }\n  limit: 5\n  do:\n    - for_each: ${ trigger.lines }\n      limit: 5\n"
-        "      do: [ { stop: a } ]",
+        (
+            "- for_each: ${ trigger.lines }\n  limit: 5\n  do:\n    - for_each: ${ trigger.lines }\n      limit: 5\n"
+            "      do: [ { stop: a } ]"
+        ),
         ["7:17 id_duplicate"],
     ),
     "too many rounds of rounds": (
-        "- for_each: ${ trigger.lines }\n  do:\n    - for_each: ${ trigger.lines }\n      as: other\n"
-        "      do: [ { stop: a } ]",
+        (
+            "- for_each: ${ trigger.lines }\n  do:\n    - for_each: ${ trigger.lines }\n      as: other\n"
+            "      do: [ { stop: a } ]"
+        ),
         ["6:7 loop_limit"],
     ),
     "a wait in a long loop": (
@@ -63,8 +67,10 @@ WRONG = {
         ["4:3 loop_limit"],
     ),
     "a truth of an earlier round": (
-        "- for_each: ${ trigger.lines }\n  do:\n    - if: ${ has(item.note) }\n      then:\n"
-        "        - if: ${ has(item.note) }\n          then: [ { stop: a } ]",
+        (
+            "- for_each: ${ trigger.lines }\n  do:\n    - if: ${ has(item.note) }\n      then:\n"
+            "        - if: ${ has(item.note) }\n          then: [ { stop: a } ]"
+        ),
         ["8:18 condition_constant"],
     ),
     "a secret in the list": (

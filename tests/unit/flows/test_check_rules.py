@@ -166,3 +166,24 @@ def test_regions_zones_and_lengths_that_stand_in_the_flow(tool: str, inputs: str
     """They are proved with the tool's own validation."""
     found = real(f"- tool: {tool}\n  with: {{ {inputs} }}")
     assert [f"{place} input_value"] == found if place else found
+
+
+@pytest.mark.parametrize(
+    ("tool", "inputs"),
+    [
+        ("text.replace", "text: a, find: '(?=a)', pattern: true"),
+        ("text.extract", "text: '${ trigger.text }', what: pattern, pattern: '('"),
+        ("list.filter", "items: '${ trigger.raw.a }', test: in_list, against: a"),
+        ("filter", "all: [ { value: '${ trigger.text }', test: matches, against: '(' } ]"),
+    ],
+)
+def test_what_a_tool_can_never_work_with(tool: str, inputs: str) -> None:
+    """Found before the first run, also beside values that come with the event."""
+    assert real(f"- tool: {tool}\n  with: {{ {inputs} }}") == ["4:9 input_value"]
+
+
+def test_the_same_with_a_right_pattern_passes() -> None:
+    """And so does one that comes with the event."""
+    assert real("- tool: text.replace\n  with: { text: a, find: '(a)', pattern: true }") == []
+    assert real("- tool: text.replace\n  with: { text: a, find: '(?=a)' }") == []
+    assert real("- tool: text.extract\n  with: { text: a, what: pattern, pattern: '${ trigger.text }' }") == []
