@@ -62,6 +62,7 @@ COMMANDS = {
     "rollback": OPERATE,
     "cancel": OPERATE,
     "reschedule": OPERATE,
+    "sync": OPERATE,
     "rotation": OPERATE,
     "connections": OPERATE,
     "doctor": OPERATE,
@@ -69,7 +70,7 @@ COMMANDS = {
     "topics": OPERATE,
 }
 # These hold commands; they say the same of themselves in their files.
-GROUPS = frozenset({"connections", "sources", "dead", "rotation", "db", "topics", "unknown"})
+GROUPS = frozenset({"sync", "connections", "sources", "dead", "rotation", "db", "topics", "unknown"})
 for name, group in COMMANDS.items():
     if name in GROUPS:
         app.command(f"services.cli.{name}:command", name=name, group=group)

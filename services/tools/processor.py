@@ -31,6 +31,7 @@ from services.tools.claims import Claim
 from services.tools.echoes.echoes import Echoes, Off
 from services.tools.jobs import Job, begun
 from services.tools.letters import dead_letter
+from services.tools.reading import event_of
 from services.tools.records import Output, Record
 from services.tools.timers import timer
 from services.tools.timers.store import Waiting
@@ -114,7 +115,7 @@ class Processor:
         read: list[tuple[Record, Event]] = []
         for record in records:
             try:
-                read.append((record, Event.model_validate_json(record.value or b"")))
+                read.append((record, event_of(record.value)))
             except ValidationError as error:
                 _unreadable(batch.place(), record, ErrorCode.EVENT_INVALID, error)
         arrived = await self._arrived(read)

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
-from contracts.ids import stable_id
 from services.actions.action import Implementation
 from services.actions.connections import Connection, nearest
 from services.actions.delivery.attempt import Failed, checked
@@ -18,9 +17,7 @@ from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
 from services.actions.delivery.retry import Schedule
 from services.actions.journal.effects import Key
-from services.runtime.database import storable
-
-LONGEST_NAME = 200
+from services.runtime.database import short
 
 
 @dataclass(slots=True, eq=False)
@@ -97,8 +94,3 @@ class Planner:
             return inputs
         seconds = request.timeout_seconds or (None if connection is None else connection.call_seconds)
         return Ready(action, inputs, connection, Schedule.of(request.retry), seconds)
-
-
-def short(name: str) -> str:
-    """What PostgreSQL can keep in an index. Different names stay different."""
-    return storable(name) if len(name) <= LONGEST_NAME else stable_id(name)

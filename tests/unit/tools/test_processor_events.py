@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 
@@ -18,6 +19,8 @@ from services.flows.advance import advance
 from services.flows.catalogue import Tool
 from services.tools import jobs
 from tests.support import batches
+
+NOW = datetime.now(UTC)  # taken by ingest: it bounds what it takes
 
 
 class Nothing(BaseModel):
@@ -182,7 +185,7 @@ async def test_a_message_over_900_kb_is_dead_before_it_is_sent(tmp_path: Path) -
     doubled = batches.ONE_CALL.replace("trigger.from", "trigger.text")
     processor, published = batches.processor(batches.compiled(tmp_path, doubled))
     data = {"from": "+351912345678", "text": "x" * 600_000}
-    await processor.events(batches.records(batches.event(1, data=data), batches.event(2)))
+    await processor.events(batches.records(batches.event(1, data=data, accepted=NOW), batches.event(2)))
     letter = DeadLetter.from_headers(published.outputs[0].headers or [])
     assert letter.code is ErrorCode.MESSAGE_TOO_LARGE
     assert letter.step
@@ -252,7 +255,7 @@ steps:
   - stop: "${{ trigger.text }}"
 """
     processor, published = batches.processor(batches.compiled(tmp_path, long))
-    await processor.events(batches.records(batches.event(1, data={"from": "1", "text": "x" * 700_000})))
+    await processor.events(batches.records(batches.event(1, data={"from": "1", "text": "x" * 700_000}, accepted=NOW)))
     (end,) = published.to(HISTORY)
     assert end["reason"] == "x" * 2000
 
