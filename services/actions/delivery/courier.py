@@ -86,7 +86,7 @@ class Courier:
             return known.outcome(found.decision, outputs_needed=not request.last)
         name = request.connection or ""
         label = "done" if isinstance(outcome, Done) else outcome.code.value
-        metrics.ATTEMPT.labels(name).observe(time.perf_counter() - began)
+        metrics.ATTEMPT.labels(name, request.action).observe(time.perf_counter() - began)
         metrics.ATTEMPTS.labels(name, request.action, label).inc()
         return outcome
 
