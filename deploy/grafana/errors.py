@@ -96,7 +96,7 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
         ),
         graph(
             "Waiting",
-            "Lanes with calls that wait or are at work; requests that wait in PostgreSQL for another attempt; partitions "
+            "Lanes with calls that wait or are at work; requests that wait in PostgreSQL; partitions "
             "that are not fetched because memory is full.",
             "short",
             query("sum(flows_lanes_open)", "lanes"),
