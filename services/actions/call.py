@@ -92,6 +92,11 @@ class Call(Protocol):
         ...
 
     @property
+    def connection(self) -> str:
+        """Its name; empty where there is none."""
+        ...
+
+    @property
     def guarantee(self) -> Guarantee | None:
         """That of the request that was made; None before."""
         ...

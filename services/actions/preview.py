@@ -38,6 +38,11 @@ class _Watching:
         self.request: dict[str, Any] = {}
 
     @property
+    def connection(self) -> str:
+        """Its name."""
+        return self._connection.name
+
+    @property
     def endpoints(self) -> Mapping[str, Endpoint]:
         """Those of the connection."""
         return self._connection.endpoints

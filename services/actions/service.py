@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaConsumer
 
 from contracts.topics import ACTIONS as ACTIONS_TOPIC
 from contracts.topics import DAY_SECONDS
-from services.actions.connections import Connection
+from services.actions.admin import Admin
+from services.actions.connections import Connection, load
 from services.actions.consumer import GROUP, Consumer, leave
 from services.actions.delivery.books import Books
 from services.actions.delivery.courier import Courier
@@ -47,7 +48,8 @@ async def run(settings: ActionsSettings, connections: Mapping[str, Connection]) 
     """Consume until told to stop. Waits for Kafka and PostgreSQL, at the start and later."""
     stop = lifecycle.stop_signal()
     state = health.Health(stall_seconds=settings.stall_seconds, checks={"service": _starting})
-    served = await health.serve(state, settings.health_host, settings.health_port or HEALTH_PORT)
+    admin = Admin(settings, load(settings.connections_file, secrets=False))
+    served = await health.serve(state, settings.health_host, settings.health_port or HEALTH_PORT, admin.routes())
     client = Client(Egress(settings.egress_allow), max_answer_bytes=settings.max_answer_bytes)
     try:
         async with (

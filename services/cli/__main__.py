@@ -54,6 +54,7 @@ COMMANDS = {
     "runs": WATCH,
     "run": WATCH,
     "dead": WATCH,
+    "errors": WATCH,
     "unknown": WATCH,
     "deploy": OPERATE,
     "list": OPERATE,
@@ -61,13 +62,15 @@ COMMANDS = {
     "rollback": OPERATE,
     "cancel": OPERATE,
     "reschedule": OPERATE,
+    "sync": OPERATE,
     "rotation": OPERATE,
+    "connections": OPERATE,
     "doctor": OPERATE,
     "db": OPERATE,
     "topics": OPERATE,
 }
 # These hold commands; they say the same of themselves in their files.
-GROUPS = frozenset({"sources", "dead", "rotation", "db", "topics", "unknown"})
+GROUPS = frozenset({"sync", "connections", "sources", "dead", "rotation", "db", "topics", "unknown"})
 for name, group in COMMANDS.items():
     if name in GROUPS:
         app.command(f"services.cli.{name}:command", name=name, group=group)

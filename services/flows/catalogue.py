@@ -63,7 +63,8 @@ class Action:
     outputs: type[BaseModel]
     guarantee: Guarantee = Guarantee.AT_MOST_ONCE
     needs_connection: bool = True
-    # The triggers that this action can set off, because the destination tells us what changes in it.
+    # The triggers that this action can set off, because the destination tells us what changes in it. In
+    # `webhook.{system}` stands the connection's name, or the `system` of the step's `writes`.
     raises: tuple[str, ...] = ()
 
 
@@ -74,7 +75,6 @@ class Catalogue:
     triggers: dict[str, type[BaseModel]]
     tools: dict[str, Tool] = field(default_factory=dict)
     actions: dict[str, Action] = field(default_factory=dict)
-    suppressed: frozenset[str] = frozenset()  # triggers that our own writes do not set off: echo suppression
 
 
 def declared(what: str, function: Callable[..., object]) -> tuple[str, type[BaseModel], type[BaseModel]]:

@@ -64,14 +64,17 @@ def check(flows: Sequence[FlowSource], catalogue: Catalogue, connections: Collec
     types = Types(shapes)
     faults: list[Fault] = []
     named: dict[str, FlowSource] = {}
+    reached: dict[int, dict[str, tuple[Truth, ...]]] = {}
     for source in flows:
-        faults += _FlowCheck(source, catalogue, connections, types).run()
+        one = _FlowCheck(source, catalogue, connections, types)
+        faults += one.run()
+        reached[id(source)] = one.reached
         first = named.setdefault(source.name, source)
         if source.name and first is not source:
             place = source.flow.name.place
             text = f"a flow {source.name!r} stands in {first.file}:{first.flow.name.place.line} already: rename one"
             faults.append(Fault(source.file, place.line, place.col, FaultCode.FLOW_DUPLICATE, text))
-    for circle in circles(flows, catalogue):
+    for circle in circles(flows, catalogue, reached):
         place = circle[0].step.action.place
         faults.append(Fault(circle[0].source.file, place.line, place.col, FaultCode.CYCLE, told(circle)))
     return sorted(set(faults))
@@ -94,6 +97,7 @@ class _FlowCheck:
         self.variables = self.typed_variables()
         self.state = State()
         self.loops: list[tuple[str, int]] = []
+        self.reached: dict[str, tuple[Truth, ...]] = {}
         self.inputs = Inputs(self.shapes, self.judge, self.report)
 
     def report(self, place: Place, code: FaultCode, text: str) -> None:
@@ -298,6 +302,7 @@ class _FlowCheck:
         self.after(step)
 
     def action(self, step: ActionStep) -> None:
+        self.reached[step.path] = self.state.truths
         action = self.catalogue.actions.get(step.action.text)
         if action is None:
             other = " (it is a tool: write `tool:`)" if step.action.text in self.catalogue.tools else ""

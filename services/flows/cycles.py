@@ -1,7 +1,10 @@
 """Flows that set each other off for ever: an action of one raises another's trigger, and so on back to the first.
 
-A circle is broken by echo suppression (the trigger tells our own writes from others), by a `when` that is false for
-what the action wrote, or by `allow_cycle`, with which the author says why it ends.
+A circle is broken
+
+- by echo suppression: the trigger says what changed, and what the action writes is known (services/flows/sync.py);
+- by a condition, `when` or `if`, that is false for what the action wrote;
+- by `allow_cycle`, with which the author says why it ends.
 """
 
 from __future__ import annotations
@@ -10,19 +13,34 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from contracts.writes import SETS
 from services.flows.catalogue import Catalogue
+from services.flows.inputs import known_of
 from services.flows.load import FlowSource
-from services.flows.syntax import ActionStep, walk
+from services.flows.logic import Atom, Both, Compare, Fixed, Formula, Not, Truth, verdict
+from services.flows.names import TRIGGER
+from services.flows.shapes import TEXT
+from services.flows.syntax import ActionStep, Constant, ListOf, Value, walk
+from services.flows.whole import changes
+
+Reached = Mapping[str, tuple[Truth, ...]]
+"""By a step's path: what is true where it is done."""
+TOLD = frozenset({"changed", "changes"})  # fields of a trigger that says what changed
+TAGGING = {
+    "closum.contact.add_tag": True,
+    "closum.contact.add_tag_by_email": True,
+    "closum.contact.remove_tag": False,
+    "closum.contact.remove_tag_by_email": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An action of one flow that raises the trigger of another, or of its own."""
+    """An action of a flow that raises a trigger."""
 
     source: FlowSource
     step: ActionStep
     trigger: str
-    target: FlowSource
 
     def __str__(self) -> str:
         """As a fault tells it."""
@@ -33,52 +51,114 @@ class Link:
 Circle = tuple[Link, ...]
 
 
-def links(flows: Sequence[FlowSource], catalogue: Catalogue) -> list[Link]:
-    """All links that nothing breaks, in order of place."""
-    started: dict[str, list[FlowSource]] = {}
-    for flow in flows:
-        for word in flow.flow.triggers:
-            started.setdefault(word.text, []).append(flow)
-    found: list[Link] = []
-    for flow in flows:
-        if flow.flow.allow_cycle is not None:
-            continue
-        for step in walk(flow.flow.steps):
-            action = catalogue.actions.get(step.action.text) if isinstance(step, ActionStep) else None
-            if action is None or not isinstance(step, ActionStep):
-                continue
-            for trigger in action.raises:
-                if trigger not in catalogue.suppressed:
-                    found += [Link(flow, step, trigger, target) for target in started.get(trigger, ())]
-    return found
+def circles(flows: Sequence[FlowSource], catalogue: Catalogue, reached: Mapping[int, Reached]) -> Iterator[Circle]:
+    """For each flow the shortest circle through it that nothing breaks; each set of flows once.
 
-
-def circles(flows: Sequence[FlowSource], catalogue: Catalogue) -> Iterator[Circle]:
-    """For each flow the shortest circle through it; each circle once, beginning with its first flow."""
-    following: dict[int, list[Link]] = {}
-    for link in links(flows, catalogue):
-        following.setdefault(id(link.source), []).append(link)
+    `reached` is by the `id()` of a source.
+    """
+    links = _trimmed([link for flow in flows for link in _links(flow, catalogue)])
+    starts: dict[str, list[Link]] = {}
+    for link in links:
+        for word in link.source.flow.triggers:
+            starts.setdefault(word.text, []).append(link)
     seen: set[frozenset[int]] = set()
-    for flow in flows:
-        circle = _shortest(flow, following)
-        members = frozenset(id(link.source) for link in circle)
+    for link in links:
+        circle = _shortest(link, starts, reached)
+        members = frozenset(id(each.source) for each in circle)
         if circle and members not in seen:
             seen.add(members)
             yield circle
 
 
-def _shortest(start: FlowSource, following: Mapping[int, Sequence[Link]]) -> Circle:
-    waiting: deque[Circle] = deque((link,) for link in following.get(id(start), ()))
-    visited = {id(start)}
+def _links(flow: FlowSource, catalogue: Catalogue) -> Iterator[Link]:
+    """What a flow raises, without what is suppressed as an echo."""
+    if flow.flow.allow_cycle is not None:
+        return
+    for step in walk(flow.flow.steps):
+        action = catalogue.actions.get(step.action.text) if isinstance(step, ActionStep) else None
+        if action is None or not isinstance(step, ActionStep) or not changes(action, known_of(step.inputs)):
+            continue
+        system = step.writes.system if step.writes and step.writes.system else step.connection
+        for form in action.raises:
+            if "{system}" in form and system is None:
+                continue
+            trigger = form.replace("{system}", system.text if system else "")
+            model = catalogue.triggers.get(trigger)
+            tells = model is not None and not TOLD.isdisjoint(model.model_fields)
+            if not (tells and (step.writes is not None or action.name in SETS)):
+                yield Link(flow, step, trigger)
+
+
+def _trimmed(links: list[Link]) -> list[Link]:
+    """Without links that cannot be on a circle: nothing that they raise starts a flow with a link, and so on."""
+    while True:
+        started = {word.text for link in links for word in link.source.flow.triggers}
+        raised = {link.trigger for link in links}
+        kept = [
+            link
+            for link in links
+            if link.trigger in started and any(word.text in raised for word in link.source.flow.triggers)
+        ]
+        if len(kept) == len(links):
+            return links
+        links = kept
+
+
+def _shortest(start: Link, starts: Mapping[str, Sequence[Link]], reached: Mapping[int, Reached]) -> Circle:
+    waiting: deque[Circle] = deque([(start,)])
+    visited: set[int] = set()
     while waiting:
         way = waiting.popleft()
-        at = way[-1].target
-        if at is start:
-            return way
-        if id(at) not in visited:
-            visited.add(id(at))
-            waiting.extend((*way, link) for link in following.get(id(at), ()))
+        for link in starts.get(way[-1].trigger, ()):
+            if id(link) in visited or _excluded(way[-1], link, reached):
+                continue
+            if link is start:
+                return way
+            visited.add(id(link))
+            waiting.append((*way, link))
     return ()
+
+
+def _excluded(first: Link, second: Link, reached: Mapping[int, Reached]) -> bool:
+    """Whether what the first action wrote makes a condition before the second one false."""
+    truths = reached.get(id(second.source), {}).get(second.step.path, ())
+    written = [Truth(fact, 0, frozenset({TRIGGER})) for fact in facts(first.step)]
+    if not truths or not written:
+        return False
+    condition: Formula = Fixed(value=True)
+    for truth in truths:
+        condition = Both(condition, truth.formula)
+    found = verdict(condition, written)
+    return found is not None and not found.value
+
+
+def facts(step: ActionStep) -> Iterator[Formula]:
+    """What is true of an event that an action caused, as far as the action's inputs stand in the flow."""
+    inputs = {word.text: value for word, value in step.inputs.items}
+    if (tag := inputs.get("tag")) is not None and step.action.text in TAGGING and isinstance(tag, Constant):
+        yield _tagged(str(tag.value)) if TAGGING[step.action.text] else Not(_tagged(str(tag.value)))
+    if step.writes is not None:
+        inputs = {word.text: value for word, value in step.writes.fields.items}
+    elif step.action.text in SETS:
+        inputs = {name: value for name, value in inputs.items() if name in SETS[step.action.text].fields}
+    else:
+        return
+    for name, value in inputs.items():
+        yield from _equal(name, value)
+
+
+def _equal(name: str, value: Value) -> Iterator[Formula]:
+    if isinstance(value, ListOf):
+        yield from (_tagged(str(item.value), name) for item in value.items if isinstance(item, Constant))
+    elif isinstance(value, Constant) and isinstance(value.value, bool):
+        yield Atom(f"{TRIGGER}.{name}") if value.value else Not(Atom(f"{TRIGGER}.{name}"))
+    elif isinstance(value, Constant) and value.value is not None:
+        yield Compare(f"{TRIGGER}.{name}", "==", value.value, TEXT)
+
+
+def _tagged(tag: str, field: str = "tags") -> Formula:
+    """`"vip" in trigger.tags`, as services/flows/formulas.py writes it."""
+    return Atom(f"@in(string:{tag!r}, {TRIGGER}.{field})")
 
 
 def told(circle: Circle) -> str:
@@ -86,6 +166,6 @@ def told(circle: Circle) -> str:
     way = ", ".join(str(link) for link in circle)
     ends = f"which starts {'itself' if len(circle) == 1 else circle[0].source.name} again"
     return (
-        f"for ever: {way}, {ends}. Break it with a `when` that is false for what the action wrote, or end it otherwise"
-        " and say how in `allow_cycle`"
+        f"for ever: {way}, {ends}. Break it with a condition that is false for what the action wrote, with `writes` if"
+        " the trigger says what changed, or say in `allow_cycle` why it ends"
     )

@@ -235,8 +235,16 @@ def is_literal(value: Value) -> bool:
 
 
 def known_of(given: MapOf) -> dict[str, Any]:
-    """The inputs that stand in the flow, and UNKNOWN for those that come with an event."""
-    return {word.text: plain_of(value) if is_literal(value) else UNKNOWN for word, value in given.items}
+    """The inputs that stand in the flow, and UNKNOWN for those that come with an event, also inside of lists."""
+    return {word.text: _known(value) for word, value in given.items}
+
+
+def _known(value: Value) -> Any:  # noqa: ANN401 - JSON, with UNKNOWN in it
+    if isinstance(value, ListOf):
+        return [_known(item) for item in value.items]
+    if isinstance(value, MapOf):
+        return {word.text: _known(item) for word, item in value.items}
+    return value.value if isinstance(value, Constant) else UNKNOWN
 
 
 def plain_of(value: Value) -> Any:  # noqa: ANN401 - JSON

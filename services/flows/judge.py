@@ -164,12 +164,24 @@ def _parts(expr: Expr) -> list[Expr]:
     return found
 
 
+ZONED = (
+    "getFullYear",
+    "getMonth",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getHours",
+    "getMinutes",
+)
 _PROVED = {"matches": FaultCode.PATTERN_INVALID, "duration": FaultCode.DURATION_INVALID}
 _PROVED["timestamp"] = FaultCode.EXPRESSION_INVALID
+_PROVED |= dict.fromkeys(ZONED, FaultCode.EXPRESSION_INVALID)
 _FORMS = {
     "duration": 'no duration: here it has the units h, m, s and ms, such as "48h" or "1h30m"',
     "timestamp": 'no time: write it like "2026-05-31T14:30:00Z"',
 }
+_FORMS |= dict.fromkeys(ZONED, 'no time zone: write a name such as "Europe/Lisbon" or "UTC"')
 
 
 def _constant_arguments(expr: Expr, tree: Tree, report: Callable[[tuple[int, int], FaultCode, str], None]) -> None:
@@ -183,7 +195,9 @@ def _constant_arguments(expr: Expr, tree: Tree, report: Callable[[tuple[int, int
     if argument.WhichOneof("kind") != "constant" or argument.constant.WhichOneof("kind") != "string":
         return
     function = expr.call.function
-    tried = '"".matches(x)' if function == "matches" else f"{function}(x)"
+    tried = {"matches": '"".matches(x)'}.get(function, f"{function}(x)")
+    if function in ZONED:
+        tried = f'timestamp("2026-05-31T14:30:00Z").{function}(x)'
     try:
         evaluate(compiled(_PROVING, tried), {"x": argument.constant.string})
     except EvaluationError as error:

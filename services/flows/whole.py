@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError
 
-from services.flows.catalogue import Action, Guarantee
+from services.flows.catalogue import Action, Guarantee, ToolError
 
 
 class _UnknownError(Exception):
@@ -44,6 +44,17 @@ def guarantee_of(action: Action, given: Mapping[str, Any]) -> Guarantee:
     return said if isinstance(said, Guarantee) else action.guarantee
 
 
+def changes(action: Action, given: Mapping[str, Any]) -> bool:
+    """Whether a call with these inputs can change something: what they say themselves (their method `changes`)."""
+    rule = getattr(action.inputs, "changes", None)
+    if not callable(rule):
+        return True
+    try:
+        return bool(rule(_made(action.inputs, given)))
+    except Exception:  # noqa: BLE001 - it depends on what is not known
+        return True
+
+
 def _made(model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
     """The inputs, not validated."""
     made = model.model_construct()
@@ -57,8 +68,16 @@ def _made(model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
 
 
 def broken_rules(model: type[BaseModel], given: Mapping[str, Any]) -> list[str]:
-    """The rules that these inputs (by their names in flows; UNKNOWN for what is not known) surely break."""
-    rules = [each.func for each in model.__pydantic_decorators__.model_validators.values() if each.info.mode == "after"]
+    """The rules that these inputs (by their names in flows; UNKNOWN for what is not known) surely break.
+
+    Beside pydantic's, a model can have a method `hopeless`, which raises ValueError or ToolError for inputs that the
+    tool can never work with, such as a wrong pattern. It is asked before the first run only, of inputs as they stand
+    in the flow: not validated, and UNKNOWN here and there.
+    """
+    validators = model.__pydantic_decorators__.model_validators.values()
+    rules: list[Any] = [each.func for each in validators if each.info.mode == "after"]
+    if (hopeless := getattr(model, "hopeless", None)) is not None:
+        rules.append(hopeless)
     if not rules:
         return []
     made = _made(model, given)
@@ -68,7 +87,7 @@ def broken_rules(model: type[BaseModel], given: Mapping[str, Any]) -> list[str]:
             rule(made)
         except PydanticSerializationError:  # a ValueError, and what a stand-in cannot be is no mistake of the author
             continue
-        except (ValueError, AssertionError) as error:
+        except (ValueError, AssertionError, ToolError) as error:
             broken.append(str(error))
         except Exception:  # noqa: BLE001, S112 - a rule that trips over what is not known says nothing
             continue

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import asyncpg
 
+from contracts.ids import stable_id
 from services.runtime import logging, metrics
 
 T = TypeVar("T")
@@ -17,6 +18,7 @@ LOCK = 0x666C6F7773  # "flows": only one process migrates at a time
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 15.0
 LONGEST_WAIT_SECONDS = 2.0
+LONGEST_NAME = 200
 FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What a query raises while PostgreSQL is away, or not set up. asyncpg raises no other."""
 
@@ -61,6 +63,11 @@ def storable(text: str) -> str:
     'a\\0b'
     """
     return text.replace("\\", "\\\\").replace("\0", "\\0")
+
+
+def short(name: str) -> str:
+    """What PostgreSQL can keep in an index. Different names stay different."""
+    return storable(name) if len(name) <= LONGEST_NAME else stable_id(name)
 
 
 async def migrate(url: str) -> list[str]:

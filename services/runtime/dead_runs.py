@@ -11,13 +11,20 @@ from typing import NamedTuple
 
 import asyncpg
 
+from services.runtime.database import short
+
 ALIVE = -1
 
 # The clock that `at` was read from may be behind that of PostgreSQL, which dates claims.
 MARK = """
 insert into dead_runs as known (run_id, done, died_at, expires_at)
 select run_id, done, least(coalesce(at + interval '5 seconds', now), now), now + interval '366 days'
-from unnest($1::text[], $2::integer[], $3::timestamptz[]) as dead (run_id, done, at), clock_timestamp() as now
+from unnest($1::text[], $2::integer[], $3::timestamptz[], $4::text[], $5::text[])
+    as dead (run_id, done, at, account, effect_id), clock_timestamp() as now
+where not exists (
+    select from effects as effect where effect.account = dead.account and effect.effect_id = dead.effect_id
+    and (effect.maybe or effect.state in ('sent', 'done', 'unknown'))
+)
 order by run_id
 on conflict (run_id) do update set done = excluded.done, died_at = excluded.died_at, expires_at = excluded.expires_at
 where excluded.died_at > known.died_at
@@ -32,20 +39,27 @@ on conflict (run_id) do update set done = excluded.done, died_at = excluded.died
 
 
 class Death(NamedTuple):
-    """A run that ended as dead: after so many calls that were done, and when; None: now."""
+    """A run that ended as dead: after so many calls that were done, and when; None: now.
+
+    `account` and `effect_id` are those of the call that it died of, if it was one.
+    """
 
     run_id: str
     done: int
     at: datetime | None = None
+    account: str | None = None
+    effect_id: str | None = None
 
 
 async def mark(pool: asyncpg.Pool, deaths: Iterable[Death]) -> None:
     """These runs are dead. Twice is once.
 
-    Not for a run whose last call may have had its effect: what it claimed must stay claimed.
+    But for one whose last call may have had its effect, in whichever attempt, as the journal says: what such a run
+    claimed stays claimed.
     """
     if last := {death.run_id: death for death in deaths}:
-        await pool.execute(MARK, *(list(column) for column in zip(*last.values(), strict=True)))
+        rows = [death._replace(account=death.account and short(death.account)) for death in last.values()]
+        await pool.execute(MARK, *(list(column) for column in zip(*rows, strict=True)))
 
 
 async def revive(pool: asyncpg.Pool, runs: Collection[str]) -> None:

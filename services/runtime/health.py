@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -53,8 +53,11 @@ class Health:
         return faults
 
 
-async def serve(health: Health, host: str, port: int) -> web.AppRunner:
-    """Start the health server; `cleanup()` of the answer ends it. Raises SettingsError when it cannot listen there."""
+async def serve(health: Health, host: str, port: int, more: Iterable[web.RouteDef] = ()) -> web.AppRunner:
+    """Start the health server; `cleanup()` of the answer ends it. Raises SettingsError when it cannot listen there.
+
+    `more`: what else is offered on this port, which is for those who run the installation.
+    """
 
     async def livez(_request: web.Request) -> web.Response:
         late = health.seconds_since_turn
@@ -70,7 +73,7 @@ async def serve(health: Health, host: str, port: int) -> web.AppRunner:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app = web.Application()
-    app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", scrape)])
+    app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", scrape), *more])
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
     try:

@@ -217,6 +217,12 @@ class ActionsSettings(CallingSettings):
         default=15.0, gt=0, le=600, description="whole time of one call, from connect to last byte"
     )
     max_answer_bytes: int = Field(default=1_048_576, ge=1024, description="largest answer that is read")
+    admin_token: str | None = Field(
+        default=None,
+        description="bearer token of /v1/dead-letters on the health port, 16 characters or more; none: not offered",
+        min_length=16,
+        repr=False,
+    )
     park_seconds: float = Field(
         default=5.0, ge=0, description="a longer wait for another attempt is spent in PostgreSQL, not in memory"
     )

@@ -27,17 +27,17 @@ PAUSE_SECONDS = 5.0
 
 
 def deaths(letters: Sequence[ConsumerRecord]) -> list[Death]:
-    """The runs that came to nothing. One whose call may have had its effect keeps what it claimed."""
+    """The runs that came to nothing, by their letters. One whose call may have had its effect keeps what it claimed."""
     found = []
     for one in letters:
         try:
             letter = DeadLetter.from_headers(list(one.headers or ()))
-            run = ActionRequest.model_validate_json(one.value or b"").run
+            request = ActionRequest.model_validate_json(one.value or b"")
         except (ValidationError, UnicodeDecodeError):
             continue  # a request that nobody can read: what it claimed stays claimed
-        possible = letter.code.effect_possible if letter.effect_possible is None else letter.effect_possible
-        if not possible:
-            found.append(Death(run.id, run.done, letter.at))
+        run = request.run
+        if not letter.code.effect_possible:
+            found.append(Death(run.id, run.done, letter.at, run.event.account, request.effect_id))
     return found
 
 

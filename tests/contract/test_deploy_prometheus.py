@@ -8,13 +8,14 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import promql_parser
 import pytest
 import yaml
 
-from deploy.grafana import dashboard
+from deploy.grafana import dashboard, errors
 from services.runtime import metrics
 from tests.support.deployment import ROOT
 
@@ -22,7 +23,9 @@ FOLDER = ROOT / "deploy" / "prometheus"
 RULES: list[dict[str, Any]] = [
     rule for group in yaml.safe_load((FOLDER / "rules.yml").read_text())["groups"] for rule in group["rules"]
 ]
-PANELS: list[dict[str, Any]] = json.loads(dashboard.FILE.read_text())["panels"]
+DASHBOARDS = (dashboard, errors)
+BOARDS: list[list[dict[str, Any]]] = [json.loads(one.FILE.read_text())["panels"] for one in DASHBOARDS]
+PANELS = [panel for board in BOARDS for panel in board]
 # What Prometheus itself adds to each series, and writes of its own.
 ADDED = {"job", "instance"}
 OWN = {"up": frozenset(ADDED)}
@@ -31,14 +34,20 @@ KNOWN = metrics.SERIES | OWN
 
 def without_variables(expression: str) -> str:
     """A panel's query as Prometheus gets it from Grafana."""
-    return expression.replace("$__rate_interval", "1m").replace("$__range", "6h").replace("$flow", ".*")
+    return (
+        expression.replace("$__rate_interval", "1m")
+        .replace("$__range", "6h")
+        .replace("$flow", ".*")
+        .replace("$connection", ".*")
+    )
 
 
 QUERIES = {
     **{rule["alert"]: rule["expr"] for rule in RULES},
     **{
-        f"{panel['title']} {target['refId']} ({panel['type']})": without_variables(target["expr"])
-        for panel in PANELS
+        f"{one.FILE.stem}: {panel['title']} {target['refId']} ({panel['type']})": without_variables(target["expr"])
+        for one, board in zip(DASHBOARDS, BOARDS, strict=True)
+        for panel in board
         for target in panel["targets"]
     },
 }
@@ -146,27 +155,32 @@ def test_prometheus_takes_the_files(check: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_dashboard_is_in_step_with_its_code() -> None:
-    """flows.json is what deploy/grafana/dashboard.py makes: `python -m deploy.grafana.dashboard`."""
-    assert dashboard.FILE.read_text() == dashboard.text()
+@pytest.mark.parametrize("one", DASHBOARDS, ids=lambda one: one.FILE.name)
+def test_a_dashboard_is_in_step_with_its_code(one: ModuleType) -> None:
+    """flows.json is what deploy/grafana/dashboard.py makes, api-errors.json what errors.py makes: run them."""
+    assert one.FILE.read_text() == one.text()
 
 
-def test_the_dashboard_shows_what_was_promised() -> None:
-    """Accepted, delivered, filtered, dead, lag, latency; each panel says what it means."""
-    titles = " ".join(panel["title"].lower() for panel in PANELS)
+def test_the_dashboards_show_what_was_promised() -> None:
+    """Accepted, delivered, filtered, dead, lag, latency; errors by connection and action; each says what it means."""
+    first, second = (" ".join(panel["title"].lower() for panel in board) for board in BOARDS)
     for word in ("accepted", "delivered", "filtered", "dead letters", "lag", "accepted to delivered"):
-        assert word in titles
+        assert word in first
+    for word in ("errors, by connection", "by kind", "by action", "calls take", "dead calls", "waiting", "sms credits"):
+        assert word in second
     assert all(panel["description"] for panel in PANELS)
-    assert len({panel["id"] for panel in PANELS}) == len(PANELS)
+    for board in BOARDS:
+        assert len({panel["id"] for panel in board}) == len(board)
     for panel in PANELS:
         letters = [target["refId"] for target in panel["targets"]]
         assert len(set(letters)) == len(letters)
 
 
-def test_panels_do_not_overlap() -> None:
+@pytest.mark.parametrize("board", BOARDS, ids=[one.FILE.name for one in DASHBOARDS])
+def test_panels_do_not_overlap(board: list[dict[str, Any]]) -> None:
     """Each has a place of its own in the 24 columns."""
     taken: set[tuple[int, int]] = set()
-    for panel in PANELS:
+    for panel in board:
         place = panel["gridPos"]
         cells = {
             (x, y)
@@ -178,6 +192,7 @@ def test_panels_do_not_overlap() -> None:
         taken |= cells
 
 
-def test_the_generator_writes_nothing_else() -> None:
-    """One dashboard, in the folder that is mounted."""
-    assert [file.name for file in Path(dashboard.FILE.parent).iterdir()] == ["flows.json"]
+def test_the_generators_write_nothing_else() -> None:
+    """Two dashboards, in the folder that is mounted."""
+    there = sorted(file.name for file in Path(dashboard.FILE.parent).iterdir())
+    assert there == ["api-errors.json", "flows.json"]

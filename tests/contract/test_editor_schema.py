@@ -28,7 +28,7 @@ PAGES = {
 EXAMPLES = {
     file.name: file.read_text()
     for file in sorted((ROOT / "examples").rglob("*.yaml"))
-    if not file.name.endswith(".test.yaml")
+    if not file.name.endswith((".test.yaml", "sources.yaml"))
 }
 HELLO = """
 flow: hello

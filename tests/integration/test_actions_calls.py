@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 from aiokafka import ConsumerRecord
 
@@ -293,7 +294,7 @@ async def test_a_run_that_grew_too_large_is_dead(stage: Stage) -> None:
 
 
 async def test_secrets_are_nowhere(stage: Stage) -> None:
-    """Not in logs, dead letters, history or runs, though the destination repeats them in its answers and errors."""
+    """Not in logs, metrics, dead letters, history or runs, though the destination repeats them in what it answers."""
     server = await asyncio.start_server(_shout, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     # A second worker, whose destination shouts.
@@ -319,9 +320,12 @@ async def test_secrets_are_nowhere(stage: Stage) -> None:
         )
         await stage.dead(4)
         await stage.resumed(1)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            scraped = await client.get(f"http://127.0.0.1:{loud.environ['FLOWS_HEALTH_PORT']}/metrics")
         loud.stop()
     server.close()
-    texts = [stage.worker.logged(), loud.logged()]
+    assert "flows_attempts_total" in scraped.text
+    texts = [stage.worker.logged(), loud.logged(), scraped.text]
     for topic, count in ((RUNS, 1), (HISTORY, 4), (ACTIONS_DLQ, 4)):
         for record in await stage.kafka.take(topic, partial(_at_least, count)):
             texts.append(repr((record.key, record.value, record.headers)))

@@ -12,6 +12,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import httpx
 import pytest
 from aiokafka import ConsumerRecord
 
@@ -21,6 +22,7 @@ from tests.support.actions import Kafka, Worker, kafka, request, worker
 from tests.support.closum import Closum, closum
 from tests.support.flows_command import flows
 
+ADMIN = "Marker-admin-0123456789"
 Flows = Callable[..., CompletedProcess[str]]
 SMS: dict[str, Any] = {
     "action": "closum.sms.send",
@@ -73,7 +75,9 @@ async def stage(
     stand_in.heal()
     with ExitStack() as stack:
         async with kafka(kafka_bootstrap, topic_prefix) as topics:
-            one = stack.enter_context(worker(topics, tmp_path, stand_in.url, own_database, FLOWS_CALL_SECONDS="2"))
+            one = stack.enter_context(
+                worker(topics, tmp_path, stand_in.url, own_database, FLOWS_CALL_SECONDS="2", FLOWS_ADMIN_TOKEN=ADMIN)
+            )
             one.start()
             names = ("KAFKA_BOOTSTRAP", "FLOWS_TOPIC_PREFIX", "FLOWS_CONNECTIONS_FILE", "DATABASE_URL")
             yield Stage(topics, stand_in, one, tmp_path, {name: one.environ[name] for name in names})
@@ -171,6 +175,97 @@ def _message(record: ConsumerRecord) -> RunMessage:
     return RunMessage.model_validate_json(record.value)
 
 
+async def test_the_same_by_http(stage: Stage) -> None:
+    """Listed, shown, tried, redriven and dropped by other tools, with the token and not without."""
+    await stage.kafka.put([contact(number, "12", f"s{number}") for number in range(3)])
+    await stage.died(3)
+    port = stage.worker.environ["FLOWS_HEALTH_PORT"]
+    url = f"http://127.0.0.1:{port}/v1/dead-letters"
+    async with httpx.AsyncClient(trust_env=False, timeout=20) as stranger:
+        for token in ("", "Bearer wrong-token-0123456789", f"Basic {ADMIN}"):
+            assert (await stranger.get(url, headers={"Authorization": token} if token else {})).status_code == 401
+    async with httpx.AsyncClient(trust_env=False, timeout=20, headers={"Authorization": f"Bearer {ADMIN}"}) as client:
+        (group,) = (await client.get(url)).json()["groups"]
+        assert (group["count"], group["code"]) == (3, "call_rejected")
+        letters = (await client.get(url, params={"each": "1", "group": group["group"]})).json()["letters"]
+        shown = await client.get(f"{url}/{letters[0]['id']}")
+        assert shown.json()["request"]["headers"]["Authorization"] == "Bearer [hidden]"
+        assert "Marker" not in shown.text
+        assert (await client.get(f"{url}/actions.dlq/0/99")).status_code == 404
+
+        body: dict[str, Any] = {"ids": [letters[0]["id"]], "set": {"inputs.json.phone": "+351912345678"}}
+        wrong_change = await client.post(f"{url}/redrive", json={"all": True, "set": {"run.id": "x"}})
+        assert (wrong_change.status_code, "cannot be changed" in wrong_change.text) == (422, True)
+        dry = (await client.post(f"{url}/redrive", json={**body, "dry_run": True})).json()
+        assert dry == {"would_go": [letters[0]["id"]], "left_out": {}}
+        assert (await client.post(f"{url}/redrive", json=body)).json()["redriven"] == [letters[0]["id"]]
+        await stage.kafka.take(RUNS, partial(_at_least, 1))
+        again = (await client.post(f"{url}/redrive", json=body)).json()
+        assert again["redriven"] == []
+        assert "was redriven" in again["left_out"][letters[0]["id"]]
+        dropped = await client.post(f"{url}/drop", json={"group": group["group"], "reason": "no longer wanted"})
+        assert sorted(dropped.json()["dropped"]) == sorted(one["id"] for one in letters[1:])
+        assert (await client.get(url)).json() == {"count": 0, "groups": []}
+
+        for path, wrong, status in (
+            ("redrive", {}, 422),
+            ("redrive", {"all": True, "rat": 1}, 422),
+            ("redrive", {"ids": ["actions.dlq/0/99"]}, 404),
+            ("drop", {"all": True}, 422),
+        ):
+            answer = await client.post(f"{url}/{path}", json=wrong)
+            assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), (
+                answer.text
+            )
+        assert (await client.post(f"{url}/drop", content=b"{")).status_code == 400
+
+
+async def test_errors_are_told_by_connection_and_action(stage: Stage) -> None:
+    """What was tried again, from the worker's metrics; what is dead, from Kafka."""
+    stage.closum.fault(path="/v2/sms/*", kind="status", status=429, times=2)
+    await stage.kafka.put([contact(1, "12", "a"), contact(2, "+351912345678", "b"), request(3, **SMS)])
+    await stage.died(1)
+    await stage.kafka.take(RUNS, partial(_at_least, 2))
+    done = await stage.flows(
+        "errors", "--json", "--worker", f"http://127.0.0.1:{stage.worker.environ['FLOWS_HEALTH_PORT']}"
+    )
+    rows = {(row["connection"], row["action"]): row for row in json.loads(done.stdout)}
+    crm, sms = rows["crm", "http.request"], rows["closum", "closum.sms.send"]
+    assert (crm["calls"], crm["failed"], crm["dead"], crm["errors"]) == (2, 1, 1, {"call_rejected": 1})
+    assert crm["cause"].endswith("phone '12' is not an E.164 number")
+    assert (sms["calls"], sms["failed"], sms["dead"], sms["errors"]) == (3, 2, 0, {"destination_busy": 2})
+    assert sms["who_must_act"] == "destination"
+    table = await stage.flows("errors")
+    assert "--worker" in table.stdout
+    assert (await stage.flows("errors", "--worker", "http://127.0.0.1:9")).returncode == 1
+
+
+async def test_a_connection_is_tried(stage: Stage) -> None:
+    """Well, refused, away, unknown: in words, with an exit code, and without its secret."""
+    allow = {"FLOWS_EGRESS_ALLOW": "127.0.0.1", "TEST_CLOSUM_KEY": stage.worker.environ["TEST_CLOSUM_KEY"]}
+    stage.environ.update(allow)
+    _append(stage.environ["FLOWS_CONNECTIONS_FILE"], "    probe: closum.sms.check_credits\n")
+    well = await stage.flows("connections", "test", "closum", "--json")
+    assert well.returncode == 0, well.stderr
+    assert json.loads(well.stdout)["said"] == 'closum.sms.check_credits: {"credits": 10000.0}'
+    plain = await stage.flows("connections", "test", "crm")
+    assert (plain.returncode, "somebody answers" in plain.stdout) == (0, True), plain.stdout
+    stage.closum.fault(path="/v2/*", kind="status", status=401)
+    refused = await stage.flows("connections", "test", "closum")
+    assert refused.returncode == 1
+    assert "credentials_refused" in refused.stdout
+    listed = await stage.flows("connections", "list", "--json")
+    assert [(row["name"], row["authentication"]) for row in json.loads(listed.stdout)] == [
+        ("crm", "header Authorization"),
+        ("closum", "query api-key"),
+    ]
+    unknown = await stage.flows("connections", "test", "closm")
+    assert (unknown.returncode, "did you mean 'closum'" in unknown.stderr) == (1, True)
+    stage.environ.pop("FLOWS_EGRESS_ALLOW")
+    assert "egress_denied" in (await stage.flows("connections", "test", "crm")).stdout
+    assert "Marker" not in well.stdout + plain.stdout + refused.stdout + listed.stdout
+
+
 MISTAKES = (
     (("redrive",), "say --all"),
     (("redrive", "actions.dlq/0/99"), "no dead letter 'actions.dlq/0/99'"),
@@ -186,6 +281,11 @@ async def test_mistakes_at_the_command_line(stage: Stage) -> None:
     for done, (_, told) in zip(results, MISTAKES, strict=True):
         assert done.returncode in {1, 2}
         assert told in done.stderr + done.stdout
+
+
+def _append(file: str, text: str) -> None:
+    with Path(file).open("a") as there:
+        there.write(text)
 
 
 def _at_least(count: int, found: list[Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from services.tools.echoes.echoes import InDatabase, Off
 from services.tools.echoes.limits import Limits
 from services.tools.echoes.store import Store
 from tests.support import batches
+from tests.support.flows_command import flows
 
 CLOSUM_TO_CRM = """
 flow: closum-to-crm
@@ -173,3 +175,29 @@ async def test_a_change_that_is_held_is_a_dead_letter_for_the_author(pool: async
     (letter,) = [output for output in published.outputs if output.topic is EVENTS_DLQ][-1:]
     assert DeadLetter.from_headers(letter.headers or []).code is ErrorCode.SYNC_LOOP
     assert published.ends()[-1] == ("dead", "sync_loop")
+
+
+async def test_a_person_sees_what_we_wrote_what_came_back_and_why(
+    pool: asyncpg.Pool, database_url: str, tmp_path: Path
+) -> None:
+    """By any spelling of what the entity is known by."""
+    store = Store(pool, Limits())
+    request, _ = write(1, "Ana")
+    await store.write([(request, Write("crm", {"phone": "+351 912 345 678"}, {"name": "Ana", "city": "Porto"}))])
+    await store.judge([change(1, "Ana", phone="351912345678"), change(2, "Rui", phone="351912345678")])
+
+    def explain(*arguments: str) -> str:
+        done = flows("sync", "explain", *arguments, cwd=tmp_path, env={"DATABASE_URL": database_url})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    told = json.loads(await asyncio.to_thread(explain, "00351912345678", "--json"))
+    assert [(line["what"], line["decision"]) for line in told] == [
+        ("write", "f"),
+        ("change", "suppressed"),
+        ("change", "passed"),
+    ]
+    assert "came back: name" in told[0]["why"]
+    assert "waits for: city" in told[0]["why"]
+    assert "our own write came back: name" in told[1]["why"]
+    assert "Nothing was written" in await asyncio.to_thread(explain, "nobody@example.com")

@@ -14,7 +14,7 @@ import pytest
 
 from contracts.topics import ACTIONS
 from services.flows.state.cells import Asked, Stateful
-from services.flows.state.claims import Claim
+from services.flows.state.claims import Claim, Claimed
 from services.flows.state.counters import Count
 from services.flows.state.digests import Collect
 from services.flows.state.permits import Permit
@@ -181,6 +181,31 @@ async def test_a_lead_whose_run_died_before_any_call_can_be_sent_again(
         await processor.events(batches.records(batches.event(number, account=account, data=data)))
         outcomes += published.ends()
     assert outcomes == [("dead", "tool_failed")] * 2, "the second is no duplicate of a run that came to nothing"
+
+
+@pytest.mark.parametrize(
+    ("state", "maybe", "free"),
+    [("failed", False, True), ("failed", True, False), ("done", False, False), ("unknown", True, False)],
+)
+async def test_what_the_journal_says_of_any_attempt_decides_whether_a_dead_run_frees_its_claim(
+    pool: asyncpg.Pool, account: str, *, state: str, maybe: bool, free: bool
+) -> None:
+    """The last attempt was refused, but an earlier one may have had its effect."""
+    effect = f"{account} effect"
+    await pool.execute(
+        "insert into effects (account, effect_id, state, guarantee, epoch, place, position, attempts, began_at, maybe,"
+        " expires_at) values ($1, $2, $3, 'keyed', 1, 'actions/0', 1, 2, now(), $4, now() + interval '1 day')",
+        account,
+        effect,
+        state,
+        maybe,
+    )
+    settler = store.Store(pool, KEEP)
+    await settler.answer(asks(account, {"first": Claim("", "k", DAY)}))
+    await dead_runs.mark(pool, [Death(f"{account} first", 0, None, account, effect)])
+    (second,) = await settler.answer(asks(account, {"second": Claim("", "k", DAY)}))
+    assert isinstance(second, Claimed)
+    assert second.first is free
 
 
 async def test_items_of_a_loop_are_deduplicated_each_with_its_own_turn(

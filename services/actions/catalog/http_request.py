@@ -154,6 +154,10 @@ class Inputs(BaseModel):
             return multipart(parts)
         return None if self.text is None else Body(self.text.encode(), "text/plain; charset=utf-8")
 
+    def changes(self) -> bool:
+        """Whether this call can change something."""
+        return self.method not in (Method.GET, Method.HEAD)
+
     def guarantee(self) -> Guarantee:
         """Whether this call may be repeated."""
         repeat = self.repeat or (Repeat.KEYED if self.method in CHANGING else Repeat.ALWAYS)
@@ -175,7 +179,7 @@ class Outputs(BaseModel):
     text: str = Field(default="", description="the body as text, when it is not JSON; else empty")
 
 
-@action("http.request", guarantee=Guarantee.KEYED, needs_connection=False)
+@action("http.request", guarantee=Guarantee.KEYED, needs_connection=False, raises=("webhook.{system}",))
 async def http_request(inputs: Inputs, call: Call) -> Outputs:
     """Call any HTTP API."""
     reply = await call(

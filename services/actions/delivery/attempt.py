@@ -11,7 +11,7 @@ from contracts.errors import ErrorCode
 from services.actions.action import Implementation
 from services.actions.call import Call, CallFailedError
 from services.flows.catalogue import Guarantee
-from services.runtime import logging
+from services.runtime import logging, metrics
 
 log = logging.get("attempt")
 MOST_FAULTS = 10
@@ -59,6 +59,8 @@ async def attempt(action: Implementation, inputs: BaseModel, call: Call) -> Done
     """
     try:
         outputs = await action.run(inputs, call)
+        if action.gauge is not None:
+            metrics.CREDITS_LEFT.labels(call.connection).set(getattr(outputs, action.gauge))
         return Done(outputs.model_dump(mode="json", by_alias=True))
     except CallFailedError as error:
         unknown = error.may_have_happened and call.guarantee is Guarantee.AT_MOST_ONCE

@@ -50,6 +50,11 @@ class HttpCall:
         self.guarantee: Guarantee | None = None
 
     @property
+    def connection(self) -> str:
+        """Its name."""
+        return self._connection.name
+
+    @property
     def endpoints(self) -> Mapping[str, Endpoint]:
         """Those of the connection."""
         return self._connection.endpoints

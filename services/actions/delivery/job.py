@@ -10,7 +10,6 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.actions import ActionRequest, Priority
 from contracts.errors import ErrorCode
-from contracts.ids import stable_id
 from services.actions.action import Implementation
 from services.actions.connections import Connection, nearest
 from services.actions.delivery.attempt import Failed, checked
@@ -19,9 +18,8 @@ from services.actions.delivery.records import Record
 from services.actions.delivery.retry import Schedule
 from services.actions.journal.effects import Key
 from services.actions.limits.ready import Sort
-from services.runtime.database import storable
+from services.runtime.database import short
 
-LONGEST_NAME = 200
 WEIGHTS = {Priority.HIGH: 8, Priority.NORMAL: 2, Priority.LOW: 1}
 
 
@@ -45,6 +43,7 @@ class Job:
     request: ActionRequest | None
     plan: Ready | Failed
     attempts: int = 0
+    maybe: bool = False  # some attempt may have had its effect
     began: float = field(default_factory=time.monotonic)
     parked: str | None = None  # the lane in PostgreSQL that it came from
     open: bool = False  # the journal said that the request may be sent, and has not been told what came of it
@@ -106,8 +105,3 @@ class Planner:
             return inputs
         seconds = request.timeout_seconds or (None if connection is None else connection.call_seconds)
         return Ready(action, inputs, connection, Schedule.of(request.retry), seconds)
-
-
-def short(name: str) -> str:
-    """What PostgreSQL can keep in an index. Different names stay different."""
-    return storable(name) if len(name) <= LONGEST_NAME else stable_id(name)

@@ -103,6 +103,7 @@ class _Call:
         self._request = request
         self._among = among
         self.effect_id = request.effect_id
+        self.connection = request.connection or ""
         self.guarantee: Guarantee | None = None
         self.endpoints: Mapping[str, Endpoint] = {}  # a test is of no installation: the catalogue's own
 

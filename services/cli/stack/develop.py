@@ -79,6 +79,7 @@ def _told(stack: Stack, plan: Plan) -> dict[str, object]:
         "closum": stack.closum,
         "events_token": plan.secrets["FLOWS_EVENTS_TOKEN"],
         "connections_file": str(plan.connections),
+        "egress_allow": "127.0.0.0/8",
         "actions": f"http://127.0.0.1:{stack.ports.actions_health}",
     }
 

@@ -40,6 +40,7 @@ connections:
   closum:
     base_url: http://127.0.0.1:{port}/v2/
     authentication: {{ query: api-key, secret: {{ env: CLOSUM_API_KEY }} }}
+    probe: closum.sms.check_credits
   crm:
     base_url: http://127.0.0.1:{port}/crm
     authentication: {{ bearer: {{ env: CRM_TOKEN }} }}

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import Example, tool
 from services.flows.refined import TimeZone
-from services.tools.kit.conditions import Condition, holds
+from services.tools.kit.conditions import Condition, holds, prepare
 
 MAX_CONDITIONS = 200
 
@@ -18,6 +18,12 @@ class Inputs(BaseModel):
     any: list[Condition] = Field(default_factory=list, max_length=MAX_CONDITIONS, description="one must hold: or")
     ignore_case: bool = Field(default=True, description="whether capitals do not count")
     time_zone: TimeZone = Field(default="UTC", description="zone of dates that name none")
+
+    def hopeless(self) -> None:
+        """A condition that can never be asked."""
+        for each in (*self.all, *self.any):
+            condition = dict(each)
+            prepare(condition["test"], condition.get("against"))
 
 
 class Outputs(BaseModel):

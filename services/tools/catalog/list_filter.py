@@ -28,6 +28,10 @@ class Inputs(BaseModel):
     ignore_case: bool = Field(default=True, description="whether capitals do not count")
     time_zone: TimeZone = Field(default="UTC", description="zone of dates that name none")
 
+    def hopeless(self) -> None:
+        """A test that can never be asked."""
+        prepare(self.test, self.against)
+
 
 class Outputs(BaseModel):
     """What it gives."""

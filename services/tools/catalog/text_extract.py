@@ -27,6 +27,10 @@ class Inputs(BaseModel):
     region: Region = Field(default="PT", description="for what: phone: country of numbers without a prefix")
     limit: int = Field(default=100, ge=1, le=1000, description="at most so many, from the left")
 
+    def hopeless(self) -> None:
+        """A pattern that is none."""
+        pattern(self.pattern)
+
 
 class Outputs(BaseModel):
     """What it gives."""

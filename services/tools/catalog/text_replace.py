@@ -21,6 +21,11 @@ class Inputs(BaseModel):
     ignore_case: bool = Field(default=False, description="true: capitals do not count")
     limit: int = Field(default=0, ge=0, le=100_000, description="at most so many times, from the left; 0: all")
 
+    def hopeless(self) -> None:
+        """A pattern that is none."""
+        if self.pattern:
+            pattern(self.find)
+
 
 class Outputs(BaseModel):
     """What it gives."""

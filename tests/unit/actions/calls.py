@@ -40,6 +40,7 @@ class FakeCall:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     effect_id: str = "e1"
+    connection: str = "closum"
     guarantee: Guarantee | None = None
     asked: list[Asked] = field(default_factory=list)
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)

@@ -1,0 +1,152 @@
+"""The dashboard "API errors" as code: `python -m deploy.grafana.errors` writes dashboards/api-errors.json.
+
+For whoever asks what a destination did to us: how many calls fail and how, how slow it is, what waits, what is dead.
+The same at the terminal: `flows errors`. Needs the `dev` packages.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from grafana_foundation_sdk.builders import dashboard, stat, timeseries
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, VariableOption, VariableRefresh, VariableSort
+
+from deploy.grafana.panels import RATE, SOURCE, graph, number, over_range, query
+
+FILE = Path(__file__).parent / "dashboards" / "api-errors.json"
+ONE = 'connection=~"$connection"'
+FAILED = f'flows_attempts_total{{{ONE}, outcome!="done"}}'
+ALL = f"flows_attempts_total{{{ONE}}}"
+DEAD = 'flows_dead_letters_total{topic="actions.dlq"}'
+REFUSED = f'flows_attempts_total{{{ONE}, outcome="credentials_refused"}}'
+
+
+def _panels() -> list[stat.Panel | timeseries.Panel]:
+    return [
+        number("Calls", "Attempts, over the chosen time.", over_range(ALL)),
+        number("Failed", "Attempts that failed. Most are tried again.", over_range(FAILED)),
+        number(
+            "Failing now",
+            "Share of the calls of the last five minutes that failed.",
+            f"sum(rate({FAILED}[5m])) / sum(rate({ALL}[5m]))",
+            bad_from=0.05,
+            unit="percentunit",
+        ),
+        number("Dead calls", "Given up: `flows dead list`.", over_range(DEAD), bad_from=0.5),
+        number(
+            "Credentials refused",
+            "Look at the secret: `flows connections test NAME`.",
+            over_range(REFUSED),
+            bad_from=0.5,
+        ),
+        number("SMS credits", "What is left, as it was last seen.", f"min(flows_credits_left{{{ONE}}})"),
+        graph(
+            "Errors, by connection",
+            "Failed calls a second.",
+            "ops",
+            query(f"sum by (connection) (rate({FAILED}{RATE}))", "{{connection}}"),
+            stacked=True,
+        ),
+        graph(
+            "Errors, by kind",
+            "Failed calls a second. What each means: `flows errors`.",
+            "ops",
+            query(f"sum by (outcome) (rate({FAILED}{RATE}))", "{{outcome}}"),
+            stacked=True,
+        ),
+        graph(
+            "Errors, by action",
+            "Failed calls a second.",
+            "ops",
+            query(f"sum by (connection, action) (rate({FAILED}{RATE}))", "{{connection}}: {{action}}"),
+            stacked=True,
+        ),
+        graph(
+            "Share that fails",
+            "Of the calls of each connection. A breaking destination stands out, however little it is called.",
+            "percentunit",
+            query(
+                f"sum by (connection) (rate({FAILED}{RATE})) / sum by (connection) (rate({ALL}{RATE}))",
+                "{{connection}}",
+            ),
+        ),
+        graph(
+            "Calls, by connection",
+            "A second, of every outcome.",
+            "ops",
+            query(f"sum by (connection) (rate({ALL}{RATE}))", "{{connection}}"),
+            stacked=True,
+        ),
+        graph(
+            "Calls take",
+            "95 % of the calls of an action are faster.",
+            "s",
+            query(
+                f"histogram_quantile(0.95, sum by (connection, action, le) "
+                f"(rate(flows_attempt_seconds_bucket{{{ONE}}}{RATE})))",
+                "{{connection}}: {{action}}",
+            ),
+        ),
+        graph(
+            "Dead calls, by cause",
+            "In ten minutes. Each waits for a person.",
+            "short",
+            query(f"sum by (code) (increase({DEAD}[10m]))", "{{code}}"),
+        ),
+        graph(
+            "Waiting",
+            "Lanes with calls that wait or are at work; requests that wait in PostgreSQL; partitions "
+            "that are not fetched because memory is full.",
+            "short",
+            query("sum(flows_lanes_open)", "lanes"),
+            query("sum(flows_parked_requests)", "parked"),
+            query("sum(flows_partitions_paused)", "paused partitions"),
+        ),
+        graph(
+            "SMS credits",
+            "As the last check saw them.",
+            "short",
+            query(f"flows_credits_left{{{ONE}}}", "{{connection}}"),
+        ),
+    ]
+
+
+def build() -> dashboard.Dashboard:
+    """The dashboard."""
+    connection = (
+        dashboard.QueryVariable("connection")
+        .label("Connection")
+        .datasource(SOURCE)
+        .query("label_values(flows_attempts_total, connection)")
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_ASC)
+        .multi(True)  # noqa: FBT003 - the builder's only form
+        .include_all(True)  # noqa: FBT003 - the builder's only form
+        .all_value(".*")
+        .current(VariableOption(selected=True, text="All", value="$__all"))
+    )
+    made = (
+        dashboard.Dashboard("API errors")
+        .uid("closum-flows-errors")
+        .description("What goes wrong with calls, by connection and action.")
+        .tags(["closum-flows"])
+        .refresh("30s")
+        .time("now-6h", "now")
+        .timezone("browser")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .readonly()
+        .with_variable(connection)
+    )
+    for place, panel in enumerate(_panels(), start=1):
+        made = made.with_panel(panel.id(place))
+    return made
+
+
+def text() -> str:
+    """The file's content."""
+    return JSONEncoder(sort_keys=True, indent=2).encode(build().build()) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text())

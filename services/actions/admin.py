@@ -1,0 +1,243 @@
+"""Dead letters by HTTP, for other tools: beside /livez and /metrics, on a port that the Internet does not reach.
+
+It is not on ingest, whose port does face the Internet. Every request needs `Authorization: Bearer FLOWS_ADMIN_TOKEN`;
+without that setting nothing is offered. Errors are RFC 9457.
+
+    GET  /v1/dead-letters?each=1&group=&code=&flow=&connection=&subject=&since=&until=&decided=1&limit=50
+    GET  /v1/dead-letters/{topic}/{partition}/{offset}
+    POST /v1/dead-letters/redrive  {"ids": […] or a filter, "dry_run", "rate", "set": {path: value}, "even_if_sent"}
+    POST /v1/dead-letters/drop     {"ids": […] or a filter, "reason": "…"}
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from aiohttp import web
+from aiokafka.errors import KafkaError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from contracts.errors import ErrorCode
+from services.actions.connections import Connection
+from services.actions.preview import preview, repeatable
+from services.dead_letters import decisions, redrive
+from services.dead_letters.edit import EditError, edited
+from services.dead_letters.groups import Filter, groups
+from services.dead_letters.letters import Found, read_all
+from services.runtime import database, kafka, reading
+from services.runtime.settings import ActionsSettings
+
+PROBLEM = "application/problem+json"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ProblemError(Exception):
+    """An answer that is no success."""
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+class Which(BaseModel):
+    """A filter, as in the query and in bodies."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[str] = Field(default_factory=list, max_length=10_000)
+    everything: bool = Field(default=False, alias="all")
+    group: str | None = None
+    code: ErrorCode | None = None
+    flow: str | None = None
+    connection: str | None = None
+    subject: str | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+    def filter(self) -> Filter:
+        """As a filter."""
+        return Filter(
+            tuple(self.ids),
+            self.group,
+            self.code,
+            self.flow,
+            self.connection,
+            subject=self.subject,
+            since=self.since,
+            until=self.until,
+        )
+
+
+class Looking(Which):
+    """What a list may be asked for."""
+
+    each: bool = False
+    decided: bool = False
+    limit: int = Field(default=50, ge=1, le=10_000)
+
+
+class Redriving(Which):
+    """What a redrive may be asked for."""
+
+    dry_run: bool = False
+    rate: float = Field(default=50.0, gt=0, le=100_000)
+    put: dict[str, Any] = Field(default_factory=dict, alias="set")
+    even_if_sent: bool = False
+    reason: str = Field(default="by HTTP", max_length=500)
+
+
+class Dropping(Which):
+    """What a drop may be asked for."""
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class Admin:
+    """The API. `connections` hold no secrets: `connections.load(…, secrets=False)`."""
+
+    def __init__(self, settings: ActionsSettings, connections: Mapping[str, Connection]) -> None:
+        self._settings = settings
+        self._connections = connections
+
+    def routes(self) -> list[web.RouteDef]:
+        """Nothing without a token."""
+        if self._settings.admin_token is None:
+            return []
+        return [
+            web.get("/v1/dead-letters", self._guarded(self._list)),
+            web.get(r"/v1/dead-letters/{topic}/{partition:\d+}/{offset:\d+}", self._guarded(self._show)),
+            web.post("/v1/dead-letters/redrive", self._guarded(self._redrive)),
+            web.post("/v1/dead-letters/drop", self._guarded(self._drop)),
+        ]
+
+    def _guarded(self, handler: Callable[[web.Request], Awaitable[object]]) -> Handler:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                self._authenticate(request)
+                return _json(await handler(request))
+            except ProblemError as error:
+                return _problem(error.status, error.detail)
+            except ValidationError as error:
+                faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+                return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, faults)
+            except EditError as error:
+                return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+            except (reading.UnreachableError, reading.NoTopicError, KafkaError) as error:
+                return _problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Kafka: {error}")
+            except database.FAULTS as error:
+                return _problem(HTTPStatus.SERVICE_UNAVAILABLE, f"PostgreSQL: {error or type(error).__name__}")
+
+        return answer
+
+    def _authenticate(self, request: web.Request) -> None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        wanted = (self._settings.admin_token or "").encode()
+        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode("utf-8", "replace"), wanted):
+            raise ProblemError(HTTPStatus.UNAUTHORIZED, "the bearer token of FLOWS_ADMIN_TOKEN is needed")
+
+    async def _list(self, request: web.Request) -> object:
+        asked = Looking.model_validate(dict(request.query))
+        found = [one for one in await read_all(self._settings) if asked.filter().fits(one)]
+        known = await self._known(found)
+        if asked.decided:
+            decided = [one for one in found if one.id in known][-asked.limit :]
+            return {"letters": [{**one.row(), **_decision(known[one.id])} for one in decided]}
+        found = [one for one in found if one.id not in known]
+        if asked.each:
+            return {"count": len(found), "letters": [one.row() for one in found[-asked.limit :]]}
+        return {"count": len(found), "groups": [group.row() for group in groups(found)[: asked.limit]]}
+
+    async def _show(self, request: web.Request) -> object:
+        identity = "/".join(request.match_info[name] for name in ("topic", "partition", "offset"))
+        for one in await read_all(self._settings):
+            if one.id == identity:
+                known = await self._known([one])
+                return {
+                    **one.row(),
+                    "decision": _decision(known[identity]) if identity in known else None,
+                    "request": await preview(one, self._connections),
+                    "message": one.body if one.body is not None else repr(one.value),
+                }
+        raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no dead letter {identity!r}")
+
+    async def _redrive(self, request: web.Request) -> object:
+        asked = Redriving.model_validate(await _body(request))
+        meant = await self._meant(asked)
+        planned = redrive.plan(meant, await self._known(meant), repeatable, even_if_sent=asked.even_if_sent)
+        for one in planned.letters:
+            edited(one, asked.put)
+        told = {"left_out": dict(planned.left_out)}
+        if asked.dry_run:
+            return {"would_go": [one.id for one in planned.letters], **told}
+        # One of its own: a redrive of an hour must not stand in the way of the worker's.
+        producer = kafka.Producer(self._settings)
+        await producer.start()
+        pool = await database.connect(self._settings.database_url)
+        try:
+            done = await redrive.perform(
+                planned.letters, producer, pool, rate=asked.rate, changes=asked.put, reason=asked.reason
+            )
+        finally:
+            pool.terminate()
+            await producer.stop()
+        return {"redriven": [one.id for one in done], **told}
+
+    async def _drop(self, request: web.Request) -> object:
+        asked = Dropping.model_validate(await _body(request))
+        meant = await self._meant(asked)
+        pool = await database.connect(self._settings.database_url)
+        try:
+            async with pool.acquire() as connection:
+                return {
+                    "dropped": [one.id for one in await decisions.decide(connection, meant, "dropped", asked.reason)]
+                }
+        finally:
+            pool.terminate()
+
+    async def _meant(self, asked: Which) -> list[Found]:
+        which = asked.filter()
+        if asked.everything == which.chooses:
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, 'name ids or a filter such as group, or say "all": true'
+            )
+        found = await read_all(self._settings)
+        if missing := which.missing(found):
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no dead letter {missing[0]!r}")
+        return [one for one in found if which.fits(one)]
+
+    async def _known(self, found: list[Found]) -> dict[str, decisions.Decision]:
+        if not found:
+            return {}
+        pool = await database.connect(self._settings.database_url)
+        try:
+            async with pool.acquire() as connection:
+                return await decisions.known(connection, found)
+        finally:
+            pool.terminate()
+
+
+def _decision(decision: decisions.Decision) -> dict[str, str | datetime]:
+    return {"decision": decision.decision, "reason": decision.reason, "decided_at": decision.at}
+
+
+async def _body(request: web.Request) -> object:
+    try:
+        return orjson.loads(await request.read())
+    except orjson.JSONDecodeError as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from None
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=orjson.dumps(value), content_type="application/json")
+
+
+def _problem(status: HTTPStatus, detail: str) -> web.Response:
+    body = {"title": status.phrase, "status": status.value, "detail": detail}
+    headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
+    return web.Response(body=orjson.dumps(body), status=status.value, content_type=PROBLEM, headers=headers)

@@ -1,0 +1,105 @@
+"""`flows sync explain`: our writes to one entity, the changes that came in of it, and why each passed or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+from cyclopts import App, Parameter
+
+from services.cli import times, waits
+from services.cli.terminal import console, show
+from services.flows.sync import ALIASES, alias_hash, system_of
+
+COLUMNS = ("at", "what", "system", "decision", "fields", "why", "hops", "id")
+command = App(
+    name="sync",
+    help="Two-way sync: what we wrote, what came back, and why a change passed or not.",
+    help_epilogue="",
+    help_format="markdown",
+)
+
+SYSTEMS = "select distinct system from echoes where account = $1 union select distinct type from sync_ledger"
+WRITES = """
+select distinct on (echo.at, echo.id) echo.at, echo.system, echo.flow, echo.run_id, echo.fields, echo.hops,
+       echo.expires_at
+from echo_aliases known join echoes echo on echo.id = known.echo
+where known.alias = any ($1::uuid[]) order by echo.at, echo.id
+"""
+CHANGES = """
+select distinct on (at, origin) at, type, event_id, decision, why, hops from sync_ledger
+where alias = any ($1::uuid[]) order by at, origin
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One write of ours, or one change that came in."""
+
+    at: datetime
+    what: str
+    system: str
+    decision: str
+    fields: str
+    why: str
+    hops: int
+    id: str
+
+    def row(self, *, as_json: bool) -> dict[str, Any]:
+        """For the list."""
+        fields = {name: getattr(self, name) for name in COLUMNS}
+        return {**fields, "at": self.at.isoformat() if as_json else times.clock(self.at)}
+
+
+@command.command(name="explain")
+def explain(
+    entity: Annotated[str, Parameter(name="ENTITY")],
+    *,
+    account: str = "default",
+    limit: int = 50,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Our writes to one entity, the changes that came in of it, and what became of each. Newest last.
+
+    Parameters
+    ----------
+    entity:
+        A contact's id, e-mail or phone, in any spelling.
+    account:
+        Whose.
+    limit:
+        At most so many, the newest.
+    as_json:
+        Print a JSON array.
+    """
+    found = waits.ask(lambda connection: _lines(connection, account, entity))
+    nothing = f"Nothing was written to {entity!r}, and no change of it came in, within what is kept."
+    show([one.row(as_json=as_json) for one in found[-limit:]], COLUMNS, as_json=as_json, empty=nothing)
+    if not as_json and found:
+        console().print("A write answers for one change with its values, until its time is over.")
+
+
+async def _lines(connection: asyncpg.Connection, account: str, entity: str) -> list[Line]:
+    told = [row["system"] for row in await connection.fetch(SYSTEMS, account)]
+    systems = {one for each in told for one in (each, system_of(each))}
+    aliases = [UUID(alias_hash(account, system, kind, entity)) for system in systems for kind in ALIASES]
+    lines = [_write(row) for row in await connection.fetch(WRITES, aliases)]
+    for row in await connection.fetch(CHANGES, aliases):
+        system = system_of(row["type"])
+        lines.append(Line(row["at"], "change", system, row["decision"], "", row["why"], row["hops"], row["event_id"]))
+    return sorted(lines, key=lambda line: line.at)
+
+
+def _write(row: asyncpg.Record) -> Line:
+    fields = orjson.loads(row["fields"])
+    back = sorted(name for name, mark in fields.items() if mark[2] is not None)
+    waits_for = sorted(fields.keys() - set(back))
+    told = [f"came back: {', '.join(back)}"] if back else []
+    told += [f"until {times.clock(row['expires_at'])} waits for: {', '.join(waits_for)}"] if waits_for else []
+    why = "; ".join(told)
+    names = ", ".join(sorted(fields))
+    return Line(row["at"], "write", row["system"], row["flow"], names, why, row["hops"], row["run_id"])

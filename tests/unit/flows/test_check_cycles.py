@@ -1,0 +1,140 @@
+"""Flows that set each other off: which circles are found, and what breaks them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from services.cli.catalogue import catalogue
+from services.flows.catalogue import Catalogue
+from services.flows.check import check
+from services.flows.load import load_text
+from tests.support.flows import flow_text, texts_of
+
+VISIT = "- action: shop.visit\n  with: { name: a }"
+ORDER = "- action: shop.order\n  with: { name: a }"
+UPDATED = "closum.contact.updated"
+TAG = "- action: closum.contact.add_tag\n  connection: closum\n  with: { contact_id: '${ trigger.contact_id }', tag: vip }"
+
+
+class Told(BaseModel):
+    """A source that says what changed."""
+
+    id: str = ""
+    name: str = ""
+    changed: list[str] = Field(default_factory=list)
+
+
+class Silent(BaseModel):
+    """A source that does not."""
+
+    id: str = ""
+    raw: dict[str, Any] = Field(default_factory=dict)
+
+
+REAL = catalogue()
+SOURCES = Catalogue({**REAL.triggers, "webhook.crm": Told, "webhook.shop": Silent}, REAL.tools, REAL.actions)
+
+
+def named(name: str, steps: str, on: str, head: str = "") -> str:
+    """One flow."""
+    return flow_text(steps, on=on, head=head).replace("tried", name, 1)
+
+
+def cycles(*flows: str) -> list[str]:
+    """The circles among flows of the real catalogue; no other fault is there."""
+    sources, faults = load_text("---\n".join(flows))
+    found = [*faults, *check(sources, SOURCES)]
+    assert [fault for fault in found if fault.code != "cycle"] == []
+    return [f"{fault.line}:{fault.col} {fault.text.split(', which')[0]}" for fault in found]
+
+
+def indented(steps: str) -> str:
+    """Steps inside of `then`."""
+    return "\n".join(f"    {line}" for line in steps.split("\n"))
+
+
+def test_a_circle_of_two_is_told_with_both() -> None:
+    """At the first flow's action, with the names, the lines and the triggers, once."""
+    text = flow_text(VISIT) + "---\n" + named("other", ORDER, "shop.visited")
+    (line,) = texts_of(text).split("\n")
+    assert line.startswith("flow.yaml:4:11: error[cycle]: ")
+    for word in (
+        "tried (`shop.visit` in line 4) raises shop.visited",
+        "other (`shop.order` in line 10)",
+        "allow_cycle",
+    ):
+        assert word in line
+
+
+def test_a_flow_that_starts_itself() -> None:
+    """The smallest circle."""
+    assert "which starts itself again" in texts_of(flow_text(ORDER))
+    assert texts_of(flow_text(VISIT)) == ""
+
+
+def test_who_only_leads_into_a_circle_is_not_on_it() -> None:
+    """The flow that goes round is named, the one beside it is not."""
+    flows = [
+        named("a", TAG, UPDATED),
+        named("b", TAG, "closum.whatsapp.message_received").replace("trigger.contact_id", "trigger.from"),
+    ]
+    assert cycles(*flows) == ["4:11 for ever: a (`closum.contact.add_tag` in line 4) raises closum.contact.updated"]
+
+
+def test_allow_cycle_needs_a_reason() -> None:
+    """With one, the circle is no fault, whichever flow says it."""
+    other = named("other", ORDER, "shop.visited")
+    allowed = named("other", ORDER, "shop.visited", "allow_cycle: it orders once only\n")
+    assert texts_of(flow_text(VISIT, head="allow_cycle: it visits once only\n") + "---\n" + other) == ""
+    assert texts_of(flow_text(VISIT) + "---\n" + allowed) == ""
+    assert "error[value_invalid]" in texts_of(flow_text(ORDER, head="allow_cycle: ''\n"))
+
+
+def test_a_condition_that_is_false_for_what_was_written_breaks_it() -> None:
+    """`when` or `if`, on the tag or the field that the action sets; another condition does not."""
+    guard = "- if: ${ !('%s' in trigger.tags) }\n  then:\n" + indented(TAG)
+    assert cycles(named("a", TAG, UPDATED))
+    assert cycles(named("a", guard % "vip", UPDATED)) == []
+    assert cycles(named("a", guard % "other", UPDATED))
+    assert cycles(named("a", TAG, UPDATED, "when: ${ !('vip' in trigger.tags) }\n")) == []
+    assert cycles(named("a", TAG, UPDATED, "when: ${ 'vip' in trigger.tags }\n"))
+    untag = TAG.replace("add_tag", "remove_tag")
+    assert cycles(named("a", untag, UPDATED, "when: ${ 'vip' in trigger.tags }\n")) == []
+    lead = (
+        "- action: closum.lead.add\n  connection: closum\n"
+        "  with: { name: vip, email: a@example.com, consent_email: true, consent_sms: true }"
+    )
+    created = "closum.lead.created"
+    assert cycles(named("a", lead, created))
+    assert cycles(named("a", lead, created, "when: ${ trigger.name != 'vip' }\n")) == []
+    assert cycles(named("a", lead, created, "when: ${ trigger.name != 'another' }\n"))
+
+
+def test_an_echo_that_is_suppressed_breaks_it() -> None:
+    """What the action writes is known and the trigger says what changed: then its echo starts no flow."""
+    update = "- action: closum.lead.update\n  connection: closum\n  with: { lead_id: '${ trigger.%s }', name: x }"
+    call = "- action: http.request\n  connection: %s\n  with: { method: %s, url: /x, json: { name: x } }\n"
+    writes = "  writes: { id: '${ trigger.contact_id }', fields: { name: x } }\n"
+    assert cycles(named("a", update % "contact_id", UPDATED)) == []
+    back = named("b", update % "id", "webhook.crm")
+    assert cycles(named("a", call % ("crm", "PATCH") + writes, UPDATED), back) == []
+
+
+def test_a_call_to_a_system_that_tells_us_its_changes() -> None:
+    """`http.request` raises the trigger of the source with its connection's name, unless it only reads."""
+    call = "- action: http.request\n  connection: %s\n  with: { method: %s, url: /x }\n"
+    assert cycles(named("a", call % ("crm", "PATCH"), "webhook.crm"))
+    assert cycles(named("a", call % ("other", "PATCH"), "webhook.crm")) == []
+    assert cycles(named("a", call % ("crm", "GET"), "webhook.crm")) == []
+    writes = "  writes: { id: '${ trigger.id }', fields: { name: x } }\n"
+    assert cycles(named("a", call % ("crm", "PATCH") + writes, "webhook.crm")) == []
+    assert cycles(named("a", call % ("shop", "PATCH") + writes, "webhook.shop"))
+
+
+def test_many_flows_are_searched_soon() -> None:
+    """Two hundred flows that raise what none of them begins with, and two that do."""
+    tag = TAG.replace("trigger.contact_id", "trigger.from")
+    many = [named(f"f{number}", tag, "closum.whatsapp.message_received") for number in range(200)]
+    assert len(cycles(*many, named("a", TAG, UPDATED), named("b", TAG, UPDATED))) == 2

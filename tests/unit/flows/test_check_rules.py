@@ -1,0 +1,189 @@
+"""Rules over several inputs, retries of what must not be repeated, and outputs that depend on inputs."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel, Field, model_validator
+
+from services.cli.catalogue import catalogue
+from services.flows.check import check
+from services.flows.load import load_text
+from services.flows.whole import UNKNOWN, broken_rules
+from tests.support.flows import faults_of, flow_text, texts_of
+
+RING = "- action: ring\n  with: { %s }"
+SEND = "- action: sms.%s\n  connection: gateway\n  with: { to: '+351912345678', text: a, consent: true%s }\n  retry: { %s }"
+REAL = catalogue()
+SCHEMA = "{ type: object, required: [id], properties: { id: { type: integer }, note: { type: string } } }"
+PARSE = f"- id: parsed\n  tool: json.parse\n  with:\n    text: ${{ trigger.text }}\n    json_schema: {SCHEMA}\n"
+CALL = (
+    "- id: crm\n  action: http.request\n  connection: crm\n"
+    f"  with:\n    method: GET\n    url: /x\n    json_schema: {SCHEMA}\n"
+)
+
+
+def real(steps: str) -> list[str]:
+    """The faults with the real catalogue."""
+    sources, faults = load_text(flow_text(steps, on="closum.whatsapp.message_received"))
+    return [f"{fault.line}:{fault.col} {fault.code}" for fault in sorted([*faults, *check(sources, REAL)])]
+
+
+def test_a_rule_over_several_inputs() -> None:
+    """Broken for sure: a fault at the action. Perhaps kept, by a value that comes with the event: none."""
+    assert faults_of(flow_text("- action: ring")) == ["4:11 input_value"]
+    assert "number or name is needed" in texts_of(flow_text("- action: ring"))
+    assert faults_of(flow_text(RING % "name: null")) == ["4:11 input_value"]
+    assert faults_of(flow_text(RING % "name: ana")) == []
+    assert faults_of(flow_text(RING % "name: '${ trigger.id }'")) == []
+    assert faults_of(flow_text(RING % "name: ''")) == ["4:11 input_value"]
+    assert faults_of(flow_text(RING % "name: '', nmae: x")) == ["5:21 input_unexpected"]
+
+
+def test_real_rules_of_real_actions() -> None:
+    """A lead without address and number, a body that is two."""
+    lead = "- action: closum.lead.add\n  connection: closum\n  with: { name: ana, consent_email: true, consent_sms: true%s }"
+    assert real(lead % "") == ["4:11 input_value"]
+    assert real(lead % ", email: ana@example.com") == []
+    body = "- action: http.request\n  connection: crm\n  with: { method: POST, url: /x, %s }"
+    assert real(body % "json: { a: 1 }, text: b") == ["4:11 input_value"]
+    assert real(body % "json: '${ trigger.raw }', form: { a: '${ trigger.text }' }") == ["4:11 input_value"]
+    assert real(body % "json: '${ trigger.raw }'") == []
+    assert real(body % "headers: { authorization: abc }") == ["6:43 input_value"]
+
+
+class Odd(BaseModel):
+    """Rules that look at what is not known."""
+
+    a: int = 0
+    b: str = ""
+    c: str = Field(default="", alias="see")
+
+    @model_validator(mode="after")
+    def _long(self) -> Odd:
+        if len(self.b) > self.a and self.b.startswith("x"):
+            raise ValueError("b is too long")
+        return self
+
+    @model_validator(mode="after")
+    def _see(self) -> Odd:
+        if self.c == "x" and self.a == 0:
+            raise ValueError("c needs a")
+        return self
+
+
+@pytest.mark.parametrize(
+    ("given", "broken"),
+    [
+        ({}, []),
+        ({"b": "xxx"}, ["b is too long"]),
+        ({"b": "xxx", "a": UNKNOWN}, []),
+        ({"b": UNKNOWN}, []),
+        ({"see": "x"}, ["c needs a"]),
+        ({"see": UNKNOWN, "b": "xx"}, ["b is too long"]),
+        ({"see": "x", "a": UNKNOWN}, []),
+    ],
+)
+def test_what_is_not_known_breaks_no_rule(given: dict[str, object], broken: list[str]) -> None:
+    """A rule that looks at it says nothing, the others still do."""
+    assert broken_rules(Odd, given) == broken
+
+
+def test_retries_of_what_must_not_be_repeated() -> None:
+    """By the action, or by the inputs that it gets. One attempt is no repetition."""
+    ring = RING % "name: ana" + "\n  retry: { %s }"
+    assert faults_of(flow_text(ring % "attempts: 3")) == ["6:10 retry_unsafe"]
+    assert faults_of(flow_text(ring % "within: 1h")) == ["6:10 retry_unsafe"]
+    assert faults_of(flow_text(ring % "attempts: 1")) == []
+    assert faults_of(flow_text(SEND % ("send", "", "attempts: 3"))) == []
+    assert faults_of(flow_text(SEND % ("send", ", parts: 2", "attempts: 3"))) == ["7:10 retry_unsafe"]
+    assert faults_of(flow_text(SEND % ("send", ", parts: '${ trigger.lines.size() }'", "attempts: 3"))) == []
+    call = "- action: http.request\n  connection: crm\n  with: { method: POST, url: /x, repeat: %s }\n  retry: { attempts: 5 }"
+    assert real(call % "never") == ["7:10 retry_unsafe"]
+    assert real(call % "keyed") == []
+
+
+@pytest.mark.parametrize(("steps", "value"), [(PARSE, "parsed.value"), (CALL, "crm.json")], ids=["json.parse", "http"])
+def test_a_schema_types_the_output(steps: str, value: str) -> None:
+    """Its fields are checked as those of a trigger: misspelled, of the wrong type, perhaps absent."""
+    guard = "- if: ${ !parsed.valid }\n  then: [ { stop: a } ]\n" if value == "parsed.value" else ""
+    line = steps.count("\n") + guard.count("\n") + 4
+    at = 12 + len(value)
+    assert real(f"{steps}{guard}- set: {{ a: '${{ {value}.id + 1 }}' }}") == []
+    assert real(f"{steps}{guard}- stop: ${{ {value}.idd }}") == [f"{line}:{at + 1} field_unknown"]
+    assert real(f"{steps}{guard}- stop: ${{ {value}.id + 'a' }}") == [f"{line}:{at + 4} expression_type"]
+    assert real(f"{steps}{guard}- stop: ${{ {value}.note }}") == [f"{line}:{at} field_may_be_absent"]
+
+
+def test_a_schema_that_is_none() -> None:
+    """It is found before it types anything."""
+    assert real(PARSE.replace("integer", "inte")) == ["8:18 input_value"]
+    assert real(PARSE.replace("[id]", "id")) == ["8:18 input_value"]
+    wild = PARSE.replace(SCHEMA, "{ properties: 5, items: [[]], anyOf: a, $ref: '#/x' }")
+    assert real(wild) == ["8:18 input_value"]
+    assert real(PARSE.replace(SCHEMA, "{ $ref: '#' }") + "- stop: ${ string(parsed.?value) }") != []
+
+
+def test_a_schema_of_a_flow_makes_no_phone() -> None:
+    """Marks of ours count in our models only: what a flow says is not proved."""
+    schema = "{ type: object, required: [to], properties: { to: { type: string, refined: phone } } }"
+    steps = PARSE.replace(SCHEMA, schema) + "- if: ${ parsed.valid }\n  then:\n    - set: { a: '${ parsed.value.to }' }"
+    assert real(steps) == []
+
+
+def test_an_output_that_can_be_absent_is_asked_for() -> None:
+    """A default makes it sure; `valid` says that the value is there."""
+    pick = "- id: one\n  tool: json.pick\n  with: { value: '${ trigger.raw }', path: a.b%s }\n- set: { a: '${ one.value }' }"
+    assert real(pick % "") == ["7:20 field_may_be_absent"]
+    assert real(pick % ", default: x") == []
+    assert real(pick % ", default: '${ trigger.text }'") == []
+    assert real(pick % ", default: null") == ["7:20 field_may_be_absent"]
+    plain = "- id: parsed\n  tool: json.parse\n  with: { text: '${ trigger.text }' }\n"
+    assert real(plain + "- set: { a: '${ parsed.value.x }' }") == ["7:23 field_may_be_absent"]
+    assert real(plain + "- if: ${ parsed.valid }\n  then: [ { set: { a: '${ parsed.value.x }' } } ]") == []
+    assert real(plain + "- if: ${ !parsed.valid }\n  then: [ { set: { a: '${ parsed.value.x }' } } ]") == [
+        "8:33 field_may_be_absent"
+    ]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Lisboa", "+1", "Portugal/Lisbon"])
+def test_a_time_zone_in_an_expression(zone: str) -> None:
+    """Tried before the first event comes."""
+    steps = f"- if: ${{ timestamp(event.time).getHours('{zone}') > 8 }}\n  then: [ {{ stop: a }} ]"
+    assert faults_of(flow_text(steps)) == ["4:41 expression_invalid"]
+    assert faults_of(flow_text(steps.replace(zone, "Europe/Lisbon"))) == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "inputs", "place"),
+    [
+        ("phone.format", "number: a, region: XX", "5:30"),
+        ("date.format", "at: '2026-05-31T14:30:00Z', time_zone: Europe/Lisboa", "5:50"),
+        ("text.replace", "text: a, find: b, with: c, patern: true", ""),
+        ("deduplicate", "key: a, within: 3 days", "5:27"),
+    ],
+)
+def test_regions_zones_and_lengths_that_stand_in_the_flow(tool: str, inputs: str, place: str) -> None:
+    """They are proved with the tool's own validation."""
+    found = real(f"- tool: {tool}\n  with: {{ {inputs} }}")
+    assert [f"{place} input_value"] == found if place else found
+
+
+@pytest.mark.parametrize(
+    ("tool", "inputs"),
+    [
+        ("text.replace", "text: a, find: '(?=a)', pattern: true"),
+        ("text.extract", "text: '${ trigger.text }', what: pattern, pattern: '('"),
+        ("list.filter", "items: '${ trigger.raw.a }', test: in_list, against: a"),
+        ("filter", "all: [ { value: '${ trigger.text }', test: matches, against: '(' } ]"),
+    ],
+)
+def test_what_a_tool_can_never_work_with(tool: str, inputs: str) -> None:
+    """Found before the first run, also beside values that come with the event."""
+    assert real(f"- tool: {tool}\n  with: {{ {inputs} }}") == ["4:9 input_value"]
+
+
+def test_the_same_with_a_right_pattern_passes() -> None:
+    """And so does one that comes with the event."""
+    assert real("- tool: text.replace\n  with: { text: a, find: '(a)', pattern: true }") == []
+    assert real("- tool: text.replace\n  with: { text: a, find: '(?=a)' }") == []
+    assert real("- tool: text.extract\n  with: { text: a, what: pattern, pattern: '${ trigger.text }' }") == []
