@@ -23,6 +23,7 @@ from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
 from services.actions.journal.journal import Journal
 from services.actions.limits.gates import Gates
+from services.actions.limits.guard import Guard
 from services.actions.parking.parking import Parking
 from services.runtime import logging, metrics
 from services.runtime.offsets import Place
@@ -55,6 +56,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         journal: Journal,
         parking: Parking,
         gates: Gates,
+        guard: Guard,
         courier: Callable[[Callable[[Job], bool]], Courier],
         moved: Callable[[], object],
     ) -> None:
@@ -79,6 +81,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
             self._bug,
             sort=lambda job: job.sort,
             gate=gates,
+            guard=guard,
         )
         parking.serve(self)
 

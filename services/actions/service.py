@@ -27,6 +27,7 @@ from services.actions.equip import equipped
 from services.actions.journal.journal import Journal
 from services.actions.journal.store import Store
 from services.actions.limits.gates import Gates
+from services.actions.limits.guard import Guard
 from services.actions.limits.store import Store as Limits
 from services.actions.parking.parking import Parking
 from services.actions.parking.store import Store as Parked
@@ -104,6 +105,7 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
         most=settings.max_concurrency,
         kick=lambda: consumer.kick(),  # noqa: PLW0108 - it is made below
     )
+    guard = Guard(settings.dead_letter_run, settings.dead_letter_ratio)
     consumer = Consumer(
         settings,
         parts.kafka,
@@ -111,12 +113,14 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
         journal=journal,
         parking=parking,
         gates=gates,
+        guard=guard,
         courier=lambda owned: Courier(
             parts.client,
             publisher,
             books=books,
             parking=parking,
             gates=gates,
+            guard=guard,
             call_seconds=settings.call_seconds,
             owned=owned,
         ),

@@ -223,6 +223,12 @@ class ActionsSettings(CallingSettings):
         min_length=16,
         repr=False,
     )
+    dead_letter_run: int = Field(
+        default=100, ge=1, description="so many calls of a flow that die one after the other hold the flow for a while"
+    )
+    dead_letter_ratio: float = Field(
+        default=0.8, gt=0, le=1, description="so large a part of a flow's last 200 calls that died does so too"
+    )
     park_seconds: float = Field(
         default=5.0, ge=0, description="a longer wait for another attempt is spent in PostgreSQL, not in memory"
     )

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from contracts.errors import ErrorCode
+from contracts.topics import ACTIONS_DLQ
 from services.actions.delivery import ends, known
 from services.actions.delivery.attempt import Done, Failed, attempt
 from services.actions.delivery.books import Books
@@ -13,6 +14,7 @@ from services.actions.delivery.calling import HttpCall
 from services.actions.delivery.job import Job, Ready
 from services.actions.delivery.publisher import Publisher
 from services.actions.limits.gates import Gates
+from services.actions.limits.guard import Guard
 from services.actions.parking.parking import Parking
 from services.runtime import logging, metrics
 from services.runtime.http import Client
@@ -32,6 +34,7 @@ class Courier:
         books: Books,
         parking: Parking,
         gates: Gates,
+        guard: Guard,
         call_seconds: float,
         owned: Callable[[Job], bool],
     ) -> None:
@@ -40,6 +43,7 @@ class Courier:
         self._books = books
         self._parking = parking
         self._gates = gates
+        self._guard = guard
         self._call_seconds = call_seconds
         self._owned = owned
 
@@ -118,6 +122,7 @@ class Courier:
             outputs = ends.dead(job, failed)
             await self._publisher.publish(outputs)
         ends.count(job, outputs, failed)
+        self._guard.ended(job.sort.flow, dead=any(output.topic is ACTIONS_DLQ for output in outputs))
         if failed is not None:
             self._tell("call.failed", job, failed)
 

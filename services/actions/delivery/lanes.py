@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
 
-from services.actions.limits.ready import Ready, Sort
+from services.actions.limits.ready import FlowGuard, Ready, Sort
 
 J = TypeVar("J")
 
@@ -44,6 +44,7 @@ class Lanes(Generic[J]):
         *,
         sort: Callable[[J], Sort] = lambda _: Sort("", ""),
         gate: Gate | None = None,
+        guard: FlowGuard | None = None,
     ) -> None:
         self._work = work
         self._concurrency = concurrency
@@ -51,7 +52,7 @@ class Lanes(Generic[J]):
         self._lanes: dict[Hashable, deque[J]] = {}
         self._sort = sort
         self._gate = gate
-        self._ready = Ready((lambda _: 0.0) if gate is None else gate.take)
+        self._ready = Ready((lambda _: 0.0) if gate is None else gate.take, guard)
         self._kicking: asyncio.TimerHandle | None = None
         self._flows: Counter[str] = Counter()
         self._asleep: dict[Hashable, asyncio.TimerHandle] = {}

@@ -8,7 +8,19 @@ from __future__ import annotations
 import math
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Hashable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+
+class FlowGuard(Protocol):
+    """Says for each flow whether a call may begin."""
+
+    def held(self, flow: str) -> float:
+        """0: it may. Else the seconds until to ask again."""
+        ...
+
+    def took(self, flow: str) -> None:
+        """It begins."""
+        ...
 
 
 class Sort(NamedTuple):
@@ -29,8 +41,9 @@ class _Flow:
 class Ready:
     """`gate(connection)`: 0 when a call may begin now, which it then does; else the seconds until to ask again."""
 
-    def __init__(self, gate: Callable[[str], float]) -> None:
+    def __init__(self, gate: Callable[[str], float], guard: FlowGuard | None = None) -> None:
         self._gate = gate
+        self._guard = guard
         self._connections: OrderedDict[str, OrderedDict[str, _Flow]] = OrderedDict()
         self._count = 0
 
@@ -50,12 +63,16 @@ class Ready:
         """The next lane, with its connection; or the seconds until one may begin."""
         soonest = math.inf
         for name in list(self._connections):
-            wait = self._gate(name)
-            if wait > 0:
+            label, wait = self._flow(name)
+            if label is not None:
+                wait = self._gate(name)
+            if label is None or wait > 0:
                 soonest = min(soonest, wait)
                 continue
             self._connections.move_to_end(name)
-            return self._next(name), name
+            if self._guard is not None:
+                self._guard.took(label)
+            return self._next(name, label), name
         return soonest
 
     def keep(self, lanes: Collection[Hashable]) -> None:
@@ -69,9 +86,19 @@ class Ready:
                 del self._connections[name]
         self._count = sum(len(flow.lanes) for flows in self._connections.values() for flow in flows.values())
 
-    def _next(self, name: str) -> Hashable:
+    def _flow(self, name: str) -> tuple[str | None, float]:
+        """The flow whose turn it is; or None, and the seconds until one is not held."""
+        soonest = math.inf
+        for label in self._connections[name]:
+            wait = 0.0 if self._guard is None else self._guard.held(label)
+            if wait <= 0:
+                return label, 0.0
+            soonest = min(soonest, wait)
+        return None, soonest
+
+    def _next(self, name: str, label: str) -> Hashable:
         flows = self._connections[name]
-        label, flow = next(iter(flows.items()))
+        flow = flows[label]
         lane = flow.lanes.popleft()
         self._count -= 1
         flow.credit -= 1
