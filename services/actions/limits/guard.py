@@ -62,10 +62,12 @@ class Guard:
         state.row = state.row + 1 if dead else 0
         state.recent.append(dead)
         if state.pause:
-            if not dead:
-                self._let_go(flow, state)
-            elif self._clock() >= state.until:
+            if self._clock() < state.until:
+                return  # it was at work when the flow was held
+            if dead:
                 self._hold(flow, state)
+            else:
+                self._let_go(flow, state)
         elif state.row >= self._row or (len(state.recent) == WINDOW and sum(state.recent) >= self._part * WINDOW):
             self._hold(flow, state)
 

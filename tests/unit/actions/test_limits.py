@@ -1,0 +1,167 @@
+"""Gates, fair turns and the guard, without PostgreSQL and with a clock of the test's own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from services.actions.connection_parts import Limits
+from services.actions.limits.gate import STORM_OUTCOMES, Gate, Health
+from services.actions.limits.guard import MOST_PAUSE_SECONDS, PAUSE_SECONDS, TRIALS, Guard
+from services.actions.limits.ready import Ready, Sort
+
+
+@dataclass
+class World:
+    """A clock, and what a gate asked for."""
+
+    now: float = 100.0
+    leases: int = 0
+    trips: list[bool] = field(default_factory=list)
+
+    def gate(self, **limits: float) -> Gate:
+        """A gate of this world. One worker."""
+
+        def lease() -> None:
+            self.leases += 1
+
+        made = Gate(Limits(**limits), 64, lease, self.trips.append, lambda: self.now)  # type: ignore[arg-type]
+        made.workers = 1
+        return made
+
+
+def test_slots_are_used_at_their_time_and_not_late() -> None:
+    """Ten a second: one each tenth of a second. A slot that passed while nobody looked is gone."""
+    world = World()
+    gate = world.gate(requests_per_second=10)
+    assert gate.take() > 0
+    assert world.leases == 1
+    gate.leased(0.0, 5, 0)
+    assert gate.take() == 0
+    assert 0 < gate.take() <= 0.1
+    world.now += 0.3
+    assert gate.take() == 0  # that of now
+    assert gate.take() > 0  # those of 0.1 and 0.2 are not caught up with
+
+
+def test_calls_at_once_are_shared_by_the_workers() -> None:
+    """Nine over three workers: three each. While their number is not known, one."""
+    gate = World().gate(concurrency=9)
+    gate.workers = 3
+    assert [gate.take() > 0 for _ in range(5)] == [False, False, False, True, True]
+    gate.release()
+    assert gate.take() == 0
+    gate.workers = 1_000_000
+    for _ in range(3):
+        gate.release()
+    assert [gate.take() > 0 for _ in range(2)] == [False, True]
+
+
+def test_a_quota_is_spent_and_asked_for_again() -> None:
+    """What was leased of it, and not more."""
+    world = World()
+    gate = world.gate(per_day=100)
+    assert gate.take() > 0
+    gate.leased(None, 0, 2)
+    assert [gate.take() > 0 for _ in range(3)] == [False, False, True]
+    gate.leased(None, 0, 0)
+    assert gate.take() > 10  # it is spent
+
+
+def test_a_storm_halves_and_pauses_and_few_failures_do_not() -> None:
+    """Most answers are 429: fewer at once, and nothing before Retry-After."""
+    world = World()
+    gate = world.gate()
+    for number in range(STORM_OUTCOMES):
+        gate.told(Health.BUSY if number % 3 == 0 else Health.WELL, 5.0)
+    assert gate.take() == 0
+    gate.release()
+    for _ in range(STORM_OUTCOMES):
+        gate.told(Health.BUSY, 5.0)
+    assert gate.take() == 5.0
+    world.now += 5.1
+    assert gate.take() == 0
+
+
+def test_a_breaker_trips_lets_one_try_and_trips_again() -> None:
+    """A tenth of failures is no illness; nearly all are. While it is open, only a probe goes."""
+    world = World()
+    gate = world.gate()
+    for number in range(100):
+        gate.told(Health.ILL if number % 10 == 0 else Health.WELL, None)
+    assert world.trips == []
+    for _ in range(STORM_OUTCOMES):
+        gate.told(Health.ILL, None)
+    assert world.trips == [False]
+    gate.told(Health.ILL, None)  # one that was at work
+    assert world.trips == [False]
+    assert gate.take() > 0
+    gate.breaker(opened=True, probe=True)
+    assert (gate.take(), gate.probing) == (0, True)
+    assert gate.take() > 0
+    gate.told(Health.ILL, None)
+    gate.release()
+    assert world.trips == [False, True]
+    gate.breaker(opened=False)
+    assert gate.take() == 0
+
+
+def test_flows_take_turns_by_their_weight() -> None:
+    """A flow with 1,000 lanes and one with 4: those four are soon done."""
+    ready = Ready(lambda _: 0.0)
+    for number in range(1_000):
+        ready.push(Sort("crm", "campaign"), ("campaign", number))
+    for number in range(4):
+        ready.push(Sort("crm", "lead"), ("lead", number))
+    for number in range(4):
+        ready.push(Sort("crm", "urgent", 4), ("urgent", number))
+    first = [ready.pop() for _ in range(12)]
+    assert Counter(one[0][0] for one in first if isinstance(one, tuple)) == {"campaign": 4, "lead": 4, "urgent": 4}  # type: ignore[index]
+    assert len(ready) == 996
+
+
+def test_a_closed_gate_holds_up_no_other_connection() -> None:
+    """And tells when to ask again."""
+    ready = Ready(lambda name: 3.0 if name == "closed" else 0.0)
+    ready.push(Sort("closed", "flow"), 1)
+    ready.push(Sort("open", "flow"), 2)
+    assert ready.pop() == (2, "open")
+    assert ready.pop() == 3.0
+    ready.keep(())
+    assert len(ready) == 0
+
+
+def test_a_flow_that_only_dies_is_held_and_tried() -> None:
+    """Others go on. After the pause a few are let through; one that lives lets all go."""
+    world = World()
+    guard = Guard(10, 0.8, lambda: world.now)
+    ready = Ready(lambda _: 0.0, guard)
+    for _ in range(10):
+        guard.ended("bad", dead=True)
+    for number in range(20):
+        ready.push(Sort("crm", "bad"), ("bad", number))
+    ready.push(Sort("crm", "good"), ("good", 0))
+    assert ready.pop() == (("good", 0), "crm")
+    assert ready.pop() == PAUSE_SECONDS
+    world.now += PAUSE_SECONDS
+    tried = [ready.pop() for _ in range(TRIALS + 1)]
+    assert tried[:-1] == [(("bad", number), "crm") for number in range(TRIALS)]
+    assert isinstance(tried[-1], float)
+    world.now += PAUSE_SECONDS
+    guard.ended("bad", dead=True)
+    assert ready.pop() == 2 * PAUSE_SECONDS
+    world.now += MOST_PAUSE_SECONDS
+    assert isinstance(ready.pop(), tuple)
+    guard.ended("bad", dead=False)
+    assert guard.held("bad") == 0
+
+
+def test_a_flow_of_which_some_die_is_not_held() -> None:
+    """Three of four."""
+    guard = Guard(10, 0.8)
+    for number in range(1_000):
+        guard.ended("so-so", dead=number % 4 != 0)
+    assert guard.held("so-so") == 0
+    for number in range(200):
+        guard.ended("so-so", dead=number % 9 != 0)
+    assert guard.held("so-so") > 0
