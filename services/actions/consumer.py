@@ -38,8 +38,8 @@ COMMIT_EVERY_SECONDS = 0.5
 COMMIT_SECONDS = 5.0
 RESUME_AT = 0.5
 # A flow that has this part of what memory holds, and more than is done in this time, waits in PostgreSQL.
-CROWD = 0.3
-CROWD_SECONDS = 2.0
+CROWD = 0.5
+CROWD_SECONDS = 5.0
 # What a call may take beyond its own deadline until it counts as finished: its outputs are published.
 PUBLISH_SECONDS = 5.0
 

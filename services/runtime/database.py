@@ -19,8 +19,11 @@ CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 15.0
 LONGEST_WAIT_SECONDS = 2.0
 LONGEST_NAME = 200
-FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What a query raises while PostgreSQL is away, or not set up. asyncpg raises no other."""
+FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a query raises while PostgreSQL is away, or not set up. asyncpg raises no other.
+
+The last one comes from a connection whose server was killed in the middle of a query, and that a pool gave out again.
+"""
 
 
 async def connect(url: str, *, size: int = 4) -> asyncpg.Pool:
