@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -19,6 +20,9 @@ MULTIPART = "multipart/form-data"
 MOST_FIELDS = 1000
 BRACKETS = re.compile(r"([^\[\]]+)\[([^\[\]]*)\]")
 NUL = "\x00"
+
+# It warns of each broken form: strangers must not fill our log.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 def is_form(content_type: str) -> bool:

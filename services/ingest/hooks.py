@@ -86,11 +86,11 @@ class HookEndpoint:
             mark = self._parts.replays.check(hook.name, request) if hook.refuse_replays else None
         encoding = request.headers.get(b"content-encoding")
         body = unpacked(request.body, encoding.decode("latin-1"), most) if encoding else request.body
-        sent = _sent(request, body)
+        sent = sent_of(request, body)
         challenge = handshakes.slack(sent.value)
         if challenge is not None:
             return challenge
-        reply = await self._parts.taker.take(_events(hook, sent, body))
+        reply = await self._parts.taker.take(events_of(hook, sent, body))
         if mark is not None:
             self._parts.replays.add(mark)
         return reply
@@ -105,7 +105,7 @@ def _handshake(hook: Hook, request: Request) -> Reply:
     return challenge
 
 
-def _sent(request: Request, body: bytes) -> Sent:
+def sent_of(request: Request, body: bytes) -> Sent:
     """The parsed body; of a CloudEvent its data, with what the envelope says."""
     kind = request.headers.get(b"content-type", b"").decode("latin-1")
     if forms.is_form(kind):
@@ -131,7 +131,8 @@ def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return value[:512] if isinstance(value, str) else ""
 
 
-def _events(hook: Hook, sent: Sent, body: bytes) -> list[Ready]:
+def events_of(hook: Hook, sent: Sent, body: bytes) -> list[Ready]:
+    """The events that a body holds, ready for Kafka. Raises Refused: 422."""
     try:
         readings = hook.reader.read(sent)
     except ValidationError as error:

@@ -122,3 +122,114 @@ def test_a_consent_that_is_neither_yes_nor_no_is_refused(sent: object) -> None:
     """It passes neither for a yes nor, silently, for a no."""
     with pytest.raises(ValidationError, match="neither true nor false"):
         LEAD.read({"email": "a@b.pt", "consent_email": sent})
+
+
+CONTACT = TRIGGERS["closum.contact.updated"]
+SMS = TRIGGERS["closum.sms.status_updated"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "changes"),
+    [
+        ({"changes": {"email": {"before": "a", "after": "b"}}}, {"email": ("a", "b")}),
+        ({"changes": {"email": {"old": "a", "new": "b"}}}, {"email": ("a", "b")}),
+        ({"changes": {"email": ["a", "b"]}}, {"email": ("a", "b")}),
+        ({"diff": {"email": "b"}}, {"email": (None, "b")}),
+        ({"changes": [{"field": "email", "old_value": "a", "new_value": "b"}]}, {"email": ("a", "b")}),
+        ({"before": {"email": "a", "name": "x"}, "after": {"email": "b", "name": "x"}}, {"email": ("a", "b")}),
+    ],
+)
+def test_what_changed_is_read_in_the_forms_that_crms_use(
+    sent: dict[str, Any], changes: dict[str, tuple[Any, Any]]
+) -> None:
+    """Names in `changed`, values in `changes`; read again it is the same."""
+    payload = CONTACT.read({"contact_id": 8841, **sent})
+    flow = seen(payload)
+    assert flow["changed"] == list(changes)
+    assert {name: (pair["before"], pair["after"]) for name, pair in flow["changes"].items()} == changes
+    assert CONTACT.read(flow) == payload
+
+
+@pytest.mark.parametrize("sent", [["email", "tags"], "email, tags", [{"field": "email"}, {"name": "tags"}]])
+def test_names_alone_say_what_changed(sent: object) -> None:
+    """Without before and after."""
+    flow = seen(CONTACT.read({"id": "1", "changed_fields": sent}))
+    assert (flow["changed"], flow["changes"]) == (["email", "tags"], {})
+
+
+def test_what_changed_in_a_form_that_nobody_knows_is_kept() -> None:
+    """Under raw, where unknown fields are."""
+    assert seen(CONTACT.read({"id": "1", "changes": 7, "x": 1}))["raw"] == {"changes": 7, "x": 1}
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("Delivered", "delivered"),
+        ("DELIVRD", "delivered"),
+        ("undeliverable", "failed"),
+        ("not delivered", "failed"),
+        ("queued", "queued"),
+        ("read", "read"),
+        ("expired", "expired"),
+        ("frobnicated", "other"),
+        (3, "other"),
+    ],
+)
+def test_a_status_is_one_of_a_closed_set_with_the_senders_word_beside(sent: object, expected: str) -> None:
+    """So that a flow can switch over it, and nothing is lost."""
+    payload = SMS.read({"sms_id": 5, "state": sent, "to": "351912345678"})
+    flow = seen(payload)
+    assert (flow["status"], flow["status_sent"], flow["recipient_e164"]) == (expected, str(sent), "+351912345678")
+    assert SMS.read(flow) == payload
+    assert payload.own_id() == f"5/{sent}"
+
+
+def test_a_status_without_a_status_is_refused() -> None:
+    """And one of no message."""
+    for body in ({"id": 1}, {"id": 1, "status": ""}, {"id": 1, "status": None}, {"status": "sent"}):
+        with pytest.raises(ValidationError):
+            SMS.read(body)
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("2026-03-02T09:30:00Z", "2026-03-02T09:30:00Z"),
+        ("2026-03-02T10:30:00+01:00", "2026-03-02T09:30:00Z"),
+        ("2026-03-02 09:30:00", "2026-03-02T09:30:00Z"),
+        (1772443800, "2026-03-02T09:30:00Z"),
+        ("1772443800000", "2026-03-02T09:30:00Z"),
+        (None, None),
+    ],
+)
+def test_a_time_is_an_aware_utc_time(sent: object, expected: str | None) -> None:
+    """However it is written."""
+    assert seen(LEAD.read({"email": "a@b.pt", "created_at": sent}))["created_at"] == expected
+
+
+@pytest.mark.parametrize("sent", ["yesterday", "", [], 1e300, True, "9" * 400])
+def test_a_time_that_nobody_can_read_refuses_nothing(sent: object) -> None:
+    """It is kept as it was sent."""
+    payload = LEAD.read({"email": "a@b.pt", "created_at": sent})
+    flow = seen(payload)
+    assert (flow["created_at"], flow["raw"]) == (None, {"created_at": sent})
+    assert LEAD.read(flow) == payload
+
+
+@pytest.mark.parametrize(
+    ("number", "country", "expected"),
+    [
+        ("912 345 678", "PT", "+351912345678"),
+        ("912 345 678", "", ""),
+        ("+351 912 345 678", "", "+351912345678"),
+        ("00351912345678", "BR", "+351912345678"),
+        ("123", "PT", ""),
+        ("", "PT", ""),
+        ("912345678", "Portugal", ""),
+    ],
+)
+def test_a_phone_is_in_e164_beside_what_was_sent_where_it_is_one(number: str, country: str, expected: str) -> None:
+    """Never guessed at."""
+    flow = seen(LEAD.read({"email": "a@b.pt", "phone": number, "country": country, "mobile_number_e164": "+1"}))
+    assert (flow["mobile_number"], flow["mobile_number_e164"]) == (number, expected)

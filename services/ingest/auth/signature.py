@@ -35,7 +35,7 @@ class Stamp:
         text = self.of(request) if self.of else request.header(self.header)
         try:
             seconds = int(text) * self.unit_seconds
-        except ValueError:
+        except (ValueError, OverflowError):
             raise unproven(f"The time stamp of the signature ({self.header}) is missing, or is no number.") from None
         if abs(request.now - seconds) > self.tolerance_seconds:
             raise unproven(

@@ -165,6 +165,13 @@ def test_an_old_time_stamp_is_refused_and_one_from_the_future(vector: Vector) ->
         assert "300 seconds" in str(refused(proof, replace(sent, now=sent.now + away)))
 
 
+@pytest.mark.parametrize("stamp", ["", "x", "1.5", "9" * 400, "-1"])
+def test_a_time_stamp_that_is_none_is_refused(stamp: str) -> None:
+    """Also one that is too long for a number."""
+    proof, sent = standard()
+    refused(proof, replace(sent, headers={**sent.headers, b"webhook-timestamp": stamp.encode()}))
+
+
 def test_a_wrong_algorithm_is_refused() -> None:
     """SHA-1 of the right secret, under its own name and under that of SHA-256."""
     proof, sent = github()

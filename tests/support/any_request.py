@@ -1,0 +1,134 @@
+"""Requests of any content through everything of ingest but HTTP and Kafka."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from ipaddress import ip_network
+
+from hypothesis import strategies as st
+
+from contracts.events import Event
+from contracts.triggers.registry import TRIGGERS
+from services.flows.declared import Places, declared
+from services.flows.from_example import schema_of
+from services.ingest import handshakes
+from services.ingest.auth.basic import Basic
+from services.ingest.auth.bearer import Bearer
+from services.ingest.auth.client_certificate import ClientCertificate
+from services.ingest.auth.presets import PRESETS
+from services.ingest.auth.proof import Proof, Request
+from services.ingest.encodings import unpacked
+from services.ingest.hooks import events_of, sent_of
+from services.ingest.problems import Refused
+from services.ingest.readers.one import One
+from services.ingest.readers.reading import Reader
+from services.ingest.readers.whatsapp_cloud import WhatsAppCloud
+from services.ingest.sources.hook import Hook
+
+SECRET = b"c2VjcmV0c2VjcmV0"
+MOST = 100_000
+EXAMPLE = {"id": 1, "customer": {"email": "a@b.pt", "tags": ["x"]}, "at": "2026-01-01T00:00:00Z"}
+PROOFS: list[Proof] = [
+    *(preset((SECRET,), 300.0, None) for preset in PRESETS.values()),
+    Bearer((SECRET,)),
+    Basic("user", (SECRET,)),
+    ClientCertificate("x-client", (b"CN=a",), (ip_network("10.0.0.0/8"),)),
+]
+READERS: list[Reader] = [
+    WhatsAppCloud(),
+    *(One(trigger) for trigger in TRIGGERS.values()),
+    One(declared("webhook.a", schema_of(EXAMPLE), Places(("/id",), ("/at",), ("/customer/email",)), {}), "x-delivery"),
+    One(declared("webhook.b", {"type": "object"}, Places(("/a/0/b", "/id"), ("/at",), ("/x~1y",)), {})),
+]
+HOOKS = [Hook(f"h{number}", reader, verify_tokens=(b"verify",)) for number, reader in enumerate(READERS)]
+
+NAMES = [
+    *sorted({name for model in TRIGGERS.values() for name in model.spellings}),
+    "object", "entry", "changes", "value", "messages", "statuses", "contacts", "profile", "wa_id", "errors", "title",
+    "customer", "data", "specversion", "type", "challenge", "x/y", "a", "b", "interactive", "button", "",
+]  # fmt: skip
+TEXTS = [
+    "whatsapp_business_account", "url_verification", "text", "interactive", "button", "2026-01-01T00:00:00Z", "1.0",
+    "351912345678", "\x00", "\ud800", "sent",
+]  # fmt: skip
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(TEXTS)
+values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(), inner, max_size=5),
+    max_leaves=15,
+)
+documents = values.map(lambda value: json.dumps(value).encode())
+forms = st.lists(st.tuples(st.sampled_from([*NAMES, "a[b]", "tags[]", "tags[1]", "[]", "a[b"]), st.text())).map(
+    lambda fields: "&".join(f"{name}={value}" for name, value in fields).encode(errors="replace")
+)
+multipart = st.lists(st.tuples(st.text(max_size=9), st.binary(max_size=30))).map(
+    lambda parts: (
+        b"".join(
+            b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(errors="replace"), value)
+            for name, value in parts
+        )
+        + b"--x--\r\n"
+    )
+)
+plain_bodies = documents | forms | multipart | st.binary(max_size=200)
+body_bytes = plain_bodies | plain_bodies.map(gzip.compress)
+
+HEADERS: dict[bytes, list[bytes]] = {
+    b"content-type": [
+        b"application/json", b"application/cloudevents+json", b"application/cloudevents-batch+json",
+        b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x", b"multipart/form-data",
+        b"multipart/form-data; boundary=",
+    ],
+    b"content-encoding": [b"gzip", b"deflate", b"identity", b"br", b"gzip, gzip"],
+    b"ce-specversion": [b"1.0", b"0"],
+    b"ce-id": [b"1", b"%ff%00", b""],
+    b"ce-source": [b"/a"],
+    b"ce-time": [b"2026-01-01T00:00:00Z", b"x"],
+    b"authorization": [b"Bearer c2VjcmV0c2VjcmV0", b"Basic !", b"Basic AAAA", b"\xff"],
+    b"x-hub-signature-256": [b"sha256=00", b"sha256=\xff"],
+    b"stripe-signature": [b"t=1,v1=0", b"t=,v1=", b"t=\xff"],
+    b"webhook-id": [b"1"],
+    b"webhook-timestamp": [b"0", b"x", b"9" * 400],
+    b"webhook-signature": [b"v1,x", b"v1", b" "],
+    b"x-slack-signature": [b"v0=0"],
+    b"x-slack-request-timestamp": [b"0", b"-1"],
+    b"x-twilio-signature": [b"x"],
+    b"x-hubspot-signature-v3": [b"x"],
+    b"x-hubspot-request-timestamp": [b"0"],
+    b"x-delivery": [b"1", b"\xff\x00"],
+    b"x-forwarded-proto": [b"https"],
+    b"host": [b"a", b"\xff"],
+}  # fmt: skip
+headers = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(given) | st.binary(max_size=20) for name, given in HEADERS.items()}
+)
+
+
+def outcome(number: int, sent: dict[bytes, bytes], body: bytes) -> str:
+    """What becomes of a request to one of the sources: `events`, `refused` or `handshake`. Anything else is raised.
+
+    Each event is one of the contract, and each refusal is a client error that is JSON.
+    """
+    hook = HOOKS[number % len(HOOKS)]
+    request = Request("POST", "/v1/hooks/h", body[:50], sent, body, None, 0.0)
+    try:
+        PROOFS[number % len(PROOFS)].check(request)
+    except Refused as refused:
+        json.loads(refused.body())
+    try:
+        handshakes.subscription(hook, b"hub.mode=subscribe&hub.challenge=1&" + body[:100])
+    except Refused as refused:
+        json.loads(refused.body())
+    try:
+        plain = unpacked(body, sent.get(b"content-encoding", b"").decode("latin-1"), MOST)
+        read = sent_of(request, plain)
+        if handshakes.slack(read.value) is not None:
+            return "handshake"
+        for event in events_of(hook, read, plain):
+            found = Event.model_validate_json(event.value)
+            assert (found.id, found.key) == (event.identity, event.key)
+    except Refused as refused:
+        told = json.loads(refused.body())
+        return "refused" if told["who_must_act"] == "sender" else str(told)
+    return "events"

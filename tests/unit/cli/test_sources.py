@@ -1,0 +1,114 @@
+"""`flows sources`: one example makes a typed trigger."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from services.cli import check, sources
+from services.cli.declared import triggers
+from services.cli.terminal import CommandError
+from services.flows.from_example import schema_of
+
+BODY = {
+    "order": {"id": 7, "created_at": "2026-01-01T00:00:00Z"},
+    "customer": {"email": "a@b.pt", "note": None},
+    "items": [{"sku": "x", "price": 1}, {"sku": "y", "price": 1.5, "gift": True}],
+}
+FLOW = """\
+flow: shop
+on: webhook.shop
+steps:
+  - id: mail
+    tool: email.normalize
+    with: {{ email: "${{ trigger.customer.{field} }}" }}
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own to run in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FLOWS_SOURCES_FILE", raising=False)
+    (tmp_path / "example.json").write_text(json.dumps(BODY))
+    return tmp_path
+
+
+def test_an_example_becomes_a_typed_trigger(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With id, time and subject found; the checker then knows each field."""
+    sources.new("shop", sample=Path("example.json"))
+    assert "webhook.shop" in capsys.readouterr().out
+    model = triggers()["webhook.shop"]
+    payload = model.read(BODY)
+    assert (payload.own_id(), payload.subject()) == ("7", "a@b.pt")
+    assert str(payload.happened()) == "2026-01-01 00:00:00+00:00"
+    (here / "flows").mkdir()
+    for field, count in (("email", 0), ("emial", 1)):
+        (here / "flows/shop.yaml").write_text(FLOW.format(field=field))
+        _, faults = check.checked([here / "flows"], None)
+        assert len(faults) == count
+    assert "did you mean 'email'" in str(faults[0])
+
+
+def test_sources_beside_the_flows_are_found(here: Path) -> None:
+    """A folder is whole in itself: `sources.yaml` in it is no flow."""
+    (here / "flows").mkdir()
+    sources.new("shop", sample=Path("example.json"), to=here / "flows/sources.yaml")
+    (here / "flows/shop.yaml").write_text(FLOW.format(field="email"))
+    flows, faults = check.checked([here / "flows"], None)
+    assert (len(flows), faults) == (1, [])
+
+
+def test_what_is_there_is_listed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With its fields."""
+    sources.new("shop", sample=Path("example.json"))
+    capsys.readouterr()
+    sources.list_(as_json=True)
+    [row] = json.loads(capsys.readouterr().out)
+    assert (row["trigger"], row["fields"]) == ("webhook.shop", ["order", "customer", "items"])
+    assert Path(here, row["file"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("Shop", "{}", "is no name"),
+        ("shop", "[]", "holds no JSON object"),
+        ("shop", "{", "is not JSON"),
+        ("shop", None, "cannot read"),
+    ],
+)
+def test_a_mistake_is_told(here: Path, name: str, content: str | None, told: str) -> None:
+    """Without a stack trace, and nothing is written."""
+    if content is not None:
+        (here / "x.json").write_text(content)
+    with pytest.raises(CommandError, match=told):
+        sources.new(name, sample=Path("x.json"))
+    assert not (here / "sources").exists()
+
+
+def test_nothing_is_written_over() -> None:
+    """Somebody has loosened the schema by hand."""
+    sources.new("shop", sample=Path("example.json"))
+    with pytest.raises(CommandError, match="is there already"):
+        sources.new("shop", sample=Path("example.json"))
+
+
+def test_a_wrong_sources_file_is_told_with_its_line(here: Path) -> None:
+    """By every command that needs its triggers."""
+    (here / "sources.yaml").write_text("sources:\n  shop:\n    schema: { type: string }\n    token: { env: X }\n")
+    with pytest.raises(CommandError, match=r"sources.yaml:2: sources.shop: .*begin with `type: object`"):
+        triggers()
+
+
+def test_the_items_of_a_list_are_what_all_of_them_fit() -> None:
+    """Fields that some have are not required, whole numbers and others are numbers, what differs is anything."""
+    assert schema_of(BODY)["properties"]["items"]["items"] == {
+        "type": "object",
+        "required": ["sku", "price"],
+        "properties": {"sku": {"type": "string"}, "price": {"type": "number"}, "gift": {"type": "boolean"}},
+    }
+    assert schema_of([1, "x"]) == {"type": "array", "items": {}}
+    assert schema_of([]) == {"type": "array", "items": {}}
