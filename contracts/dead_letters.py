@@ -34,6 +34,9 @@ class DeadLetter(Message):
     flow: str | None = None
     step: str | None = None
     effect_id: str | None = None
+    effect_possible: bool | None = Field(
+        default=None, description="whether some attempt may have had its effect; absent: what `code` says of the last"
+    )
 
     @classmethod
     def of(

@@ -17,13 +17,14 @@ from services.runtime.database import storable
 # An existing row is written again, with what it holds: only so does one statement answer with the holder of every key,
 # also of one that another worker claims at this moment. Duplicates are few.
 CLAIM = """
-insert into claims as held (account, scope, key, claimed_by, expires_at)
-select asked.account, $1, asked.key, asked.claimed_by, now() + $5
-from unnest($2::text[], $3::text[], $4::text[]) as asked (account, key, claimed_by)
+insert into claims as held (account, scope, key, claimed_by, note, expires_at)
+select asked.account, $1, asked.key, asked.claimed_by, asked.note, now() + $6
+from unnest($2::text[], $3::text[], $4::text[], $5::text[]) as asked (account, key, claimed_by, note)
 on conflict (account, scope, key) do update set
     claimed_by = case when held.expires_at <= now() then excluded.claimed_by else held.claimed_by end,
+    note = case when held.expires_at <= now() then excluded.note else held.note end,
     expires_at = case when held.expires_at <= now() then excluded.expires_at else held.expires_at end
-returning account, key, claimed_by
+returning account, key, claimed_by, note
 """
 
 FORGET = """
@@ -35,30 +36,42 @@ delete from claims where ctid = any (array(
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A wish to be the first. `claimed_by` is the same on every replay, and no two claimers share it."""
+    """A wish to be the first. `claimed_by` is the same on every replay, and no two claimers share it.
+
+    `note` is kept with a claim that is made, and given back to its claimer's replays.
+    """
 
     account: str
     key: str
     claimed_by: str
+    note: str = ""
 
 
 async def claim(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: timedelta) -> list[bool]:
-    """For each wish, whether it is the first within `keep`. An expired claim is taken over.
+    """For each wish, whether it is the first within `keep`: as `noted`, without the notes."""
+    return [note is not None for note in await noted(pool, scope, wishes, keep)]
 
-    The same wishes again, in any grouping, give the same answers. Of two wishes for one key in one call, the earlier is
-    served first. Raises what asyncpg raises; then nothing is claimed.
+
+async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: timedelta) -> list[str | None]:
+    """For each wish, the note of its claim if it is the first within `keep`; else None. An expired claim is taken over.
+
+    The same wishes again, in any grouping and with any notes, give the same answers. Of two wishes for one key in one
+    call, the earlier is served first. Raises what asyncpg raises; then nothing is claimed.
     """
     if not wishes:
         return []
-    asked: dict[tuple[str, str], str] = {}
+    asked: dict[tuple[str, str], tuple[str, str]] = {}
     for wish in wishes:
-        asked.setdefault((storable(wish.account), storable(wish.key)), wish.claimed_by)
+        asked.setdefault((storable(wish.account), storable(wish.key)), (wish.claimed_by, wish.note))
     # Sorted, so that two workers who claim the same keys wait for each other and never both.
-    rows = sorted((account, key, by) for (account, key), by in asked.items())
-    accounts, keys, claimers = zip(*rows, strict=True)
-    found = await pool.fetch(CLAIM, scope, accounts, keys, claimers, keep)
-    holders = {(row["account"], row["key"]): row["claimed_by"] for row in found}
-    return [holders[storable(wish.account), storable(wish.key)] == wish.claimed_by for wish in wishes]
+    rows = sorted((account, key, *said) for (account, key), said in asked.items())
+    accounts, keys, claimers, notes = zip(*rows, strict=True)
+    found = await pool.fetch(CLAIM, scope, accounts, keys, claimers, notes, keep)
+    holders = {(row["account"], row["key"]): row for row in found}
+    held = (holders[storable(wish.account), storable(wish.key)] for wish in wishes)
+    return [
+        row["note"] if row["claimed_by"] == wish.claimed_by else None for row, wish in zip(held, wishes, strict=True)
+    ]
 
 
 async def forget_expired(pool: asyncpg.Pool, most: int = 5000) -> int:

@@ -16,6 +16,16 @@ from services.tools import catalog
 class InFolder(FlowIndex):
     """The flows of a folder, for one machine: all there are, from start to end."""
 
+    deployment = ""
+
+    def for_trigger(self, type_: str, deployment: str = "") -> tuple[CompiledFlow, ...]:
+        """The flows that an event of this type starts."""
+        del deployment  # there is one set only
+        return super().for_trigger(type_)
+
+    async def recall(self, deployments: Collection[str]) -> None:
+        """There is one set only."""
+
     def why_not(self, name: str, version: str) -> str:
         """Why there is no such version here, and what to do."""
         return (

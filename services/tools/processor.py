@@ -52,8 +52,17 @@ class Publishes(Protocol):
 class Flows(Protocol):
     """The flows that run: `services.tools.load.InFolder` and `services.tools.deployed.loaded.Deployed`."""
 
-    def for_trigger(self, type_: str) -> tuple[CompiledFlow, ...]:
-        """The flows that an event of this type starts."""
+    @property
+    def deployment(self) -> str:
+        """Which set of flows runs now."""
+        ...
+
+    def for_trigger(self, type_: str, deployment: str) -> tuple[CompiledFlow, ...]:
+        """The flows of a set that an event of this type starts. Of one that cannot be had: those that run now."""
+        ...
+
+    async def recall(self, deployments: Collection[str]) -> None:
+        """Make earlier sets ready. Waits while PostgreSQL is away."""
         ...
 
     def matches(self, type_: str) -> tuple[Match, ...]:
@@ -77,8 +86,8 @@ async def _nobody_is_told(_dead: Sequence[Death]) -> None:
     pass
 
 
-Claims = Callable[[Sequence[Claim]], Awaitable[Sequence[bool]]]
-"""For each claim, whether its claimer is the first. Waits while PostgreSQL is away."""
+Claims = Callable[[Sequence[Claim]], Awaitable[Sequence[str | None]]]
+"""For each claim, its note if its claimer is the first, else None. Waits while PostgreSQL is away."""
 
 Deaths = Callable[[Sequence[Death]], Awaitable[None]]
 """Told of runs that end as dead, each with its calls that were done. Waits while PostgreSQL is away."""
@@ -121,7 +130,7 @@ class Processor:
         arrived = await self._arrived(read)
         ended = await self._end_waits([one.event for one in arrived if one.end is None])
         for one in arrived:
-            flows = _meant(one.record, self._flows.for_trigger(one.event.type)) if one.end is None else ()
+            flows = _meant(one.record, self._flows.for_trigger(one.event.type, one.begins)) if one.end is None else ()
             for flow in flows:
                 if job := begun(one.record, flow, one.event, batch.place()):
                     batch.jobs.append(job)
@@ -158,7 +167,11 @@ class Processor:
 
     async def _arrived(self, read: Sequence[tuple[Record, Event]]) -> list[_Arrived]:
         """The events, without what our own writes caused; with their end, where they have one already."""
-        first = await self._claim([_claim(record, event) for record, event in read])
+        begins = self._flows.deployment
+        notes = await self._claim([_claim(record, event, begins) for record, event in read])
+        # A replay begins what it began before, whatever was deployed since.
+        await self._flows.recall({note for note in notes if note is not None})
+        first = [note is not None for note in notes]
         changes = {
             record.place: (event, change)
             for (record, event), is_first in zip(read, first, strict=True)
@@ -167,12 +180,12 @@ class Processor:
         judged = await self._echoes.judge(list(changes.values()))
         verdicts = dict(zip(changes, judged, strict=True))
         arrived = []
-        for (record, event), is_first in zip(read, first, strict=True):
+        for (record, event), note in zip(read, notes, strict=True):
             verdict = verdicts.get(record.place)
-            if not is_first:
+            if note is None:
                 arrived.append(_Arrived(record, event, _End(Outcome.DUPLICATE, "seen before")))
             elif verdict is None or verdict.decision in ("passed", "mixed"):
-                arrived.append(_Arrived(record, verdict.event if verdict else event, None))
+                arrived.append(_Arrived(record, verdict.event if verdict else event, None, note))
             elif verdict.decision == "suppressed":
                 arrived.append(_Arrived(record, event, _End(Outcome.SUPPRESSED, verdict.why)))
             else:
@@ -240,6 +253,7 @@ class _Arrived:
     record: Record
     event: Event
     end: _End | None
+    begins: str = ""  # the set of flows that it begins, or has begun
 
 
 class _Batch:
@@ -282,12 +296,12 @@ def _asked(ask: Ask) -> Asked:
     return Asked(run.event.account, run.flow, run.id, run.at, len(ask.answers), ask.need, run.done)
 
 
-def _claim(record: Record, event: Event) -> Claim:
+def _claim(record: Record, event: Event, note: str) -> Claim:
     # A hash: source and id together may be longer than an index row can be.
     redriven = _header(record, REDRIVEN)
     # A dead letter that comes back is no duplicate of the event that it was, but one of itself when it comes twice.
     again = () if redriven is None else (redriven,)
-    return Claim(event.account, stable_id(event.source, event.id, *again), record.place)
+    return Claim(event.account, stable_id(event.source, event.id, *again), record.place, note)
 
 
 def _meant(record: Record, flows: Sequence[CompiledFlow]) -> Sequence[CompiledFlow]:

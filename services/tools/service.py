@@ -89,9 +89,9 @@ async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _
     watchdog = Watchdog(offsets, lambda: app.assigned(application), parts.health, settings.stall_seconds)
     keep = timedelta(hours=settings.duplicate_hours)
 
-    async def claim(wishes: Sequence[claims.Claim]) -> list[bool]:
+    async def claim(wishes: Sequence[claims.Claim]) -> list[str | None]:
         return await database.patiently(
-            "claims", lambda: claims.claim(parts.pool, EVENT_SCOPE, wishes, keep), watchdog.moved
+            "claims", lambda: claims.noted(parts.pool, EVENT_SCOPE, wishes, keep), watchdog.moved
         )
 
     async def mark(dead: Sequence[dead_runs.Death]) -> None:

@@ -294,7 +294,7 @@ async def test_a_run_that_grew_too_large_is_dead(stage: Stage) -> None:
 
 
 async def test_secrets_are_nowhere(stage: Stage) -> None:
-    """Not in logs, metrics, dead letters, history or runs, though the destination repeats them in answers and errors."""
+    """Not in logs, metrics, dead letters, history or runs, though the destination repeats them in what it answers."""
     server = await asyncio.start_server(_shout, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     # A second worker, whose destination shouts.

@@ -9,8 +9,9 @@ from pathlib import Path
 import asyncpg
 import orjson
 
+from contracts.dead_letters import DeadLetter
 from contracts.events import Event
-from contracts.topics import HISTORY
+from contracts.topics import ACTIONS_DLQ, HISTORY
 from contracts.triggers.lead_created import LeadCreated
 from tests.support import actions, same_leads
 from tests.support.closum import closum
@@ -76,6 +77,7 @@ async def test_a_lead_that_was_refused_can_be_sent_again_and_one_that_timed_out_
             await send(replica.settings, [lead(topic_prefix, 3, email) for email in again])
             found = await ends(7)
             leads = [one["email"] for one in stand_in.state("leads")]
+            dead = await read(replica.settings, ACTIONS_DLQ, lambda found: len(found) >= 3)
     told = {(one["event_id"], one["outcome"], one.get("code") or one.get("reason")) for one in found}
     assert told >= {
         ("refused@example.pt 1", "dead", "call_rejected"),
@@ -84,5 +86,11 @@ async def test_a_lead_that_was_refused_can_be_sent_again_and_one_that_timed_out_
         ("slow@example.pt 1", "dead", "call_timed_out"),
         ("slow@example.pt 2", "filtered", "duplicate"),
         ("slow@example.pt 3", "filtered", "duplicate"),
+    }
+    letters = [DeadLetter.from_headers(one.headers) for one in dead]
+    assert {one.event_id: one.effect_possible for one in letters} == {
+        "refused@example.pt 1": None,
+        "slow@example.pt 1": True,
+        "third@example.pt 1": None,
     }
     assert leads.count("refused@example.pt") == 1

@@ -139,7 +139,7 @@ async def test_what_kafka_can_hold_can_be_a_dead_letter(settings: ToolsSettings)
     await send_odd(settings, odd)
     producer = kafka.Producer(settings)
     await producer.start()
-    processor = Processor(InFolder([]), MemoryClaims(), Publisher(producer), MemoryTimers())
+    processor = Processor(InFolder([]), MemoryClaims().noted, Publisher(producer), MemoryTimers())
     handler = Handler()
     handler.go.set()
 

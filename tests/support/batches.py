@@ -143,11 +143,20 @@ class MemoryClaims:
 
     def __init__(self) -> None:
         self.holders: dict[tuple[str, str], str] = {}
+        self.notes: dict[tuple[str, str], str] = {}
 
     async def __call__(self, wishes: Sequence[Claim]) -> list[bool]:
         """For each wish, whether its claimer is the first."""
         return [
             self.holders.setdefault((wish.account, wish.key), wish.claimed_by) == wish.claimed_by for wish in wishes
+        ]
+
+    async def noted(self, wishes: Sequence[Claim]) -> list[str | None]:
+        """For each wish, the note of its claim if its claimer is the first."""
+        first = await self(wishes)
+        return [
+            self.notes.setdefault((wish.account, wish.key), wish.note) if is_first else None
+            for wish, is_first in zip(wishes, first, strict=True)
         ]
 
 
@@ -193,6 +202,11 @@ def processor(
     """A processor whose world is memory, and what it publishes."""
     published = Published()
     made = Processor(
-        InFolder(flows), claims or MemoryClaims(), published, timers or MemoryTimers(), on_batch=on_batch, **more
+        InFolder(flows),
+        (claims or MemoryClaims()).noted,
+        published,
+        timers or MemoryTimers(),
+        on_batch=on_batch,
+        **more,
     )
     return made, published

@@ -84,6 +84,7 @@ class Courier:
         except known.Known as found:
             job.attempts -= 1
             return known.outcome(found.decision, outputs_needed=not request.last)
+        job.maybe = job.maybe or (isinstance(outcome, Failed) and outcome.maybe)
         name = request.connection or ""
         label = "done" if isinstance(outcome, Done) else outcome.code.value
         metrics.ATTEMPT.labels(name).observe(time.perf_counter() - began)
@@ -106,7 +107,9 @@ class Courier:
         try:
             await self._publisher.publish(outputs)
         except MessageTooLargeError as error:
-            failed = Failed(ErrorCode.MESSAGE_TOO_LARGE, f"with the answer, the run has {error}", again=False)
+            failed = Failed(
+                ErrorCode.MESSAGE_TOO_LARGE, f"with the answer, the run has {error}", again=False, maybe=True
+            )
             outputs = ends.dead(job, failed)
             await self._publisher.publish(outputs)
         ends.count(job, outputs, failed)

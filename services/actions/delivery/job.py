@@ -40,6 +40,7 @@ class Job:
     request: ActionRequest | None
     plan: Ready | Failed
     attempts: int = 0
+    maybe: bool = False  # some attempt may have had its effect
     began: float = field(default_factory=time.monotonic)
     parked: str | None = None  # the lane in PostgreSQL that it came from
     open: bool = False  # the journal said that the request may be sent, and has not been told what came of it

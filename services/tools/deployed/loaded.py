@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 
 import asyncpg
 
@@ -40,11 +41,30 @@ class Deployed:
         self._known: dict[tuple[str, str], CompiledFlow] = {}
         self._unloadable: dict[tuple[str, str], str] = {}
         self._number = 0
+        self._runs = ""
+        self._earlier: dict[str, FlowIndex] = {}
         self._refused = ""
 
-    def for_trigger(self, type_: str) -> tuple[CompiledFlow, ...]:
-        """The flows that an event of this type starts now."""
-        return self._index.for_trigger(type_)
+    @property
+    def deployment(self) -> str:
+        """The number of the deployment that runs."""
+        return self._runs
+
+    def for_trigger(self, type_: str, deployment: str) -> tuple[CompiledFlow, ...]:
+        """The flows of a deployment that an event of this type starts; `recall` made it ready."""
+        return self._earlier.get(deployment, self._index).for_trigger(type_)
+
+    async def recall(self, deployments: Collection[str]) -> None:
+        """Make deployments ready that events began. Waits while PostgreSQL is away."""
+        for one in deployments:
+            if one not in self._earlier and one.isdecimal():
+                await database.patiently("deployment", partial(self._recall, one), self._on_wait)
+
+    async def _recall(self, number: str) -> None:
+        deployment = await store.numbered(self._pool, int(number))
+        if deployment is not None:
+            await self._fetch(deployment.flows.items())
+            self._keep(deployment)
 
     def matches(self, type_: str) -> tuple[Match, ...]:
         """How waits read the key of an event, also those of versions that are not current any more."""
@@ -64,7 +84,7 @@ class Deployed:
         """Load versions that runs began on. Waits while PostgreSQL is away."""
         await database.patiently("flow versions", lambda: self._fetch(wanted), self._on_wait)
 
-    async def _fetch(self, wanted: Collection[tuple[str, str]]) -> None:
+    async def _fetch(self, wanted: Iterable[tuple[str, str]]) -> None:
         missing = {pair for pair in wanted if pair not in self._known and pair not in self._unloadable}
         if not missing:
             return
@@ -86,8 +106,8 @@ class Deployed:
         if wrong:
             log.error("deployment.refused", deployment=deployment.number, cause=self._refused)
             return False
-        # In the order of names: each worker starts the flows of an event in the same order.
-        self._index = FlowIndex(self._known[pair] for pair in sorted(deployment.flows.items()))
+        self._index = self._keep(deployment)
+        self._runs = str(deployment.number)
         self._waited = FlowIndex(flow for flow in self._known.values() if flow.matches)
         log.info("deployment.taken_up", deployment=deployment.number, flows=len(self._index))
         return True
@@ -114,6 +134,14 @@ class Deployed:
         while True:
             await database.patiently("deployments", self.take_up)
             await asyncio.sleep(POLL_SECONDS)
+
+    def _keep(self, deployment: store.Deployment) -> FlowIndex:
+        """The flows of a deployment that can run here, kept for replays of events that began them."""
+        # In the order of names: each worker starts the flows of an event in the same order.
+        pairs = sorted(deployment.flows.items())
+        index = FlowIndex(self._known[pair] for pair in pairs if pair in self._known)
+        self._earlier[str(deployment.number)] = index
+        return index
 
     def _add(self, version: store.Version) -> None:
         pair = (version.name, version.version)

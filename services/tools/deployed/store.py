@@ -88,7 +88,7 @@ async def matching(connection: Connection) -> list[tuple[str, str]]:
 
 
 async def deploy(
-    connection: asyncpg.Connection,
+    connection: asyncpg.Connection | asyncpg.pool.PoolConnectionProxy,
     change: Callable[[Deployment, Sequence[Version]], tuple[Mapping[str, str], Sequence[Version]]],
     by: str,
     note: str = "",

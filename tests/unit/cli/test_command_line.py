@@ -107,7 +107,7 @@ def test_catalog_shows_triggers_tools_and_actions_and_one_whole(tmp_path: Path) 
     done = flows("catalog", "--json", cwd=tmp_path)
     kinds = {(entry["kind"], entry["name"]) for entry in json.loads(done.stdout)}
     assert {("trigger", "closum.lead.created"), ("tool", "phone.format"), ("action", "http.request")} <= kinds
-    one = json.loads(flows("catalog", "phone.format", cwd=tmp_path).stdout)
+    one = json.loads(flows("catalog", "phone.format", "--json", cwd=tmp_path).stdout)
     assert "number" in one["inputs"]["properties"]
     assert flows("catalog", "phone.fromat", cwd=tmp_path).returncode == 1
 

@@ -46,7 +46,7 @@ def test_secrets_are_made_once_are_long_and_readable_by_the_owner_only(
 def test_configuration_names_the_stand_ins_port_and_no_secret(tmp_path: Path) -> None:
     with held(tmp_path, "x") as folder:
         connections = folder.connections(8099)
-        assert connection_names(connections) == {"closum", "crm"}
+        assert connection_names(connections) == {"closum", "crm", "slack", "companies"}
         assert ":8099/v2/" in connections.read_text()
         for secret in folder.secrets().values():
             assert secret not in connections.read_text() + folder.sources().read_text()

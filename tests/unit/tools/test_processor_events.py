@@ -17,7 +17,10 @@ from contracts.errors import ErrorCode, WhoMustAct
 from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY, RUNS
 from services.flows.advance import advance
 from services.flows.catalogue import Tool
+from services.flows.compile import CompiledFlow
 from services.tools import jobs
+from services.tools.load import InFolder
+from services.tools.processor import Processor
 from tests.support import batches
 
 NOW = datetime.now(UTC)  # taken by ingest: it bounds what it takes
@@ -281,3 +284,32 @@ async def test_a_dead_letter_that_comes_back_is_no_duplicate_but_for_itself(tmp_
     assert [request["run"]["flow"] for request in requests[2:]] == ["one-call"]
     assert requests[2]["effect_id"] in {request["effect_id"] for request in requests[:2]}
     assert published.ends() == [("duplicate", None)]
+
+
+async def test_a_replayed_event_begins_the_flows_of_the_deployment_that_it_began_with(tmp_path: Path) -> None:
+    """Whatever was deployed between the crash and the replay: else it would run on both versions."""
+    published = batches.Published()
+    claims = batches.MemoryClaims()
+    sets = {
+        "1": InFolder(batches.compiled(tmp_path, batches.ONE_CALL)),
+        "2": InFolder(batches.compiled(tmp_path, batches.ONE_CALL.replace("/contacts", "/people"))),
+    }
+    for runs in sets:
+        flows = _Deployments(sets)
+        flows.deployment = runs
+        made = Processor(flows, claims.noted, published, batches.MemoryTimers())
+        await made.events(batches.records(batches.event(1)))
+
+    urls = [request["inputs"]["url"] for request in published.to(ACTIONS)]
+    assert urls == ["/contacts", "/contacts"]
+
+
+class _Deployments(InFolder):
+    """Several sets of flows, as the database has them."""
+
+    def __init__(self, sets: dict[str, InFolder]) -> None:
+        super().__init__([])
+        self._sets = sets
+
+    def for_trigger(self, type_: str, deployment: str = "") -> tuple[CompiledFlow, ...]:
+        return self._sets[deployment].for_trigger(type_)

@@ -1,0 +1,146 @@
+"""What a worker runs of the database, on real PostgreSQL: sets are taken up whole, earlier ones are had when needed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from services.cli.deploying.sets import from_paths
+from services.cli.terminal import CommandError
+from services.flows.catalogue import collect
+from services.runtime import database
+from services.tools import catalog
+from services.tools.claims import Claim, noted
+from services.tools.deployed import store
+from services.tools.deployed.loaded import Deployed, NothingRunsError
+from tests.support.batches import ONE_CALL, TRIGGER, TWO_CALLS
+
+TOOLS = collect(catalog)
+CHANGED = ONE_CALL.replace("/contacts", "/people")
+
+
+@pytest.fixture
+async def pool(database_url: str, topic_prefix: str) -> AsyncIterator[asyncpg.Pool]:
+    """A database of this test alone: deployments are of a whole database."""
+    name = "deployed_" + topic_prefix.strip(".")
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(f'create database "{name}"')
+    await connection.close()
+    url = database_url.rpartition("/")[0] + f"/{name}"
+    await database.migrate(url)
+    made = await database.connect(url)
+    yield made
+    await made.close()
+
+
+async def deploy(pool: asyncpg.Pool, folder: Path, *texts: str, alone: bool = False) -> store.Deployment:
+    """Deploy flows from their texts."""
+    for number, text in enumerate(texts):
+        (folder / f"{number}.yaml").write_text(text)
+    files = [folder / f"{number}.yaml" for number in range(len(texts))]
+    async with pool.acquire() as connection:
+        return await store.deploy(connection, from_paths(files, None, alone=alone), "a test")
+
+
+def names(worker: Deployed, deployment: str = "") -> list[tuple[str, str]]:
+    """The flows that an event starts, with the first signs of their versions."""
+    return [(flow.name, flow.version) for flow in worker.for_trigger(TRIGGER, deployment or worker.deployment)]
+
+
+async def test_a_worker_waits_for_the_first_deployment_and_takes_up_each_later_one(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    worker = Deployed(pool, TOOLS)
+    with pytest.raises(NothingRunsError, match="flows deploy"):
+        await worker.start()
+
+    await deploy(pool, tmp_path, ONE_CALL, TWO_CALLS)
+    await worker.start()
+    assert [name for name, _ in names(worker)] == ["one-call", "two-calls"]
+
+    await deploy(pool, tmp_path, TWO_CALLS, alone=True)
+    assert await worker.take_up()
+    assert not await worker.take_up()
+    assert [name for name, _ in names(worker)] == ["two-calls"]
+
+
+async def test_flows_of_other_names_stay_and_the_same_content_is_no_deployment(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    first = await deploy(pool, tmp_path, ONE_CALL)
+    second = await deploy(pool, tmp_path, TWO_CALLS)
+    again = await deploy(pool, tmp_path, "# only a comment\n" + TWO_CALLS)
+
+    assert (first.number, second.number, again.number) == (1, 2, 2)
+    assert sorted(second.flows) == ["one-call", "two-calls"]
+
+
+async def test_a_set_with_a_mistake_changes_nothing(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    await deploy(pool, tmp_path, ONE_CALL)
+
+    with pytest.raises(CommandError, match="what runs runs on"):
+        await deploy(pool, tmp_path, CHANGED, TWO_CALLS.replace("crm.status", "crm.statut"))
+
+    assert (await store.current(pool)).number == 1
+    assert len(await store.versions_of(pool, "one-call")) == 1
+
+
+async def test_the_replay_of_an_event_begins_what_it_began_before(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    """Also in a worker that has never run that set; what events after it begin is the new one."""
+    await deploy(pool, tmp_path, ONE_CALL)
+    before = Deployed(pool, TOOLS)
+    await before.start()
+    await deploy(pool, tmp_path, CHANGED)
+    after = Deployed(pool, TOOLS)
+    await after.start()
+
+    await after.recall({"1", "2"})
+
+    assert names(after, "1") == names(before)
+    assert names(after, "2") != names(before)
+    assert after.deployment == "2"
+
+
+async def test_a_claim_gives_its_claimer_the_note_that_it_was_made_with(pool: asyncpg.Pool) -> None:
+    wish = Claim("default", "event", "events/0/1", "7")
+    day = timedelta(days=1)
+
+    assert await noted(pool, "event", [wish], day) == ["7"]
+    assert await noted(pool, "event", [Claim("default", "event", "events/0/1", "8")], day) == ["7"]
+    assert await noted(pool, "event", [Claim("default", "event", "events/0/2", "8")], day) == [None]
+
+
+async def test_a_set_that_this_worker_cannot_run_is_refused_whole_and_the_one_before_runs_on(
+    pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    """As a worker of an older version, which lacks a tool."""
+    phone = "\n".join(
+        [
+            "flow: phone",
+            f"on: {TRIGGER}",
+            "steps:",
+            "  - tool: phone.format",
+            '    with: { number: "${ trigger.from }" }',
+        ]
+    )
+    await deploy(pool, tmp_path, ONE_CALL)
+    old = Deployed(pool, {name: tool for name, tool in TOOLS.items() if name != "phone.format"})
+    await old.start()
+    runs = names(old)
+    await deploy(pool, tmp_path, CHANGED, phone)
+
+    assert not await old.take_up()
+
+    assert names(old) == runs
+    with pytest.raises(RuntimeError, match="deployment 2 cannot run here"):
+        await old.healthy()
+    await deploy(pool, tmp_path, CHANGED, alone=True)
+    assert await old.take_up()
+    await old.healthy()
+    await old.fetch([("phone", "none")])
+    assert old.version("phone", "none") is None
+    assert "never deployed here" in old.why_not("phone", "none")
