@@ -80,15 +80,12 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
         ),
         graph(
             "Calls take",
-            "Half, and 95 %, of the calls of a connection are faster.",
+            "95 % of the calls of an action are faster.",
             "s",
-            *(
-                query(
-                    f"histogram_quantile({share}, sum by (connection, le) "
-                    f"(rate(flows_attempt_seconds_bucket{{{ONE}}}{RATE})))",
-                    f"{{{{connection}}}} {name}",
-                )
-                for share, name in ((0.5, "half"), (0.95, "95 %"))
+            query(
+                f"histogram_quantile(0.95, sum by (connection, action, le) "
+                f"(rate(flows_attempt_seconds_bucket{{{ONE}}}{RATE})))",
+                "{{connection}}: {{action}}",
             ),
         ),
         graph(
@@ -99,9 +96,11 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
         ),
         graph(
             "Waiting",
-            "Lanes with calls that wait or are at work, and partitions that are not fetched because memory is full.",
+            "Lanes with calls that wait or are at work; requests that wait in PostgreSQL; partitions "
+            "that are not fetched because memory is full.",
             "short",
             query("sum(flows_lanes_open)", "lanes"),
+            query("sum(flows_parked_requests)", "parked"),
             query("sum(flows_partitions_paused)", "paused partitions"),
         ),
         graph(

@@ -62,7 +62,7 @@ def command(
     default = [] if told is None or "actions" not in told else [str(told["actions"])]
     texts = [_scraped(address) for address in (default if worker is None else worker)]
     found: dict[Place, Errors] = {}
-    slow: dict[str, float] = {}
+    slow: dict[Place, float] = {}
     for text in texts:
         slow |= count_calls(text, found)
     count_letters(asyncio.run(letters(place.settings(), since)), found)
@@ -84,9 +84,9 @@ def count_letters(found: Iterable[Found], by_place: dict[Place, Errors]) -> None
         errors.who_must_act = letter.letter.who_must_act.value
 
 
-def count_calls(text: str, by_place: dict[Place, Errors]) -> dict[str, float]:
-    """Count what a worker's /metrics tells; the answer is how slow each connection is: 95 % are faster."""
-    buckets: dict[str, list[tuple[float, float]]] = {}
+def count_calls(text: str, by_place: dict[Place, Errors]) -> dict[Place, float]:
+    """Count what a worker's /metrics tells; the answer is how slow each is: 95 % of its calls are faster."""
+    buckets: dict[Place, list[tuple[float, float]]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             labels = sample.labels
@@ -96,8 +96,9 @@ def count_calls(text: str, by_place: dict[Place, Errors]) -> dict[str, float]:
                 if labels["outcome"] != "done":
                     errors.codes[labels["outcome"]] += int(sample.value)
             elif sample.name == "flows_attempt_seconds_bucket":
-                buckets.setdefault(labels["connection"], []).append((float(labels["le"]), sample.value))
-    return {connection: _quantile(sorted(found), SLOW) for connection, found in buckets.items()}
+                where = (labels["connection"], labels["action"])
+                buckets.setdefault(where, []).append((float(labels["le"]), sample.value))
+    return {where: _quantile(sorted(found), SLOW) for where, found in buckets.items()}
 
 
 def _quantile(buckets: list[tuple[float, float]], share: float) -> float:
@@ -106,7 +107,7 @@ def _quantile(buckets: list[tuple[float, float]], share: float) -> float:
     return next((bound for bound, count in buckets if count >= share * whole), buckets[-1][0])
 
 
-def row(where: Place, errors: Errors, slow: Mapping[str, float], *, as_json: bool) -> dict[str, Any]:
+def row(where: Place, errors: Errors, slow: Mapping[Place, float], *, as_json: bool) -> dict[str, Any]:
     """One row."""
     connection, action = where
     failed = errors.codes.total()
@@ -118,7 +119,7 @@ def row(where: Place, errors: Errors, slow: Mapping[str, float], *, as_json: boo
         "failed": failed,
         "share": share,
         "errors": dict(errors.codes.most_common()),
-        "p95": slow.get(connection),
+        "p95": slow.get(where),
         "dead": errors.dead,
         "last": errors.last,
         "who_must_act": errors.who_must_act or _who(errors.codes),
@@ -130,7 +131,7 @@ def row(where: Place, errors: Errors, slow: Mapping[str, float], *, as_json: boo
         **known,
         "share": None if share is None else f"{share:.1%}",
         "errors": ", ".join(f"{code} {count}" for code, count in errors.codes.most_common()),
-        "p95": f"≤ {slow[connection]:g} s" if connection in slow else None,
+        "p95": f"≤ {slow[where]:g} s" if where in slow else None,
         "last": times.clock(errors.last) if errors.last else None,
     }
 

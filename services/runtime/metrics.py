@@ -16,7 +16,9 @@ RUNS_STARTED = Counter("flows_runs_started", "Runs begun", ["flow"])
 RUNS_ENDED = Counter("flows_runs_ended", "Runs ended", ["flow", "outcome"])
 EVENTS_ENDED = Counter("flows_events_ended", "Events that started no run", ["outcome"])
 ATTEMPTS = Counter("flows_attempts", "Calls made", ["connection", "action", "outcome"])
-ATTEMPT = Histogram("flows_attempt_seconds", "One call, connect to last byte", ["connection"], buckets=SECONDS)
+ATTEMPT = Histogram(
+    "flows_attempt_seconds", "One call, connect to last byte", ["connection", "action"], buckets=SECONDS
+)
 CREDITS_LEFT = Gauge("flows_credits_left", "SMS credits, as closum.sms.check_credits last saw them", ["connection"])
 DEAD_LETTERS = Counter("flows_dead_letters", "Records sent to a dead-letter topic", ["topic", "code"])
 LAG = Gauge("flows_lag_records", "Records waiting behind the committed offset", ["topic", "partition"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -15,6 +16,8 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from contracts.errors import ErrorCode
+from contracts.runs import RunMessage
+from contracts.topics import RUNS
 from services.actions.action import Implementation
 from services.actions.closum import ENDPOINTS
 from services.actions.connections import Connection
@@ -25,6 +28,7 @@ from services.actions.secrets import Mask
 from services.flows.catalogue import Guarantee
 from services.runtime.egress import Egress, allowed
 from services.runtime.http import Client
+from tests.support.actions import kafka, request, worker
 from tests.support.closum import Closum, closum
 
 SECRET = "Marker-s3cret-7"
@@ -119,14 +123,20 @@ async def bench(request: pytest.FixtureRequest, stand_in: Closum, client: Client
     stand_in.reset()
     stand_in.heal()
     name: str = request.param
-    closum_call = HttpCall(client, connection("closum", stand_in.url), "seed", 5)
-    lead = ACTIONS["closum.lead.add"]
-    made = await attempt(lead, lead.signature.inputs.model_validate({**LEAD, "tags": ["old"]}), closum_call)
-    assert isinstance(made, Done)
-    given = {field: made.outputs["lead_id"] if value == "{lead}" else value for field, value in USES[name].items()}
+    lead = await _lead(client, stand_in, LEAD["email"])
+    given = {field: lead if value == "{lead}" else value for field, value in USES[name].items()}
     inputs = checked(ACTIONS[name], given)
     assert isinstance(inputs, BaseModel), inputs
     return Bench(stand_in, client, connection(name, stand_in.url), ACTIONS[name], inputs)
+
+
+async def _lead(client: Client, stand_in: Closum, email: object) -> str:
+    """The id of a new lead."""
+    action = ACTIONS["closum.lead.add"]
+    inputs = action.signature.inputs.model_validate({**LEAD, "email": email, "tags": ["old"]})
+    made = await attempt(action, inputs, HttpCall(client, connection("closum", stand_in.url), "seed", 5))
+    assert isinstance(made, Done)
+    return str(made.outputs["lead_id"])
 
 
 def test_every_action_is_used_here_and_has_its_row() -> None:
@@ -252,3 +262,36 @@ async def test_secrets_stay_out_of_outcomes(bench: Bench, status: int, closing: 
         await runner.cleanup()
     assert "Marker" not in repr(outcome)
     assert status != 422 or "[hidden]" in repr(outcome)
+
+
+async def test_every_action_asked_for_twice_is_called_once(
+    *, kafka_bootstrap: str, own_database: str, topic_prefix: str, tmp_path: Path, stand_in: Closum, client: Client
+) -> None:
+    """By the whole worker: the second record of an effect is answered from the journal, with the same outputs."""
+    stand_in.reset()
+    stand_in.heal()
+    async with kafka(kafka_bootstrap, topic_prefix) as topics:
+        with worker(topics, tmp_path, stand_in.url, own_database) as one:
+            one.start()
+            asked = []
+            for number, name in enumerate(sorted(ACTIONS)):
+                email = f"n{number}@example.com"
+                lead = await _lead(client, stand_in, email)
+                inputs = {
+                    field: lead if value == "{lead}" else email if value == LEAD["email"] else value
+                    for field, value in USES[name].items()
+                }
+                where = "crm" if name == "http.request" else "closum"
+                asked.append(request(number, f"s{number}", action=name, connection=where, inputs=inputs))
+            before = stand_in.state("received")
+            await topics.put([*asked, *asked])
+            records = await topics.take(RUNS, lambda found: len(found) >= 2 * len(asked))
+            assert one.stop() == 0
+    outputs: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        message = RunMessage.model_validate_json(record.value)
+        assert message.answer is not None
+        assert message.answer.error is None, message.answer
+        outputs.setdefault(message.run.id, []).append(message.answer.outputs)
+    assert stand_in.state("received") - before == len(asked)
+    assert all(len(pair) == 2 and pair[0] == pair[1] for pair in outputs.values()), outputs

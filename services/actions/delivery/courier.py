@@ -87,7 +87,7 @@ class Courier:
         job.maybe = job.maybe or (isinstance(outcome, Failed) and outcome.maybe)
         name = request.connection or ""
         label = "done" if isinstance(outcome, Done) else outcome.code.value
-        metrics.ATTEMPT.labels(name).observe(time.perf_counter() - began)
+        metrics.ATTEMPT.labels(name, request.action).observe(time.perf_counter() - began)
         metrics.ATTEMPTS.labels(name, request.action, label).inc()
         return outcome
 
