@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 from aiohttp import web
+from aiokafka import ConsumerRecord
 
 from contracts.events import Event
 from contracts.runs import HistoryRecord, Outcome
@@ -48,7 +49,7 @@ async def test_schedules_polls_and_ends(
             identity = answer.json()["id"]
             kinds: set[str] = set()
 
-            def enough(records: list[tools_process.ConsumerRecord]) -> bool:
+            def enough(records: list[ConsumerRecord]) -> bool:
                 kinds.update(Event.model_validate_json(record.value).type for record in records)
                 return {f"schedule.{name}-second", f"poll.{name}-rows"} <= kinds
 
