@@ -26,6 +26,8 @@ LOOK_SECONDS = 0.25
 HOOKS = {
     "whatsapp": ("HOOK_TOKEN_WHATSAPP", "closum.whatsapp.message_received"),
     "leads": ("HOOK_TOKEN_LEADS", "closum.lead.created"),
+    "contacts": ("HOOK_TOKEN_CONTACTS", "closum.contact.updated"),
+    "sms": ("HOOK_TOKEN_SMS", "closum.sms.status_updated"),
 }
 
 

@@ -23,7 +23,15 @@ from filelock import FileLock, Timeout
 from services.cli import place
 from services.cli.terminal import CommandError
 
-SECRETS = ("HOOK_TOKEN_WHATSAPP", "HOOK_TOKEN_LEADS", "FLOWS_EVENTS_TOKEN", "CLOSUM_API_KEY", "CRM_TOKEN")
+SECRETS = (
+    "HOOK_TOKEN_WHATSAPP",
+    "HOOK_TOKEN_LEADS",
+    "HOOK_TOKEN_CONTACTS",
+    "HOOK_TOKEN_SMS",
+    "FLOWS_EVENTS_TOKEN",
+    "CLOSUM_API_KEY",
+    "CRM_TOKEN",
+)
 SOURCES = """\
 # Made by `flows dev`. To use your own: flows dev --sources FILE
 sources:
@@ -33,6 +41,12 @@ sources:
   leads:
     trigger: closum.lead.created
     token: { env: HOOK_TOKEN_LEADS }
+  contacts:
+    trigger: closum.contact.updated
+    token: { env: HOOK_TOKEN_CONTACTS }
+  sms:
+    trigger: closum.sms.status_updated
+    token: { env: HOOK_TOKEN_SMS }
 """
 CONNECTIONS = """\
 # Made by `flows dev`; all are the stand-in on this machine. To use your own: flows dev --connections FILE
