@@ -74,7 +74,7 @@ def world(database_url: str) -> Iterator[World]:
 
 
 class Waits(RuleBasedStateMachine):
-    """Six waits of two keys. Kafka is a list; who reads it claims, as the processor does, and may die and read again."""
+    """Six waits of two keys. Kafka is a list; who reads it claims, as the processor does, dies, and reads again."""
 
     world: World
 
