@@ -10,12 +10,15 @@ import pytest
 from services.cli.catalogue import catalogue
 from services.flows.check import check
 from services.flows.compile import compile_flow
+from services.flows.faults import FaultCode
 from services.flows.load import load_text
 from services.flows.parse import FLOW_KEYS, STEP_KEYS
 from tests.support.flows import faults_of, flow_text, texts_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "flows.md").read_text()
-FLOWS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+PAGES = ("flows.md", "waiting.md", "two-way-sync.md")
+DOCS = Path(__file__).parents[3] / "docs"
+FLOWS = [text for name in PAGES for text in re.findall(r"```yaml\n(.*?)```", (DOCS / name).read_text(), re.DOTALL)]
 CATALOGUE = catalogue()
 
 
@@ -32,6 +35,13 @@ def test_every_key_is_explained() -> None:
     """In backticks, so that it is found."""
     keys = {*FLOW_KEYS, *(key for keys in STEP_KEYS.values() for key in keys)}
     assert {key for key in keys if not re.search(rf"`{key}\b|^ *-? ?{key}:", PAGE, re.MULTILINE)} == set()
+
+
+def test_every_code_is_explained() -> None:
+    """And no other is."""
+    table = PAGE.split("## What `flows check` finds")[1].split("### Circles")[0]
+    told = {code for cell in re.findall(r"(?m)^\| (`.*?`) \|", table) for code in re.findall(r"`(\w+)`", cell)}
+    assert told == {code.value for code in FaultCode}
 
 
 CELLS = re.findall(r"(?m)^\| [a-z, ]+ \| (`.*`) \|$", PAGE.split("## Expressions")[1])
