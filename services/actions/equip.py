@@ -45,7 +45,7 @@ def _client(settings: ActionsSettings, transport: Transport) -> Client:
         # Who named the proxy allowed its address. Where the proxy itself may go is its own operator's rule.
         allow = (*allow, egress.allowed(urlsplit(transport.proxy).hostname or ""))
     return Client(
-        egress.Egress(allow),
+        egress.Egress(allow, settings.egress_ports),
         max_answer_bytes=settings.max_answer_bytes,
         connect_seconds=transport.connect_seconds or http.CONNECT_SECONDS,
         proxy=transport.proxy,

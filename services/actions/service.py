@@ -47,7 +47,7 @@ async def run(settings: ActionsSettings, connections: Mapping[str, Connection]) 
     state = health.Health(stall_seconds=settings.stall_seconds, checks={"service": _starting})
     admin = Admin(settings, load(settings.connections_file, secrets=False))
     served = await health.serve(state, settings.health_host, settings.health_port or HEALTH_PORT, admin.routes())
-    client = Client(Egress(settings.egress_allow), max_answer_bytes=settings.max_answer_bytes)
+    client = Client(Egress(settings.egress_allow, settings.egress_ports), max_answer_bytes=settings.max_answer_bytes)
     try:
         async with (
             equipped(settings, connections, client) as ready,

@@ -123,7 +123,7 @@ async def _tested(connection: Connection) -> dict[str, Any]:
         settings = load(ActionsSettings, _environ())
     except SettingsError as error:
         raise CommandError(f"a setting is wrong.\n{error}") from None
-    client = Client(Egress(settings.egress_allow), max_answer_bytes=settings.max_answer_bytes)
+    client = Client(Egress(settings.egress_allow, settings.egress_ports), max_answer_bytes=settings.max_answer_bytes)
     try:
         async with equipped(settings, {connection.name: connection}, client) as ready:
             began = time.perf_counter()

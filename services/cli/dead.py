@@ -31,7 +31,7 @@ from services.runtime.settings import RuntimeSettings
 __all__ = ["Found", "command", "letters"]
 
 EACH = ("id", "at", "code", "who_must_act", "flow", "step", "attempts", "cause")
-GROUPED = ("group", "count", "first", "last", "code", "who_must_act", "flow", "action", "connection", "cause")
+GROUPED = ("group", "count", "first_and_last", "error", "where", "cause")
 DECIDED = ("id", "decision", "when", "reason")
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Flag = Annotated[bool, Parameter(negative="")]
@@ -122,12 +122,25 @@ def list_letters(
         return
     rows = [group.row() for group in groups(found)[:limit]]
     if not as_json:
-        rows = [{**row, "first": times.clock(row["first"]), "last": times.clock(row["last"])} for row in rows]
+        rows = [_shown(row) for row in rows]
     show(rows, GROUPED, as_json=as_json, empty="There are no dead letters.")
     if rows and not as_json:
         print(
             "Each of a group: flows dead list --each --group ID.   Once mended: flows dead redrive --group ID --dry-run"
         )
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A group in few columns: a terminal is narrow."""
+    first, last = times.clock(row["first"]), times.clock(row["last"])
+    where = (row["flow"], row["step"] and f"step {row['step']}", row["action"], row["connection"])
+    error = (row["code"], row["who_must_act"] and f"{row['who_must_act']} must act")
+    return {
+        **row,
+        "first_and_last": first if first == last else f"{first}\n{last}",
+        "error": "\n".join(filter(None, error)),
+        "where": "\n".join(filter(None, where)),
+    }
 
 
 def _decided(one: Found, decision: Decision) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from services.cli.dead import letters
 from services.cli.terminal import CommandError, show
 from services.dead_letters.letters import Found
 
-COLUMNS = ("connection", "action", "calls", "failed", "share", "errors", "p95", "dead", "last", "who_must_act", "cause")
+COLUMNS = ("where", "calls", "failed", "errors", "p95", "dead", "last", "cause")
 SECONDS = 5.0
 SLOW = 0.95
 Place = tuple[str, str]
@@ -129,10 +129,12 @@ def row(where: Place, errors: Errors, slow: Mapping[Place, float], *, as_json: b
         return known
     return {
         **known,
-        "share": None if share is None else f"{share:.1%}",
-        "errors": ", ".join(f"{code} {count}" for code, count in errors.codes.most_common()),
+        "where": f"{connection}\n{action}" if connection else action,
+        "failed": f"{failed}" if share is None else f"{failed} ({share:.1%})",
+        "errors": "\n".join(f"{code} {count}" for code, count in errors.codes.most_common()),
         "p95": f"≤ {slow[where]:g} s" if where in slow else None,
         "last": times.clock(errors.last) if errors.last else None,
+        "cause": f"{errors.cause} ({errors.who_must_act} must act)" if errors.cause else None,
     }
 
 

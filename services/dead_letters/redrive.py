@@ -57,7 +57,7 @@ def plan(
             left_out[letter.id] = "its headers are not those of a dead letter: nobody knows where it came from"
         elif len(letter.value) > MAX_MESSAGE_BYTES:
             left_out[letter.id] = f"it has {len(letter.value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"
-        elif known.code in MAY_HAVE_HAPPENED and not even_if_sent and not repeatable(letter):
+        elif (known.effect_possible or known.code in MAY_HAVE_HAPPENED) and not even_if_sent and not repeatable(letter):
             left_out[letter.id] = (
                 f"{known.code.value}: its effect may have happened, and a second call may be a second effect. "
                 "Look at the destination; if it is not there, redrive it with even_if_sent"

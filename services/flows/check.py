@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from services.flows.catalogue import Action, Catalogue, Guarantee, Tool
@@ -149,7 +149,7 @@ class _FlowCheck:
         error = {"code": Field(TEXT), "cause": Field(TEXT), "attempts": Field(INT)}
         variables = {
             TRIGGER: self.trigger(),
-            EVENT: self.shapes.add(Object("`event`", dict.fromkeys(EVENT_FIELDS, Field(TEXT)) | {"time": Field(TIME)})),
+            EVENT: self.event(word.text for word in self.flow.triggers),
             ERRORS: Shape(Kind.MAP, self.shapes.add(Object("an error", error))),
         }
         variables |= dict.fromkeys(self.names.variables, ANY)
@@ -158,6 +158,11 @@ class _FlowCheck:
                 made = self.catalogue_entry(step)
                 variables.setdefault(step.id.text, outputs_of(made, step.inputs, self.shapes) if made else ANY)
         return variables
+
+    def event(self, types: Iterable[str]) -> Shape:
+        """What `event` is, when it is of one of these types."""
+        said = {"time": Field(TIME), "type": Field(replace(TEXT, values=tuple(types)))}
+        return self.shapes.add(Object("`event`", dict.fromkeys(EVENT_FIELDS, Field(TEXT)) | said))
 
     def catalogue_entry(self, step: ToolStep | ActionStep) -> Tool | Action | None:
         if isinstance(step, ToolStep):
@@ -464,7 +469,7 @@ class _FlowCheck:
         self.key(rule.key, "cancel_on.key")
         if rule.match is not None:
             shape = self.shapes.of_model(model, "serialization", "`trigger`") if model else ANY
-            seen = {TRIGGER: shape, EVENT: self.variables[EVENT]}
+            seen = {TRIGGER: shape, EVENT: self.event([rule.trigger.text])}
             nothing = Names({}, {}, frozenset())
             found = judge(rule.match, self.types, seen, nothing, State(), report=self.report).shape
             if found.kind not in _KEYS:

@@ -135,7 +135,7 @@ def editor_schema(catalogue: Catalogue) -> Schema:
         entries = named.get(kind, {})
         if entries:
             made["allOf"] = [_inputs(kind, entry, definitions) for entry in entries.values()]
-        definitions[f"step.{kind}"] = made
+        definitions[f"step.{kind}"] = {"title": f"a step with `{kind}`", **made}
     definitions["step"] = {"anyOf": [_ref(f"step.{kind}") for kind in STEP_KEYS]}
     return {
         "$schema": DIALECT,
@@ -168,10 +168,12 @@ def _inputs(kind: str, entry: Tool | Action, definitions: Schema) -> Schema:
         definitions[f"{prefix}.{name}"] = _open(part)
     properties = {name: _value(part) for name, part in schema.get("properties", {}).items()}
     given = _map(properties, required=schema.get("required", ()))
-    then: Schema = {"properties": {"with": given}}
+    then: Schema = {"properties": {"with": {"title": f"the inputs of {entry.name}", **given}}}
     if schema.get("required"):
         then["required"] = ["with"]
-    return {"if": {"properties": {kind: {"const": entry.name}}, "required": [kind]}, "then": then}
+    # With the type: an empty step is null, fulfils every condition on objects, and would complete to all tools' inputs.
+    named: Schema = {"type": "object", "properties": {kind: {"const": entry.name}}, "required": [kind]}
+    return {"if": named, "then": then}
 
 
 def _value(part: Mapping[str, Any]) -> Schema:

@@ -66,8 +66,10 @@ def _object_fits(source: Shape, target: Shape, shapes: Shapes) -> bool:
 
 def remedy(source: Shape, target: Shape) -> str:
     """What to do about a value that does not fit."""
-    if target.refined in MAKERS and source.kind is Kind.TEXT:
-        return MAKERS[target.refined]
+    options = target.options if target.kind is Kind.UNION else (target,)
+    makers = [MAKERS[option.refined] for option in options if option.refined in MAKERS]
+    if makers and source.kind is Kind.TEXT:
+        return "; ".join(makers)
     if target.kind is Kind.TEXT and source.kind in (Kind.INT, Kind.NUMBER, Kind.BOOL):
         return "turn it into text with string(…)"
     if target.kind in (Kind.INT, Kind.NUMBER) and source.kind is Kind.TEXT:

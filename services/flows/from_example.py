@@ -36,6 +36,39 @@ def schema_of(example: Any) -> Schema:  # noqa: ANN401 - any JSON value
     return {"type": "string"} if isinstance(example, str) else {}
 
 
+TEXTS = {
+    "date-time": "2026-03-02T09:30:00Z",
+    "date": "2026-03-02",
+    "email": "ines@example.com",
+    "uri": "https://example.com",
+}
+LEAST: dict[str, Any] = {"integer": 1, "number": 1.5, "boolean": True, "array": [], "null": None}
+
+
+def example_of(schema: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """A value of a simple schema, to try a source with that has no example of its own. Whether it fits is to be seen.
+
+    >>> example_of({"type": "object", "properties": {"id": {"type": "integer"}, "kind": {"enum": ["a", "b"]}}})
+    {'id': 1, 'kind': 'a'}
+    """
+    if not isinstance(schema, dict):
+        return None
+    for word in ("default", "const"):
+        if word in schema:
+            return schema[word]
+    for word in ("examples", "enum"):
+        if isinstance(schema.get(word), list) and schema[word]:
+            return schema[word][0]
+    kind = schema.get("type")
+    kind = kind[0] if isinstance(kind, list) and kind else kind
+    properties = schema.get("properties")
+    if isinstance(properties, dict):
+        return {name: example_of(part) for name, part in properties.items()}
+    if kind == "object":
+        return {}
+    return TEXTS.get(str(schema.get("format")), "text") if kind == "string" else LEAST.get(str(kind))
+
+
 def _both(one: Schema, other: Schema) -> Schema:
     """A schema that fits what either fits."""
     kinds = {one.get("type"), other.get("type")}

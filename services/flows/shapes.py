@@ -48,6 +48,8 @@ class Shape:
 
     def __str__(self) -> str:
         """As a fault names it."""
+        if self.refined == "digits":
+            return "digits"
         if self.refined:
             return f"{'an' if self.refined[0] in 'aeiou' else 'a'} {self.refined}"
         if self.kind is Kind.LIST and self.item and self.item.kind is not Kind.ANY:

@@ -25,9 +25,10 @@ NUL = "\x00"
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
-def is_form(content_type: str) -> bool:
-    """Whether a body of this type is a form."""
-    return content_type.partition(";")[0].strip().lower() in {URLENCODED, MULTIPART}
+def is_form(content_type: str, body: bytes) -> bool:
+    """Whether a body of this type is a form. JSON that is called an urlencoded form, as `curl -d` does, is none."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == MULTIPART or (kind == URLENCODED and body.lstrip()[:1] not in {b"{", b"["})
 
 
 def parse(body: bytes, content_type: str) -> dict[str, object]:

@@ -108,7 +108,7 @@ def _handshake(hook: Hook, request: Request) -> Reply:
 def sent_of(request: Request, body: bytes) -> Sent:
     """The parsed body; of a CloudEvent its data, with what the envelope says."""
     kind = request.headers.get(b"content-type", b"").decode("latin-1")
-    if forms.is_form(kind):
+    if forms.is_form(kind, body):
         return Sent(forms.parse(body, kind), request.headers)
     value = parse(body)
     how = cloudevents.mode(request.headers)

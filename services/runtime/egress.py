@@ -61,32 +61,49 @@ def public(address: IPv4Address | IPv6Address) -> bool:
     return not any(address in network for network in DENIED if network.version == address.version)
 
 
+WEB_PORTS = frozenset({80, 443, 8080, 8443})
+"""Where web servers listen. Mail servers, databases and the like understand enough of HTTP to be harmed by it."""
+
+
 class Egress:
     """The rule of one process: public addresses, and these networks and hosts.
 
-    A host that is allowed by name may have any address. A network is allowed under whatever name.
+    A host that is allowed by name may have any address. A network is allowed under whatever name. `ports` are those of
+    public addresses that a stranger may choose.
     """
 
-    def __init__(self, allow: Iterable[Network | str] = ()) -> None:
+    def __init__(self, allow: Iterable[Network | str] = (), ports: Iterable[int] = WEB_PORTS) -> None:
+        self._ports = frozenset(ports)
         entries = tuple(allow)
         self._hosts = frozenset(entry for entry in entries if isinstance(entry, str))
         self._networks = tuple(entry for entry in entries if not isinstance(entry, str))
 
-    def check(self, host: str, address: str) -> None:
-        """Raise EgressDeniedError unless a connection to this address, on behalf of this host, is allowed."""
+    def check(self, host: str, address: str, port: int | None = None) -> None:
+        """Raise EgressDeniedError unless a connection to this address, on behalf of this host, is allowed.
+
+        `port` where the address is a stranger's choice; None where an operator named it.
+        """
         if host.lower().rstrip(".") in self._hosts:
             return
         ip = ip_address(address.partition("%")[0])
-        if public(ip) or any(ip in network for network in self._networks if network.version == ip.version):
+        if any(ip in network for network in self._networks if network.version == ip.version):
             return
+        if public(ip):
+            if port is None or port in self._ports:
+                return
+            raise EgressDeniedError(
+                errno.EACCES,
+                f"port {port} of {host!r} is none of {', '.join(map(str, sorted(self._ports)))}; an operator can name "
+                "others in FLOWS_EGRESS_PORTS, or make a connection with this address",
+            )
         raise EgressDeniedError(
             errno.EACCES,
             f"{host!r} is {ip}, which is not a public address; "
             "an operator can allow its network or its name in FLOWS_EGRESS_ALLOW",
         )
 
-    def socket(self, host: str, info: tuple[Any, ...]) -> socket.socket:
+    def socket(self, host: str, info: tuple[Any, ...], *, any_port: bool = True) -> socket.socket:
         """A socket for one connect attempt (an entry of getaddrinfo), or EgressDeniedError before a packet leaves."""
         family, kind, protocol, _, address = info
-        self.check(host, str(address[0]))
+        self.check(host, str(address[0]), None if any_port else int(address[1]))
         return socket.socket(family, kind, protocol)

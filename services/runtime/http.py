@@ -90,10 +90,11 @@ class Answer:
 class _Attempt:
     """What is noted of the call at work in this task."""
 
-    __slots__ = ("connected", "denied", "host")
+    __slots__ = ("any_port", "connected", "denied", "host")
 
-    def __init__(self) -> None:
+    def __init__(self, *, any_port: bool) -> None:
         self.host = ""
+        self.any_port = any_port
         self.connected = False
         self.denied: EgressDeniedError | None = None
 
@@ -161,7 +162,7 @@ class Client:
         def guard(info: Any) -> socket.socket:  # noqa: ANN401 - aiohttp's own type is private to it
             attempt = _ATTEMPT.get()
             try:
-                return self._egress.socket(attempt.host, info)
+                return self._egress.socket(attempt.host, info, any_port=attempt.any_port)
             except EgressDeniedError as error:
                 attempt.denied = error
                 raise
@@ -189,10 +190,20 @@ class Client:
         await self._transport.aclose()
 
     async def call(
-        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None, seconds: float
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        seconds: float,
+        any_port: bool = True,
     ) -> Answer:
-        """Make one call, from connect to the answer's last byte within `seconds`. Raises CallError."""
-        attempt = _Attempt()
+        """Make one call, from connect to the answer's last byte within `seconds`. Raises CallError.
+
+        Without `any_port` only ports of web servers are connected to: for addresses that a stranger may have chosen.
+        """
+        attempt = _Attempt(any_port=any_port)
         _ATTEMPT.set(attempt)
         # aiohttp sends those of a proxy with CONNECT only, so not where the proxy itself reads the request.
         more = self._proxy_headers if self._proxy_headers and url[:7].lower() == "http://" else {}

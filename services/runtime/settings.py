@@ -211,6 +211,10 @@ class ActionsSettings(CallingSettings):
     connections_file: Path | None = Field(
         default=None, description="YAML file of connections; it names secrets, never holds them"
     )
+    egress_ports: tuple[int, ...] = Field(
+        default=(80, 443, 8080, 8443),
+        description="ports of public addresses that calls without a connection may reach, by commas",
+    )
     max_concurrency: int = Field(default=256, ge=1, le=5000, description="calls at work at once in this process")
     max_pending: int = Field(default=5000, ge=1, description="requests held in memory; over it partitions are paused")
     call_seconds: float = Field(
@@ -232,6 +236,16 @@ class ActionsSettings(CallingSettings):
     effect_days: float = Field(
         default=7.0, gt=0, description="what became of a call is remembered so long, so that it is not made again"
     )
+
+    @field_validator("egress_ports", mode="before")
+    @classmethod
+    def _ports(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        ports = tuple(part.strip() for part in value.split(",") if part.strip())
+        if wrong := next((port for port in ports if not port.isdecimal() or not 0 < int(port) <= LARGEST_PORT), None):
+            raise ValueError(f"{wrong!r} is no port")
+        return ports
 
 
 ALL: tuple[type[RuntimeSettings], ...] = (IngestSettings, ToolsSettings, ActionsSettings)
@@ -289,7 +303,9 @@ def _wrong(settings: type[RuntimeSettings], place: tuple[int | str, ...], messag
 
 
 def _default(info: FieldInfo) -> str:
-    return "" if info.default is None or info.default == () else str(info.default)
+    if isinstance(info.default, tuple):
+        return ",".join(map(str, info.default))
+    return "" if info.default is None else str(info.default)
 
 
 def help_text(settings: type[RuntimeSettings]) -> str:

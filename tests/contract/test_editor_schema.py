@@ -24,6 +24,7 @@ PAGES = {
     f"{file.name} {number}": text
     for file in sorted((ROOT / "docs").glob("*.md"))
     for number, text in enumerate(re.findall(r"```yaml\n(flow:.*?)```", file.read_text(), re.DOTALL))
+    if "\nsteps:" in text  # others are test files
 }
 EXAMPLES = {
     file.name: file.read_text()

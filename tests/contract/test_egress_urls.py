@@ -13,6 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from contracts.errors import ErrorCode
 from services.actions.call import CallFailedError
+from services.actions.connections import Connection
 from services.actions.delivery.calling import HttpCall
 from services.flows.catalogue import Guarantee
 from services.runtime.egress import Egress, allowed
@@ -108,6 +109,12 @@ HOSTILE = [
     "http://[2002:7f00:1::]/",
     "http://[2002:a9fe:a9fe::1]/",
     "http://[2001:0:7f00:1::]/",
+    # Public addresses, but no web server listens there
+    "http://93.184.215.14:22/",
+    "http://93.184.215.14:25/",
+    "http://93.184.215.14:6379/",
+    "https://93.184.215.14:11211/",
+    "http://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]:3306/",
     # Names that lead there
     "http://internal.example/",
     "http://rebound.example/",
@@ -225,11 +232,26 @@ async def test_a_public_address_is_tried(connects: list[Any]) -> None:
     assert error.code is ErrorCode.CALL_REFUSED
 
 
+@pytest.mark.parametrize("port", ["", ":443", ":8080", ":8443"])
+async def test_ports_of_web_servers_are_tried(connects: list[Any], port: str) -> None:
+    """And a connection, which an operator made, may use any."""
+    await ask(f"http://93.184.215.14{port}/", Egress())
+    await ask("http://93.184.215.14:9443/", Egress(ports=[9443]))
+    assert len(connects) == 2
+    client = Client(Egress())
+    with pytest.raises(CallFailedError, match="no connection"):
+        await HttpCall(client, Connection("crm", "http://93.184.215.14:6379"), "e1", 2)(
+            "GET", "/", guarantee=Guarantee.REPEATABLE
+        )
+    await client.close()
+    assert len(connects) == 3
+
+
 @pytest.mark.parametrize(
     ("allow", "url", "tried"),
     [
         ("10.0.0.0/8", "http://10.0.0.1/", True),
-        ("10.0.0.0/8", "http://internal.example/", True),
+        ("10.0.0.0/8", "http://internal.example:6379/", True),
         ("10.0.0.0/8", "http://192.168.0.1/", False),
         ("internal.example", "http://internal.example/", True),
         ("internal.example", "http://10.0.0.5/", False),

@@ -133,6 +133,13 @@ async def test_a_form_is_the_object_that_it_stands_for(ingest: Ingest) -> None:
     assert code(await http.post(path, content=b"--x\r\nnonsense", headers=wrong)) == (400, ErrorCode.JSON_INVALID)
 
 
+async def test_json_that_is_called_a_form_is_json(ingest: Ingest) -> None:
+    """`curl -d '{…}'` says so of it."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (await ingest[0].post(SHOP, content=json.dumps(ORDER), headers=headers)).status_code == 202
+    assert ingest[1].records[0][1]["data"] == ORDER
+
+
 async def test_a_form_becomes_a_lead(ingest: Ingest) -> None:
     """The readers of triggers take what forms send."""
     http, kafka = ingest

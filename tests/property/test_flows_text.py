@@ -13,6 +13,7 @@ from tests.support.flows import CATALOGUE, flow_text
 
 # Pieces that a flow is made of, so that texts come close to flows.
 PIECES = """
+    allow_cycle: for_each: as: limit: do: wait: until: working_hours: cancel_on: key: when: writes: fields: item
     flow: on: steps: - id: tool: action: with: if: then: else: switch: cases: default: set: stop: retry: on_error:
     phone.format http.call shop.ordered ${ } $${ { } [ ] , : | > " ' & * ! ? # % @ ` trigger .from phone .e164 has( ) .?
     orValue( == && || ! true null 1 -1 1e9 &a *a <<: --- ... %YAML yes no

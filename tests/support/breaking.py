@@ -27,6 +27,16 @@ class BreakingPool:
         async with self._pool.acquire() as connection:
             yield _Connection(self, connection)
 
+    async def fetch(self, *query: Any) -> Any:
+        """As a pool does it: over a connection of its own."""
+        self.step()
+        return await self._pool.fetch(*query)
+
+    async def execute(self, *query: Any) -> Any:
+        """As a pool does it: over a connection of its own."""
+        self.step()
+        return await self._pool.execute(*query)
+
     def step(self) -> None:
         """One step more. Raises ConnectionResetError when it is the last."""
         if self._left is not None:

@@ -88,6 +88,7 @@ class HttpCall:
                 headers=all_headers,
                 content=None if body is None else body.content,
                 seconds=self._seconds,
+                any_port=bool(connection.base_url),
             )
         except CallError as error:
             cause = connection.mask.text(error.cause)

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from contracts.triggers.registry import TRIGGERS
-from services.cli import place
+from services.cli import declared, place
 from services.cli.check import checked
 from services.cli.stack.addresses import known_or_next
 from services.cli.stack.folder import held
@@ -26,6 +26,8 @@ LOOK_SECONDS = 0.25
 HOOKS = {
     "whatsapp": ("HOOK_TOKEN_WHATSAPP", "closum.whatsapp.message_received"),
     "leads": ("HOOK_TOKEN_LEADS", "closum.lead.created"),
+    "contacts": ("HOOK_TOKEN_CONTACTS", "closum.contact.updated"),
+    "sms": ("HOOK_TOKEN_SMS", "closum.sms.status_updated"),
 }
 
 
@@ -39,13 +41,14 @@ def develop(path: Path | None, port: int, connections: Path | None, sources: Pat
     try:
         with stop_on_signals() as stopping, held(place.FOLDER, "flows dev") as folder:
             wanted = {"ingest": port}
+            beside = [] if sources else declared.beside([flows])
             ports = known_or_next(wanted)
             plan = Plan(
                 flows=flows,
                 ports=ports,
-                sources=(sources or folder.sources()).absolute(),
+                sources=(sources or folder.sources(beside)).absolute(),
                 connections=(connections or folder.connections(ports.closum)).absolute(),
-                secrets=folder.secrets(),
+                secrets=folder.secrets(beside),
             )
             _, faults = checked([flows], plan.connections)
             if faults:
@@ -79,6 +82,7 @@ def _told(stack: Stack, plan: Plan) -> dict[str, object]:
         "closum": stack.closum,
         "events_token": plan.secrets["FLOWS_EVENTS_TOKEN"],
         "connections_file": str(plan.connections),
+        "sources_file": str(plan.sources),
         "egress_allow": "127.0.0.0/8",
         "actions": f"http://127.0.0.1:{stack.ports.actions_health}",
     }

@@ -3,7 +3,7 @@
 .flows/
   kafka/ postgres/    the parts' data (deploy/local)
   secrets.json        tokens and keys, made once
-  sources.yaml connections.yaml
+  sources.yaml or sources/, connections.yaml
   logs/               all lines of each service
   stack.lock running.json
 """
@@ -13,8 +13,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +25,16 @@ from filelock import FileLock, Timeout
 from services.cli import place
 from services.cli.terminal import CommandError
 
-SECRETS = ("HOOK_TOKEN_WHATSAPP", "HOOK_TOKEN_LEADS", "FLOWS_EVENTS_TOKEN", "CLOSUM_API_KEY", "CRM_TOKEN")
+SECRETS = (
+    "HOOK_TOKEN_WHATSAPP",
+    "HOOK_TOKEN_LEADS",
+    "HOOK_TOKEN_CONTACTS",
+    "HOOK_TOKEN_SMS",
+    "FLOWS_EVENTS_TOKEN",
+    "CLOSUM_API_KEY",
+    "CRM_TOKEN",
+)
+ENV = re.compile(r"\benv:\s*([A-Za-z_]\w*)")
 SOURCES = """\
 # Made by `flows dev`. To use your own: flows dev --sources FILE
 sources:
@@ -33,6 +44,12 @@ sources:
   leads:
     trigger: closum.lead.created
     token: { env: HOOK_TOKEN_LEADS }
+  contacts:
+    trigger: closum.contact.updated
+    token: { env: HOOK_TOKEN_CONTACTS }
+  sms:
+    trigger: closum.sms.status_updated
+    token: { env: HOOK_TOKEN_SMS }
 """
 CONNECTIONS = """\
 # Made by `flows dev`; all are the stand-in on this machine. To use your own: flows dev --connections FILE
@@ -62,22 +79,35 @@ class Folder:
         """Where the services' lines are kept."""
         return self.path / "logs"
 
-    def secrets(self) -> dict[str, str]:
-        """Tokens and keys by variable: those of the environment, else those made at the first start."""
+    def secrets(self, beside: Sequence[Path] = ()) -> dict[str, str]:
+        """Tokens and keys by variable: those of the environment, else those made at the first start.
+
+        Also those that the sources files beside the flows name, so that every one of them can be tried at once.
+        """
+        named = [name for file in beside for name in ENV.findall(file.read_text(encoding="utf-8"))]
+        wanted = dict.fromkeys((*SECRETS, *named))
         file = self.path / "secrets.json"
         try:
             kept: dict[str, str] = json.loads(file.read_text())
         except (OSError, ValueError):
             kept = {}
-        if set(kept) != set(SECRETS):
-            kept = {name: kept.get(name) or secrets.token_urlsafe(24) for name in SECRETS}
+        if set(kept) != set(wanted):
+            kept = {name: kept.get(name) or secrets.token_urlsafe(24) for name in wanted}
             file.touch(mode=0o600)
             file.write_text(json.dumps(kept))
         return {name: os.environ.get(name) or value for name, value in kept.items()}
 
-    def sources(self) -> Path:
-        """The sources file, written anew."""
-        return self._write("sources.yaml", SOURCES)
+    def sources(self, beside: Sequence[Path] = ()) -> Path:
+        """Our sources, written anew: a file, or a folder with links to those beside the flows too."""
+        if not beside:
+            return self._write("sources.yaml", SOURCES)
+        folder = self.path / "sources"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        (folder / "own.yaml").write_text(SOURCES)
+        for number, file in enumerate(beside):
+            (folder / f"{number}-{file.name}").symlink_to(file.absolute())
+        return folder
 
     def connections(self, closum_port: int) -> Path:
         """The connections file, written anew: its address changes with the stand-in's port."""

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
 from services.flows.declared import DeclarationError, Places, declared, scheduled
-from services.flows.from_example import schema_of
+from services.flows.from_example import example_of, schema_of
 from services.ingest.readers.one import One
 from services.ingest.readers.reading import Reader
 from services.ingest.readers.whatsapp_cloud import WhatsAppCloud
@@ -144,15 +144,18 @@ class _Loaded:
     def _shape(self, trigger: str, entry: Entry) -> type[Payload]:
         example: Any = entry.example
         if entry.example_file is not None:
-            example = json.loads((self.path.parent / entry.example_file).read_text(encoding="utf-8"))
+            example = json.loads((self.path.resolve().parent / entry.example_file).read_text(encoding="utf-8"))
         schema: Any = entry.json_schema
         if entry.schema_file is not None:
-            schema = json.loads((self.path.parent / entry.schema_file).read_text(encoding="utf-8"))
+            schema = json.loads((self.path.resolve().parent / entry.schema_file).read_text(encoding="utf-8"))
         if schema is None:
             schema = schema_of(example)
         identity = () if isinstance(entry.id, HeaderPlace) else tuple(entry.id)
         places = Places(identity, tuple(entry.time), tuple(entry.subject))
-        return declared(trigger, schema, places, example or {})
+        if not example:
+            made = example_of(schema)
+            example = made if isinstance(made, dict) else {}
+        return declared(trigger, schema, places, example)
 
     def _parts(
         self, name: str, entry: Entry, model: type[Payload] | None, environ: Mapping[str, str]

@@ -61,11 +61,17 @@ where alias = any ($1::uuid[]) and at > now() - interval '1 minute' and decision
 group by alias
 """
 
+SAID = """
+select distinct on (origin) origin, decision, why, hops, echoes from sync_ledger
+where alias = any ($1::uuid[]) and origin = any ($2::uuid[])
+"""
+
 NOTE = """
-insert into sync_ledger (alias, origin, event_id, type, entity, decision, why, hops, expires_at)
-select alias, origin, event_id, type, entity, decision, why, hops, now() + $9 * interval '1 second'
-from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[])
-    as one (alias, origin, event_id, type, entity, decision, why, hops)
+insert into sync_ledger (alias, origin, event_id, type, entity, decision, why, hops, echoes, expires_at)
+select alias, origin, event_id, type, entity, decision, why, hops, echoes, now() + $10 * interval '1 second'
+from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[],
+            $9::json[])
+    as one (alias, origin, event_id, type, entity, decision, why, hops, echoes)
 on conflict (alias, origin) do nothing
 """
 
@@ -77,7 +83,9 @@ class Verdict:
     decision: str
     why: str
     event: Event
+    echoes: tuple[str, ...] = ()
     near: int = 0
+    hops: int = 0
 
 
 class Store:
@@ -116,50 +124,46 @@ class Store:
         async with self._pool.acquire() as connection, connection.transaction():
             wanted = sorted({UUID(alias) for _, change in changes for alias in change.aliases})
             found = await connection.fetch(OPEN, wanted)
-            if not found:
-                verdicts = [Verdict("passed", "no write of ours is near", event) for event, _ in changes]
-                await self._note(connection, changes, verdicts)
-                return verdicts
             opened = {row["id"]: _open(row) for row in sorted(found, key=lambda row: (row["at"], row["id"]))}
             by_alias: dict[UUID, set[UUID]] = {}
             for row in await connection.fetch(ALIASES, wanted):
                 by_alias.setdefault(row["alias"], set()).add(row["echo"])
-            rates = await self._rates(connection, changes, wanted)
+            mine = [UUID(origin(event)) for event, _ in changes]
+            said = {row["origin"]: row for row in await connection.fetch(SAID, wanted, mine)}
+            rates = {row["alias"].hex: row["changes"] for row in await connection.fetch(RATE, wanted, mine)}
             before = {one: dict(write.fields) for one, write in opened.items()}
             verdicts = []
-            for event, change in changes:
-                mine = {one for alias in change.aliases for one in by_alias.get(UUID(alias), ())}
-                writes = [write for one, write in opened.items() if one in mine]
-                verdict = self._verdict(event, change, writes, rates)
-                verdicts.append(verdict)
+            for (event, change), own in zip(changes, mine, strict=True):
+                if (first := said.get(own)) is not None:
+                    verdicts.append(_again(event, change, first))
+                    continue
+                near = {one for alias in change.aliases for one in by_alias.get(UUID(alias), ())}
+                writes = [write for one, write in opened.items() if one in near]
+                verdicts.append(self._verdict(event, change, writes, rates))
             used = [one for one, write in opened.items() if write.fields != before[one]]
             if used:
                 await connection.execute(USE, used, [_fields(opened[one]) for one in used])
             await self._note(connection, changes, verdicts)
             return verdicts
 
-    async def _rates(
-        self, connection: asyncpg.pool.PoolConnectionProxy, changes: Sequence[tuple[Event, Change]], wanted: list[UUID]
-    ) -> dict[str, int]:
-        mine = [UUID(origin(event)) for event, _ in changes]
-        return {row["alias"].hex: row["changes"] for row in await connection.fetch(RATE, wanted, mine)}
-
     def _verdict(self, event: Event, change: Change, writes: list[Open], rates: dict[str, int]) -> Verdict:
         judged: Judgement = sync.judge(change, writes, origin(event))
+        told: dict[str, Any] = {"echoes": judged.echoes, "near": len(judged.near), "hops": judged.hops}
         fields = ", ".join(judged.echoes)[:LONGEST_TEXT]
         if judged.suppressed:
             altered = f"; came back altered: {', '.join(judged.near)[:LONGEST_TEXT]}" if judged.near else ""
-            return Verdict("suppressed", f"our own write came back: {fields}{altered}", event, len(judged.near))
+            return Verdict("suppressed", f"our own write came back: {fields}{altered}", event, **told)
         a_minute = 1 + max((rates.get(alias, 0) for alias in change.aliases), default=0)
         fault = self._limits.fault(judged.hops, a_minute)
         if fault is not None:
-            return Verdict("held", fault, event)
+            return Verdict("held", fault, event, **told)
         for alias in change.aliases:
             rates[alias] = rates.get(alias, 0) + 1
         passed = sync.only(event, judged)
         if judged.echoes:
-            return Verdict("mixed", f"without what we wrote ourselves: {fields}", passed, len(judged.near))
-        return Verdict("passed", "with other values than we wrote" if writes else "no write of ours is near", passed)
+            return Verdict("mixed", f"without what we wrote ourselves: {fields}", passed, **told)
+        why = "with other values than we wrote" if writes else "no write of ours is near"
+        return Verdict("passed", why, passed, **told)
 
     async def _note(
         self,
@@ -172,10 +176,20 @@ class Store:
             one = UUID(origin(event))
             told = (storable(event.id), event.type, storable(change.entity)[:LONGEST_TEXT], verdict.decision)
             for alias in change.aliases:
-                row = (UUID(alias), one, *told, verdict.why, verdict.event.hops or 0)
+                echoes = orjson.dumps(verdict.echoes).decode()
+                row = (UUID(alias), one, *told, verdict.why, verdict.hops, echoes)
                 rows.setdefault((UUID(alias), one), row)
         columns = [list(column) for column in zip(*(rows[key] for key in sorted(rows)), strict=True)]
         await connection.execute(NOTE, *columns, LEDGER_SECONDS)
+
+
+def _again(event: Event, change: Change, row: asyncpg.Record) -> Verdict:
+    """The verdict of the first time."""
+    echoes = tuple(orjson.loads(row["echoes"]))
+    foreign = tuple(field for field in change.fields if field not in echoes)
+    passes = row["decision"] in ("passed", "mixed")
+    kept = sync.only(event, Judgement(echoes, (), foreign, row["hops"])) if passes else event
+    return Verdict(row["decision"], row["why"], kept, echoes, hops=row["hops"])
 
 
 def _open(row: asyncpg.Record) -> Open:

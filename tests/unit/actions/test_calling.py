@@ -31,10 +31,18 @@ class FakeClient:
         self.seconds = 0.0
 
     async def call(
-        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None, seconds: float
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        seconds: float,
+        any_port: bool = True,
     ) -> Answer:
         """As the real one."""
         assert method == "POST"
+        self.any_port = any_port
         self.url, self.headers, self.content, self.seconds = url, dict(headers), content, seconds
         if isinstance(self.answer, CallError):
             raise self.answer

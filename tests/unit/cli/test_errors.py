@@ -29,7 +29,7 @@ def test_calls_are_counted_over_workers() -> None:
     assert list(told["errors"].items()) == [("destination_busy", 16), ("call_rejected", 4)]
     assert told["who_must_act"] == "destination"
     shown = row(where, found[where], slow, as_json=False)
-    assert (shown["share"], shown["errors"]) == ("10.0%", "destination_busy 16, call_rejected 4")
+    assert (shown["failed"], shown["errors"]) == ("20 (10.0%)", "destination_busy 16\ncall_rejected 4")
 
 
 def test_a_worker_that_made_no_call_is_no_error() -> None:

@@ -10,7 +10,7 @@ import pytest
 from services.cli import check, sources
 from services.cli.declared import triggers
 from services.cli.terminal import CommandError
-from services.flows.from_example import schema_of
+from services.flows.from_example import example_of, schema_of
 
 BODY = {
     "order": {"id": 7, "created_at": "2026-01-01T00:00:00Z"},
@@ -101,6 +101,18 @@ def test_a_wrong_sources_file_is_told_with_its_line(here: Path) -> None:
     (here / "sources.yaml").write_text("sources:\n  shop:\n    schema: { type: string }\n    token: { env: X }\n")
     with pytest.raises(CommandError, match=r"sources.yaml:2: sources.shop: .*begin with `type: object`"):
         triggers()
+
+
+def test_a_schema_without_an_example_has_one_to_try() -> None:
+    """It fits what an example would have made."""
+    made = example_of(schema_of(BODY))
+    assert made == {
+        "order": {"id": 1, "created_at": "text"},
+        "customer": {"email": "text", "note": None},
+        "items": [],
+    }
+    kinds = {"a": {"type": "string", "format": "email"}, "b": {"enum": [3]}, "c": {"const": 4}, "d": True}
+    assert example_of({"properties": kinds}) == {"a": "ines@example.com", "b": 3, "c": 4, "d": None}
 
 
 def test_the_items_of_a_list_are_what_all_of_them_fit() -> None:

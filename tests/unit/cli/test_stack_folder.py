@@ -13,6 +13,7 @@ from services.cli import place
 from services.cli.catalogue import connection_names
 from services.cli.stack.folder import SECRETS, held
 from services.cli.terminal import CommandError
+from services.ingest.sources.load import load
 
 
 def test_a_second_user_is_told_who_has_it(tmp_path: Path) -> None:
@@ -50,6 +51,21 @@ def test_configuration_names_the_stand_ins_port_and_no_secret(tmp_path: Path) ->
         assert ":8099/v2/" in connections.read_text()
         for secret in folder.secrets().values():
             assert secret not in connections.read_text() + folder.sources().read_text()
+
+
+def test_sources_beside_the_flows_run_too_each_with_a_token(tmp_path: Path) -> None:
+    """So that `flows dev FOLDER` runs all of a folder; schema files are found beside the original."""
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    (flows / "shop.json").write_text('{"type": "object"}')
+    file = flows / "sources.yaml"
+    file.write_text("sources:\n  shop:\n    schema_file: shop.json\n    token: { env: HOOK_TOKEN_SHOP }\n")
+    with held(tmp_path / "a", "x") as folder:
+        for _ in range(2):
+            environ = folder.secrets([file])
+            loaded = load(folder.sources([file]), environ)
+            assert len(loaded.hooks) == 5
+            assert loaded.hooks.find("shop", environ["HOOK_TOKEN_SHOP"]) is not None
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

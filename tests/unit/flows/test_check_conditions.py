@@ -147,3 +147,13 @@ def test_many_conditions_are_not_tried_for_ever() -> None:
     parts = " || ".join(f'trigger.id.contains("{number}")' for number in range(30))
     assert faults_of(flow_text(when(f"{parts} || trigger.paid"))) == []
     assert CATALOGUE.triggers
+
+
+def test_the_type_of_the_event_is_one_of_the_flows_triggers() -> None:
+    """A switch on it knows its cases."""
+    on = "[shop.ordered, shop.visited]"
+    switch = "- switch: ${ event.type }\n  cases: { %s: [ { stop: x } ] }\n"
+    assert faults_of(flow_text(switch % "shop.visited", on=on)) == []
+    assert faults_of(flow_text(switch % "shop.visitd", on=on)) == ["5:12 condition_constant"]
+    assert faults_of(flow_text(when('event.type == "shop.ordered"'), on=on)) == []
+    assert faults_of(flow_text(when('event.type == "shop.ordered"'))) == ["4:11 condition_constant"]

@@ -187,3 +187,24 @@ def test_the_same_with_a_right_pattern_passes() -> None:
     assert real("- tool: text.replace\n  with: { text: a, find: '(a)', pattern: true }") == []
     assert real("- tool: text.replace\n  with: { text: a, find: '(?=a)' }") == []
     assert real("- tool: text.extract\n  with: { text: a, what: pattern, pattern: '${ trigger.text }' }") == []
+
+
+@pytest.mark.parametrize(
+    ("action", "inputs", "maker"),
+    [
+        ("closum.whatsapp.send_template", "to: '${ trigger.text }', template: a, language: pt_PT", "`phone.format`"),
+        ("closum.sms.send", "recipient: '${ trigger.text }', message: a", "`phone.format`"),
+        ("closum.email.send_template", "to: '${ trigger.text }', template: a", "`email.normalize`"),
+        ("closum.contact.add_tag_by_email", "email: 'to ${ trigger.text }', tag: a", "`email.normalize`"),
+    ],
+)
+def test_a_text_where_more_than_a_text_is_needed(action: str, inputs: str, maker: str) -> None:
+    """The fault names the tool that makes one, and what that gives is right."""
+    steps = f"- action: {action}\n  connection: closum\n  with: {{ {inputs} }}"
+    sources, faults = load_text(flow_text(steps, on="closum.whatsapp.message_received"))
+    (fault,) = [*faults, *check(sources, REAL)]
+    assert (fault.code, fault.line) == ("input_type", 6)
+    assert maker in fault.text
+    made = "- id: phone\n  tool: phone.format\n  with: { number: a }\n- id: mail\n  tool: email.normalize\n  with: { email: a }\n"
+    output = "phone.digits" if "phone" in maker else "mail.email"
+    assert real(made + steps.replace("to ${", "${").replace("trigger.text", output)) == []

@@ -10,6 +10,7 @@ import pytest
 from services.cli.catalogue import catalogue
 from services.flows.check import check
 from services.flows.compile import compile_flow
+from services.flows.faults import FaultCode
 from services.flows.load import load_text
 from services.flows.parse import FLOW_KEYS, STEP_KEYS
 from tests.support.flows import faults_of, flow_text, texts_of
@@ -32,6 +33,13 @@ def test_every_key_is_explained() -> None:
     """In backticks, so that it is found."""
     keys = {*FLOW_KEYS, *(key for keys in STEP_KEYS.values() for key in keys)}
     assert {key for key in keys if not re.search(rf"`{key}\b|^ *-? ?{key}:", PAGE, re.MULTILINE)} == set()
+
+
+def test_every_code_is_explained() -> None:
+    """And no other is."""
+    table = PAGE.split("## What `flows check` finds")[1].split("### Circles")[0]
+    told = {code for cell in re.findall(r"(?m)^\| (`.*?`) \|", table) for code in re.findall(r"`(\w+)`", cell)}
+    assert told == {code.value for code in FaultCode}
 
 
 CELLS = re.findall(r"(?m)^\| [a-z, ]+ \| (`.*`) \|$", PAGE.split("## Expressions")[1])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.triggers.registry import TRIGGERS
 from services.ingest.service import sources
 from services.ingest.sources.load import load
 from services.runtime.settings import IngestSettings, SettingsError
@@ -26,7 +27,10 @@ def told(folder: Path, text: str, environ: dict[str, str] | None = None) -> str:
 
 def test_the_file_that_we_ship_is_right() -> None:
     """Compose, Kubernetes and newcomers start from it."""
-    assert len(load(ROOT / "deploy/config/sources.yaml", ENVIRON).hooks) == 2
+    environ = ENVIRON | {"HOOK_TOKEN_CONTACTS": TOKEN, "HOOK_TOKEN_SMS": TOKEN}
+    loaded = load(ROOT / "deploy/config/sources.yaml", environ)
+    triggers = {trigger.trigger for hook in loaded.hooks for trigger in hook.reader.triggers}
+    assert triggers == {name for name in TRIGGERS if name.startswith("closum.")}
 
 
 def test_a_hook_is_found_by_name_and_token_only(tmp_path: Path) -> None:
