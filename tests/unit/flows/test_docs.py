@@ -16,7 +16,9 @@ from services.flows.parse import FLOW_KEYS, STEP_KEYS
 from tests.support.flows import faults_of, flow_text, texts_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "flows.md").read_text()
-FLOWS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+PAGES = ("flows.md", "waiting.md", "two-way-sync.md")
+DOCS = Path(__file__).parents[3] / "docs"
+FLOWS = [text for name in PAGES for text in re.findall(r"```yaml\n(.*?)```", (DOCS / name).read_text(), re.DOTALL)]
 CATALOGUE = catalogue()
 
 
