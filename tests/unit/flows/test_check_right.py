@@ -113,7 +113,7 @@ def test_connections_are_checked_only_where_they_are_known() -> None:
 def test_more_flows_of_the_same_names_make_no_more_types(monkeypatch: pytest.MonkeyPatch) -> None:
     """CEL's types are made anew for each new object: a set of many flows would cost its square."""
     made = 0
-    fill = Types._filled_pool  # noqa: SLF001 - counted
+    fill = Types._filled_pool
 
     def counted(types: Types) -> object:
         nonlocal made
