@@ -20,7 +20,7 @@ from services.flows.places import Place
 from services.flows.presence import Names, State, join, without
 from services.flows.scope import EVENT_FIELDS
 from services.flows.secrets import secrets
-from services.flows.shapes import ANY, INT, NULL, TEXT, Field, Kind, Object, Shape, Shapes
+from services.flows.shapes import ANY, INT, NULL, TEXT, Field, Kind, Shape, Shapes
 from services.flows.syntax import (
     ActionStep,
     CancelRule,
@@ -150,7 +150,7 @@ class _FlowCheck:
         variables = {
             TRIGGER: self.trigger(),
             EVENT: self.event(word.text for word in self.flow.triggers),
-            ERRORS: Shape(Kind.MAP, self.shapes.add(Object("an error", error))),
+            ERRORS: Shape(Kind.MAP, self.shapes.once("an error", error)),
         }
         variables |= dict.fromkeys(self.names.variables, ANY)
         for step in walk(self.flow.steps):
@@ -162,7 +162,7 @@ class _FlowCheck:
     def event(self, types: Iterable[str]) -> Shape:
         """What `event` is, when it is of one of these types."""
         said = {"time": Field(TIME), "type": Field(replace(TEXT, values=tuple(types)))}
-        return self.shapes.add(Object("`event`", dict.fromkeys(EVENT_FIELDS, Field(TEXT)) | said))
+        return self.shapes.once("`event`", dict.fromkeys(EVENT_FIELDS, Field(TEXT)) | said)
 
     def catalogue_entry(self, step: ToolStep | ActionStep) -> Tool | Action | None:
         if isinstance(step, ToolStep):
@@ -190,7 +190,7 @@ class _FlowCheck:
             same = all(field.shape == found[0].shape for field in found)
             maybe = len(found) < len(every) or any(field.maybe for field in found)
             fields[name] = Field(found[0].shape if same else ANY, maybe=maybe)
-        return self.shapes.add(Object("`trigger`", fields))
+        return self.shapes.once("`trigger`", fields)
 
     # Expressions
 

@@ -11,7 +11,7 @@ import jsonschema_rs
 from services.flows.catalogue import Action, Tool
 from services.flows.inputs import is_literal, plain_of
 from services.flows.places import Place
-from services.flows.shapes import Field, Object, Shape, Shapes
+from services.flows.shapes import Field, Shape, Shapes
 from services.flows.syntax import Constant, MapOf, Value
 
 
@@ -28,7 +28,7 @@ def outputs_of(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Shape:
     said = {name: _said(field, inputs, shapes, f"`{name}` in {what}") for name, field in fields.items()}
     if said == dict(fields):
         return plain
-    return shapes.add(Object(what, said, open=shapes.objects[plain.name].open))
+    return shapes.once(what, said)
 
 
 def _said(field: Field, inputs: dict[str, Value], shapes: Shapes, what: str) -> Field:

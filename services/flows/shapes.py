@@ -109,6 +109,7 @@ class Shapes:
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
         self._models: dict[tuple[type[BaseModel], str], Shape] = {}
+        self._same: dict[tuple[str, tuple[tuple[str, Field], ...]], Shape] = {}
 
     def of_model(self, model: type[BaseModel], mode: Literal["validation", "serialization"], what: str) -> Shape:
         """The shape of a model: `validation` for inputs, `serialization` for what expressions read (names as dumped).
@@ -132,6 +133,16 @@ class Shapes:
         name = f"t{len(self.objects)}"
         self.objects[name] = thing
         return Shape(Kind.OBJECT, name=name)
+
+    def once(self, what: str, fields: Mapping[str, Field]) -> Shape:
+        """The shape of an object that many flows have: the same for the same fields.
+
+        Each new object costs all flows that are checked after it, as CEL's types are made anew for it.
+        """
+        key = (what, tuple(fields.items()))
+        if key not in self._same:
+            self._same[key] = self.add(Object(what, fields))
+        return self._same[key]
 
     def fields(self, shape: Shape) -> Mapping[str, Field]:
         """The fields of an object's shape."""

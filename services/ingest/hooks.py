@@ -68,22 +68,25 @@ class HookEndpoint:
             return _handshake(hook, request)
         if hook.networks:
             networks.require(networks.sender(scope, hook.proxies), hook.networks)
-        if hook.proof is not None and not hook.proof.needs_body:
-            hook.proof.check(request)
-        limit = self._parts.limits.get(hook.name)
-        if limit is not None:
-            await limit.take()
+        if hook.proof is None or not hook.proof.needs_body:
+            await self._admit(hook, request)
         most = hook.body_bytes or self._parts.most_bytes
         with self._parts.in_flight.hold(announced(scope, most)):
             body = await read(scope, receive, most)
             return await self._take(hook, replace(request, body=body), most)
 
-    async def _take(self, hook: Hook, request: Request, most: int) -> Reply:
-        mark = None
+    async def _admit(self, hook: Hook, request: Request) -> None:
+        """The proof first: a stranger must not use up what the source may send."""
         if hook.proof is not None:
-            if hook.proof.needs_body:
-                hook.proof.check(request)
-            mark = self._parts.replays.check(hook.name, request) if hook.refuse_replays else None
+            hook.proof.check(request)
+        limit = self._parts.limits.get(hook.name)
+        if limit is not None:
+            await limit.take()
+
+    async def _take(self, hook: Hook, request: Request, most: int) -> Reply:
+        if hook.proof is not None and hook.proof.needs_body:
+            await self._admit(hook, request)
+        mark = self._parts.replays.check(hook.name, request) if hook.refuse_replays else None
         encoding = request.headers.get(b"content-encoding")
         body = unpacked(request.body, encoding.decode("latin-1"), most) if encoding else request.body
         sent = sent_of(request, body)

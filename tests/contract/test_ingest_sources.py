@@ -44,6 +44,10 @@ sources:
     schema: { type: object }
     token: { env: TOKEN }
     limits: { requests_per_second: 3, body_bytes: 100 }
+  guarded:
+    schema: { type: object }
+    authentication: { preset: github, secret: { env: SECRET } }
+    limits: { requests_per_second: 3 }
   inside:
     schema: { type: object }
     token: { env: TOKEN }
@@ -200,6 +204,14 @@ async def test_a_source_has_limits_of_its_own(ingest: Ingest) -> None:
     assert 4 <= len(refused) <= 7
     assert code(refused[0]) == (429, ErrorCode.RATE_LIMITED)
     assert refused[0].headers["retry-after"] == "1"
+
+
+async def test_strangers_do_not_use_up_what_a_source_may_send(ingest: Ingest) -> None:
+    """The proof comes before the permit."""
+    http, _ = ingest
+    for _ in range(10):
+        assert (await http.post("/v1/hooks/guarded", json={})).status_code == 401
+    assert (await http.post("/v1/hooks/guarded", content=b"{}", headers=signed(b"{}"))).status_code == 202
 
 
 async def test_a_body_limit_of_a_source(ingest: Ingest) -> None:

@@ -59,6 +59,13 @@ def test_an_event_sent_as_it_says_has_its_effect_and_ctrl_c_ends_all(folder: Pat
         sent = flows("send", "closum.lead.created", "--example", "--json", cwd=folder)
         assert sent.returncode == 0, sent.stderr
         running.until("new-contact-to-closum")
+        file = folder / "flows" / "whatsapp-to-crm.yaml"
+        text = file.read_text()
+        file.write_text(text.replace("phone.e164", "phone.e146"))
+        assert "what ran before runs on" in running.until("Not deployed")
+        file.write_text(text.replace("not a phone number", "no phone number"))
+        assert "changed whatsapp-to-crm" in running.until("Deployed:")
+        file.write_text(text)
         assert len(json.loads(flows("runs", "--json", cwd=folder).stdout)) == 2
         assert flows("doctor", cwd=folder).returncode == 0
 

@@ -105,6 +105,19 @@ async def test_the_replay_of_an_event_begins_what_it_began_before(pool: asyncpg.
     assert after.deployment == "2"
 
 
+async def test_an_earlier_set_that_cannot_be_had_whole_is_not_used(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    """An event that began it begins what runs now: it must not end as one that no flow is for."""
+    await deploy(pool, tmp_path, ONE_CALL)
+    await pool.execute("update flow_versions set version = 'gone'")
+    await deploy(pool, tmp_path, TWO_CALLS, alone=True)
+    worker = Deployed(pool, TOOLS)
+    await worker.start()
+
+    await worker.recall({"1"})
+
+    assert names(worker, "1") == names(worker)
+
+
 async def test_a_claim_gives_its_claimer_the_note_that_it_was_made_with(pool: asyncpg.Pool) -> None:
     wish = Claim("default", "event", "events/0/1", "7")
     day = timedelta(days=1)

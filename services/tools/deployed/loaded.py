@@ -51,7 +51,7 @@ class Deployed:
         return self._runs
 
     def for_trigger(self, type_: str, deployment: str) -> tuple[CompiledFlow, ...]:
-        """The flows of a deployment that an event of this type starts; `recall` made it ready."""
+        """The flows of a deployment that this type starts, if `recall` could have it; else the current ones."""
         return self._earlier.get(deployment, self._index).for_trigger(type_)
 
     async def recall(self, deployments: Collection[str]) -> None:
@@ -64,7 +64,9 @@ class Deployed:
         deployment = await store.numbered(self._pool, int(number))
         if deployment is not None:
             await self._fetch(deployment.flows.items())
-            self._keep(deployment)
+            # One that cannot be had whole is none: an event must not be filtered for want of its flow.
+            if all(pair in self._known for pair in deployment.flows.items()):
+                self._keep(deployment)
 
     def matches(self, type_: str) -> tuple[Match, ...]:
         """How waits read the key of an event, also those of versions that are not current any more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.flows.compile import compile_flow
+from services.flows.types import Types
 from tests.support.flows import TOOLS, faults_of, flow_text, source, texts_of
 
 PHONE = """
@@ -107,3 +108,27 @@ def test_connections_are_checked_only_where_they_are_known() -> None:
     text = flow_text('- action: sms.send\n  connection: any\n  with: { to: "+351912345678", text: a, consent: true }')
     assert faults_of(text, None) == []
     assert faults_of(text, ()) == ["5:15 connection_unknown"]
+
+
+def test_more_flows_of_the_same_names_make_no_more_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CEL's types are made anew for each new object: a set of many flows would cost its square."""
+    made = 0
+    fill = Types._filled_pool
+
+    def counted(types: Types) -> object:
+        nonlocal made
+        made += 1
+        return fill(types)
+
+    monkeypatch.setattr(Types, "_filled_pool", counted)
+    text = flow_text(PHONE + "- stop: ${ phone.e164 }\n", on="[shop.ordered, shop.visited]").replace(
+        "trigger.from", "trigger.id"
+    )
+
+    def pools(flows: int) -> int:
+        nonlocal made
+        made = 0
+        assert faults_of("---\n".join(text.replace("tried", f"f{number}") for number in range(flows))) == []
+        return made
+
+    assert pools(12) == pools(2)
