@@ -104,6 +104,18 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
             query("sum(flows_partitions_paused)", "paused partitions"),
         ),
         graph(
+            "Oldest that waits",
+            "Since when the oldest request in PostgreSQL is being tried. Rising: its destination does not come back.",
+            "s",
+            query("max(flows_parked_oldest_seconds)", "oldest"),
+        ),
+        graph(
+            "Breakers",
+            "1 while nothing is let through to a connection, because it failed too often. Now and then a call tries.",
+            "short",
+            query(f"max by (connection) (flows_breaker_open{{{ONE}}})", "{{connection}}"),
+        ),
+        graph(
             "SMS credits",
             "As the last check saw them.",
             "short",

@@ -29,6 +29,7 @@ from services.actions.journal.store import Store
 from services.actions.limits.gates import Gates
 from services.actions.limits.guard import Guard
 from services.actions.limits.store import Store as Limits
+from services.actions.parking import oldest
 from services.actions.parking.parking import Parking
 from services.actions.parking.store import Store as Parked
 from services.actions.registry import ACTIONS
@@ -129,7 +130,13 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
     log.info("service.started", group=settings.topic_prefix + GROUP, connections=sorted(connections))
     beside = [
         asyncio.create_task(work)
-        for work in (watchdog.run(), _note_leaving(parts.health, parts.stop), _forget(store), gates.run())
+        for work in (
+            watchdog.run(),
+            _note_leaving(parts.health, parts.stop),
+            _forget(store),
+            gates.run(),
+            oldest.watch(parts.pool),
+        )
     ]
     try:
         # It ends by itself after `stop`: what is at work is finished first.

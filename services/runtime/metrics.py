@@ -31,6 +31,7 @@ SYNC_CHANGES = Counter("flows_sync_changes", "Changes that came in: passed, mixe
 SYNC_ALTERED = Counter("flows_sync_altered", "Fields of our own writes that came back altered by the destination")
 LANES_OPEN = Gauge("flows_lanes_open", "Lanes with calls waiting or at work")
 PARKED = Gauge("flows_parked_requests", "Requests that wait in PostgreSQL for another attempt, or behind one")
+PARKED_OLDEST = Gauge("flows_parked_oldest_seconds", "Since when the oldest of all parked requests is being tried")
 FLOW_HELD = Gauge("flows_flow_held", "1 while a flow is held because its calls die one after the other", ["flow"])
 BREAKER_OPEN = Gauge("flows_breaker_open", "1 while a connection's breaker lets nothing through", ["connection"])
 PARTITIONS_PAUSED = Gauge("flows_partitions_paused", "Partitions not fetched because memory's bound is reached")

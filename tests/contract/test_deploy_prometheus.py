@@ -166,7 +166,16 @@ def test_the_dashboards_show_what_was_promised() -> None:
     first, second = (" ".join(panel["title"].lower() for panel in board) for board in BOARDS)
     for word in ("accepted", "delivered", "filtered", "dead letters", "lag", "accepted to delivered"):
         assert word in first
-    for word in ("errors, by connection", "by kind", "by action", "calls take", "dead calls", "waiting", "sms credits"):
+    for word in (
+        "errors, by connection",
+        "by kind",
+        "by action",
+        "calls take",
+        "dead calls",
+        "waiting",
+        "oldest",
+        "breakers",
+    ):
         assert word in second
     assert all(panel["description"] for panel in PANELS)
     for board in BOARDS:
