@@ -141,7 +141,8 @@ async def test_the_oldest_that_waits_is_told(own_database: str) -> None:
         assert await oldest.look(pool) == 0
         for minutes in (1, 10, 3):
             await pool.execute(
-                "insert into parked values ('p', 'l', $1::int, now(), 1, now() - $1::int * interval '1 minute', null, '', '')",
+                "insert into parked values "
+                "('p', 'l', $1::int, now(), 1, now() - $1::int * interval '1 minute', null, '', '')",
                 minutes,
             )
         assert 600 <= await oldest.look(pool) < 660
