@@ -98,7 +98,8 @@ async def test_waits_end_by_an_event_or_by_hand(
         run_of = {row["subject"]: row["run_id"] for row in rows}
         assert run_of.keys() == set(phones.values())
 
-        lead = batches.event(9, source=source, type="closum.lead.created", subject="351912000000", data={"name": "Ana"})
+        data = {"name": "Ana", "mobile_number": "351912000000"}
+        lead = batches.event(9, source=source, type="closum.lead.created", subject="351912000000", data=data)
         await send(replica.settings, [lead])
         dry = await asyncio.to_thread(command, "cancel", "--key", "00351912000001", "--dry-run")
         assert "1 would be cancelled" in dry
