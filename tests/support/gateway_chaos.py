@@ -141,7 +141,7 @@ async def send_until_accepted(url: str, names: Iterable[str], answers: Answers) 
     async def one(session: aiohttp.ClientSession) -> None:
         while waiting:
             name = waiting.pop()
-            while not await _post(session, url, name, answers):
+            while not await _post(session, url, name, answers):  # noqa: ASYNC110 - asks anew, does not wait for a value
                 # Not at once: sixty senders without pause leave a starting Kafka no processor.
                 await asyncio.sleep(0.25)
 
