@@ -51,6 +51,14 @@ class Offsets:
             for place in wanted
         }
 
+    async def of(self, topics: Collection[str]) -> dict[Place, Progress]:
+        """The progress of all partitions of some topics."""
+        admin, _ = await self._connected()
+        described = await admin.describe_topics(list(topics))
+        return await self.progress(
+            [(topic["topic"], partition["partition"]) for topic in described for partition in topic["partitions"]]
+        )
+
     async def holds_record(self, place: Place, offset: int, seconds: float = 5.0) -> bool:
         """Whether there is a record at `offset` or after it.
 

@@ -121,6 +121,13 @@ def assigned(app: faust.App) -> set[Place]:
     return {(place.topic, place.partition) for place in app._assignment or ()}  # noqa: SLF001 - the public ways raise before the start
 
 
+def rejoin(app: faust.App) -> None:
+    """Have the group assigned anew. Faust has no way to ask; its consumer's own coordinator has, on its thread."""
+    thread = app.consumer._thread  # noqa: SLF001 - as above
+    consumer = thread._ensure_consumer()  # noqa: SLF001
+    thread.thread_loop.call_soon_threadsafe(consumer._coordinator.request_rejoin)  # noqa: SLF001
+
+
 async def supervise(app: faust.App) -> None:
     """Return when the application has stopped; raise what it crashed with."""
     await app.wait_until_stopped()

@@ -23,6 +23,7 @@ from services.tools.deployed.loaded import Deployed, NothingRunsError
 from services.tools.echoes import echoes
 from services.tools.echoes.limits import Limits
 from services.tools.load import InFolder
+from services.tools.membership import Membership
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.state import janitor
@@ -97,6 +98,10 @@ async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _
     async def mark(dead: Sequence[dead_runs.Death]) -> None:
         await database.patiently("deaths", lambda: dead_runs.mark(parts.pool, dead), watchdog.moved)
 
+    topics = [topic.under(settings.topic_prefix) for topic in (EVENTS, RUNS)]
+    membership = Membership(
+        lambda: app.assigned(application), lambda: offsets.of(topics), lambda: app.rejoin(application)
+    )
     store = Store(parts.pool)
     firing = Firing(store, Publisher(parts.producer), settings.timer_rate)
     answers_kept = timedelta(hours=settings.answer_hours)
@@ -123,6 +128,7 @@ async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _
             parts.stop,
             app.supervise(application),
             watchdog.run(),
+            membership.run(),
             firing.run(),
             watch(store),
             Deaths(settings, mark).run(),

@@ -28,7 +28,7 @@ def test_the_first_flow_is_right() -> None:
 def test_the_planted_mistake_is_told_as_shown() -> None:
     """Place, code and remedy, to the letter."""
     (said,) = faults(FLOW.replace("trigger.contact.name", "trigger.contact.nme"))
-    assert f"```\n{said}\n```" in README
+    assert f"```\n{said}\n" in README
 
 
 def test_the_first_flow_is_the_one_of_the_guide() -> None:

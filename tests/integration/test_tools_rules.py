@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError
 
 from contracts.dead_letters import DeadLetter
@@ -20,6 +22,7 @@ from services.runtime.offsets import Offsets
 from services.runtime.settings import ToolsSettings
 from services.tools import app
 from services.tools.load import InFolder
+from services.tools.membership import Membership
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.records import Record
@@ -182,3 +185,34 @@ async def test_leaving_finishes_and_commits_the_batch_at_hand(settings: ToolsSet
     await leaving
     assert handler.finished == len(handler.batches)
     assert await committed(settings) == len(handler.taken)
+
+
+async def test_a_worker_that_was_assigned_nothing_gets_its_partitions(
+    settings: ToolsSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the group forms while Kafka is starting, and knows of no topic yet."""
+    assign = RoundRobinPartitionAssignor.assign
+    blind = [ClusterMetadata()]
+    monkeypatch.setattr(
+        RoundRobinPartitionAssignor,
+        "assign",
+        lambda cluster, members: assign(blind.pop() if blind else cluster, members),
+    )
+    handler, offsets = Handler(), Offsets(settings, app.GROUP)
+    handler.go.set()
+    application = app.make(settings, handler, handler)
+    await application.start()
+    try:
+        await until(lambda: not blind)
+        await send(settings, story(settings.topic_prefix, 3))
+        topic = EVENTS.under(settings.topic_prefix)
+        membership = Membership(
+            lambda: app.assigned(application), lambda: offsets.of([topic]), lambda: app.rejoin(application)
+        )
+        async with asyncio.timeout(60):
+            while len(handler.taken) < 3:
+                await membership.look()
+                await asyncio.sleep(0.5)
+    finally:
+        await app.leave(application, 30)
+        await offsets.close()
