@@ -14,7 +14,9 @@ from services.cli.terminal import CommandError, console, show
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-COLUMNS = ("kind", "name", "what", "basis", "twice")
+COLUMNS = ("kind", "name", "what")
+MORE = ("basis", "twice")
+WIDE = 120  # of a terminal: with fewer characters, more columns would leave a line's text no room
 NOTES = """basis: confirmed by Closum's own documents, or assumed by us where nothing is public (docs/closum.md).
 twice: what a second call of the same action does.   All about one: flows catalog NAME"""
 TWICE = {
@@ -45,9 +47,10 @@ def command(
     entries = [entry for entry in _entries() if kind in (None, entry["kind"])]
     if name is None:
         rows = [{key: value for key, value in entry.items() if key != "fields"} for entry in entries]
-        show(rows, COLUMNS, as_json=as_json, empty="The catalogue is empty.")
+        wide = console().width >= WIDE
+        show(rows, COLUMNS + MORE * wide, as_json=as_json, empty="The catalogue is empty.")
         if not as_json:
-            print(NOTES)
+            print(NOTES if wide else "All about one: flows catalog NAME")
         return
     chosen = next((entry for entry in entries if entry["name"] == name), None)
     if chosen is None:
@@ -78,6 +81,18 @@ def _page(entry: dict[str, Any]) -> Iterator[str]:
         yield f"Example: {example['says']}"
         yield f"  with {json.dumps(example['inputs'], ensure_ascii=False, default=str)}"
         yield f"  gives {json.dumps(example['outputs'], ensure_ascii=False, default=str)}"
+    if entry["kind"] == "action":
+        yield ""
+        yield "A step begins so:"
+        yield f"  - action: {entry['name']}"
+        if entry["needs_connection"] or entry["name"] == "http.request":
+            yield "    connection:  # a name of the connections file"
+        yield "    with:"
+        yield from (
+            f"      {field}:  # {shape}"
+            for field, shape, more in entry["fields"]["with"]
+            if "needed" in more.split("; ")
+        )
     if entry["kind"] == "trigger" and entry.get("example"):
         yield ""
         yield f"Example: {json.dumps(entry['example'], ensure_ascii=False)}"
@@ -141,7 +156,8 @@ def _fields(model: type[BaseModel], mode: Literal["validation", "serialization"]
     rows = []
     for name, field in fields.items():
         said = schema.get(name, {})
-        values = f", one of {', '.join(field.shape.values)}" if field.shape.values else ""
+        named = ", ".join(value or "empty" for value in field.shape.values or ())
+        values = f", one of {named}" if named else ""
         more = [str(said["description"])] if said.get("description") else []
         if mode == "validation":
             default = said.get("default")

@@ -73,8 +73,9 @@ def _tell(trials: list[Trial]) -> None:
         steps, branches = each.coverage.count(ways=False), each.coverage.count(ways=True)
         passed = sum(not result.differences for result in each.results)
         cases = f"{passed} of {len(each.results)} cases pass" if each.results else "no cases"
+        first = "" if each.results else f". A first one: flows test {each.source.file} --record"
         counted = f"steps {steps[0]}/{steps[1]}, branches {branches[0]}/{branches[1]}"
-        print(f"{each.source.name}: {cases}; {counted} ({each.coverage.percent:.0f} %)")
+        print(f"{each.source.name}: {cases}; {counted} ({each.coverage.percent:.0f} %){first}")
         for result in each.results:
             if result.recorded:
                 print(f"  recorded: {result.name}")

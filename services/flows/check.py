@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
@@ -46,12 +47,13 @@ from services.flows.syntax import (
     walk,
 )
 from services.flows.types import Types
-from services.flows.whole import guarantee_of
+from services.flows.whole import guarantee_of, misplaced
 
 TIME = Shape(Kind.TEXT, refined="timestamp")
 _KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
 _LENGTHS = (Kind.TEXT, Kind.INT, Kind.NUMBER, Kind.ANY, Kind.UNION)
 MOST_WAITS = 100
+_CONNECTION = re.compile(r"[a-z][a-z0-9_-]{0,62}")  # as in the connections file
 _MOMENTS = (Kind.TEXT, Kind.ANY, Kind.UNION)
 
 
@@ -317,18 +319,36 @@ class _FlowCheck:
         elif action.needs_connection and step.connection is None:
             text = f"`{action.name}` needs `connection`: the name of where it goes, from the connections file"
             self.report(step.action.place, FaultCode.CONNECTION_MISSING, text)
-        if step.connection and self.connections is not None and step.connection.text not in self.connections:
-            near = suggestion(step.connection.text, self.connections)
-            text = f"no connection is named {step.connection.text!r}: {near}"
-            self.report(step.connection.place, FaultCode.CONNECTION_UNKNOWN, text)
+        if step.connection is not None:
+            self.connection(step.connection)
         if action is not None and step.retry is not None:
             self.retried(step, action, step.retry)
         self.given(step.inputs, action, step.action)
+        if action is not None:
+            self.placed(step, action)
         if step.writes is not None:
             for word, value in step.writes.aliases:
                 self.key(value, f"writes.{word.text}")
             self.inputs.value(step.writes.fields, ANY, "`writes.fields`")
         self.after(step)
+
+    def connection(self, name: Word) -> None:
+        """Whether it is there; without a list of those that are, whether it can be."""
+        if self.connections is not None and name.text not in self.connections:
+            near = suggestion(name.text, self.connections)
+            self.report(name.place, FaultCode.CONNECTION_UNKNOWN, f"no connection is named {name.text!r}: {near}")
+        elif not _CONNECTION.fullmatch(name.text):
+            text = f"{name.text!r} is no name of a connection: a-z, 0-9, - and _, at most 63, beginning with a letter"
+            self.report(name.place, FaultCode.VALUE_INVALID, text)
+
+    def placed(self, step: ActionStep, action: Action) -> None:
+        """What stands in the flow must go with its connection, or be right without one."""
+        connection = step.connection.text if step.connection else None
+        known = known_of(step.inputs)
+        places = {word.text: value.place for word, value in step.inputs.items}
+        if (text := misplaced(action, known, connection)) is not None:
+            place = places.get(text.partition(":")[0], step.action.place)
+            self.report(place, FaultCode.INPUT_VALUE, f"`{action.name}`: {text}")
 
     def retried(self, step: ActionStep, action: Action, rule: RetryRule) -> None:
         """Retries of what must not be done twice."""

@@ -89,6 +89,7 @@ class _SizeError(Exception):
     """The tree is too deep or too large: an alias that contains itself, or many that contain many."""
 
 
+_HALF = re.compile("[\ud800-\udfff]")  # a lone surrogate, from an escape: UTF-8 has no such text
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, Plain] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
@@ -158,6 +159,12 @@ class _Reader:
     def scalar(self, node: ScalarNode, place: Place) -> Scalar:
         text = str(node.value)
         quoted = node.style in ("'", '"', "|", ">")
+        if (half := _HALF.search(text)) is not None:
+            what = (
+                f"the text holds {half.group()!r}, half of a character: write the character itself, or \\U and 8 digits"
+            )
+            self.fault(place, FaultCode.YAML_INVALID, what)
+            text = _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
         raw = self.text[node.start_mark.index : node.end_mark.index]
         value: Plain = text if quoted else _resolve(text)
         return Scalar(value, place, _origin(node.style, raw, text, place), text, quoted)

@@ -159,7 +159,10 @@ def pattern(text: str, *, ignore_case: bool = False) -> Compiled:
     except re2.error as error:
         told = error.args[0]
         fault = told.decode(errors="replace") if isinstance(told, bytes) else str(told)
-        raise ValueError(f"{text!r} is no regular expression of RE2: {fault}") from None
+        # RE2 repeats the pattern's part with its line breaks, and a fault is one line.
+        raise ValueError(f"{text!r} is no regular expression of RE2: {' '.join(fault.split())}") from None
+    except UnicodeEncodeError:
+        raise ValueError(f"{text!r} is no regular expression of RE2: it holds half of a surrogate pair") from None
     return compiled
 
 

@@ -26,6 +26,7 @@ from services.flows.syntax import (
     Template,
     ToolStep,
     Value,
+    WaitStep,
     walk,
 )
 
@@ -109,6 +110,9 @@ def _values(flow: Flow) -> Iterator[Value]:
     for step in walk(flow.steps):
         if isinstance(step, ToolStep | ActionStep):
             yield step.inputs
+            if isinstance(step, ActionStep) and step.writes is not None:
+                yield step.writes.fields
+                yield from (value for _, value in step.writes.aliases)
         elif isinstance(step, SetStep):
             yield step.values
         elif isinstance(step, IfStep):
@@ -119,6 +123,12 @@ def _values(flow: Flow) -> Iterator[Value]:
             yield step.items
         elif isinstance(step, StopStep):
             yield step.reason
+        elif isinstance(step, WaitStep):
+            yield from (value for value in (step.length, step.until) if value is not None)
+            if step.cancel is not None:
+                yield step.cancel.key
+                if step.cancel.match is not None:
+                    yield step.cancel.match
 
 
 def _in_value(value: Value, name: str) -> Iterator[tuple[Place, str]]:

@@ -44,6 +44,20 @@ def guarantee_of(action: Action, given: Mapping[str, Any]) -> Guarantee:
     return said if isinstance(said, Guarantee) else action.guarantee
 
 
+def misplaced(action: Action, given: Mapping[str, Any], connection: str | None) -> str | None:
+    """Why these inputs surely do not go with this connection, or without one: what they say (their `misplaced`)."""
+    rule = getattr(action.inputs, "misplaced", None)
+    if not callable(rule):
+        return None
+    try:
+        rule(_made(action.inputs, given), connection)
+    except ValueError as error:
+        return str(error)
+    except Exception:  # noqa: BLE001 - it depends on what is not known
+        return None
+    return None
+
+
 def changes(action: Action, given: Mapping[str, Any]) -> bool:
     """Whether a call with these inputs can change something: what they say themselves (their method `changes`)."""
     rule = getattr(action.inputs, "changes", None)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from contracts.errors import ErrorCode
 from services.actions.action import action
+from services.actions.addresses import check_form
 from services.actions.call import Body, Call, CallFailedError, Reply
 from services.actions.multipart import File, multipart
 from services.flows.catalogue import Guarantee
@@ -153,6 +154,10 @@ class Inputs(BaseModel):
             }
             return multipart(parts)
         return None if self.text is None else Body(self.text.encode(), "text/plain; charset=utf-8")
+
+    def misplaced(self, connection: str | None) -> None:
+        """Raises ValueError for a url of the wrong form for where it goes: see services.flows.whole.misplaced."""
+        check_form(self.url, connected=connection is not None)
 
     def changes(self) -> bool:
         """Whether this call can change something."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from contracts.errors import ErrorCode
+from services.actions.addresses import ABSOLUTE, check_below, check_whole
 from services.actions.call import Body, CallFailedError, Query, Reply
 from services.actions.connections import Connection
 from services.actions.endpoint import Endpoint
@@ -17,7 +18,6 @@ from services.actions.statuses import code_of, may_have_happened, retry_after_se
 from services.flows.catalogue import Guarantee
 from services.runtime.http import Answer, CallError, Client, Sent
 
-ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://|//", re.IGNORECASE)
 PLAIN_HOST = re.compile(r"[a-z0-9_.-]+")
 SUCCESS = range(200, 300)
 UNAUTHORIZED = 401
@@ -122,11 +122,10 @@ def address_of(connection: Connection, url: str, query: Query | None) -> str:
     if connection.base_url:
         if ABSOLUTE.match(path):
             return _with_query(_elsewhere(connection, path), query, connection.query)
-        if ".." in unquote(path.partition("?")[0]).replace("\\", "/").split("/"):
-            raise _invalid("url: `..` is not allowed in a path")
+        _checked(check_below, path)
         path = f"{connection.base_url}/{path.lstrip('/')}"
     else:
-        _check_whole(path)
+        _checked(check_whole, path)
     return _with_query(path, query, connection.query)
 
 
@@ -135,7 +134,7 @@ def _elsewhere(connection: Connection, url: str) -> str:
 
     Over https at its usual port, and the host's spelling must leave no doubt.
     """
-    _check_whole(url)
+    _checked(check_whole, url)
     parts = urlsplit(url)
     host = parts.hostname or ""
     named = any(host.endswith(name[1:]) if name.startswith("*.") else host == name for name in connection.allowed_hosts)
@@ -155,16 +154,11 @@ def _with_query(path: str, query: Query | None, own: str) -> str:
     return f"{path}{'&' if '?' in path else '?'}{'&'.join(more)}"
 
 
-def _check_whole(url: str) -> None:
+def _checked(rule: Callable[[str], None], url: str) -> None:
     try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise _invalid("url: not a valid address") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise _invalid("url: without a connection, a whole address such as https://crm.example.com/contacts is needed")
-    if parts.username is not None or parts.password is not None:
-        raise _invalid("url: credentials stand in a connection, not in an address")
+        rule(url)
+    except ValueError as error:
+        raise _invalid(str(error)) from None
 
 
 def _encoded(query: Query | None) -> str:

@@ -21,6 +21,7 @@ from services.cli.stack.stack import Plan, Stack, Stop, running, stop_on_signals
 from services.cli.stack.startup import shown
 from services.cli.stack.watching import Watch, redeployed
 from services.cli.terminal import CommandError, console
+from services.flows.load import load_paths
 
 LOOK_SECONDS = 0.25
 HOOKS = {
@@ -102,7 +103,11 @@ def _explain(out: Console, stack: Stack, secrets: Mapping[str, str], flows: Path
     ]
     if not own_sources:
         lines.append("Send something:")
+        heard = {word.text for each in load_paths([flows])[0] for word in each.flow.triggers}
+        some = heard & {trigger for _, trigger in HOOKS.values()}
         for source, (variable, trigger) in HOOKS.items():
+            if some and trigger not in some:
+                continue  # no flow here would run for it
             example = json.dumps(TRIGGERS[trigger].example, ensure_ascii=False)
             lines.append(f"  curl -d '{example}' {stack.hook(source, secrets[variable])}")
     lines += [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import Example, ToolError, tool
-from services.flows.refined import MAX_PATTERN, pattern
+from services.flows.refined import MAX_PATTERN, Match, pattern
 from services.tools.kit.bounds import MAX_OUTPUT, Text, bounded
 
 
@@ -58,12 +58,7 @@ async def text_replace(inputs: Inputs) -> Outputs:
     pieces: list[str] = []
     at = length = count = 0
     for found in compiled.finditer(inputs.text):
-        try:
-            new = found.expand(inputs.replacement) if inputs.pattern else inputs.replacement
-        except Exception as error:  # noqa: BLE001 (re2 raises its own kinds for a group that the pattern does not have)
-            raise ToolError(
-                f"replacement {inputs.replacement[:60]!r} does not fit the pattern: {told(error)}"
-            ) from None
+        new = expanded(found, inputs.replacement) if inputs.pattern else inputs.replacement
         pieces += [inputs.text[at : found.start()], new]
         length += len(new)
         at, count = found.end(), count + 1
@@ -75,6 +70,16 @@ async def text_replace(inputs: Inputs) -> Outputs:
     return Outputs(text="".join(pieces), count=count)
 
 
+def expanded(found: Match, replacement: str) -> str:
+    """The replacement with its groups filled. Raises ToolError for one that does not fit the pattern, or is no text."""
+    try:
+        new = found.expand(replacement)
+        new.encode()
+    except Exception as error:  # noqa: BLE001 (re2 raises its own kinds for a group that the pattern does not have)
+        raise ToolError(f"replacement {replacement[:60]!r} does not fit the pattern: {told(error)}") from None
+    return new
+
+
 def literal(text: str) -> str:
     """A text as a pattern that finds just it."""
     return "".join(
@@ -84,5 +89,9 @@ def literal(text: str) -> str:
 
 def told(error: Exception) -> str:
     """The text of re2's error, which may be bytes."""
+    if isinstance(error, UnicodeEncodeError):  # re2 reads an escape as Python does; half a pair is no text
+        return "it makes half of a surrogate pair"
+    if isinstance(error, UnicodeError):
+        return "a backslash in it begins nothing; write two for one"
     fault = error.args[0] if error.args else error
     return fault.decode(errors="replace") if isinstance(fault, bytes) else str(fault)

@@ -110,6 +110,11 @@ def test_catalog_shows_triggers_tools_and_actions_and_one_whole(tmp_path: Path) 
     one = json.loads(flows("catalog", "phone.format", "--json", cwd=tmp_path).stdout)
     assert "number" in one["inputs"]["properties"]
     assert flows("catalog", "phone.fromat", cwd=tmp_path).returncode == 1
+    step = flows("catalog", "closum.sms.send", cwd=tmp_path).stdout.partition("A step begins so:")[2]
+    assert [line.split("#")[0].strip() for line in step.splitlines() if line.startswith("      ")] == [
+        "recipient:",
+        "message:",
+    ]
 
 
 def test_send_refuses_before_it_sends(tmp_path: Path) -> None:

@@ -51,6 +51,45 @@ def test_real_rules_of_real_actions() -> None:
     assert real(body % "headers: { authorization: abc }") == ["6:43 input_value"]
 
 
+ADDRESSES = [
+    ("crm", "/contacts", True),
+    ("crm", "contacts?a=1", True),
+    ("crm", "/a/${ trigger.from }", True),
+    ("crm", "${ trigger.text }", True),
+    ("crm", "https://files.example.com/x", True),
+    ("crm", "http://files.example.com/x", False),
+    ("crm", "//files.example.com/x", False),
+    ("crm", "/../admin", False),
+    ("crm", "/%2e%2e/admin", False),
+    ("crm", "ftp://example.com/x", False),
+    ("crm", r"/a\nb", False),
+    ("", "https://crm.example.com/contacts", True),
+    ("", "${ trigger.text }", True),
+    ("", "/contacts", False),
+    ("", "crm.example.com/contacts", False),
+    ("", "https://", False),
+    ("", "https://crm.example.com:port/", False),
+    ("", "https://[::1/", False),
+    ("", "https://ana@crm.example.com/", False),
+]
+
+
+@pytest.mark.parametrize(("connection", "url", "right"), ADDRESSES)
+def test_an_address_that_stands_in_the_flow_has_its_form(connection: str, url: str, right: bool) -> None:  # noqa: FBT001 - a parameter of pytest
+    """A path below the connection, or a whole address; the fault stands at the url."""
+    there = f"  connection: {connection}\n" if connection else ""
+    found = real(f'- action: http.request\n{there}  with:\n    method: GET\n    url: "{url}"\n')
+    assert found == ([] if right else [f"{8 if connection else 7}:10 input_value"])
+
+
+@pytest.mark.parametrize("name", ["My CRM", "crm.example.com", "https://crm", "7", "a" * 64])
+def test_a_name_that_no_connection_can_have(name: str) -> None:
+    """Said also where the connections are not known."""
+    assert real(f"- action: http.request\n  connection: '{name}'\n  with: {{ method: GET, url: /x }}") == [
+        "5:15 value_invalid"
+    ]
+
+
 class Odd(BaseModel):
     """Rules that look at what is not known."""
 

@@ -79,3 +79,19 @@ def test_the_fault_says_where_secrets_belong_and_does_not_repeat_them() -> None:
     text = texts_of(flow_text(f"- set: {{ a: '{FAKE['Stripe']}' }}"))
     assert "connection" in text
     assert FAKE["Stripe"] not in text
+
+
+def test_a_secret_is_found_in_waits_and_writes() -> None:
+    """In what ends a wait early, in the condition of it, and in what a call says that it writes."""
+    secret = FAKE["Stripe"]
+    cancel = "- wait: 2h\n  cancel_on: { trigger: shop.ordered, key: '%s', match: '${ trigger.from == \"%s\" }' }\n"
+    assert "5:44 secret_in_flow" in faults_of(flow_text(cancel % (f"{secret} ${{ trigger.from }}", "x")))
+    assert any(
+        fault.endswith("secret_in_flow") for fault in faults_of(flow_text(cancel % ("${ trigger.from }", secret)))
+    )
+    assert any(fault.endswith("secret_in_flow") for fault in faults_of(flow_text(f"- wait: {{ until: '{secret}' }}")))
+    call = "- action: http.call\n  connection: gateway\n  with: { method: POST, url: /x }\n  writes: { %s }\n"
+    for writes in (f"id: x, fields: {{ note: '{secret}' }}", f"id: '{secret} ${{ trigger.id }}', fields: {{ a: b }}"):
+        assert any(
+            fault.startswith("7:") and fault.endswith("secret_in_flow") for fault in faults_of(flow_text(call % writes))
+        )

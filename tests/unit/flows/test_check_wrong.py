@@ -25,6 +25,11 @@ FILES = {
     "a tab": ("flow: a\n\ton: b", ["2:1 yaml_invalid"]),
     "an unquoted expression in braces": ("flow: a\nx: { y: ${ z } }", ["2:10 yaml_invalid"]),
     "a colon in a text": ("flow: a\ndescription: so: it is", ["2:16 yaml_invalid"]),
+    "half of a character": ('flow: tried\non: shop.ordered\nsteps:\n- stop: "a \\ud800"\n', ["4:9 yaml_invalid"]),
+    "half of a character in a key": (
+        'flow: tried\n"a\\udc00": b\n',
+        ["1:1 key_missing"] * 2 + ["2:1 key_unknown", "2:1 yaml_invalid"],
+    ),
     "an alias to nothing": ("flow: *a", ["1:7 yaml_invalid"]),
     "an alias inside itself": ("flow: &a [*a]", ["1:1 yaml_invalid"]),
     "a key that is a list": ("? [a]\n: b\n", ["1:1 key_missing"] * 3 + ["1:3 yaml_invalid"]),

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.flows.catalogue import ToolError
+from services.flows.refined import pattern
 from services.tools.catalog.text_case import text_case
 from services.tools.catalog.text_default import text_default
 from services.tools.catalog.text_extract import text_extract
@@ -62,6 +63,28 @@ def test_a_group_that_is_not_there_is_told(replacement: str) -> None:
     """The author sees which replacement."""
     with pytest.raises(ToolError, match="does not fit the pattern"):
         use(text_replace, text="a", find="(a)", replacement=replacement, pattern=True)
+
+
+def test_a_replacement_that_makes_no_text_is_told() -> None:
+    """An escape in it can make half of a surrogate pair, which no topic can carry."""
+    with pytest.raises(ToolError, match="half of a surrogate pair"):
+        use(text_replace, text="a", find="a", replacement=r"\ud800", pattern=True)
+    with pytest.raises(ToolError, match="a backslash in it begins nothing"):
+        use(text_replace, text="a", find="a", replacement="\\", pattern=True)
+
+
+@pytest.mark.parametrize("tried", [")\n", "a\n)", "(?<x>\n"])
+def test_a_wrong_pattern_of_several_lines_is_told_in_one(tried: str) -> None:
+    """RE2 repeats the pattern as it is; a fault is one line."""
+    with pytest.raises(ToolError, match="is no regular expression of RE2") as caught:
+        use(text_extract, text="a", what="pattern", pattern=tried)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pattern_with_half_a_surrogate_pair_is_refused() -> None:
+    """Also by those who compile one without a model before it, such as list.filter's conditions."""
+    with pytest.raises(ValueError, match="half of a surrogate pair"):
+        pattern("a\ud800")
 
 
 def test_a_wrong_pattern_is_told() -> None:
