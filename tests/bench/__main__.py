@@ -22,8 +22,10 @@ from pathlib import Path
 import psutil
 
 from deploy.local.ports import free_port
+from services.cli.stack import ready
 from services.cli.stack.addresses import any_free
 from services.cli.stack.folder import held
+from services.cli.stack.process import Service
 from services.cli.stack.stack import Plan, Stack, running
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +56,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--events", type=int, default=30_000, help="measured events (default 30000)")
     parser.add_argument("--connections", type=int, default=64, help="connections of the load (default 64)")
+    parser.add_argument("--actions", type=int, default=2, help="actions workers, one a core (default 2)")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="flows-bench-") as folder, destination() as port:
         flows = Path(folder) / "flows"
@@ -63,7 +66,10 @@ def main() -> int:
         connections.write_text(CONNECTIONS.format(port=port))
         with held(Path(folder) / "stack", "the benchmark") as place:
             plan = Plan(flows, any_free(), place.sources(), connections, place.secrets())
-            with running(place, plan, lambda _name, _line: None, lambda *_: None) as stack:
+            with (
+                running(place, plan, lambda _name, _line: None, lambda *_: None) as stack,
+                more_actions(stack, plan, place.logs, wanted.actions - 1),
+            ):
                 print("Kafka, PostgreSQL, ingest, tools and actions run; warming up.", flush=True)
                 drive(stack, plan, port, WARM_UP, connections=wanted.connections, first=0)
                 return report(stack, plan, port, wanted)
@@ -132,6 +138,33 @@ def cpu_seconds() -> dict[str, float]:
         if name and "guard.py" not in line:
             spent[name] = spent.get(name, 0.0) + times.user + times.system
     return spent
+
+
+@contextmanager
+def more_actions(stack: Stack, plan: Plan, logs: Path, count: int) -> Iterator[None]:
+    """So many actions workers beside the stack's own, ready."""
+    workers = {}
+    for number in range(count):
+        port = free_port()
+        own = {
+            "FLOWS_HEALTH_PORT": str(port),
+            "FLOWS_CONNECTIONS_FILE": str(plan.connections),
+            "FLOWS_EGRESS_ALLOW": "127.0.0.0/8",
+        }
+        worker = Service(f"actions-{number + 2}", "services.actions")
+        worker.start(stack.environ | own, logs, lambda _name, _line: None)
+        workers[worker.name] = (worker, f"http://127.0.0.1:{port}/readyz")
+    try:
+        ready.wait(
+            {name: worker for name, (worker, _) in workers.items()},
+            {name: url for name, (_, url) in workers.items()},
+            lambda _name: None,
+        )
+        yield
+    finally:
+        for worker, _ in workers.values():
+            worker.ask_to_end()
+            worker.wait_end(20)
 
 
 @contextmanager

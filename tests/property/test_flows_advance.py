@@ -105,6 +105,8 @@ def test_a_replay_is_the_same(data: dict[str, Any], answers: list[Any]) -> None:
     assert end.code is not ErrorCode.BUG or data.get("from") == "boom"
 
 
+# Without NUL: the binding of CEL ends a text there, and the readers of events take it out.
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=2)
 PATHS = ["trigger.a", "trigger.a.b", "trigger.a.b.c", "step.a", "step.a.b", "step"]
 
 
