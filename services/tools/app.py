@@ -125,7 +125,13 @@ def rejoin(app: faust.App) -> None:
     """Have the group assigned anew. Faust has no way to ask; its consumer's own coordinator has, on its thread."""
     thread = app.consumer._thread  # noqa: SLF001 - as above
     consumer = thread._ensure_consumer()  # noqa: SLF001
-    thread.thread_loop.call_soon_threadsafe(consumer._coordinator.request_rejoin)  # noqa: SLF001
+
+    async def again() -> None:
+        # What a starting Kafka said of the topics, nothing, would else be believed for five minutes.
+        await consumer._client.force_metadata_update()  # noqa: SLF001
+        consumer._coordinator.request_rejoin()  # noqa: SLF001
+
+    asyncio.run_coroutine_threadsafe(again(), thread.thread_loop)
 
 
 async def supervise(app: faust.App) -> None:

@@ -251,6 +251,7 @@ async def redelivered(server: KafkaServer, url: str, prefix: str, folder: Path, 
     flow = FLOW.replace(batches.TRIGGER, "closum.whatsapp.message_received")
     async with tools_process.stack(server.bootstrap, url, prefix, folder, flow) as tools:
         tools.start()
+        await tools.ready()
         async with gateway(folder, settings) as made:
             clients = [Answers() for _ in range(4)]
             sending = [asyncio.create_task(send_until_accepted(made.url, names, client)) for client in clients]
