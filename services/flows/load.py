@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.flows.faults import Fault, FaultCode
-from services.flows.nodes import MAX_CHARACTERS, read
+from services.flows.nodes import read
 from services.flows.parse import parse
 from services.flows.syntax import Flow
-from services.flows.tables import Beside, Tables, beside
 
 SUFFIXES = (".yaml", ".yml")
 OTHER_SUFFIXES = (".test.yaml", ".test.yml", "sources.yaml", "sources.yml")
@@ -27,8 +26,6 @@ class FlowSource:
     file: str
     flow: Flow
     faults: tuple[Fault, ...] = ()
-    text: str = ""
-    """All of the file, with the tables that stand in files beside it: what is deployed."""
 
     @property
     def name(self) -> str:
@@ -66,19 +63,9 @@ def load_paths(paths: Sequence[Path]) -> tuple[list[FlowSource], list[Fault]]:
     return sources, sorted(faults)
 
 
-def load_text(text: str, file: str = "flow.yaml", beside: Beside | None = None) -> tuple[list[FlowSource], list[Fault]]:
-    """The flows of a text, and all faults of their form. Never raises.
-
-    `beside` reads the CSV files that it names; without it, a name of one is a fault.
-    """
+def load_text(text: str, file: str = "flow.yaml") -> tuple[list[FlowSource], list[Fault]]:
+    """The flows of a text, and all faults of their form. Never raises."""
     trees, faults = read(file, text)
-    tables = Tables(file, beside)
-    trees = [tables.filled(tree) for tree in trees]
-    whole = tables.whole(text)
-    if len(whole) > MAX_CHARACTERS:
-        said = f"over {MAX_CHARACTERS:,} characters with its tables: split it into files"
-        tables.faults.append(Fault(file, 1, 1, FaultCode.FILE_UNREADABLE, said))
-    faults += tables.faults
     if not trees and not faults:
         faults.append(
             Fault(file, 1, 1, FaultCode.KEY_MISSING, "the file is empty: a flow has `flow`, `on` and `steps`")
@@ -89,7 +76,7 @@ def load_text(text: str, file: str = "flow.yaml", beside: Beside | None = None) 
         flow, wrong = parse(file, tree)
         faults += wrong
         if flow is not None:
-            sources.append(FlowSource(file, flow, (*reading, *wrong), whole))
+            sources.append(FlowSource(file, flow, (*reading, *wrong)))
     return sources, sorted(faults)
 
 
@@ -100,7 +87,7 @@ def _load_file(path: Path) -> tuple[list[FlowSource], list[Fault]]:
         return [], [_unreadable(path, f"is not UTF-8 (byte {error.start}): save it as UTF-8")]
     except OSError as error:
         return [], [_unreadable(path, f"cannot be read: {error.strerror}")]
-    return load_text(text, str(path), beside(path))
+    return load_text(text, str(path))
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -31,8 +31,6 @@ class Scalar:
     origin: Origin
     text: str
     quoted: bool
-    span: tuple[int, int] = (0, 0)
-    """From which character of the file to which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +167,7 @@ class _Reader:
             text = _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
         raw = self.text[node.start_mark.index : node.end_mark.index]
         value: Plain = text if quoted else _resolve(text)
-        start = node.start_mark.index
-        span = (start, start + len(raw.rstrip()))
-        return Scalar(value, place, _origin(node.style, raw, text, place), text, quoted, span)
+        return Scalar(value, place, _origin(node.style, raw, text, place), text, quoted)
 
 
 def _origin(style: str | None, raw: str, text: str, place: Place) -> Origin:

@@ -23,11 +23,10 @@ class Watch:
         return before != self._seen
 
     def _look(self) -> dict[Path, tuple[int, int]]:
-        one = self._path.is_file()
-        files = [self._path, *self._path.parent.rglob("*.csv")] if one else self._path.rglob("*")
+        files = [self._path] if self._path.is_file() else self._path.rglob("*")
         found: dict[Path, tuple[int, int]] = {}
         for file in files:
-            if file.suffix in (*SUFFIXES, ".csv"):  # and the tables of flows
+            if file.suffix in SUFFIXES:
                 try:
                     state = file.stat()
                 except OSError:  # removed at this moment

@@ -1,4 +1,4 @@
-"""lookup: a value by its key in a table: an object, or a list of rows, which can stand in a CSV beside the flow."""
+"""lookup: a value by its key in a table that stands in the inputs: an object, or a list of rows."""
 
 from __future__ import annotations
 
@@ -16,21 +16,13 @@ class Inputs(BaseModel):
     """What it takes."""
 
     key: Any = Field(description="what to look for, such as ${ trigger.city }")
-    table: Any = Field(
-        description="an object of key → value, a list of rows that are objects, or { csv: prices.csv }: rows of a file"
-    )
+    table: Any = Field(description="an object of key → value, or a list of rows that are objects")
     key_field: str = Field(default="key", max_length=MAX_PATH, description="for rows: the field that holds the key")
     value_field: str = Field(
         default="", max_length=MAX_PATH, description="the field to give; empty: the whole value or row"
     )
     default: Any = Field(default=None, description="what `value` is when the key is not there")
     ignore_case: bool = Field(default=True, description="whether capitals and spaces around do not count")
-
-    def hopeless(self) -> None:
-        """Rows of which none has the field that holds the key."""
-        rows = self.table if isinstance(self.table, list) else []
-        if rows and all(isinstance(row, dict) and first(row, self.key_field) is None for row in rows):
-            raise ValueError(f"no row of the table has the field {self.key_field!r}: name the key's with `key_field`")
 
 
 class Outputs(BaseModel):
