@@ -43,6 +43,7 @@ from services.flows.compiled import (
 )
 from services.flows.drive import drive
 from services.flows.needs import Need, Pause
+from services.flows.nul import without_nul
 from services.flows.outcomes import Act, Ask, End, Next, Sleep
 from services.flows.rounds import at_of, path_of, rounds_of
 from services.flows.scope import Scope
@@ -269,7 +270,7 @@ class _Walk:
         if isinstance(result, Need):
             return Ask(self.run(), result, tuple(answers))
         if node.name is not None:
-            self.outputs[node.name] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+            self.outputs[node.name] = without_nul(result.model_dump(mode="json", by_alias=True, exclude_none=True))
         if node.failing is not None:
             self.trace(node.path, DONE)
         return node.following
@@ -340,7 +341,7 @@ class _Walk:
         self.done += answer.done
         if answer.error is None:
             if node.name is not None:
-                self.outputs[node.name] = answer.outputs
+                self.outputs[node.name] = without_nul(answer.outputs)
             if node.failing is not None:
                 self.trace(node.path, DONE)
             return node.following

@@ -6,6 +6,7 @@ import orjson
 
 from contracts.events import Event
 from contracts.triggers.registry import TRIGGERS
+from services.flows.nul import without_nul
 
 
 def event_of(value: bytes | None) -> Event:
@@ -15,7 +16,8 @@ def event_of(value: bytes | None) -> Event:
     is read here by the same model of the same trigger, so that flows meet one shape whichever way an event came.
     """
     event = Event.model_validate_json(value or b"")
-    trigger = TRIGGERS.get(event.type) if event.accepted is None else None
-    if trigger is None:
+    if event.accepted is not None:
         return event
-    return event.model_copy(update={"data": orjson.loads(trigger.read(event.data).to_json())})
+    data = without_nul(event.data)
+    trigger = TRIGGERS.get(event.type)
+    return event.model_copy(update={"data": orjson.loads(trigger.read(data).to_json()) if trigger else data})

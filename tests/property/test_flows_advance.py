@@ -105,7 +105,7 @@ def test_a_replay_is_the_same(data: dict[str, Any], answers: list[Any]) -> None:
     assert end.code is not ErrorCode.BUG or data.get("from") == "boom"
 
 
-# Without NUL: the binding of CEL ends a text there, and the readers of events take it out.
+# Without NUL, as all that a run holds: tests/unit/flows/test_nul.py.
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=2)
 PATHS = ["trigger.a", "trigger.a.b", "trigger.a.b.c", "step.a", "step.a.b", "step"]
 
@@ -115,7 +115,7 @@ PATHS = ["trigger.a", "trigger.a.b", "trigger.a.b.c", "step.a", "step.a.b", "ste
     st.dictionaries(
         st.sampled_from("abc"),
         st.recursive(
-            st.text(max_size=2) | st.booleans() | st.integers(0, 9),
+            TEXTS | st.booleans() | st.integers(0, 9),
             lambda x: st.dictionaries(st.sampled_from("abc"), x, max_size=2),
         ),
         max_size=3,
