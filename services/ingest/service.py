@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from services.ingest import app, ends, polls, schedules
 from services.ingest.publisher import Publisher
 from services.ingest.server import Server
 from services.ingest.sources.load import Sources, load
-from services.runtime import health, lifecycle, logging
+from services.runtime import health, lifecycle, logging, metrics
 from services.runtime.egress import Egress
 from services.runtime.http import Client
 from services.runtime.settings import IngestSettings, SettingsError
 
 HEALTH_PORT = 9101
 TURN_SECONDS = 1.0
+AGAIN_SECONDS = 5.0
 
 log = logging.get("service")
 
@@ -58,9 +59,9 @@ async def serve(settings: IngestSettings) -> None:
     )
     try:
         async with (
-            _beside("ends", ends.keep(settings, shared.data)),
-            _beside("schedules", schedules.keep(loaded.schedules, shared.data, shared.taker)),
-            _beside("polls", polls.keep(loaded.polls, shared.data, shared.taker, client)),
+            _beside("ends", lambda: ends.keep(settings, shared.data)),
+            _beside("schedules", lambda: schedules.keep(loaded.schedules, shared.data, shared.taker)),
+            _beside("polls", lambda: polls.keep(loaded.polls, shared.data, shared.taker, client)),
         ):
             await lifecycle.until(stop, server.serve(), _turn(state), _watch(connecting))
     finally:
@@ -78,14 +79,17 @@ async def serve(settings: IngestSettings) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _beside(name: str, work: Coroutine[Any, Any, None]) -> Any:  # noqa: ANN401 - an async iterator of nothing
-    """Work that goes on beside the requests, and whose fault never ends them."""
+async def _beside(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Work that goes on beside the requests: its fault is logged and counted, and it begins anew."""
 
     async def guarded() -> None:
-        try:
-            await work
-        except Exception:
-            log.exception("work.failed", work=name)
+        while True:
+            try:
+                return await work()
+            except Exception:
+                log.exception("work.failed", work=name)
+                metrics.WAITS.labels(name).inc()
+            await asyncio.sleep(AGAIN_SECONDS)
 
     task = asyncio.create_task(guarded())
     try:
