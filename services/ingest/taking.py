@@ -22,6 +22,7 @@ class Ready:
     key: bytes
     value: bytes
     accepted: Counter
+    duplicate_seconds: int | None = None
 
 
 class Taker:
@@ -52,4 +53,4 @@ class Taker:
 
     async def _publish(self, event: Ready) -> None:
         await self._publisher.publish(event.key, event.value, event.accepted)
-        self._acknowledged.add(event.source, event.identity)
+        self._acknowledged.add(event.source, event.identity, event.duplicate_seconds)
