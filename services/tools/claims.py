@@ -58,8 +58,9 @@ async def claim(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: t
 async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: timedelta) -> list[str | None]:
     """For each wish, the note of its claim if it is the first within its own time, else `keep`; None for the others.
 
-    An expired claim is taken over. The same wishes again, in any grouping and with any notes, give the same answers. Of
-    two wishes for one key in one call, the earlier is served first. Raises what asyncpg raises; then nothing is claimed.
+    An expired claim is taken over. The same wishes again, in any grouping and with any notes, give the same answers.
+    Of two wishes for one key in one call, the earlier is served first. Raises what asyncpg raises; then nothing is
+    claimed.
     """
     if not wishes:
         return []
