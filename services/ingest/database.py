@@ -1,4 +1,4 @@
-"""PostgreSQL as ingest needs it: for limits, schedules, look-ups and the like. It may be away: never in the way of events."""
+"""PostgreSQL as ingest needs it, for limits, schedules, look-ups. It may be away: never in the way of events."""
 
 from __future__ import annotations
 
