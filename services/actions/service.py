@@ -123,6 +123,7 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
             gates=gates,
             guard=guard,
             call_seconds=settings.call_seconds,
+            verify_seconds=settings.verify_seconds,
             owned=owned,
         ),
         moved=watchdog.moved,

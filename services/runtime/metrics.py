@@ -19,6 +19,11 @@ ATTEMPTS = Counter("flows_attempts", "Calls made", ["connection", "action", "out
 ATTEMPT = Histogram(
     "flows_attempt_seconds", "One call, connect to last byte", ["connection", "action"], buckets=SECONDS
 )
+VERIFICATIONS = Counter(
+    "flows_verifications",
+    "Destinations asked whether a call of unknown outcome happened: happened, did_not, cannot_tell",
+    ["connection", "action", "verdict"],
+)
 CREDITS_LEFT = Gauge("flows_credits_left", "SMS credits, as closum.sms.check_credits last saw them", ["connection"])
 DEAD_LETTERS = Counter("flows_dead_letters", "Records sent to a dead-letter topic", ["topic", "code"])
 LAG = Gauge("flows_lag_records", "Records waiting behind the committed offset", ["topic", "partition"])

@@ -239,6 +239,11 @@ class ActionsSettings(CallingSettings):
     max_parked: int = Field(
         default=200_000, ge=1, description="requests of this process that wait there; over it partitions are paused"
     )
+    verify_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="so long after a call of unknown outcome its destination is not believed that it did not happen",
+    )
     effect_days: float = Field(
         default=7.0, gt=0, description="what became of a call is remembered so long, so that it is not made again"
     )
