@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
+from functools import partial
 
 from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
@@ -103,7 +104,12 @@ class Courier:
 
     def _call(self, plan: Ready, request: ActionRequest, before: Before | None = None) -> HttpCall:
         return HttpCall(
-            self._client, plan.connection, request.effect_id, plan.seconds or self._call_seconds, before=before
+            self._client,
+            plan.connection,
+            request.effect_id,
+            plan.seconds or self._call_seconds,
+            before=before,
+            heard=partial(self._gates.heard, request.connection or ""),
         )
 
     async def _later(self, job: Job, wait: float) -> float | None:
