@@ -141,6 +141,19 @@ class CallingSettings(RuntimeSettings):
         return tuple(egress.allowed(part) for part in value.split(",") if part.strip())
 
 
+class DyingSettings(RuntimeSettings):
+    """What services/tools and services/actions read."""
+
+    dead_letter_run: int = Field(
+        default=100,
+        ge=0,
+        description="so many calls of a flow, or records of a topic, that die one after the other hold it; 0: never",
+    )
+    dead_letter_ratio: float = Field(
+        default=0.8, gt=0, le=1, description="so large a part of its last 200 that died does so too"
+    )
+
+
 class IngestSettings(CallingSettings):
     """What services/ingest reads."""
 
@@ -169,7 +182,7 @@ class IngestSettings(CallingSettings):
     )
 
 
-class ToolsSettings(RuntimeSettings):
+class ToolsSettings(DyingSettings):
     """What services/tools reads."""
 
     flows_dir: Path | None = Field(
@@ -205,7 +218,7 @@ class ToolsSettings(RuntimeSettings):
     )
 
 
-class ActionsSettings(CallingSettings):
+class ActionsSettings(CallingSettings, DyingSettings):
     """What services/actions reads."""
 
     connections_file: Path | None = Field(
@@ -226,12 +239,6 @@ class ActionsSettings(CallingSettings):
         description="bearer token of /v1/dead-letters on the health port, 16 characters or more; none: not offered",
         min_length=16,
         repr=False,
-    )
-    dead_letter_run: int = Field(
-        default=100, ge=1, description="so many calls of a flow that die one after the other hold the flow for a while"
-    )
-    dead_letter_ratio: float = Field(
-        default=0.8, gt=0, le=1, description="so large a part of a flow's last 200 calls that died does so too"
     )
     park_seconds: float = Field(
         default=5.0, ge=0, description="a longer wait for another attempt is spent in PostgreSQL, not in memory"

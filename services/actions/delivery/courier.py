@@ -18,9 +18,9 @@ from services.actions.delivery.doubt import Doubt
 from services.actions.delivery.job import Job, Ready
 from services.actions.delivery.publisher import Publisher
 from services.actions.limits.gates import Gates
-from services.actions.limits.guard import Guard
 from services.actions.parking.parking import Parking
 from services.runtime import logging, metrics
+from services.runtime.guard import Guard
 from services.runtime.http import Client
 from services.runtime.kafka import MessageTooLargeError
 
