@@ -134,9 +134,8 @@ def add_tag(state: State, call: Call) -> Reply:
     lead, tag = _find(state, call), call.text("tag", "tag_name", "name")
     if not tag:
         raise RefusedError("tag is needed")
-    if tag not in lead.setdefault("tags", []):
-        lead["tags"].append(tag)
-    state.tags.setdefault(tag, str(len(state.tags) + 1))
+    there = lead.get("tags") or []
+    _store(state, lead, {"tags": there if tag in there else [*there, tag]})
     state.effect("tag.added", lead["lead_id"], call.key, call.body)
     return done("Tag added", {"lead_id": lead["lead_id"]})
 
@@ -144,7 +143,7 @@ def add_tag(state: State, call: Call) -> Reply:
 def remove_tag(state: State, call: Call) -> Reply:
     """`contact/remove-tag/` and `contact/remove-tag-by-email/`: twice is once."""
     lead, tag = _find(state, call), call.text("tag", "tag_name", "name")
-    lead["tags"] = [name for name in lead.get("tags", []) if name != tag]
+    _store(state, lead, {"tags": [name for name in lead.get("tags") or [] if name != tag]})
     state.effect("tag.removed", lead["lead_id"], call.key, call.body)
     return done("Tag removed", {"lead_id": lead["lead_id"]})
 
