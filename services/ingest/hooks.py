@@ -143,8 +143,9 @@ def events_of(hook: Hook, sent: Sent, body: bytes) -> list[Ready]:
     events = []
     for place, reading in enumerate(readings):
         identity = event_id(hook.uri, reading, body, place)
-        key, value = envelope(hook.uri, hook.account, reading, identity)
-        events.append(Ready(hook.uri, identity, key, value, hook.accepted[reading.payload.trigger]))
+        key, value = envelope(hook.uri, hook.account, reading, identity, hook.duplicate_seconds)
+        counter = hook.accepted[reading.payload.trigger]
+        events.append(Ready(hook.uri, identity, key, value, counter, hook.duplicate_seconds))
     return events
 
 

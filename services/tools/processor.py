@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -301,7 +302,8 @@ def _claim(record: Record, event: Event, note: str) -> Claim:
     redriven = _header(record, REDRIVEN)
     # A dead letter that comes back is no duplicate of the event that it was, but one of itself when it comes twice.
     again = () if redriven is None else (redriven,)
-    return Claim(event.account, stable_id(event.source, event.id, *again), record.place, note)
+    keep = None if event.duplicateseconds is None else timedelta(seconds=event.duplicateseconds)
+    return Claim(event.account, stable_id(event.source, event.id, *again), record.place, note, keep)
 
 
 def _meant(record: Record, flows: Sequence[CompiledFlow]) -> Sequence[CompiledFlow]:
