@@ -2,8 +2,8 @@
 
     python -m tests.bench.destination PORT
 
-`GET /count` answers `{"requests": …, "effects": …}`, `GET /at/KEY` the moment, by the machine's monotonic clock, when the
-first request with this key came, or null.
+`GET /count` answers `{"requests": …, "effects": …}`; `GET /at/KEY` the moment, by the machine's monotonic clock, when
+the first request with this key came, or null.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 `rate`: 50 requests a second over 3 workers and 4 flows: in no second more than 55 come, and in a minute 45 a second do.
 `storm`: while all are answered with 429, few try; when it is over, the worker is as fast as before.
-`campaign`: 100,000 requests of one flow, at a destination without limits and at one with 100 a second; meanwhile another
-flow's single requests are each there within 2 seconds. Exit 1 when one of these does not hold.
+`campaign`: 100,000 requests of one flow, at a destination without limits and at one with 100 a second; meanwhile
+another flow's single requests are each there within 2 seconds. Exit 1 when one of these does not hold.
 """
 
 from __future__ import annotations
@@ -78,15 +78,16 @@ async def storm(parts: Servers, _: argparse.Namespace) -> bool:
 
 async def campaign(parts: Servers, wanted: argparse.Namespace) -> bool:
     """Whether single requests pass a campaign at either destination."""
-    free = await _beside(parts, wanted.campaign, "no limit", "{}")
-    limited = await _beside(
-        parts, wanted.campaign, f"{CAMPAIGN_RATE} a second", f"{{ requests_per_second: {CAMPAIGN_RATE} }}"
-    )
+    amount = wanted.campaign
+    free = await _beside(parts, range(amount), "no limit", "{}")
+    name, limits = f"{CAMPAIGN_RATE} a second", f"{{ requests_per_second: {CAMPAIGN_RATE} }}"
+    limited = await _beside(parts, range(amount, 2 * amount), name, limits)
     return free and limited
 
 
-async def _beside(parts: Servers, amount: int, name: str, limits: str) -> bool:
-    packed = [(one.key, one.to_bytes()) for one in (of_flow(number, "campaign") for number in range(amount))]
+async def _beside(parts: Servers, numbers: range, name: str, limits: str) -> bool:
+    amount = len(numbers)
+    packed = [(one.key, one.to_bytes()) for one in (of_flow(number, "campaign") for number in numbers)]
     async with kafka(parts.kafka.bootstrap, parts.prefix()) as topics:
         with destination() as port, ExitStack() as around:
             url = f"http://127.0.0.1:{port}"
@@ -98,11 +99,12 @@ async def _beside(parts: Servers, amount: int, name: str, limits: str) -> bool:
             while (await asyncio.to_thread(counted, port))["effects"] < amount + len(leads):
                 if time.monotonic() - begun > LIMITED_SECONDS:
                     break
-                lead = of_flow(10 * amount + len(leads), "lead")
+                lead = of_flow(10 * numbers.stop + len(leads), "lead")
                 leads.append((time.monotonic(), lead))
                 await topics.put([lead])
                 await asyncio.sleep(LEAD_EVERY_SECONDS)
             await sending
+            await asyncio.sleep(LEAD_WITHIN_SECONDS)
             took = [await _seconds(port, put, lead) for put, lead in leads]
             done = (await asyncio.to_thread(counted, port))["effects"] - len(leads)
             seconds = time.monotonic() - begun
@@ -118,12 +120,9 @@ async def _send(topics: Kafka, packed: list[tuple[bytes, bytes]]) -> None:
 
 
 async def _seconds(port: int, put: float, lead: ActionRequest) -> float:
-    end = time.monotonic() + 60
-    while (moment := await asyncio.to_thread(_at, port, lead.effect_id)) is None:
-        if time.monotonic() > end:
-            return float("inf")
-        await asyncio.sleep(0.05)
-    return moment - put
+    """Until it came; infinite: it has not come yet."""
+    moment = await asyncio.to_thread(_at, port, lead.effect_id)
+    return float("inf") if moment is None else moment - put
 
 
 def _at(port: int, effect_id: str) -> float | None:
