@@ -20,15 +20,20 @@ from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode, WhoMustAct
 from contracts.runs import HistoryRecord, Outcome
 from contracts.topics import EVENTS_DLQ, HISTORY
+from contracts.triggers.registry import TRIGGERS
 from deploy.local.ports import free_port
 from services.flows.declared import Places, declared, scheduled
 from services.flows.from_example import schema_of
 from services.ingest import ends, polls, schedules
 from services.ingest.acknowledged import Acknowledged
+from services.ingest.auth.proof import Request
 from services.ingest.limits import Limit
 from services.ingest.polls import PollError
 from services.ingest.problems import Refused
+from services.ingest.readers.one import One
+from services.ingest.replays import Replays
 from services.ingest.sources.entry import CursorForm
+from services.ingest.sources.hook import Hook
 from services.ingest.sources.timed import Poll, Schedule
 from services.ingest.taking import Taker
 from services.runtime.database import connect, migrate
@@ -254,6 +259,43 @@ def end(run: str, event: str, outcome: Outcome) -> HistoryRecord:
     return HistoryRecord(
         run_id=run, event_id=event, source="/s", account="a", subject="x\0y", outcome=outcome, at=START, flow="f\0"
     )
+
+
+def signed(number: int) -> Request:
+    """A request of a publisher."""
+    return Request("POST", "/v1/hooks/h", b"", {b"x-signature": b"%d" % number}, b"{}")
+
+
+async def test_a_replay_is_refused_by_every_replica(pool: asyncpg.Pool) -> None:
+    """Once it was taken, for as long as the source declares; and what only failed is none."""
+    name = f"h{uuid.uuid4().hex[:8]}"
+    hook = Hook(name, One(TRIGGERS["closum.lead.created"]), refuse_replays=True)
+    first, second = (Replays(lambda: pool, 60) for _ in range(2))
+    mark = await first.check(hook, signed(1))
+    assert await second.check(hook, signed(1)) == mark
+    await first.add(hook, mark)
+    for replica in (first, second):
+        with pytest.raises(Refused) as refused:
+            await replica.check(hook, signed(1))
+        assert refused.value.code is ErrorCode.REPLAYED
+    await second.check(hook, signed(2))
+    shortly = dataclasses.replace(hook, name=f"{name}s", duplicate_seconds=0)
+    await first.add(shortly, await first.check(shortly, signed(1)))
+    await second.check(shortly, signed(1))
+
+
+async def test_a_replay_is_refused_by_who_took_it_while_postgresql_is_away() -> None:
+    """Soon, and by nobody else: there it is a duplicate that starts nothing."""
+    lost = asyncpg.create_pool("postgresql://127.0.0.1:1/none")
+    hook = Hook("h", One(TRIGGERS["closum.lead.created"]), refuse_replays=True)
+    begun = time.monotonic()
+    for pool_of in (lambda: None, lambda: lost):
+        first, second = (Replays(pool_of, 60) for _ in range(2))
+        await first.add(hook, await first.check(hook, signed(1)))
+        with pytest.raises(Refused):
+            await first.check(hook, signed(1))
+        await second.check(hook, signed(1))
+    assert time.monotonic() - begun < 5
 
 
 async def test_ends_are_found_by_event(pool: asyncpg.Pool) -> None:
