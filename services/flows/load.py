@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.flows.faults import Fault, FaultCode
-from services.flows.nodes import read
+from services.flows.nodes import MAX_CHARACTERS, read
 from services.flows.parse import parse
 from services.flows.syntax import Flow
+from services.flows.tables import Beside, Tables, beside
 
 SUFFIXES = (".yaml", ".yml")
-OTHER_SUFFIXES = (".test.yaml", ".test.yml", "sources.yaml", "sources.yml")
+TEST_SUFFIXES = (".test.yaml", ".test.yml")
+SOURCES_SUFFIXES = ("sources.yaml", "sources.yml")
+_SOURCES = re.compile(r"""^["']?sources["']?[ \t]*:""", re.MULTILINE)
+_FLOW = re.compile(r"""^["']?(flow|on|steps)["']?[ \t]*:""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class FlowSource:
     file: str
     flow: Flow
     faults: tuple[Fault, ...] = ()
+    text: str = ""
+    """All of the file, with the tables that stand in files beside it: what is deployed."""
 
     @property
     def name(self) -> str:
@@ -36,7 +43,7 @@ class FlowSource:
 def load_paths(paths: Sequence[Path]) -> tuple[list[FlowSource], list[Fault]]:
     """All flows of files and folders, and all faults of their form.
 
-    In folders it reads `*.yaml` and `*.yml` recursively, without `*.test.yaml` and `*sources.yaml`.
+    In folders it reads `*.yaml` and `*.yml` recursively, without `*.test.yaml` and sources files.
 
     Never raises for what a file holds or for a path that is not there: both are faults. A file can hold several flows,
     separated by `---`. A file that is named twice is read once.
@@ -54,7 +61,7 @@ def load_paths(paths: Sequence[Path]) -> tuple[list[FlowSource], list[Fault]]:
             remedy = "there is no such file" if not path.exists() else "there is no flow (*.yaml) in this folder"
             faults.append(_unreadable(path, remedy))
         for file in files:
-            if (resolved := file.resolve()) in seen:
+            if (resolved := file.resolve()) in seen or (path.is_dir() and is_sources(file)):
                 continue
             seen.add(resolved)
             found, wrong = _load_file(file)
@@ -63,21 +70,43 @@ def load_paths(paths: Sequence[Path]) -> tuple[list[FlowSource], list[Fault]]:
     return sources, sorted(faults)
 
 
-def load_text(text: str, file: str = "flow.yaml") -> tuple[list[FlowSource], list[Fault]]:
-    """The flows of a text, and all faults of their form. Never raises."""
+def load_text(text: str, file: str = "flow.yaml", files: Beside | None = None) -> tuple[list[FlowSource], list[Fault]]:
+    """The flows of a text, and all faults of their form. Never raises.
+
+    `files` reads what the text names beside it; without it, such a name is a fault.
+    """
     trees, faults = read(file, text)
     if not trees and not faults:
         faults.append(
             Fault(file, 1, 1, FaultCode.KEY_MISSING, "the file is empty: a flow has `flow`, `on` and `steps`")
         )
-    sources: list[FlowSource] = []
-    reading = tuple(faults)
-    for tree in trees:
-        flow, wrong = parse(file, tree)
-        faults += wrong
-        if flow is not None:
-            sources.append(FlowSource(file, flow, (*reading, *wrong)))
-    return sources, sorted(faults)
+    tables = Tables(file, files)
+    parsed = [parse(file, tree, tables) for tree in trees]
+    whole = tables.whole(text)
+    if len(whole) > MAX_CHARACTERS:
+        said = f"over {MAX_CHARACTERS:,} characters with its tables: split it into files"
+        tables.faults.append(Fault(file, 1, 1, FaultCode.FILE_UNREADABLE, said))
+    reading = (*faults, *tables.faults)
+    sources = [FlowSource(file, flow, (*reading, *wrong), whole) for flow, wrong in parsed if flow is not None]
+    return sources, sorted([*reading, *(fault for _, wrong in parsed for fault in wrong)])
+
+
+def is_sources(file: Path) -> bool:
+    """Whether this is a sources file, which says who sends what: by its name, or by what it holds."""
+    if file.name.endswith(SOURCES_SUFFIXES):
+        return True
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return _SOURCES.search(text) is not None and _FLOW.search(text) is None
+
+
+def yaml_files(folder: Path) -> Iterator[Path]:
+    """Flows and sources files of a folder and those in it, in order of their names."""
+    for each in sorted(folder.rglob("*")):
+        if each.suffix in SUFFIXES and not each.name.endswith(TEST_SUFFIXES) and each.is_file():
+            yield each
 
 
 def _load_file(path: Path) -> tuple[list[FlowSource], list[Fault]]:
@@ -87,16 +116,17 @@ def _load_file(path: Path) -> tuple[list[FlowSource], list[Fault]]:
         return [], [_unreadable(path, f"is not UTF-8 (byte {error.start}): save it as UTF-8")]
     except OSError as error:
         return [], [_unreadable(path, f"cannot be read: {error.strerror}")]
-    return load_text(text, str(path))
+    if is_sources(path):
+        said = "this is a sources file, and no flow: `flows check` checks it, and ingest reads it (FLOWS_SOURCES_FILE)"
+        return [], [Fault(str(path), 1, 1, FaultCode.VALUE_INVALID, said)]
+    return load_text(text, str(path), beside(path))
 
 
 def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():
-        for each in sorted(path.rglob("*")):
-            if each.suffix in SUFFIXES and not each.name.endswith(OTHER_SUFFIXES) and each.is_file():
-                yield each
+        yield from (file for file in yaml_files(path) if not file.name.endswith(SOURCES_SUFFIXES))
 
 
 def _unreadable(path: Path, text: str) -> Fault:
