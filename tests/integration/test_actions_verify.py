@@ -138,7 +138,7 @@ async def test_what_is_not_there_and_has_no_attempt_left_is_dead_and_did_not_hap
     await stage.kafka.put([request(1, retry=Retry(attempts=1), **CONTACT)])
     records = await stage.kafka.take(ACTIONS_DLQ, lambda found: len(found) >= 1)
     letter = DeadLetter.from_headers(records[0].headers)
-    assert (letter.code, letter.effect_possible) == (ErrorCode.CALL_INTERRUPTED, None)
+    assert (letter.code, letter.effect_possible) == (ErrorCode.CALL_INTERRUPTED, False)
     assert "the effect is not there" in letter.cause
     assert stage.calls("POST", "/crm/contacts") == 1
     assert await stage.rows("select state, maybe from effects") == [("failed", False)]
