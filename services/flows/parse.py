@@ -41,6 +41,7 @@ from services.flows.syntax import (
     Word,
     WritesRule,
 )
+from services.flows.tables import LOOKUP, Tables
 from services.flows.templates import Hole, TemplateError, split
 from services.flows.waiting import moment_of
 
@@ -68,17 +69,18 @@ ROUNDS = 100  # of a `for_each` without `limit`
 MOST_ROUNDS = 1000
 
 
-def parse(file: str, tree: Tree) -> tuple[Flow | None, list[Fault]]:
+def parse(file: str, tree: Tree, tables: Tables) -> tuple[Flow | None, list[Fault]]:
     """The flow of one document, as far as it could be understood, and all faults of its form."""
-    parser = _Parser(file)
+    parser = _Parser(file, tables)
     return parser.flow(tree), parser.faults
 
 
 class _Parser:
     """One document. Methods return None (or nothing) where they reported a fault."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, tables: Tables) -> None:
         self.file = file
+        self.tables = tables
         self.faults: list[Fault] = []
 
     def fault(self, place: Place, code: FaultCode, text: str) -> None:
@@ -183,6 +185,8 @@ class _Parser:
         step_id = self.step_id(keys)
         on_error = self.on_error(keys, path)
         inputs = self.inputs(keys, tree)
+        if tool and tool.text == LOOKUP:
+            inputs = self.tables.filled(inputs, keys.get("with"))
         return ToolStep(path, tree.place, step_id, tool, inputs, on_error) if tool else None
 
     def action_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step | None:
