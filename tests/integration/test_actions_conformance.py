@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from services.actions.connections import Connection
 from services.actions.delivery import doubt
 from services.actions.delivery.attempt import Done, Failed, attempt, checked
 from services.actions.delivery.calling import HttpCall
+from services.actions.endpoint import Basis
 from services.actions.registry import ACTIONS
 from services.actions.secrets import Mask
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
@@ -249,7 +250,8 @@ async def test_an_effect_that_must_not_be_made_twice_is_asked_for(name: str, sta
     """Cut off before acting: not there. After acting: there, with the action's outputs. Unwell: not told. No change."""
     stand_in.reset()
     stand_in.heal()
-    action, where = ACTIONS[name], connection(name, stand_in.url)
+    seen = {"closum.lead.view": replace(ENDPOINTS["closum.lead.view"], basis=Basis.CONFIGURED)}
+    action, where = ACTIONS[name], replace(connection(name, stand_in.url), endpoints=seen)
     inputs = checked(action, ASKED[name])
     assert isinstance(inputs, BaseModel), inputs
     verdicts: list[Verdict] = []
