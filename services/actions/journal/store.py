@@ -72,7 +72,7 @@ TAKE = """
 update effects as effect
 set state = new.state, guarantee = new.guarantee, epoch = new.epoch, place = new.place, position = new.position,
     attempts = new.attempts, began_at = case when new.anew then now() else began_at end,
-    maybe = (maybe and not new.anew) or new.maybe, code = new.code, cause = new.cause,
+    maybe = (effect.maybe and not new.anew) or new.maybe, code = new.code, cause = new.cause,
     expires_at = now() + $13 * interval '1 second'
 from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[], $8::boolean[],
             $9::text[], $10::text[], $11::text[], $12::boolean[])
