@@ -193,6 +193,19 @@ async def test_a_call_of_a_killed_worker_is_asked_for(stage: Stage, acts: bool) 
     assert await stage.rows("select from unknown_effects where decided is null") == []
 
 
+async def test_a_dead_letter_knows_what_another_process_did(stage: Stage) -> None:
+    """A keyed call of a killed worker may have acted; that its repetition is refused does not undo that."""
+    stage.closum.fault(path="/crm/*", kind="hang", acts=True, times=1)
+    stage.closum.fault(path="/crm/*", kind="status", status=400)
+    await stage.kafka.put([request(1)])
+    await _until(stage, lambda: stage.calls("POST", "/crm/contacts") == 1)
+    stage.worker.kill()
+    stage.worker.start()
+    records = await stage.kafka.take(ACTIONS_DLQ, lambda found: len(found) >= 1)
+    letter = DeadLetter.from_headers(records[0].headers)
+    assert (letter.code, letter.attempts, letter.effect_possible) == (ErrorCode.CALL_REJECTED, 2, True)
+
+
 async def test_unknown_effects_by_http(stage: Stage) -> None:
     """Listed, asked for, decided, and not twice; only with the token."""
     url = f"http://127.0.0.1:{stage.worker.environ['FLOWS_HEALTH_PORT']}/v1/unknown-effects"
