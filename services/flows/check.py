@@ -15,7 +15,7 @@ from services.flows.inputs import Inputs, known_of, of_constant
 from services.flows.judge import UNKNOWN, Judgement, equals, judge
 from services.flows.load import FlowSource
 from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
-from services.flows.names import ERRORS, EVENT, TRIGGER
+from services.flows.names import ERRORS, EVENT, TRIGGER, id_fault
 from services.flows.outputs import outputs_of, wrong_schemas
 from services.flows.parse import MOST_ROUNDS
 from services.flows.places import Place
@@ -142,6 +142,8 @@ class _FlowCheck:
                     variables.setdefault(word.text, word.place)
             elif isinstance(step, ForEachStep):
                 items.setdefault(step.name.text, step.name.place)
+        # A name that cannot be used was reported, and takes nothing from who has it.
+        variables = {name: place for name, place in variables.items() if id_fault(name) is None}
         for name in variables.keys() & items.keys():
             text = f"{name!r} is the item of the loop in line {items[name].line}: choose another name"
             self.report(variables[name], FaultCode.ID_DUPLICATE, text)
@@ -487,6 +489,8 @@ class _FlowCheck:
     def set(self, step: SetStep) -> None:
         shapes = [(word.text, self.shape_of(value)) for word, value in step.values.items]
         for name, shape in shapes:
+            if name not in self.names.variables:
+                continue  # a name that cannot be used
             # It can have been set on another way than this one, and those meet again.
             self.variables[name] = either(self.variables[name], shape) if name in self.assigned else shape
             self.assigned.add(name)
