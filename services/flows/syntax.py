@@ -79,11 +79,12 @@ class Fallback(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RetryRule:
-    """How often and how long a call is tried again. None: the contract's default."""
+    """How often and how long a call is tried again, or after which waits. None: the contract's default."""
 
     attempts: int | None
     within_seconds: float | None
     place: Place
+    schedule_seconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,7 @@ class Flow:
     steps: tuple[Step, ...]
     description: str = ""
     allow_cycle: Word | None = None
+    priority: Word | None = None
 
 
 def below(step: Step) -> Iterator[tuple[Step, ...]]:
@@ -256,3 +258,9 @@ def walk(steps: tuple[Step, ...]) -> Iterator[Step]:
         yield step
         for inner in below(step):
             yield from walk(inner)
+
+
+def triggers_of(flow: Flow) -> list[Word]:
+    """All triggers that a flow names: those that start it, and those that end its waits."""
+    waits = (step for step in walk(flow.steps) if isinstance(step, WaitStep))
+    return [*flow.triggers, *(wait.cancel.trigger for wait in waits if wait.cancel is not None)]

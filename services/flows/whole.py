@@ -44,6 +44,17 @@ def guarantee_of(action: Action, given: Mapping[str, Any]) -> Guarantee:
     return said if isinstance(said, Guarantee) else action.guarantee
 
 
+def verifiable(action: Action, given: Mapping[str, Any]) -> bool:
+    """Whether the destination can be asked if such a call happened: the action can, and its inputs do not say no."""
+    rule = getattr(action.inputs, "verifiable", None)
+    if not action.verified or not callable(rule):
+        return action.verified
+    try:
+        return bool(rule(_made(action.inputs, given)))
+    except Exception:  # noqa: BLE001 - it depends on what is not known
+        return True
+
+
 def misplaced(action: Action, given: Mapping[str, Any], connection: str | None) -> str | None:
     """Why these inputs surely do not go with this connection, or without one: what they say (their `misplaced`)."""
     rule = getattr(action.inputs, "misplaced", None)

@@ -66,12 +66,14 @@ def _store(state: State, lead: Json, fields: Json) -> None:
 
 
 def _find(state: State, call: Call) -> Json:
-    """The lead that a call names, by id or by e-mail. Raises RefusedError."""
+    """The lead that a call names, by id, e-mail or mobile number. Raises RefusedError."""
     number = call.text("lead_id", "contact_id", "id")
-    email = call.text("email")
-    number = number or state.lead_by_email.get(email.lower(), "")
+    email, mobile = call.text("email"), call.text("mobile_number")
+    number = (
+        number or state.lead_by_email.get(email.lower(), "") or ("" if email else state.lead_by_mobile.get(mobile, ""))
+    )
     if number not in state.leads:
-        raise RefusedError(f"no lead {number or email!r}", 404)
+        raise RefusedError(f"no lead {number or email or mobile!r}", 404)
     return state.leads[number]
 
 
