@@ -1,7 +1,11 @@
-"""`python -m tests.bench.round_robin`: 5 agents with weights, 3 workers, 20 SIGKILLs while 20,000 leads come."""
+"""`python -m tests.bench.round_robin`: 5 agents with weights, 3 workers, 20 SIGKILLs while 20,000 leads come.
+
+Prints what each got and its exact share. `--leads` and `--kills` make it smaller.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import shutil
 import tempfile
@@ -11,12 +15,13 @@ from pathlib import Path
 from deploy.local import KafkaServer, PostgresServer
 from tests.support.rotating import ROUND, WEIGHTS, rotate
 
-EVENTS = 20_000
-KILLS = 20
-
 
 def main() -> None:
     """Start Kafka and PostgreSQL, rotate, print the shares, leave nothing."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.round_robin", description=__doc__)
+    parser.add_argument("--leads", type=int, default=20_000)
+    parser.add_argument("--kills", type=int, default=20)
+    chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="flows-bench-"))
     kafka, postgres = KafkaServer(folder / "kafka"), PostgresServer(folder / "postgres")
     try:
@@ -24,7 +29,7 @@ def main() -> None:
         postgres.start()
         (folder / "run").mkdir()
         prefix = f"b{uuid.uuid4().hex[:8]}."
-        work = rotate(kafka.bootstrap, postgres.url, prefix, folder / "run", events=EVENTS, kills=KILLS)
+        work = rotate(kafka.bootstrap, postgres.url, prefix, folder / "run", events=chosen.leads, kills=chosen.kills)
         shares = asyncio.run(work)
     finally:
         kafka.stop()
