@@ -248,6 +248,7 @@ class _Parser:
         name = self.word(keys["as"], "the name of an item") if "as" in keys else None
         if name is not None and (fault := id_fault(name.text)) is not None:
             self.fault(name.place, FaultCode.ID_INVALID, fault)
+            name = None
         if "do" not in keys:
             self.fault(tree.place, FaultCode.KEY_MISSING, "`for_each` needs `do`: the steps for each item")
         limit = keys.get("limit")

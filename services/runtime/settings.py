@@ -230,13 +230,19 @@ class ActionsSettings(CallingSettings, DyingSettings):
     )
     max_concurrency: int = Field(default=256, ge=1, le=5000, description="calls at work at once in this process")
     max_pending: int = Field(default=5000, ge=1, description="requests held in memory; over it partitions are paused")
+    read_ahead_bytes: int = Field(
+        default=201_326_592,
+        ge=0,
+        description="records of flows with thousands of requests that are read ahead, so that others behind them are"
+        " seen; over it partitions are paused",
+    )
     call_seconds: float = Field(
         default=15.0, gt=0, le=600, description="whole time of one call, from connect to last byte"
     )
     max_answer_bytes: int = Field(default=1_048_576, ge=1024, description="largest answer that is read")
     admin_token: str | None = Field(
         default=None,
-        description="bearer token of /v1/dead-letters on the health port, 16 characters or more; none: not offered",
+        description="bearer token of /v1/dead-letters, /v1/unknown-effects, 16 characters or more; none: not offered",
         min_length=16,
         repr=False,
     )

@@ -15,7 +15,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+
+from services.actions.http_dates import moment_of
 
 CUSTOM = ("ratelimit-", "x-ratelimit-", "x-rate-limit-")
 YEAR_2001, YEAR_2001_MS = 1e9, 1e12  # seconds until a reset are fewer
@@ -74,18 +75,8 @@ def _until(headers: Mapping[str, str], name: str, now: datetime | None) -> float
     number = _number(value)
     if number is not None and number < YEAR_2001:
         return number
-    here = _moment(headers.get("date")) or now or datetime.now(UTC)
+    here = moment_of(headers.get("date")) or now or datetime.now(UTC)
     if number is not None:
         return (number / 1000 if number >= YEAR_2001_MS else number) - here.timestamp()
-    moment = _moment(value)
+    moment = moment_of(value)
     return None if moment is None else (moment - here).total_seconds()
-
-
-def _moment(value: str | None) -> datetime | None:
-    for read in (parsedate_to_datetime, datetime.fromisoformat):
-        try:
-            moment = read(value or "")
-        except ValueError:
-            continue
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return None
