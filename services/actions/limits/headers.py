@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from services.actions.http_dates import moment_of
 
 CUSTOM = ("ratelimit-", "x-ratelimit-", "x-rate-limit-")
+SPEAKING = ("ratelimit", *(f"{prefix}remaining" for prefix in CUSTOM))
 YEAR_2001, YEAR_2001_MS = 1e9, 1e12  # seconds until a reset are fewer
 _NUMBER = re.compile(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*(?:$|[,;])")
 _ITEM = re.compile(r'(?:"[^"]*"|[^",])+')
@@ -28,6 +29,8 @@ _NAME = re.compile(r'\s*("[^"]*"|[\w-]+)')
 
 def pause_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """How long nothing may be sent; None: something may, or nothing is said of it. Names are in lower case."""
+    if headers.keys().isdisjoint(SPEAKING):
+        return None  # of most answers; this is the hot path
     found = list(_standard(headers))
     for prefix in CUSTOM:
         if _number(headers.get(f"{prefix}remaining")) == 0:
