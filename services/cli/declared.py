@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,11 +77,4 @@ def files(paths: Sequence[Path] = ()) -> list[Path]:
 
 def beside(paths: Sequence[Path]) -> list[Path]:
     """Every sources file in the folders that are named."""
-    return list(dict.fromkeys(file for path in paths if path.is_dir() for file in _in(path)))
-
-
-def _in(folder: Path) -> Iterator[Path]:
-    for file in yaml_files(folder):
-        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if not hidden and is_sources(file):
-            yield file
+    return list(dict.fromkeys(file for path in paths if path.is_dir() for file in yaml_files(path) if is_sources(file)))
