@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from contracts.events import partition_key
 from contracts.model import Message
 from contracts.runs import Run
 
+MOST_WAITS = 99
+LONGEST_WAIT_SECONDS = 259_200.0  # three days: the journal remembers an effect for longer
+TEN_YEARS = 315_360_000.0
+
 
 class Retry(Message):
-    """How often and how long a failing call is tried again."""
+    """How often and how long a failing call is tried again: after ever longer waits, or after those of a schedule.
+
+    A schedule says how often by its length; where no time is given beside it, it alone is the end.
+    """
 
     attempts: int = Field(default=5, ge=1, le=100)
     within_seconds: float = Field(default=60.0, gt=0)
+    schedule_seconds: list[Annotated[float, Field(gt=0, le=LONGEST_WAIT_SECONDS)]] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_WAITS,
+        description="the wait before the second attempt, before the third, and so on; absent: exponential, full jitter",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_schedule(cls, given: Any) -> Any:  # noqa: ANN401 - as pydantic hands it over
+        if isinstance(given, dict) and isinstance(waits := given.get("schedule_seconds"), list | tuple):
+            return {"within_seconds": TEN_YEARS, **given, "attempts": min(len(waits), MOST_WAITS) + 1}
+        return given
 
 
 class Priority(StrEnum):

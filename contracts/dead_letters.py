@@ -20,14 +20,14 @@ REDRIVEN_FLOW = "flows-redriven-flow"
 class DeadLetter(Message):
     """The headers of a record in a `*.dlq` topic. Key, value and other headers are those of the original."""
 
-    topic: str = Field(description="where the original record was")
+    topic: str = Field(description="where the original record was; of a poll's item its source, `/polls/NAME`")
     partition: int
-    offset: int
+    offset: int = Field(description="of a poll's item its number in the answer")
     code: ErrorCode
     who_must_act: WhoMustAct
     cause: str = Field(description="one sentence for a person; never holds a secret")
     attempts: int = Field(default=1, ge=0)
-    service: str = Field(description="which service gave up: tools or actions")
+    service: str = Field(description="which service gave up: ingest, tools or actions")
     at: AwareDatetime
     run_id: str | None = None
     event_id: str | None = None

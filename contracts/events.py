@@ -14,13 +14,16 @@ from contracts.model import Message
 
 CONTENT_TYPE = "application/cloudevents+json"
 
+LONGEST_DUPLICATE_SECONDS = 366 * 86_400
+
 NonEmpty = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
 class Event(Message):
     """One thing that happened. Produced by services/ingest and by other teams; consumed by services/tools.
 
-    `id` and `source` together are unique: the same pair again is a duplicate and starts nothing.
+    `id` and `source` together are unique: the same pair again, within `duplicateseconds`, is a duplicate that starts
+    nothing.
     The Kafka key is `account/subject`: all that concerns one contact keeps its order.
     """
 
@@ -36,6 +39,12 @@ class Event(Message):
     datacontenttype: Literal["application/json"] = "application/json"
     account: NonEmpty = Field(default="default", description="whose it is; nothing of one account touches another's")
     accepted: AwareDatetime | None = Field(default=None, description="when ingest took it")
+    duplicateseconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=LONGEST_DUPLICATE_SECONDS,
+        description="how long the same id and source is a duplicate; absent: as long as the installation is set to",
+    )
     hops: int | None = Field(default=None, ge=1, description="writes of ours since the first change that led to this")
     data: dict[str, Any] = Field(description="the trigger's payload")
 

@@ -27,8 +27,8 @@ class Topic:
 EVENTS = Topic("events", "what happened (CloudEvents)", ("ingest", "other teams"), ("tools",), 7)
 RUNS = Topic("runs", "runs that go on", ("tools", "actions"), ("tools",), 7)
 ACTIONS = Topic("actions", "calls to make", ("tools",), ("actions",), 7)
-HISTORY = Topic("history", "how runs ended", ("tools", "actions"), ("people", "accounting"), 30)
-EVENTS_DLQ = Topic("events.dlq", "events nobody could read", ("tools",), ("people",), 30, 1)
+HISTORY = Topic("history", "how runs ended", ("ingest", "tools", "actions"), ("people", "accounting"), 30)
+EVENTS_DLQ = Topic("events.dlq", "events nobody could read", ("ingest", "tools"), ("people",), 30, 1)
 RUNS_DLQ = Topic("runs.dlq", "runs that could not go on", ("tools",), ("people",), 30, 1)
 ACTIONS_DLQ = Topic("actions.dlq", "calls that could not be made", ("actions",), ("people",), 30, 1)
 

@@ -6,7 +6,7 @@ A row an action. `http.request` can set anything: there the flow says it, with `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LEAD = (
     "name",
@@ -19,21 +19,31 @@ LEAD = (
     "birth_date",
 )
 NESTED = ("custom_fields", "custom_data")
+TAG = {"tags": "tag"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """One action: the system, which inputs name the entity, which are fields, which hold more fields."""
+    """One action: the system, which inputs name the entity, which are fields, which hold more fields.
+
+    `adds`, `removes`: field whose value is a list → the input that is one of its members.
+    """
 
     system: str
     entity: Mapping[str, str]
-    fields: tuple[str, ...]
+    fields: tuple[str, ...] = ()
     nested: tuple[str, ...] = ()
+    adds: Mapping[str, str] = field(default_factory=dict)
+    removes: Mapping[str, str] = field(default_factory=dict)
 
 
 SETS: Mapping[str, Sets] = {
     "closum.lead.add": Sets("closum", {"email": "email", "phone": "mobile_number"}, LEAD, NESTED),
     "closum.lead.update": Sets("closum", {"id": "lead_id", "email": "email", "phone": "mobile_number"}, LEAD, NESTED),
     "closum.lead.edit_by_email": Sets("closum", {"email": "email", "phone": "mobile_number"}, LEAD, NESTED),
+    "closum.contact.add_tag": Sets("closum", {"id": "contact_id"}, adds=TAG),
+    "closum.contact.add_tag_by_email": Sets("closum", {"email": "email"}, adds=TAG),
+    "closum.contact.remove_tag": Sets("closum", {"id": "contact_id"}, removes=TAG),
+    "closum.contact.remove_tag_by_email": Sets("closum", {"email": "email"}, removes=TAG),
 }
 """By action. A test holds each row against the action's inputs."""

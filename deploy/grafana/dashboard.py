@@ -6,15 +6,10 @@ destinations answer. Made for Grafana 11.6, the version in docker-compose.yml; n
 
 from __future__ import annotations
 
-from pathlib import Path
+from grafana_foundation_sdk.builders import stat, timeseries
 
-from grafana_foundation_sdk.builders import dashboard, stat, timeseries
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, VariableOption, VariableRefresh, VariableSort
-
-from deploy.grafana.panels import FLOW, RATE, SOURCE, graph, number, over_range, quantiles, query
-
-FILE = Path(__file__).parent / "dashboards" / "flows.json"
+from deploy.grafana.board import Board
+from deploy.grafana.panels import FLOW, RATE, graph, number, over_range, quantiles, query
 
 
 def _ended(outcome: str) -> str:
@@ -99,6 +94,36 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
             *quantiles("flows_acknowledgement_seconds"),
         ),
         graph(
+            "Waits that end",
+            "A second: by their time, by an event or by hand. `again` were fired twice and resumed once.",
+            "ops",
+            query(f"sum by (by) (rate(flows_waits_ended_total{RATE}))", "{{by}}"),
+            stacked=True,
+        ),
+        graph(
+            "Waits come late by",
+            "From due to the record acknowledged; and how long the first one that should have ended is overdue now. "
+            "After a stop it falls, as what is overdue comes at a rate.",
+            "s",
+            *quantiles("flows_timer_lateness_seconds"),
+            query("max(flows_timers_overdue_seconds)", "overdue now"),
+        ),
+        graph(
+            "Changes from two-way sync",
+            "A second. Suppressed: our own write came back. Mixed: only what others changed goes on.",
+            "ops",
+            query(f"sum by (decision) (rate(flows_sync_changes_total{RATE}))", "{{decision}}"),
+            stacked=True,
+        ),
+        graph(
+            "Held and altered changes",
+            "In ten minutes. Held: two systems answer each other, see `flows sync explain`. Altered: fields of our own "
+            "writes that came back in another form, and were recognised.",
+            "short",
+            query('sum(increase(flows_sync_changes_total{decision="held"}[10m]))', "held"),
+            query("sum(increase(flows_sync_altered_total[10m]))", "altered fields"),
+        ),
+        graph(
             "Calls",
             "A second, by connection and what came of them.",
             "ops",
@@ -117,41 +142,15 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
     ]
 
 
-def build() -> dashboard.Dashboard:
-    """The dashboard."""
-    flow = (
-        dashboard.QueryVariable("flow")
-        .label("Flow")
-        .datasource(SOURCE)
-        .query("label_values(flows_runs_started_total, flow)")
-        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(VariableSort.ALPHABETICAL_ASC)
-        .multi(True)  # noqa: FBT003 - the builder's only form
-        .include_all(True)  # noqa: FBT003 - the builder's only form
-        .all_value(".*")
-        .current(VariableOption(selected=True, text="All", value="$__all"))
-    )
-    made = (
-        dashboard.Dashboard("Closum Flows")
-        .uid("closum-flows")
-        .description("What comes in, how it ends, what waits, how long it takes.")
-        .tags(["closum-flows"])
-        .refresh("30s")
-        .time("now-6h", "now")
-        .timezone("browser")
-        .tooltip(DashboardCursorSync.CROSSHAIR)
-        .readonly()
-        .with_variable(flow)
-    )
-    for place, panel in enumerate(_panels(), start=1):
-        made = made.with_panel(panel.id(place))
-    return made
-
-
-def text() -> str:
-    """The file's content."""
-    return JSONEncoder(sort_keys=True, indent=2).encode(build().build()) + "\n"
-
+BOARD = Board(
+    file="flows.json",
+    uid="closum-flows",
+    title="Closum Flows",
+    about="What comes in, how it ends, what waits, how long it takes.",
+    choose="flow",
+    chosen_from="flows_runs_started_total",
+    panels=_panels(),
+)
 
 if __name__ == "__main__":
-    FILE.write_text(text())
+    BOARD.write()

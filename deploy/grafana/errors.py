@@ -6,15 +6,11 @@ The same at the terminal: `flows errors`. Needs the `dev` packages.
 
 from __future__ import annotations
 
-from pathlib import Path
+from grafana_foundation_sdk.builders import stat, timeseries
 
-from grafana_foundation_sdk.builders import dashboard, stat, timeseries
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, VariableOption, VariableRefresh, VariableSort
+from deploy.grafana.board import Board
+from deploy.grafana.panels import RATE, graph, number, over_range, query
 
-from deploy.grafana.panels import RATE, SOURCE, graph, number, over_range, query
-
-FILE = Path(__file__).parent / "dashboards" / "api-errors.json"
 ONE = 'connection=~"$connection"'
 FAILED = f'flows_attempts_total{{{ONE}, outcome!="done"}}'
 ALL = f"flows_attempts_total{{{ONE}}}"
@@ -124,41 +120,15 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
     ]
 
 
-def build() -> dashboard.Dashboard:
-    """The dashboard."""
-    connection = (
-        dashboard.QueryVariable("connection")
-        .label("Connection")
-        .datasource(SOURCE)
-        .query("label_values(flows_attempts_total, connection)")
-        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(VariableSort.ALPHABETICAL_ASC)
-        .multi(True)  # noqa: FBT003 - the builder's only form
-        .include_all(True)  # noqa: FBT003 - the builder's only form
-        .all_value(".*")
-        .current(VariableOption(selected=True, text="All", value="$__all"))
-    )
-    made = (
-        dashboard.Dashboard("API errors")
-        .uid("closum-flows-errors")
-        .description("What goes wrong with calls, by connection and action.")
-        .tags(["closum-flows"])
-        .refresh("30s")
-        .time("now-6h", "now")
-        .timezone("browser")
-        .tooltip(DashboardCursorSync.CROSSHAIR)
-        .readonly()
-        .with_variable(connection)
-    )
-    for place, panel in enumerate(_panels(), start=1):
-        made = made.with_panel(panel.id(place))
-    return made
-
-
-def text() -> str:
-    """The file's content."""
-    return JSONEncoder(sort_keys=True, indent=2).encode(build().build()) + "\n"
-
+BOARD = Board(
+    file="api-errors.json",
+    uid="closum-flows-errors",
+    title="API errors",
+    about="What goes wrong with calls, by connection and action.",
+    choose="connection",
+    chosen_from="flows_attempts_total",
+    panels=_panels(),
+)
 
 if __name__ == "__main__":
-    FILE.write_text(text())
+    BOARD.write()

@@ -20,7 +20,7 @@ class CallFailedError(Exception):
     """A call did not do what the action promises.
 
     `may_have_happened`: the effect can be there all the same. Then only a repeatable or keyed call is made again.
-    `retriable`: a later try may succeed; by default what the code says.
+    `retriable`: a later try may succeed; by default what the code says. `inside`: the code that the answer's body gave.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class CallFailedError(Exception):
         may_have_happened: bool = False,
         retriable: bool | None = None,
         retry_after_seconds: float | None = None,
+        inside: int | None = None,
     ) -> None:
         super().__init__(cause)
         self.code = code
@@ -38,6 +39,7 @@ class CallFailedError(Exception):
         self.may_have_happened = may_have_happened
         self.retriable = code.retriable if retriable is None else retriable
         self.retry_after_seconds = retry_after_seconds
+        self.inside = inside
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,17 @@ async def ask(call: Call, action: str, fields: Mapping[str, Any], guarantee: Gua
     return Said(endpoint, found if isinstance(found, dict) else {})
 
 
+async def find(call: Call, action: str, fields: Mapping[str, Any]) -> Said | None:
+    """Look something up; None: Closum says that it is not there. Raises CallFailedError."""
+    endpoint = call.endpoints.get(action) or ENDPOINTS[action]
+    try:
+        return await ask(call, action, fields, Guarantee.REPEATABLE)
+    except CallFailedError as error:
+        if error.inside in endpoint.missing:
+            return None
+        raise
+
+
 def _flat(fields: Mapping[str, Any]) -> dict[str, str]:
     """Fields as a form or query has them: lists as tags[1], tags[2], as Closum documents it; others as text."""
     flat: dict[str, str] = {}
@@ -134,4 +145,5 @@ def _refused(endpoint: Endpoint, answer: dict[str, Any]) -> Said:
         code_of(known),
         f"Closum refused {endpoint.path} with code {answer.get(CODE)!r}: {said}",
         may_have_happened=may_have_happened(known),
+        inside=status,
     )

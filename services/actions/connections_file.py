@@ -185,6 +185,7 @@ class EndpointEntry(_Part):
     place: Place | None = None
     success: dict[str, bool | int | str] | None = Field(default=None, min_length=1)
     done_already: frozenset[int] | None = None
+    missing: frozenset[int] | None = None
 
     def over(self, row: Endpoint) -> Endpoint:
         """The row with this."""

@@ -23,9 +23,9 @@ from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
 from services.actions.journal.journal import Journal
 from services.actions.limits.gates import Gates
-from services.actions.limits.guard import Guard
 from services.actions.parking.parking import Parking
 from services.runtime import logging, metrics
+from services.runtime.guard import Guard
 from services.runtime.offsets import Place
 from services.runtime.settings import ActionsSettings
 

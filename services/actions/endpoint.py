@@ -30,7 +30,8 @@ class Endpoint:
 
     `fields` and `answer` hold only names that differ, ours first. `success`: each field of the answer that must have
     this value where it is there; the first must be there. `done_already`: codes of a refusal that say that the effect
-    is there.
+    is there. `missing`: codes inside an answer that say that what was looked for is not there; an HTTP status does not
+    say that, as the path may be wrong.
     """
 
     method: str
@@ -41,3 +42,4 @@ class Endpoint:
     place: Place = Place.JSON
     success: Mapping[str, Any] = field(default_factory=lambda: {"status": True, "success": True})
     done_already: frozenset[int] = frozenset()
+    missing: frozenset[int] = frozenset({404})

@@ -11,11 +11,10 @@ from pydantic import BaseModel, ValidationError
 from contracts.actions import ActionRequest
 from contracts.topics import ACTIONS_DLQ
 from services.actions.action import Implementation
-from services.actions.call import Body, CallFailedError, Query, Reply
+from services.actions.call import Body, CallFailedError, Reply
 from services.actions.connections import Connection
 from services.actions.delivery.attempt import Failed, checked
-from services.actions.delivery.calling import address_of, headers_of
-from services.actions.endpoint import Endpoint
+from services.actions.delivery.calling import HttpCall, Request
 from services.actions.registry import ACTIONS
 from services.actions.secrets import HIDDEN
 from services.dead_letters.letters import Found
@@ -28,8 +27,10 @@ class _SeenError(Exception):
     """The request is known; the action goes no further."""
 
 
-class _Watching:
+class _Watching(HttpCall):
     """A call that notes what it was asked for, and makes none."""
+
+    __slots__ = ("request",)
 
     def __init__(self, connection: Connection, effect_id: str) -> None:
         self._connection = connection
@@ -37,39 +38,17 @@ class _Watching:
         self.guarantee: Guarantee | None = None
         self.request: dict[str, Any] = {}
 
-    @property
-    def connection(self) -> str:
-        """Its name."""
-        return self._connection.name
-
-    @property
-    def endpoints(self) -> Mapping[str, Endpoint]:
-        """Those of the connection."""
-        return self._connection.endpoints
-
-    async def __call__(
-        self,
-        method: str,
-        url: str,
-        *,
-        guarantee: Guarantee,
-        query: Query | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: Body | None = None,
-        accept: frozenset[int] | None = None,
-    ) -> Reply:
-        """Note it."""
-        del accept
-        self.guarantee = guarantee
-        shown = dict(headers_of(self._connection, headers, body, guarantee, self.effect_id))
+    async def _send(self, request: Request) -> Reply:
+        self.guarantee = request.guarantee
+        shown = dict(request.headers)
         if self._connection.oauth2 is not None:
             shown["Authorization"] = f"Bearer {HIDDEN}"
         self.request = {
-            "method": method,
-            "url": address_of(self._connection, url, query).replace("%5Bhidden%5D", HIDDEN),
+            "method": request.method,
+            "url": request.address.replace("%5Bhidden%5D", HIDDEN),
             "headers": shown,
-            "body": None if body is None else _readable(body),
-            "guarantee": guarantee.value,
+            "body": None if request.body is None else _readable(request.body),
+            "guarantee": request.guarantee.value,
         }
         raise _SeenError
 

@@ -27,14 +27,14 @@ from services.actions.equip import equipped
 from services.actions.journal.journal import Journal
 from services.actions.journal.store import Store
 from services.actions.limits.gates import Gates
-from services.actions.limits.guard import Guard
 from services.actions.limits.store import Store as Limits
 from services.actions.parking import oldest
 from services.actions.parking.parking import Parking
 from services.actions.parking.store import Store as Parked
 from services.actions.registry import ACTIONS
-from services.runtime import database, health, kafka, lifecycle, logging
+from services.runtime import database, health, kafka, lifecycle, logging, metrics
 from services.runtime.egress import Egress
+from services.runtime.guard import Guard
 from services.runtime.http import Client
 from services.runtime.offsets import Offsets, Place
 from services.runtime.settings import ActionsSettings
@@ -106,7 +106,7 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
         most=settings.max_concurrency,
         kick=lambda: consumer.kick(),  # noqa: PLW0108 - it is made below
     )
-    guard = Guard(settings.dead_letter_run, settings.dead_letter_ratio)
+    guard = Guard(settings.dead_letter_run, settings.dead_letter_ratio, kind="flow", gauge=metrics.FLOW_HELD)
     consumer = Consumer(
         settings,
         parts.kafka,
@@ -123,6 +123,7 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
             gates=gates,
             guard=guard,
             call_seconds=settings.call_seconds,
+            verify_seconds=settings.verify_seconds,
             owned=owned,
         ),
         moved=watchdog.moved,

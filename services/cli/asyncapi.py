@@ -22,8 +22,8 @@ ABOUT = (
     "Topics of closum-flows. Names stand after a prefix that is a setting (default `closum.`). Every topic is at least "
     "once. Other teams produce to `events`: a CloudEvents 1.0 document in structured mode, with the key "
     "`account/subject` so that what concerns one contact keeps its order. The pair (source, id) is unique: the same "
-    "pair again within 24 hours is a duplicate and starts nothing. A record that is no event goes to `events.dlq` with "
-    "the coordinates of the original, and never stops a partition."
+    "pair again within 24 hours, or within the event's own `duplicateseconds`, is a duplicate and starts nothing. A "
+    "record that is no event goes to `events.dlq` with the coordinates of the original, and never stops a partition."
 )
 EVENT_KEY = "`account/subject` of the event in UTF-8, such as `default/351912345678`; the default partitioner (murmur2)"
 KEY = {"type": "string", "description": EVENT_KEY, "examples": ["default/351912345678"]}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -19,15 +17,12 @@ from services.actions.connection_parts import Probe
 from services.actions.connections import Connection, nearest
 from services.actions.delivery.attempt import Done, attempt
 from services.actions.delivery.calling import HttpCall
-from services.actions.equip import equipped
 from services.actions.registry import ACTIONS
-from services.cli import place
+from services.cli import calls
 from services.cli.connection_files import connections_file, shown_connections, usable_connections
 from services.cli.terminal import CommandError, console, show
 from services.flows.catalogue import Guarantee
-from services.runtime.egress import Egress
 from services.runtime.http import Client
-from services.runtime.settings import ActionsSettings, SettingsError, load
 
 COLUMNS = ("name", "base_url", "authentication", "more")
 SECONDS = 15.0
@@ -94,7 +89,7 @@ def try_connection(
     as_json:
         Print a JSON object.
     """
-    known = usable_connections(file or connections_file(), _environ())
+    known = usable_connections(file or connections_file(), calls.environ())
     if name not in known:
         raise CommandError(f"there is no connection {name!r}; {nearest(name, known)}")
     verdict = asyncio.run(_tested(known[name]))
@@ -106,30 +101,10 @@ def try_connection(
     return 0 if verdict["well"] else 1
 
 
-def _environ() -> Mapping[str, str]:
-    """The environment; in the folder of a `flows dev`, with the secrets and permissions that it gave its services."""
-    told = place.running()
-    if told is None:
-        return os.environ
-    try:
-        secrets: dict[str, str] = json.loads((place.FOLDER / "secrets.json").read_text())
-    except (OSError, ValueError):
-        secrets = {}
-    return {"FLOWS_EGRESS_ALLOW": str(told.get("egress_allow", "")), **told["environ"], **secrets, **os.environ}
-
-
 async def _tested(connection: Connection) -> dict[str, Any]:
-    try:
-        settings = load(ActionsSettings, _environ())
-    except SettingsError as error:
-        raise CommandError(f"a setting is wrong.\n{error}") from None
-    client = Client(Egress(settings.egress_allow, settings.egress_ports), max_answer_bytes=settings.max_answer_bytes)
-    try:
-        async with equipped(settings, {connection.name: connection}, client) as ready:
-            began = time.perf_counter()
-            well, said = await _probe(ready[connection.name], client)
-    finally:
-        await client.close()
+    async with calls.calling({connection.name: connection}) as (ready, client):
+        began = time.perf_counter()
+        well, said = await _probe(ready[connection.name], client)
     seconds = round(time.perf_counter() - began, 3)
     return {
         "connection": connection.name,

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 from services.cli import times, waits
 from services.cli.terminal import console, show
-from services.flows.sync import ALIASES, alias_hash, system_of
+from services.flows.sync import ALIASES, alias_hash, people, system_of
 
 COLUMNS = ("at", "what", "system", "decision", "fields", "why", "hops", "id")
 command = App(
@@ -96,10 +96,10 @@ async def _lines(connection: asyncpg.Connection, account: str, entity: str) -> l
 
 def _write(row: asyncpg.Record) -> Line:
     fields = orjson.loads(row["fields"])
-    back = sorted(name for name, mark in fields.items() if mark[2] is not None)
-    waits_for = sorted(fields.keys() - set(back))
+    back = people(name for name, mark in fields.items() if mark[2] is not None)
+    waits_for = people(name for name, mark in fields.items() if mark[2] is None)
     told = [f"came back: {', '.join(back)}"] if back else []
     told += [f"until {times.clock(row['expires_at'])} waits for: {', '.join(waits_for)}"] if waits_for else []
     why = "; ".join(told)
-    names = ", ".join(sorted(fields))
+    names = ", ".join(people(fields))
     return Line(row["at"], "write", row["system"], row["flow"], names, why, row["hops"], row["run_id"])

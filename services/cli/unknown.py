@@ -1,20 +1,21 @@
-"""`flows unknown list|done|resend`: calls that may have been made and must not be made twice. A person decides."""
+"""`flows unknown list|verify|done|resend`: calls that may have been made and must not be made twice."""
 
 from __future__ import annotations
 
-import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import asyncpg
 from aiokafka.errors import KafkaError
 from cyclopts import App, Parameter
 
-from contracts.topics import ACTIONS
-from services.actions.delivery.records import Headers
+from services.actions import unknown_calls
 from services.actions.journal import unknowns
 from services.actions.journal.unknowns import Decision
-from services.cli import place, times
+from services.cli import calls, place, times
+from services.cli.connection_files import connections_file, usable_connections
 from services.cli.database import ask
 from services.cli.terminal import CommandError, show
 from services.runtime.kafka import Producer
@@ -95,26 +96,78 @@ def resend(effect: Effect, *, reason: str) -> None:
     print("It is on its way again. Its end: flows runs --since 5m")
 
 
+@command.command
+def verify(
+    effect: Annotated[str, Parameter(name="ID")] = "",
+    *,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Ask the destination, where the action can (`verify`): what is there goes on, what is not is called again.
+
+    Exit code 1 when some stay unknown.
+
+    Parameters
+    ----------
+    effect:
+        Its id, or the first characters of it; without it, all that are unknown.
+    dry_run:
+        Only ask, and say what would follow.
+    as_json:
+        Print a JSON array.
+    """
+    known = usable_connections(connections_file(), calls.environ())
+    quiet, seconds = calls.settings().verify_seconds, calls.settings().call_seconds
+
+    async def work(connection: asyncpg.Connection) -> list[dict[str, Any]]:
+        found = await unknowns.found(connection, effect)
+        if effect and not found:
+            raise CommandError(_nothing(effect))
+        rows = []
+        async with calls.calling(known) as (ready, client), _producer() as producer:
+            for one in found:
+                verdict = await unknown_calls.asked(one, ready, client, seconds)
+                decision, outputs, words = unknown_calls.follows(verdict, one, quiet)
+                if decision is not None and not dry_run:
+                    reason = f"the destination was asked: {words}"
+                    await unknown_calls.decide(connection, producer, one, decision, reason=reason, outputs=outputs)
+                rows.append({"effect_id": one.key.effect_id, "decision": decision, "said": words})
+        return rows
+
+    rows = ask(work)
+    shown = rows if as_json else [{**row, "effect_id": row["effect_id"][:12]} for row in rows]
+    show(shown, ("effect_id", "decision", "said"), as_json=as_json, empty="No call is unknown.")
+    return 1 if any(row["decision"] is None for row in rows) else 0
+
+
+def _nothing(start: str) -> str:
+    return f"no open unknown call begins with {start!r}. `flows unknown list` shows what there is"
+
+
+@asynccontextmanager
+async def _producer() -> AsyncIterator[Producer]:
+    producer = Producer(place.settings())
+    try:
+        await producer.start()
+        yield producer
+    except KafkaError as error:
+        told = f"Kafka: {error}. What was not told as decided is not. {place.how_to_reach('Kafka')}"
+        raise CommandError(told) from None
+    finally:
+        await producer.stop()
+
+
 def _decide(start: str, decision: Decision, reason: str, outputs: dict[str, Any] | None) -> None:
-    settings = place.settings()
-
     async def decide(connection: asyncpg.Connection) -> bool:
-        keys = await unknowns.found(connection, start.replace("%", r"\%").replace("_", r"\_"))
-        if len(keys) != 1:
-            told = f"{len(keys)} unknown calls begin" if keys else "no open unknown call begins"
-            raise CommandError(f"{told} with {start!r}. `flows unknown list` shows what there is")
-        producer = Producer(settings)
-        try:
-            await producer.start()
-
-            async def put(key: bytes | None, value: bytes, headers: Headers) -> None:
-                await asyncio.wait_for(await producer.send(ACTIONS, key, value, headers), 15)
-
-            return await unknowns.decide(connection, keys[0], decision, put, reason=reason, outputs=outputs)
-        except KafkaError as error:
-            raise CommandError(f"Kafka: {error}. Nothing was decided. {place.how_to_reach('Kafka')}") from None
-        finally:
-            await producer.stop()
+        found = await unknowns.found(connection, start)
+        if not found:
+            raise CommandError(_nothing(start))
+        if len(found) > 1:
+            raise CommandError(
+                f"{len(found)} unknown calls begin with {start!r}. `flows unknown list` shows what there is"
+            )
+        async with _producer() as producer:
+            return await unknown_calls.decide(connection, producer, found[0], decision, reason=reason, outputs=outputs)
 
     if not ask(decide):
         raise CommandError(f"somebody has decided on {start!r} already: flows unknown list --decided")

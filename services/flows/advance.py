@@ -294,6 +294,7 @@ class _Walk:
             step=self.at,
             name=node.name,
             last=node.following is None,
+            priority=self.flow.priority,
             resume_on_error=node.failing is not None,
             run=self.run(),
             requested=self.clock(),

@@ -66,6 +66,8 @@ class Action:
     # The triggers that this action can set off, because the destination tells us what changes in it. In
     # `webhook.{system}` stands the connection's name, or the `system` of the step's `writes`.
     raises: tuple[str, ...] = ()
+    # Whether the destination can be asked if a call happened; its inputs may say more (`verifiable`).
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

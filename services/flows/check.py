@@ -47,7 +47,7 @@ from services.flows.syntax import (
     walk,
 )
 from services.flows.types import Types
-from services.flows.whole import guarantee_of, misplaced
+from services.flows.whole import guarantee_of, misplaced, verifiable
 
 TIME = Shape(Kind.TEXT, refined="timestamp")
 _KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
@@ -352,7 +352,12 @@ class _FlowCheck:
 
     def retried(self, step: ActionStep, action: Action, rule: RetryRule) -> None:
         """Retries of what must not be done twice."""
-        if guarantee_of(action, known_of(step.inputs)) is Guarantee.AT_MOST_ONCE and rule.attempts != 1:
+        known = known_of(step.inputs)
+        if (
+            guarantee_of(action, known) is Guarantee.AT_MOST_ONCE
+            and rule.attempts != 1
+            and not verifiable(action, known)
+        ):
             text = (
                 f"`{action.name}` must not be repeated: a second call is a second effect. Remove `retry`: what surely"
                 " had no effect is tried again without it, and what is unknown a person decides"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.actions import Retry
+from contracts.actions import Priority, Retry
 from services.flows.catalogue import Tool
 from services.flows.cel import untyped
 from services.flows.compiled import (
@@ -70,6 +70,7 @@ def compile_flow(source: FlowSource, tools: Mapping[str, Tool]) -> CompiledFlow:
         triggers=tuple(word.text for word in flow.triggers),
         key=compile_value(flow.key, compiler.env) if flow.key is not None else None,
         when=compile_value(flow.when, compiler.env) if flow.when is not None else None,
+        priority=Priority(flow.priority.text) if flow.priority is not None else Priority.NORMAL,
         first=first,
         nodes=compiler.nodes,
         blanks={name: {} for name in outputs},
@@ -180,5 +181,9 @@ def _hours(rule: HoursRule) -> WorkingHours:
 def _retry(rule: RetryRule | None) -> Retry:
     if rule is None:
         return Retry()
-    given = {"attempts": rule.attempts, "within_seconds": rule.within_seconds}
+    given = {
+        "attempts": rule.attempts,
+        "within_seconds": rule.within_seconds,
+        "schedule_seconds": rule.schedule_seconds or None,
+    }
     return Retry.model_validate({name: value for name, value in given.items() if value is not None})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.actions import Retry
+from contracts.actions import Priority, Retry
 from services.flows.catalogue import Tool
 from services.flows.nodes import Plain
 from services.flows.scope import Scope
@@ -145,3 +145,4 @@ class CompiledFlow:
     nodes: Mapping[str, Node]
     blanks: Mapping[str, Mapping[str, Any]]
     matches: tuple[tuple[str, Match], ...] = ()
+    priority: Priority = Priority.NORMAL

@@ -26,12 +26,6 @@ from services.flows.whole import changes
 Reached = Mapping[str, tuple[Truth, ...]]
 """By a step's path: what is true where it is done."""
 TOLD = frozenset({"changed", "changes"})  # fields of a trigger that says what changed
-TAGGING = {
-    "closum.contact.add_tag": True,
-    "closum.contact.add_tag_by_email": True,
-    "closum.contact.remove_tag": False,
-    "closum.contact.remove_tag_by_email": False,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +129,6 @@ def _excluded(first: Link, second: Link, reached: Mapping[int, Reached]) -> bool
 def facts(step: ActionStep) -> Iterator[Formula]:
     """What is true of an event that an action caused, as far as the action's inputs stand in the flow."""
     inputs = {word.text: value for word, value in step.inputs.items}
-    if (tag := inputs.get("tag")) is not None and step.action.text in TAGGING and isinstance(tag, Constant):
-        yield _tagged(str(tag.value)) if TAGGING[step.action.text] else Not(_tagged(str(tag.value)))
     if step.writes is not None:
         inputs = {word.text: value for word, value in step.writes.fields.items}
     elif step.action.text in SETS:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from contracts.actions import MOST_WAITS
 from services.flows.catalogue import Action, Catalogue, Tool
 from services.flows.parse import (
     CANCEL_KEYS,
@@ -18,6 +19,7 @@ from services.flows.parse import (
     HOURS_KEYS,
     MAX_ATTEMPTS,
     MOST_ROUNDS,
+    PRIORITIES,
     STEP_KEYS,
     WAIT_KEYS,
 )
@@ -67,9 +69,14 @@ KEYS: Mapping[str, Schema] = {
             {
                 "attempts": _said("how often", {"type": "integer", "minimum": 1, "maximum": MAX_ATTEMPTS}),
                 "within": _said("for how long", _ref("duration")),
+                "schedule": _said(
+                    "the waits in turn, instead of `attempts`",
+                    {"type": "array", "minItems": 1, "maxItems": MOST_WAITS, "items": _ref("duration")},
+                ),
             }
         ),
     ),
+    "priority": _said("its share where flows wait for one connection: 8, 2 or 1 turns", {"enum": list(PRIORITIES)}),
     "timeout": _said("the longest that one call may take", _ref("duration")),
     "on_error": _said("what a failure does: stop (the default), continue, or steps", WAY),
     "writes": _said("what the call sets where it goes, so that its echo is recognised", {"type": "object"}),

@@ -12,6 +12,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 from services.flows.faults import FaultCode, suggestion
 from services.flows.fits import fits, remedy
 from services.flows.judge import Judgement, Report
+from services.flows.literals import is_literal, plain_of
 from services.flows.places import Place
 from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
@@ -60,8 +61,10 @@ class Inputs:
                     f"`{owner.text}` needs {name!r}, {field.shape}: give it under `with`",
                 )
         if right:
+            places = {word.text: value.place for word, value in given.items}
             for text in broken_rules(model, known_of(given)):
-                self.report(owner.place, FaultCode.INPUT_VALUE, f"`{owner.text}`: {text}")
+                place = places.get(text.partition(":")[0], owner.place)
+                self.report(place, FaultCode.INPUT_VALUE, f"`{owner.text}`: {text}")
 
     def value(self, value: Value, target: Shape, what: str, *, maybe: bool = False) -> bool:
         """Whether a value fits. Reports where it does not; `what` names the place for people."""
@@ -225,15 +228,6 @@ def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any] | None:
     return None
 
 
-def is_literal(value: Value) -> bool:
-    """Whether no expression is in a value."""
-    if isinstance(value, ListOf):
-        return all(is_literal(item) for item in value.items)
-    if isinstance(value, MapOf):
-        return all(is_literal(item) for _, item in value.items)
-    return isinstance(value, Constant)
-
-
 def known_of(given: MapOf) -> dict[str, Any]:
     """The inputs that stand in the flow, and UNKNOWN for those that come with an event, also inside of lists."""
     return {word.text: _known(value) for word, value in given.items}
@@ -245,15 +239,6 @@ def _known(value: Value) -> Any:  # noqa: ANN401 - JSON, with UNKNOWN in it
     if isinstance(value, MapOf):
         return {word.text: _known(item) for word, item in value.items}
     return value.value if isinstance(value, Constant) else UNKNOWN
-
-
-def plain_of(value: Value) -> Any:  # noqa: ANN401 - JSON
-    """A literal value as JSON."""
-    if isinstance(value, ListOf):
-        return [plain_of(item) for item in value.items]
-    if isinstance(value, MapOf):
-        return {word.text: plain_of(item) for word, item in value.items}
-    return value.value if isinstance(value, Constant) else None
 
 
 def of_constant(value: Constant) -> Shape:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.flows.faults import Fault, FaultCode
-from services.flows.nodes import read
+from services.flows.nodes import MAX_CHARACTERS, read
 from services.flows.parse import parse
 from services.flows.syntax import Flow
+from services.flows.tables import Beside, Tables, beside
 
 SUFFIXES = (".yaml", ".yml")
 OTHER_SUFFIXES = (".test.yaml", ".test.yml", "sources.yaml", "sources.yml")
@@ -26,6 +27,8 @@ class FlowSource:
     file: str
     flow: Flow
     faults: tuple[Fault, ...] = ()
+    text: str = ""
+    """All of the file, with the tables that stand in files beside it: what is deployed."""
 
     @property
     def name(self) -> str:
@@ -63,21 +66,25 @@ def load_paths(paths: Sequence[Path]) -> tuple[list[FlowSource], list[Fault]]:
     return sources, sorted(faults)
 
 
-def load_text(text: str, file: str = "flow.yaml") -> tuple[list[FlowSource], list[Fault]]:
-    """The flows of a text, and all faults of their form. Never raises."""
+def load_text(text: str, file: str = "flow.yaml", files: Beside | None = None) -> tuple[list[FlowSource], list[Fault]]:
+    """The flows of a text, and all faults of their form. Never raises.
+
+    `files` reads what the text names beside it; without it, such a name is a fault.
+    """
     trees, faults = read(file, text)
     if not trees and not faults:
         faults.append(
             Fault(file, 1, 1, FaultCode.KEY_MISSING, "the file is empty: a flow has `flow`, `on` and `steps`")
         )
-    sources: list[FlowSource] = []
-    reading = tuple(faults)
-    for tree in trees:
-        flow, wrong = parse(file, tree)
-        faults += wrong
-        if flow is not None:
-            sources.append(FlowSource(file, flow, (*reading, *wrong)))
-    return sources, sorted(faults)
+    tables = Tables(file, files)
+    parsed = [parse(file, tree, tables) for tree in trees]
+    whole = tables.whole(text)
+    if len(whole) > MAX_CHARACTERS:
+        said = f"over {MAX_CHARACTERS:,} characters with its tables: split it into files"
+        tables.faults.append(Fault(file, 1, 1, FaultCode.FILE_UNREADABLE, said))
+    reading = (*faults, *tables.faults)
+    sources = [FlowSource(file, flow, (*reading, *wrong), whole) for flow, wrong in parsed if flow is not None]
+    return sources, sorted([*reading, *(fault for _, wrong in parsed for fault in wrong)])
 
 
 def _load_file(path: Path) -> tuple[list[FlowSource], list[Fault]]:
@@ -87,7 +94,7 @@ def _load_file(path: Path) -> tuple[list[FlowSource], list[Fault]]:
         return [], [_unreadable(path, f"is not UTF-8 (byte {error.start}): save it as UTF-8")]
     except OSError as error:
         return [], [_unreadable(path, f"cannot be read: {error.strerror}")]
-    return load_text(text, str(path))
+    return load_text(text, str(path), beside(path))
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -31,6 +31,8 @@ class Scalar:
     origin: Origin
     text: str
     quoted: bool
+    span: tuple[int, int] = (0, 0)
+    """Its first character in the file, and the one after its last: quotes count, anchors and tags do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class _SizeError(Exception):
     """The tree is too deep or too large: an alias that contains itself, or many that contain many."""
 
 
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")  # an anchor, a tag
 _HALF = re.compile("[\ud800-\udfff]")  # a lone surrogate, from an escape: UTF-8 has no such text
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -167,7 +170,11 @@ class _Reader:
             text = _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
         raw = self.text[node.start_mark.index : node.end_mark.index]
         value: Plain = text if quoted else _resolve(text)
-        return Scalar(value, place, _origin(node.style, raw, text, place), text, quoted)
+        written = raw.rstrip()
+        before = _PROPERTIES.match(written)
+        start = node.start_mark.index + (before.end() if before else 0)
+        span = (start, node.start_mark.index + len(written))
+        return Scalar(value, place, _origin(node.style, raw, text, place), text, quoted, span)
 
 
 def _origin(style: str | None, raw: str, text: str, place: Place) -> Origin:

@@ -7,6 +7,7 @@ from collections.abc import Mapping as Map
 from datetime import UTC
 from typing import Any
 
+from contracts.actions import LONGEST_WAIT_SECONDS, MOST_WAITS, Priority
 from contracts.writes import SETS
 from services.flows.durations import DurationError, parse_duration
 from services.flows.faults import Fault, FaultCode, nearest, suggestion
@@ -40,11 +41,12 @@ from services.flows.syntax import (
     Word,
     WritesRule,
 )
+from services.flows.tables import LOOKUP, Tables
 from services.flows.templates import Hole, TemplateError, split
 from services.flows.waiting import moment_of
 
 LONGEST_EXPRESSION = 4000
-FLOW_KEYS = ("flow", "description", "on", "key", "when", "allow_cycle", "steps")
+FLOW_KEYS = ("flow", "description", "on", "key", "when", "priority", "allow_cycle", "steps")
 STEP_KEYS: Map[str, tuple[str, ...]] = {
     "tool": ("id", "tool", "with", "on_error"),
     "action": ("id", "action", "connection", "with", "retry", "on_error", "timeout", "writes"),
@@ -59,23 +61,26 @@ WAIT_KEYS = ("for", "until", "zone", "working_hours")
 HOURS_KEYS = ("zone", "days", "hours", "holidays")
 WRITES_KEYS = ("system", "id", "email", "phone", "fields")
 CANCEL_KEYS = ("trigger", "key", "match", "then")
+RETRY_KEYS = ("attempts", "within", "schedule")
+PRIORITIES = tuple(one.value for one in Priority)
 MAX_ATTEMPTS = 100
 ITEM = "item"  # the name of an item where the flow gives none
 ROUNDS = 100  # of a `for_each` without `limit`
 MOST_ROUNDS = 1000
 
 
-def parse(file: str, tree: Tree) -> tuple[Flow | None, list[Fault]]:
+def parse(file: str, tree: Tree, tables: Tables) -> tuple[Flow | None, list[Fault]]:
     """The flow of one document, as far as it could be understood, and all faults of its form."""
-    parser = _Parser(file)
+    parser = _Parser(file, tables)
     return parser.flow(tree), parser.faults
 
 
 class _Parser:
     """One document. Methods return None (or nothing) where they reported a fault."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, tables: Tables) -> None:
         self.file = file
+        self.tables = tables
         self.faults: list[Fault] = []
 
     def fault(self, place: Place, code: FaultCode, text: str) -> None:
@@ -106,7 +111,16 @@ class _Parser:
             steps=self.steps(keys.get("steps"), "steps", ""),
             description=description.text if isinstance(description, Scalar) else "",
             allow_cycle=self.word(keys.get("allow_cycle"), "why the circle ends"),
+            priority=self.priority(keys.get("priority")),
         )
+
+    def priority(self, tree: Tree | None) -> Word | None:
+        word = self.word(tree, "how much of a connection the flow gets")
+        if word is not None and word.text not in PRIORITIES:
+            text = f"{word.text!r} is no priority: {suggestion(word.text, PRIORITIES)}"
+            self.fault(word.place, FaultCode.VALUE_INVALID, text)
+            return None
+        return word
 
     def triggers(self, tree: Tree | None) -> tuple[Word, ...]:
         trees = tree.items if isinstance(tree, Sequence) else (tree,)
@@ -171,6 +185,8 @@ class _Parser:
         step_id = self.step_id(keys)
         on_error = self.on_error(keys, path)
         inputs = self.inputs(keys, tree)
+        if tool and tool.text == LOOKUP:
+            inputs = self.tables.filled(inputs, keys.get("with"))
         return ToolStep(path, tree.place, step_id, tool, inputs, on_error) if tool else None
 
     def action_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step | None:
@@ -422,9 +438,14 @@ class _Parser:
         if tree is None:
             return None
         if not isinstance(tree, Mapping):
-            self.fault(tree.place, FaultCode.VALUE_INVALID, "`retry` is a map, such as { attempts: 8, within: 2d }")
+            text = "`retry` is a map, such as { attempts: 8, within: 2d } or { schedule: [10s, 1m, 10m] }"
+            self.fault(tree.place, FaultCode.VALUE_INVALID, text)
             return None
-        keys = self.keys(tree, "`retry`", ("attempts", "within"))
+        keys = self.keys(tree, "`retry`", RETRY_KEYS)
+        schedule = self.schedule(keys.get("schedule"))
+        if "schedule" in keys and "attempts" in keys:
+            text = "`attempts` and `schedule`: the number of waits says how often. Keep one of the two"
+            self.fault(keys["attempts"].place, FaultCode.VALUE_INVALID, text)
         attempts = keys.get("attempts")
         count: int | None = None
         if attempts is not None:
@@ -435,7 +456,21 @@ class _Parser:
                 self.fault(
                     attempts.place, FaultCode.VALUE_INVALID, f"`attempts` is a whole number from 1 to {MAX_ATTEMPTS}"
                 )
-        return RetryRule(count, self.duration(keys.get("within"), "within"), tree.place)
+        return RetryRule(count, self.duration(keys.get("within"), "within"), tree.place, schedule)
+
+    def schedule(self, tree: Tree | None) -> tuple[float, ...]:
+        """The waits; none where there is no schedule, or a faulty one."""
+        if tree is None:
+            return ()
+        if not isinstance(tree, Sequence) or not 1 <= len(tree.items) <= MOST_WAITS:
+            text = f"`schedule` is a list of 1 to {MOST_WAITS} durations, such as [10s, 1m, 10m, 1h]: the waits in turn"
+            self.fault(tree.place, FaultCode.VALUE_INVALID, text)
+            return ()
+        waits = [self.duration(item, "schedule") for item in tree.items]
+        for item, wait in zip(tree.items, waits, strict=True):
+            if wait is not None and wait > LONGEST_WAIT_SECONDS:
+                self.fault(item.place, FaultCode.VALUE_INVALID, "`schedule`: one wait is at most 3d")
+        return tuple(wait for wait in waits if wait is not None and wait <= LONGEST_WAIT_SECONDS)
 
     def duration(self, tree: Tree | None, name: str) -> float | None:
         if tree is None:

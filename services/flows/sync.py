@@ -5,7 +5,8 @@
     judge   which of its fields are echoes of open writes
 
 Values are compared as they are, and then as people mean them: a destination that trims a name or formats a phone anew
-has not changed it.
+has not changed it. Of a list, such as tags, a write may set one member only: then it is compared which members came and
+went, so that whoever adds another one meanwhile is heard.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.actions import ActionRequest
@@ -41,26 +42,35 @@ BOOKKEEPING = frozenset(
     {"id", "contact_id", "lead_id", "updated_at", "modified_at", "updated", "modified", "version", "revision", "writes"}
 )
 """Fields that a system changes by itself with every write: they say nothing."""
+MOST_MEMBERS = 50
+"""Of a longer list only the whole is compared."""
 _SPACES = re.compile(r"\s+")
+_MEMBER = re.compile(r" ([+-])[0-9a-f]{32}$")
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What a call will set. `aliases`: kind (id, email, phone) → value."""
+    """What a call will set. `aliases`: kind (id, email, phone) → value.
+
+    `added`, `removed`: field whose value is a list → the member that comes or goes; the others stay.
+    """
 
     system: str
     aliases: Mapping[str, str]
     fields: Mapping[str, Any]
+    added: Mapping[str, Any] = field(default_factory=dict)
+    removed: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an event says was changed: field → value now. `aliases` as hashes."""
+    """What an event says was changed: field → value now; `before`, where it says so. `aliases` as hashes."""
 
     system: str
     entity: str
     aliases: tuple[str, ...]
     fields: Mapping[str, Any]
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +84,23 @@ class Mark:
 
 @dataclass(slots=True)
 class Open:
-    """A write whose echo is waited for."""
+    """A write whose echo is waited for. `fields` as `marked` gives them."""
 
     id: str
     hops: int
     fields: dict[str, Mark]
+
+    def open_for(self, name: str, origin: str) -> Mark | None:
+        """The mark of this name, unless another event was its echo."""
+        mark = self.fields.get(name)
+        return mark if mark is not None and mark.used_by in (None, origin) else None
+
+    def use(self, names: Iterable[str], origin: str) -> None:
+        """The event was the echo of these."""
+        for name in names:
+            mark = self.fields.get(name)
+            if mark is not None and mark.used_by is None:
+                self.fields[name] = Mark(mark.exact, mark.near, origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +130,40 @@ def written(request: ActionRequest) -> Write | None:
         if isinstance(more, dict):
             fields |= {canonical(str(name)): value for name, value in more.items()}
     aliases = {kind: text for kind, name in sets.entity.items() if (text := _text(inputs.get(name)))}
-    return Write(sets.system, aliases, fields) if aliases and fields else None
+    added = {canonical(name): inputs[given] for name, given in sets.adds.items() if inputs.get(given) is not None}
+    removed = {canonical(name): inputs[given] for name, given in sets.removes.items() if inputs.get(given) is not None}
+    return Write(sets.system, aliases, fields, added, removed) if aliases and (fields or added or removed) else None
+
+
+def marked(write: Write) -> dict[str, Mark]:
+    """What a write sets, to be kept: a mark a field, and a mark a member of a list that comes or goes."""
+    found = {name: Mark(*marks(value)) for name, value in write.fields.items()}
+    coming = [*write.added.items()]
+    coming += [(name, one) for name, value in write.fields.items() for one in _few(value)]
+    for sign, members in (("+", coming), ("-", write.removed.items())):
+        for name, member in members:
+            exact, near = marks(member)
+            found[f"{name} {sign}{near}"] = Mark(exact, near)
+    return found
+
+
+def field_of(name: str) -> str:
+    """The field that a mark is of."""
+    return _MEMBER.sub("", name)
+
+
+def people(names: Iterable[str]) -> list[str]:
+    """Names of marks as people read them: of a list that was set as a whole, not its members."""
+    there = frozenset(names)
+    told = {"+": "one added", "-": "one removed"}
+    shown = set()
+    for name in there:
+        member = _MEMBER.search(name)
+        if member is None:
+            shown.add(name)
+        elif (of := field_of(name)) not in there:
+            shown.add(f"{of} ({told[member[1]]})")
+    return sorted(shown)
 
 
 def changed(event: Event) -> Change | None:
@@ -120,6 +175,7 @@ def changed(event: Event) -> Change | None:
     listed = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
     fields: dict[str, Any] = {}
     before: dict[str, Any] = {}
+    was: dict[str, Any] = {}
     for name in dict.fromkeys((*listed, *changes)):
         if canonical(name) in BOOKKEEPING:
             continue
@@ -128,6 +184,8 @@ def changed(event: Event) -> Change | None:
         after = pair.get("after")
         fields[canonical(name)] = _now(data, name) if after is None else after
         before[name] = pair.get("before")
+        if "before" in pair:
+            was[canonical(name)] = pair["before"]
     if not fields:
         return None
     system = system_of(event.type)
@@ -141,7 +199,7 @@ def changed(event: Event) -> Change | None:
     if not hashes:
         return None
     entity = found.get("id") or found.get("email") or found["phone"]
-    return Change(system, entity, tuple(dict.fromkeys(hashes)), fields)
+    return Change(system, entity, tuple(dict.fromkeys(hashes)), fields, was)
 
 
 def judge(change: Change, opened: Sequence[Open], origin: str) -> Judgement:
@@ -150,27 +208,16 @@ def judge(change: Change, opened: Sequence[Open], origin: str) -> Judgement:
     A field of a write answers for one event; the same event again finds it.
     """
     echoes, near, foreign = [], [], []
-    for field, value in change.fields.items():
-        exact, alike = marks(value)
-        found = None
-        for wanted in ("exact", "near"):
-            for write in opened:
-                mark = write.fields.get(field)
-                if mark is None or mark.used_by not in (None, origin):
-                    continue
-                if (mark.exact == exact) if wanted == "exact" else (mark.near == alike):
-                    found = write
-                    break
-            if found is not None:
-                break
-        if found is None:
-            foreign.append(field)
+    for name in change.fields:
+        found = _whole(change, name, opened, origin) or _members(change, name, opened, origin)
+        for write, names in found.writes:
+            write.use(names, origin)
+        if not found.all:
+            foreign.append(name)
             continue
-        mark = found.fields[field]
-        found.fields[field] = Mark(mark.exact, mark.near, origin)
-        echoes.append(field)
-        if mark.exact != exact:
-            near.append(field)
+        echoes.append(name)
+        if not found.exact:
+            near.append(name)
     hops = 1 + max((write.hops for write in opened), default=-1)
     return Judgement(tuple(echoes), tuple(near), tuple(foreign), hops)
 
@@ -208,6 +255,80 @@ def alias_hash(account: str, system: str, kind: str, value: str) -> str:
 def marks(value: Any) -> tuple[str, str]:  # noqa: ANN401 - a JSON value
     """Hashes of a value: as it is, and as people mean it."""
     return stable_id("exact", _json(value)), stable_id("near", _json(_alike(value)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The writes, each with its marks, that a field of a change is the echo of.
+
+    `all`: nothing else is in it. `exact`: it came back as it was written.
+    """
+
+    writes: tuple[tuple[Open, tuple[str, ...]], ...]
+    all: bool
+    exact: bool
+
+
+def _whole(change: Change, name: str, opened: Sequence[Open], origin: str) -> _Found | None:
+    """A write of this value. One that came back unaltered is preferred, so that it is the one that is used."""
+    exact, alike = marks(change.fields[name])
+    there = [(write, mark) for write in opened if (mark := write.open_for(name, origin)) is not None]
+    same = [(write, True) for write, mark in there if mark.exact == exact]
+    same += [(write, False) for write, mark in there if mark.near == alike]
+    for write, unaltered in same:
+        own = tuple(one for one in write.fields if field_of(one) == name)
+        return _Found(((write, own),), all=True, exact=unaltered)
+    return None
+
+
+def _members(change: Change, name: str, opened: Sequence[Open], origin: str) -> _Found:
+    """Writes of the members that came and went.
+
+    Where the event does not say what was there before, nor what came and went, it is the echo of a write of one member
+    that it agrees with; never of one of a whole list.
+    """
+    after = {marks(one)[1]: marks(one)[0] for one in _items(change.fields[name])}
+    before = {marks(one)[1]: marks(one)[0] for one in _items(change.before.get(name))}
+    wanted = {f"{name} +{one}": after[one] for one in after.keys() - before.keys()}
+    wanted |= {f"{name} -{one}": before[one] for one in before.keys() - after.keys()}
+    if name not in change.before or not wanted:
+        for write in opened:
+            if name not in write.fields and (own := _agrees(write, name, after, origin)) is not None:
+                return _Found(((write, (own,)),), all=True, exact=name in change.before)
+        return _Found((), all=False, exact=False)
+    found = []
+    exact = True
+    for member, value in sorted(wanted.items()):
+        for write in opened:
+            if (mark := write.open_for(member, origin)) is not None:
+                found.append((write, (member, name)))
+                # A destination that adds to its list, where the list was to be set, has altered it.
+                exact = exact and mark.exact == value and name not in write.fields
+                break
+    return _Found(tuple(found), all=len(found) == len(wanted), exact=exact)
+
+
+def _agrees(write: Open, name: str, after: Mapping[str, str], origin: str) -> str | None:
+    """The mark of a member that came and is there, or went and is not."""
+    for own in write.fields:
+        member = _MEMBER.search(own)
+        if member is None or field_of(own) != name or (mark := write.open_for(own, origin)) is None:
+            continue
+        if (mark.near in after) is (member[1] == "+"):
+            return own
+    return None
+
+
+def _items(value: Any) -> Iterator[Any]:  # noqa: ANN401 - a JSON value
+    """The members of a list; of one member alone, that one."""
+    if isinstance(value, list):
+        yield from value
+    elif value not in (None, ""):
+        yield value
+
+
+def _few(value: Any) -> list[Any]:  # noqa: ANN401 - a JSON value
+    return value if isinstance(value, list) and len(value) <= MOST_MEMBERS else []
 
 
 def _alike(value: Any) -> Any:  # noqa: ANN401 - a JSON value

@@ -79,11 +79,12 @@ class Fallback(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RetryRule:
-    """How often and how long a call is tried again. None: the contract's default."""
+    """How often and how long a call is tried again, or after which waits. None: the contract's default."""
 
     attempts: int | None
     within_seconds: float | None
     place: Place
+    schedule_seconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,7 @@ class Flow:
     steps: tuple[Step, ...]
     description: str = ""
     allow_cycle: Word | None = None
+    priority: Word | None = None
 
 
 def below(step: Step) -> Iterator[tuple[Step, ...]]:

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from services.flows.cel import EvaluationError, compiled, evaluate
 from services.flows.cel_tree import Tree, path_of, used_fields
+from services.flows.literals import is_literal, plain_of
 from services.flows.scope import Scope
-from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value
+from services.flows.syntax import Expression, ListOf, MapOf, Template, Value
 
 Compiled = Callable[[Scope], Any]
 
@@ -28,8 +29,8 @@ ABSENT: Final = _Absent()
 
 def compile_value(value: Value, env: Any) -> Compiled:  # noqa: ANN401 - the binding is untyped
     """A function that gives the value. Raises ExpressionError for what the checker would have refused."""
-    if isinstance(value, Constant):
-        constant = value.value
+    if is_literal(value):
+        constant = plain_of(value)  # one for all runs: whoever gets it does not change it
         return lambda _: constant
     if isinstance(value, Expression):
         return compile_expression(value, env)
@@ -38,13 +39,14 @@ def compile_value(value: Value, env: Any) -> Compiled:  # noqa: ANN401 - the bin
     if isinstance(value, ListOf):
         items = [compile_value(item, env) for item in value.items]
         return lambda scope: [made for item in items if (made := item(scope)) is not ABSENT]
+    assert isinstance(value, MapOf)  # noqa: S101 - the last kind: tells the type checker
     return compile_map(value, env)
 
 
 def compile_map(value: MapOf, env: Any) -> Callable[[Scope], dict[str, Any]]:  # noqa: ANN401
     """A function that gives the map. Keys whose value is an empty optional are left out."""
-    constants = {word.text: item.value for word, item in value.items if isinstance(item, Constant)}
-    rest = [(word.text, compile_value(item, env)) for word, item in value.items if not isinstance(item, Constant)]
+    constants = {word.text: plain_of(item) for word, item in value.items if is_literal(item)}
+    rest = [(word.text, compile_value(item, env)) for word, item in value.items if not is_literal(item)]
 
     def render(scope: Scope) -> dict[str, Any]:
         made = constants.copy()

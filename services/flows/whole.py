@@ -44,6 +44,17 @@ def guarantee_of(action: Action, given: Mapping[str, Any]) -> Guarantee:
     return said if isinstance(said, Guarantee) else action.guarantee
 
 
+def verifiable(action: Action, given: Mapping[str, Any]) -> bool:
+    """Whether the destination can be asked if such a call happened: the action can, and its inputs do not say no."""
+    rule = getattr(action.inputs, "verifiable", None)
+    if not action.verified or not callable(rule):
+        return action.verified
+    try:
+        return bool(rule(_made(action.inputs, given)))
+    except Exception:  # noqa: BLE001 - it depends on what is not known
+        return True
+
+
 def misplaced(action: Action, given: Mapping[str, Any], connection: str | None) -> str | None:
     """Why these inputs surely do not go with this connection, or without one: what they say (their `misplaced`)."""
     rule = getattr(action.inputs, "misplaced", None)
@@ -69,6 +80,14 @@ def changes(action: Action, given: Mapping[str, Any]) -> bool:
         return True
 
 
+def all_of(model: type[BaseModel], given: Mapping[str, Any], name: str) -> list[Any] | None:
+    """All values that an output can have: what the inputs' method of this name says; None where it is not known."""
+    try:
+        return list(getattr(_made(model, given), name)())
+    except Exception:  # noqa: BLE001 - it depends on what is not known
+        return None
+
+
 def _made(model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
     """The inputs, not validated."""
     made = model.model_construct()
@@ -85,8 +104,9 @@ def broken_rules(model: type[BaseModel], given: Mapping[str, Any]) -> list[str]:
     """The rules that these inputs (by their names in flows; UNKNOWN for what is not known) surely break.
 
     Beside pydantic's, a model can have a method `hopeless`, which raises ValueError or ToolError for inputs that the
-    tool can never work with, such as a wrong pattern. It is asked before the first run only, of inputs as they stand
-    in the flow: not validated, and UNKNOWN here and there.
+    tool can never work with, such as a wrong pattern. A text that begins with an input's name and a colon is about that
+    input. It is asked before the first run only, of inputs as they stand in the flow: not validated, and UNKNOWN here
+    and there.
     """
     validators = model.__pydantic_decorators__.model_validators.values()
     rules: list[Any] = [each.func for each in validators if each.info.mode == "after"]

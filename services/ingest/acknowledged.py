@@ -8,36 +8,38 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 
 class Acknowledged:
-    """Ids with the time of their acknowledgement: at most `most`, for `keep_seconds`."""
+    """Ids with the time until which they count: at most `most`, for `keep_seconds` or as long as an event says."""
 
-    def __init__(self, most: int, keep_seconds: float) -> None:
+    def __init__(self, most: int, keep_seconds: float, now: Callable[[], float] = time.monotonic) -> None:
         self._most = most
         self._keep = keep_seconds
-        self._at: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._now = now
+        self._until: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._at)
+        return len(self._until)
 
-    def add(self, source: str, identity: str) -> None:
+    def add(self, source: str, identity: str, keep_seconds: float | None = None) -> None:
         """Kafka has this event."""
-        key = (source, identity)
-        self._at.setdefault(key, time.monotonic())
-        if len(self._at) > self._most:
-            self._at.popitem(last=False)
+        keep = self._keep if keep_seconds is None else keep_seconds
+        self._until.setdefault((source, identity), self._now() + keep)
+        if len(self._until) > self._most:
+            self._until.popitem(last=False)
 
     def known(self, source: str, identity: str) -> bool:
         """Whether it was acknowledged, not too long ago."""
-        at = self._at.get((source, identity))
-        if at is None:
+        until = self._until.get((source, identity))
+        if until is None:
             return False
-        if time.monotonic() - at <= self._keep:
+        if self._now() <= until:
             return True
-        del self._at[source, identity]
+        del self._until[source, identity]
         return False
 
     def anywhere(self, identity: str) -> bool:
         """Whether any source's event has this id. Looks at all of them: for people, not for the hot path."""
-        return any(key[1] == identity for key in self._at)
+        return any(key[1] == identity for key in self._until)

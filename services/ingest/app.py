@@ -53,7 +53,8 @@ def build(settings: IngestSettings, sources: Sources, shared: Core) -> ASGIApp:
         if hook.requests_per_second is not None
     }
     most = settings.max_body_bytes
-    hook = hooks.HookEndpoint(hooks.Parts(sources.hooks, shared.taker, in_flight, Replays(), limits, most))
+    replays = Replays(lambda: shared.data.pool, settings.duplicate_hours * HOUR_SECONDS)
+    hook = hooks.HookEndpoint(hooks.Parts(sources.hooks, shared.taker, in_flight, replays, limits, most))
     event = events.EventsEndpoint(settings.events_token, shared.taker, in_flight, most, sources.triggers)
     found = lookup.LookupEndpoint(event, shared.data, shared.acknowledged)
     # No `methods`: the endpoints answer a wrong method themselves, as a problem.

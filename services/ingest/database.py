@@ -1,4 +1,4 @@
-"""PostgreSQL as ingest needs it: for limits, schedules and look-ups. Never in the way of an event: it may be away."""
+"""PostgreSQL as ingest needs it, for limits, schedules, look-ups. It may be away: never in the way of events."""
 
 from __future__ import annotations
 

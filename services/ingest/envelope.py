@@ -24,11 +24,17 @@ def event_id(uri: str, reading: Reading, body: bytes, place: int = 0) -> str:
     return stable_id(uri, "body", body) if not place else stable_id(uri, "body", body, str(place))
 
 
-def envelope(uri: str, account: str, reading: Reading, identity: str) -> tuple[bytes, bytes]:
-    """The Kafka key and the event's bytes, as contracts.events.Event reads them."""
+def envelope(
+    uri: str, account: str, reading: Reading, identity: str, duplicate_seconds: int | None = None
+) -> tuple[bytes, bytes]:
+    """The Kafka key and the event's bytes, as contracts.events.Event reads them.
+
+    `duplicate_seconds`: how long the same id is a duplicate, where the source declares it.
+    """
     payload = reading.payload
     subject = (reading.subject or payload.subject() or identity)[:LONGEST]
     now = datetime.now(UTC)
+    declared = {} if duplicate_seconds is None else {"duplicateseconds": duplicate_seconds}
     event = orjson.dumps(
         {
             "specversion": "1.0",
@@ -40,6 +46,7 @@ def envelope(uri: str, account: str, reading: Reading, identity: str) -> tuple[b
             "datacontenttype": "application/json",
             "account": account,
             "accepted": now,
+            **declared,
             "data": orjson.Fragment(payload.to_json()),
         }
     )

@@ -79,10 +79,7 @@ class EventsEndpoint:
                 accept(document, self._triggers, (place,) if how is Mode.BATCH else ())
                 for place, document in enumerate(documents)
             ]
-            ready = [
-                Ready(event.source, event.id, event.key, event.to_bytes(), counter(event.type)) for event in events
-            ]
-            return await self._taker.take(ready)
+            return await self._taker.take([_ready(event) for event in events])
 
 
 def not_proven() -> Refused:
@@ -91,6 +88,11 @@ def not_proven() -> Refused:
         "Send `Authorization: Bearer TOKEN` with the token that ingest was given as FLOWS_EVENTS_TOKEN.",
         challenge="Bearer",
     )
+
+
+def _ready(event: Event) -> Ready:
+    accepted = counter(event.type)
+    return Ready(event.source, event.id, event.key, event.to_bytes(), accepted, event.duplicateseconds)
 
 
 @lru_cache(4096)

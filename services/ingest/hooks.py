@@ -86,7 +86,7 @@ class HookEndpoint:
     async def _take(self, hook: Hook, request: Request, most: int) -> Reply:
         if hook.proof is not None and hook.proof.needs_body:
             await self._admit(hook, request)
-        mark = self._parts.replays.check(hook.name, request) if hook.refuse_replays else None
+        mark = await self._parts.replays.check(hook, request) if hook.refuse_replays else None
         encoding = request.headers.get(b"content-encoding")
         body = unpacked(request.body, encoding.decode("latin-1"), most) if encoding else request.body
         sent = sent_of(request, body)
@@ -95,7 +95,7 @@ class HookEndpoint:
             return challenge
         reply = await self._parts.taker.take(events_of(hook, sent, body))
         if mark is not None:
-            self._parts.replays.add(mark)
+            await self._parts.replays.add(hook, mark)
         return reply
 
 
@@ -143,8 +143,9 @@ def events_of(hook: Hook, sent: Sent, body: bytes) -> list[Ready]:
     events = []
     for place, reading in enumerate(readings):
         identity = event_id(hook.uri, reading, body, place)
-        key, value = envelope(hook.uri, hook.account, reading, identity)
-        events.append(Ready(hook.uri, identity, key, value, hook.accepted[reading.payload.trigger]))
+        key, value = envelope(hook.uri, hook.account, reading, identity, hook.duplicate_seconds)
+        counter = hook.accepted[reading.payload.trigger]
+        events.append(Ready(hook.uri, identity, key, value, counter, hook.duplicate_seconds))
     return events
 
 

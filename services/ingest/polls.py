@@ -1,7 +1,7 @@
 """Polling: a system without webhooks is asked, from where the last answer ended. One replica asks at a time.
 
-The cursor is written after Kafka acknowledged all items of an answer. A replica that dies before leaves the old one:
-the same items come again, with the same ids, and count once.
+The cursor is written after Kafka acknowledged all items of an answer: events, and dead letters of those that are none.
+A replica that dies before leaves the old one: the same items come again, with the same ids, and count once.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ import asyncpg
 import orjson
 from pydantic import ValidationError
 
+from contracts.errors import ErrorCode
+from contracts.topics import MAX_MESSAGE_BYTES
 from services.flows.declared import at
+from services.ingest import poll_letters
 from services.ingest.body import parse
 from services.ingest.database import Database
 from services.ingest.envelope import envelope, event_id
-from services.ingest.problems import Refused
+from services.ingest.poll_letters import Unfit
+from services.ingest.problems import Refused, wrong_shape
 from services.ingest.readers.reading import Reading
 from services.ingest.sources.timed import Poll
 from services.ingest.taking import Ready, Taker
@@ -31,6 +35,7 @@ CALL_SECONDS = 20.0
 AGAIN_SECONDS = 2.0
 MOST_PAGES = 100
 MOST_ITEMS = 5000
+SHOWN_FAULTS = 5
 OK = range(200, 300)
 BEGIN = "insert into polls (name, cursor, asked_at) values ($1, $2, '-infinity') on conflict do nothing"
 LOCK = "select cursor, asked_at from polls where name = $1 for update skip locked"
@@ -77,11 +82,12 @@ async def ask(poll: Poll, pool: asyncpg.Pool, taker: Taker, client: Client, now:
                 page = await _page(poll, client, cursor)
                 if page.events:
                     await taker.take(page.events)
+                await poll_letters.tell(connection, taker.publisher, poll, page.unfit)
                 count += len(page.events)
                 moved = page.cursor is not None and page.cursor != cursor
                 cursor = page.cursor if moved else cursor
                 await connection.execute(ASKED, poll.name, cursor, now)
-                if not (moved and page.events):
+                if not (moved and (page.events or page.unfit)):
                     break
     if count:
         log.info("poll.answered", source=poll.name, count=count)
@@ -96,6 +102,7 @@ def _is_time(asked_at: datetime, poll: Poll, now: datetime) -> bool:
 @dataclass(frozen=True)
 class _Page:
     events: list[Ready]
+    unfit: list[Unfit]
     cursor: str | None
 
 
@@ -117,7 +124,9 @@ async def _page(poll: Poll, client: Client, cursor: str | None) -> _Page:
     items = at(body, poll.items)
     if not isinstance(items, list) or len(items) > MOST_ITEMS:
         raise PollError(f"there is no list of at most {MOST_ITEMS} items at {poll.items or 'the whole answer'!r}")
-    return _Page([event for item in items if (event := _event(poll, item))], _cursor(poll, body, items))
+    read = [_event(poll, item, number) for number, item in enumerate(items)]
+    events = [one for one in read if isinstance(one, Ready)]
+    return _Page(events, [one for one in read if isinstance(one, Unfit)], _cursor(poll, body, items))
 
 
 def _cursor(poll: Poll, body: object, items: list[object]) -> str | None:
@@ -128,18 +137,20 @@ def _cursor(poll: Poll, body: object, items: list[object]) -> str | None:
     return str(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else None
 
 
-def _event(poll: Poll, item: object) -> Ready | None:
-    """None for an item of the wrong shape: it is told, and the others go on."""
+def _event(poll: Poll, item: object, number: int) -> Ready | Unfit:
+    """The event that an item is, or why it is none: then the others go on."""
+    place = f"{poll.items}/{number}"
     try:
         payload = poll.trigger.read(item)
     except ValidationError as error:
-        faults = error.errors(include_input=False)[:5]
-        places = ["/".join(map(str, fault["loc"])) + ": " + fault["msg"] for fault in faults]
-        metrics.INGEST_RESPONSES.labels(source=poll.name, status="422").inc()
-        log.warning("poll.item_refused", source=poll.name, faults=places)
-        return None
+        faults = wrong_shape(error).members["errors"][:SHOWN_FAULTS]
+        why = "; ".join(f"{fault['pointer'] or 'it'} {fault['detail']}" for fault in faults)
+        return Unfit(item, place, number, ErrorCode.SHAPE_INVALID, why)
     reading = Reading(payload, payload.own_id(), payload.happened())
     identity = event_id(poll.uri, reading, orjson.dumps(item, option=orjson.OPT_SORT_KEYS))
-    key, value = envelope(poll.uri, poll.account, reading, identity)
+    key, value = envelope(poll.uri, poll.account, reading, identity, poll.duplicate_seconds)
+    if len(value) > MAX_MESSAGE_BYTES:
+        why = f"it makes a message of {len(value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"
+        return Unfit(item, place, number, ErrorCode.MESSAGE_TOO_LARGE, why)
     counter = metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=payload.trigger)
-    return Ready(poll.uri, identity, key, value, counter)
+    return Ready(poll.uri, identity, key, value, counter, poll.duplicate_seconds)

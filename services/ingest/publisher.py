@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 
 from aiokafka.errors import KafkaError, KafkaTimeoutError
@@ -12,10 +13,10 @@ from prometheus_client import Counter
 
 from contracts.errors import ErrorCode
 from contracts.events import CONTENT_TYPE
-from contracts.topics import EVENTS
+from contracts.topics import EVENTS, Topic
 from services.ingest.problems import Refused
 from services.runtime import logging, metrics
-from services.runtime.kafka import MessageTooLargeError, Producer
+from services.runtime.kafka import Headers, MessageTooLargeError, Producer
 from services.runtime.settings import IngestSettings
 
 HEADERS = [("content-type", CONTENT_TYPE.encode())]
@@ -23,6 +24,8 @@ AGAIN_SECONDS = 1.0
 LEAST_REQUEST_SECONDS = 2.0
 STOP_SECONDS = 5.0
 RETRY_AFTER = {"Retry-After": "5"}
+
+Late = Callable[[asyncio.Future[object]], object]
 
 log = logging.get("publisher")
 
@@ -74,18 +77,30 @@ class Publisher:
 
         Raises Refused: 503 when Kafka does not acknowledge in time, 413 when the event is over what a topic takes.
         """
+        begun = time.perf_counter()
+        await self._send(EVENTS, key, event, HEADERS, lambda done: _count_late(done, accepted))
+        metrics.ACKNOWLEDGEMENT.observe(time.perf_counter() - begun)
+        accepted.inc()
+
+    async def put(self, topic: Topic, key: bytes, value: bytes, headers: Headers | None = None) -> None:
+        """Send one record of any topic; return when Kafka acknowledged it. Raises Refused as `publish` does."""
+        await self._send(topic, key, value, headers)
+
+    async def _send(
+        self, topic: Topic, key: bytes, value: bytes, headers: Headers | None, late: Late | None = None
+    ) -> None:
+        """`late` hears of an acknowledgement that comes after the sender was told that there is none."""
         producer = self._producer
         if producer is None:
             raise self._unavailable()
-        begun = time.perf_counter()
         future: asyncio.Future[object] | None = None
         try:
             async with asyncio.timeout(self._settings.acknowledge_seconds):
-                future = await producer.send(EVENTS, key, event, HEADERS)
+                future = await producer.send(topic, key, value, headers)
                 await asyncio.shield(future)
         except TimeoutError:
-            if future is not None:
-                future.add_done_callback(lambda done: _count_late(done, accepted))
+            if future is not None and late is not None:
+                future.add_done_callback(late)
             self._lost("no acknowledgement in time")
             raise self._unavailable() from None
         except MessageTooLargeError as error:
@@ -99,8 +114,6 @@ class Publisher:
             if not error.retriable and not isinstance(error, KafkaTimeoutError):
                 self._broken.set()
             raise self._unavailable() from None
-        metrics.ACKNOWLEDGEMENT.observe(time.perf_counter() - begun)
-        accepted.inc()
         self._returned()
 
     async def stop(self) -> None:

@@ -1,41 +1,55 @@
-"""Signed requests that were taken already: refused where a source says `replay: refuse`."""
+"""Signed requests that were taken already: refused where a source says `replay: refuse`, by every replica."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Callable
+from datetime import timedelta
 from hashlib import blake2b
 from http import HTTPStatus
+
+import asyncpg
 
 from contracts.errors import ErrorCode
 from services.ingest.auth.proof import Request
 from services.ingest.problems import Refused
+from services.ingest.sources.hook import Hook
+from services.runtime import logging
+from services.runtime.database import FAULTS
 
 MOST = 100_000
 SIGNING = (b"signature", b"timestamp", b"webhook-id", b"authorization")
+SHARED_SECONDS = 0.25
+SCOPE = "ingest.replay"
+TAKEN = "select true from claims where account = $1 and scope = $2 and key = $3 and expires_at > now()"
+TAKE = """
+insert into claims (account, scope, key, claimed_by, expires_at) values ($1, $2, $3, $4, now() + $5)
+on conflict (account, scope, key) do update set expires_at = excluded.expires_at
+"""
+
+log = logging.get("replays")
 
 
 class Replays:
-    """What was taken within the last `keep_seconds`, in this process.
+    """What was taken within the last `keep_seconds`, or as long as a source declares its duplicates.
 
-    Noted only after Kafka acknowledged, so that the retry after a 503 is no replay. Other replicas do not know of it:
-    there the same request is a duplicate that starts nothing.
+    Noted only after Kafka acknowledged, so that the retry after a 503 is no replay; here, and in PostgreSQL for the
+    other replicas. While PostgreSQL is away they do not know of it: there the same request is a duplicate that starts
+    nothing.
     """
 
-    def __init__(self, keep_seconds: float = 86_400.0) -> None:
+    def __init__(self, pool: Callable[[], asyncpg.Pool | None], keep_seconds: float) -> None:
+        self._pool = pool
         self._keep = keep_seconds
-        self._seen: OrderedDict[bytes, float] = OrderedDict()
+        self._until: OrderedDict[str, float] = OrderedDict()
 
-    def check(self, source: str, request: Request) -> bytes:
+    async def check(self, hook: Hook, request: Request) -> str:
         """The mark of this request. Raises Refused: 409 when it was taken before."""
-        digest = blake2b(source.encode(), digest_size=16)
-        for name, value in sorted(request.headers.items()):
-            if any(part in name for part in SIGNING):
-                digest.update(name + b"\0" + value + b"\0")
-        digest.update(request.body)
-        mark = digest.digest()
-        at = self._seen.get(mark)
-        if at is not None and time.monotonic() - at <= self._keep:
+        mark = _mark(hook.name, request)
+        until = self._until.get(mark)
+        if (until is not None and time.monotonic() <= until) or await self._asked(TAKEN, hook.account, SCOPE, mark):
             raise Refused(
                 HTTPStatus.CONFLICT,
                 ErrorCode.REPLAYED,
@@ -43,8 +57,31 @@ class Replays:
             )
         return mark
 
-    def add(self, mark: bytes) -> None:
+    async def add(self, hook: Hook, mark: str) -> None:
         """It was taken."""
-        self._seen[mark] = time.monotonic()
-        if len(self._seen) > MOST:
-            self._seen.popitem(last=False)
+        keep = self._keep if hook.duplicate_seconds is None else hook.duplicate_seconds
+        self._until[mark] = time.monotonic() + keep
+        if len(self._until) > MOST:
+            self._until.popitem(last=False)
+        await self._asked(TAKE, hook.account, SCOPE, mark, hook.uri, timedelta(seconds=keep))
+
+    async def _asked(self, query: str, *values: object) -> bool:
+        """Whether PostgreSQL knows; False while it is away, so that no sender waits for it."""
+        pool = self._pool()
+        if pool is None:
+            return False
+        try:
+            async with asyncio.timeout(SHARED_SECONDS):
+                return bool(await pool.fetchval(query, *values))
+        except FAULTS as error:
+            log.debug("replays.alone", cause=f"{type(error).__name__}: {error}"[:300])
+            return False
+
+
+def _mark(source: str, request: Request) -> str:
+    digest = blake2b(source.encode(), digest_size=16)
+    for name, value in sorted(request.headers.items()):
+        if any(part in name for part in SIGNING):
+            digest.update(name + b"\0" + value + b"\0")
+    digest.update(request.body)
+    return digest.hexdigest()

@@ -22,13 +22,14 @@ class Ready:
     key: bytes
     value: bytes
     accepted: Counter
+    duplicate_seconds: int | None = None
 
 
 class Taker:
     """Publishes what a request brought, all of it or a 503."""
 
     def __init__(self, publisher: Publisher, acknowledged: Acknowledged) -> None:
-        self._publisher = publisher
+        self.publisher = publisher
         self._acknowledged = acknowledged
 
     def known(self, events: Sequence[Ready]) -> bool:
@@ -51,5 +52,5 @@ class Taker:
         return accepted([event.identity for event in events], duplicate=before)
 
     async def _publish(self, event: Ready) -> None:
-        await self._publisher.publish(event.key, event.value, event.accepted)
-        self._acknowledged.add(event.source, event.identity)
+        await self.publisher.publish(event.key, event.value, event.accepted)
+        self._acknowledged.add(event.source, event.identity, event.duplicate_seconds)

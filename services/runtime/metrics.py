@@ -19,6 +19,11 @@ ATTEMPTS = Counter("flows_attempts", "Calls made", ["connection", "action", "out
 ATTEMPT = Histogram(
     "flows_attempt_seconds", "One call, connect to last byte", ["connection", "action"], buckets=SECONDS
 )
+VERIFICATIONS = Counter(
+    "flows_verifications",
+    "Destinations asked whether a call of unknown outcome happened: happened, did_not, cannot_tell",
+    ["connection", "action", "verdict"],
+)
 CREDITS_LEFT = Gauge("flows_credits_left", "SMS credits, as closum.sms.check_credits last saw them", ["connection"])
 DEAD_LETTERS = Counter("flows_dead_letters", "Records sent to a dead-letter topic", ["topic", "code"])
 LAG = Gauge("flows_lag_records", "Records waiting behind the committed offset", ["topic", "partition"])
@@ -33,6 +38,7 @@ LANES_OPEN = Gauge("flows_lanes_open", "Lanes with calls waiting or at work")
 PARKED = Gauge("flows_parked_requests", "Requests that wait in PostgreSQL for another attempt, or behind one")
 PARKED_OLDEST = Gauge("flows_parked_oldest_seconds", "Since when the oldest of all parked requests is being tried")
 FLOW_HELD = Gauge("flows_flow_held", "1 while a flow is held because its calls die one after the other", ["flow"])
+TOPIC_HELD = Gauge("flows_topic_held", "1 while a topic is held because its records all end as dead", ["topic"])
 BREAKER_OPEN = Gauge("flows_breaker_open", "1 while a connection's breaker lets nothing through", ["connection"])
 PARTITIONS_PAUSED = Gauge("flows_partitions_paused", "Partitions not fetched because memory's bound is reached")
 WAITS = Counter("flows_waits", "Waits for a part that is away, each followed by another try", ["part"])

@@ -141,6 +141,19 @@ class CallingSettings(RuntimeSettings):
         return tuple(egress.allowed(part) for part in value.split(",") if part.strip())
 
 
+class DyingSettings(RuntimeSettings):
+    """What services/tools and services/actions read."""
+
+    dead_letter_run: int = Field(
+        default=100,
+        ge=0,
+        description="so many calls of a flow, or records of a topic, that die one after the other hold it; 0: never",
+    )
+    dead_letter_ratio: float = Field(
+        default=0.8, gt=0, le=1, description="so large a part of its last 200 that died does so too"
+    )
+
+
 class IngestSettings(CallingSettings):
     """What services/ingest reads."""
 
@@ -169,7 +182,7 @@ class IngestSettings(CallingSettings):
     )
 
 
-class ToolsSettings(RuntimeSettings):
+class ToolsSettings(DyingSettings):
     """What services/tools reads."""
 
     flows_dir: Path | None = Field(
@@ -208,7 +221,7 @@ class ToolsSettings(RuntimeSettings):
     )
 
 
-class ActionsSettings(CallingSettings):
+class ActionsSettings(CallingSettings, DyingSettings):
     """What services/actions reads."""
 
     connections_file: Path | None = Field(
@@ -230,17 +243,16 @@ class ActionsSettings(CallingSettings):
         min_length=16,
         repr=False,
     )
-    dead_letter_run: int = Field(
-        default=100, ge=1, description="so many calls of a flow that die one after the other hold the flow for a while"
-    )
-    dead_letter_ratio: float = Field(
-        default=0.8, gt=0, le=1, description="so large a part of a flow's last 200 calls that died does so too"
-    )
     park_seconds: float = Field(
         default=5.0, ge=0, description="a longer wait for another attempt is spent in PostgreSQL, not in memory"
     )
     max_parked: int = Field(
         default=200_000, ge=1, description="requests of this process that wait there; over it partitions are paused"
+    )
+    verify_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="so long after a call of unknown outcome its destination is not believed that it did not happen",
     )
     effect_days: float = Field(
         default=7.0, gt=0, description="what became of a call is remembered so long, so that it is not made again"

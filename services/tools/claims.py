@@ -18,8 +18,9 @@ from services.runtime.database import storable
 # also of one that another worker claims at this moment. Duplicates are few.
 CLAIM = """
 insert into claims as held (account, scope, key, claimed_by, note, expires_at)
-select asked.account, $1, asked.key, asked.claimed_by, asked.note, now() + $6
-from unnest($2::text[], $3::text[], $4::text[], $5::text[]) as asked (account, key, claimed_by, note)
+select asked.account, $1, asked.key, asked.claimed_by, asked.note, now() + asked.keep
+from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::interval[])
+    as asked (account, key, claimed_by, note, keep)
 on conflict (account, scope, key) do update set
     claimed_by = case when held.expires_at <= now() then excluded.claimed_by else held.claimed_by end,
     note = case when held.expires_at <= now() then excluded.note else held.note end,
@@ -38,13 +39,15 @@ delete from claims where ctid = any (array(
 class Claim:
     """A wish to be the first. `claimed_by` is the same on every replay, and no two claimers share it.
 
-    `note` is kept with a claim that is made, and given back to its claimer's replays.
+    `note` is kept with a claim that is made, and given back to its claimer's replays. `keep`: how long it holds; None:
+    as long as its call says.
     """
 
     account: str
     key: str
     claimed_by: str
     note: str = ""
+    keep: timedelta | None = None
 
 
 async def claim(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: timedelta) -> list[bool]:
@@ -53,20 +56,22 @@ async def claim(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: t
 
 
 async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: timedelta) -> list[str | None]:
-    """For each wish, the note of its claim if it is the first within `keep`; else None. An expired claim is taken over.
+    """For each wish, the note of its claim if it is the first within its own time, else `keep`; None for the others.
 
-    The same wishes again, in any grouping and with any notes, give the same answers. Of two wishes for one key in one
-    call, the earlier is served first. Raises what asyncpg raises; then nothing is claimed.
+    An expired claim is taken over. The same wishes again, in any grouping and with any notes, give the same answers.
+    Of two wishes for one key in one call, the earlier is served first. Raises what asyncpg raises; then nothing is
+    claimed.
     """
     if not wishes:
         return []
-    asked: dict[tuple[str, str], tuple[str, str]] = {}
+    asked: dict[tuple[str, str], tuple[str, str, timedelta]] = {}
     for wish in wishes:
-        asked.setdefault((storable(wish.account), storable(wish.key)), (wish.claimed_by, wish.note))
+        said = (wish.claimed_by, wish.note, keep if wish.keep is None else wish.keep)
+        asked.setdefault((storable(wish.account), storable(wish.key)), said)
     # Sorted, so that two workers who claim the same keys wait for each other and never both.
     rows = sorted((account, key, *said) for (account, key), said in asked.items())
-    accounts, keys, claimers, notes = zip(*rows, strict=True)
-    found = await pool.fetch(CLAIM, scope, accounts, keys, claimers, notes, keep)
+    accounts, keys, claimers, notes, times = zip(*rows, strict=True)
+    found = await pool.fetch(CLAIM, scope, accounts, keys, claimers, notes, times)
     holders = {(row["account"], row["key"]): row for row in found}
     held = (holders[storable(wish.account), storable(wish.key)] for wish in wishes)
     return [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -19,6 +20,7 @@ from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import EndedBy, Outcome, RunMessage, Wake
+from contracts.topics import EVENTS_DLQ, RUNS_DLQ
 from services.flows.compiled import CompiledFlow
 from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
@@ -117,8 +119,11 @@ class Processor:
         self._on_batch = on_batch
         self._died = died
 
-    async def events(self, records: Sequence[Record]) -> None:
-        """Take a batch of the topic `events`; return when all that follows from it is acknowledged by Kafka."""
+    async def events(self, records: Sequence[Record]) -> list[bool]:
+        """Take a batch of the topic `events`; return when all that follows from it is acknowledged by Kafka.
+
+        For each record, whether nothing came of it but dead letters.
+        """
         _consumed(records)
         batch = _Batch()
         read: list[tuple[Record, Event]] = []
@@ -126,13 +131,13 @@ class Processor:
             try:
                 read.append((record, event_of(record.value)))
             except ValidationError as error:
-                _unreadable(batch.place(), record, ErrorCode.EVENT_INVALID, error)
+                _unreadable(batch.place(record), record, ErrorCode.EVENT_INVALID, error)
         arrived = await self._arrived(read)
         ended = await self._end_waits([one.event for one in arrived if one.end is None])
         for one in arrived:
             flows = _meant(one.record, self._flows.for_trigger(one.event.type, one.begins)) if one.end is None else ()
             for flow in flows:
-                if job := begun(one.record, flow, one.event, batch.place()):
+                if job := begun(one.record, flow, one.event, batch.place(one.record)):
                     batch.jobs.append(job)
             if not flows:
                 nobody = "it ended a wait" if any(one.event is by for _, by in ended) else "no flow for it"
@@ -140,9 +145,10 @@ class Processor:
         batch.place().extend(_woken(waiting, event) for waiting, event in ended)
         await self._finish(batch)
         await self._timers.delete([waiting.id for waiting, _ in ended])
+        return batch.died(records)
 
-    async def runs(self, records: Sequence[Record]) -> None:
-        """Take a batch of the topic `runs`; return when all that follows from it is acknowledged by Kafka."""
+    async def runs(self, records: Sequence[Record]) -> list[bool]:
+        """Take a batch of the topic `runs`: as `events`."""
         _consumed(records)
         batch = _Batch()
         read: list[tuple[Record, RunMessage]] = []
@@ -150,7 +156,7 @@ class Processor:
             try:
                 read.append((record, RunMessage.model_validate_json(record.value or b"")))
             except ValidationError as error:
-                _unreadable(batch.place(), record, ErrorCode.RUN_INVALID, error)
+                _unreadable(batch.place(record), record, ErrorCode.RUN_INVALID, error)
         await self._flows.fetch({(message.run.flow, message.run.version) for _, message in read})
         for record, message in await self._first_wakes(read):
             run = message.run
@@ -159,11 +165,12 @@ class Processor:
                 cause = self._flows.why_not(run.flow, run.version)
                 letter = dead_letter(record, ErrorCode.FLOW_UNKNOWN, cause, run=run)
                 end = history.end_of_run(run, Outcome.DEAD, reason=cause, code=ErrorCode.FLOW_UNKNOWN)
-                batch.place().extend((letter, end))
+                batch.place(record).extend((letter, end))
                 batch.dead.append(Death(run.id, run.done + (message.answer is not None and message.answer.done)))
                 continue
-            batch.jobs.append(Job(record, flow, run, batch.place(), message.answer, wake=message.wake))
+            batch.jobs.append(Job(record, flow, run, batch.place(record), message.answer, wake=message.wake))
         await self._finish(batch)
+        return batch.died(records)
 
     async def _arrived(self, read: Sequence[tuple[Record, Event]]) -> list[_Arrived]:
         """The events, without what our own writes caused; with their end, where they have one already."""
@@ -263,16 +270,31 @@ class _Batch:
         self.jobs: list[Job] = []
         self.dead: list[Death] = []
         self._places: list[list[Output]] = []
+        self._of: dict[str, list[list[Output]]] = {}
 
-    def place(self) -> list[Output]:
+    def place(self, record: Record | None = None) -> list[Output]:
         """Where the next record, or run of it, leaves its outputs."""
         outputs: list[Output] = []
         self._places.append(outputs)
+        if record is not None:
+            self._of.setdefault(record.place, []).append(outputs)
         return outputs
+
+    def died(self, records: Sequence[Record]) -> list[bool]:
+        """Whether a record, and every run of it, left dead letters.
+
+        A change that is held because it goes back and forth counts as alive: it says nothing of others.
+        """
+        left = [self._of.get(record.place, []) for record in records]
+        return [bool(runs) and all(map(_dead, runs)) for runs in left]
 
     def outputs(self) -> list[Output]:
         """All of them, in order."""
         return [output for outputs in self._places for output in outputs]
+
+
+def _dead(outputs: Sequence[Output]) -> bool:
+    return any(output.topic in (EVENTS_DLQ, RUNS_DLQ) for output in outputs)
 
 
 def _without_run(outputs: list[Output], one: _Arrived, end: _End) -> None:
@@ -301,7 +323,8 @@ def _claim(record: Record, event: Event, note: str) -> Claim:
     redriven = _header(record, REDRIVEN)
     # A dead letter that comes back is no duplicate of the event that it was, but one of itself when it comes twice.
     again = () if redriven is None else (redriven,)
-    return Claim(event.account, stable_id(event.source, event.id, *again), record.place, note)
+    keep = None if event.duplicateseconds is None else timedelta(seconds=event.duplicateseconds)
+    return Claim(event.account, stable_id(event.source, event.id, *again), record.place, note, keep)
 
 
 def _meant(record: Record, flows: Sequence[CompiledFlow]) -> Sequence[CompiledFlow]:

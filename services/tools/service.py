@@ -13,11 +13,12 @@ import asyncpg
 
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ
 from services.flows.catalogue import collect
-from services.runtime import database, dead_runs, health, kafka, lifecycle, logging
+from services.runtime import database, dead_runs, health, kafka, lifecycle, logging, metrics
+from services.runtime.guard import Guard
 from services.runtime.offsets import Offsets
 from services.runtime.settings import ToolsSettings
 from services.runtime.watchdog import Watchdog
-from services.tools import app, catalog, claims
+from services.tools import app, brake, catalog, claims
 from services.tools.deaths import Deaths
 from services.tools.deployed.loaded import Deployed, NothingRunsError
 from services.tools.echoes import echoes
@@ -115,9 +116,19 @@ async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _
         died=mark,
         echoes=echoes.made(parts.pool, _limits(settings), watchdog.moved),
     )
-    application = app.make(settings, processor.events, processor.runs)
+    guard = Guard(
+        settings.dead_letter_run,
+        settings.dead_letter_ratio,
+        kind="topic",
+        gauge=metrics.TOPIC_HELD,
+        longest_seconds=brake.LONGEST_SECONDS,
+    )
+    events = brake.Brake(EVENTS, processor.events, guard, watchdog.moved)
+    runs = brake.Brake(RUNS, processor.runs, guard, watchdog.moved)
+    application = app.make(settings, events.take, runs.take)
     await application.start()
     parts.health.checks = {"kafka": parts.producer.answers, "postgresql": partial(database.answers, parts.pool)}
+    parts.health.checks |= {EVENTS.name: events.healthy, RUNS.name: runs.healthy}
     following = []
     if isinstance(flows, Deployed):
         parts.health.checks |= {"flows": flows.healthy}

@@ -1,10 +1,11 @@
-"""`python -m tests.bench.fuzz [COUNT]`: generated requests against a real gateway, 20,000 by default.
+"""Generated requests against a real gateway, also signed ones.
 
 Each answer is held against the gateway's own OpenAPI document; prints the answers by operation and status.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from deploy.local.parts import parts
 from services.runtime.database import migrate
 from services.runtime.kafka import make_topics
 from services.runtime.settings import RuntimeSettings, load
-from tests.support.fuzz import fuzz, server_errors
+from tests.support.fuzz import fuzz, server_errors, sources
 from tests.support.ingest import running
 
 COUNT = 20_000
@@ -27,14 +28,16 @@ EXAMPLES = 200
 
 def main() -> None:
     """Run until so many requests are made; exit 1 with the request when one is answered wrongly."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.fuzz", description=__doc__)
+    parser.add_argument("count", nargs="?", type=int, default=COUNT, help="requests at least, %(default)s by default")
+    count = parser.parse_args().count
     seen: Counter[str] = Counter()
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as name, parts(Path(name), progress=on_stderr()) as found:
         own = {"KAFKA_BOOTSTRAP": found.kafka_bootstrap, "DATABASE_URL": found.database_url}
         asyncio.run(migrate(found.database_url))
         asyncio.run(make_topics(load(RuntimeSettings, own), [EVENTS, HISTORY]))
-        with running(Path(name), **own) as ingest:
+        with running(Path(name), **own, **sources(Path(name))) as ingest:
             ingest.until_ready()
             number = 0
             while seen.total() < count:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.ingest_chaos`: 202 is a promise, at length.
+"""202 is a promise, at length.
 
 Kafka away for 60 s under load, ten SIGKILLs of the gateway, and 4 clients redelivering the same 10,000 events while
 Kafka and the gateway are killed twice each. Prints what the senders were told; ends with an error when a promise broke.
@@ -6,6 +6,7 @@ Kafka and the gateway are killed twice each. Prints what the senders were told; 
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import tempfile
 import time
@@ -48,6 +49,7 @@ async def story(kafka: KafkaServer, url: str, folder: Path) -> None:
 
 def main() -> None:
     """Start the parts and run."""
+    argparse.ArgumentParser(prog="python -m tests.bench.ingest_chaos", description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as name:
         kafka = KafkaServer(Path(name) / "kafka", progress=on_stderr())
         postgres = PostgresServer(Path(name) / "postgres", progress=on_stderr())

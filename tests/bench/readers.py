@@ -1,10 +1,11 @@
-"""`python -m tests.bench.readers [COUNT]`: requests of any content through every reader, a million by default.
+"""Requests of any content through every reader of ingest, without HTTP and Kafka.
 
 Made by hypothesis, in as many processes as there are cores; the first exception that gets out ends it, with its input.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
@@ -42,7 +43,9 @@ def share(number: int) -> Counter[str]:
 
 def main() -> None:
     """Run all shares, print what came of them."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.readers", description=__doc__)
+    parser.add_argument("count", nargs="?", type=int, default=COUNT, help="inputs at least, %(default)s by default")
+    count = parser.parse_args().count
     begun = time.monotonic()
     seen: Counter[str] = Counter()
     with ProcessPoolExecutor(os.cpu_count()) as pool:

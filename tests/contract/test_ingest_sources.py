@@ -29,6 +29,7 @@ sources:
     time: /at
     subject: [ /customer/phone, /customer/email ]
     token: { env: TOKEN }
+    deduplicate: { within: 7d }
   forms:
     schema: { type: object, required: [ email ], properties: { email: { type: string } } }
     token: { env: TOKEN }
@@ -119,6 +120,19 @@ async def test_a_redelivery_is_called_a_duplicate_only_when_the_first_was_acknow
         (await http.post("/v1/events", json=event | more, headers=BEARER)).json() for more in ({}, {}, {"source": "/b"})
     ]
     assert ["duplicate" in answer for answer in answers] == [False, True, False]
+
+
+async def test_how_long_an_id_is_a_duplicate_goes_with_the_event(ingest: Ingest) -> None:
+    """As the source or the producer declares it: services/tools claims for so long. Absent: nothing is said."""
+    http, kafka = ingest
+    event = {"specversion": "1.0", "id": "1", "source": "/a", "type": "webhook.shop", "data": ORDER}
+    await http.post(SHOP, json=ORDER)
+    await http.post("/v1/events", json=event | {"duplicateseconds": 60}, headers=BEARER)
+    await http.post("/v1/events", json=ORDER, headers=BEARER | {f"ce-{name}": str(event[name]) for name in event})
+    assert [record.get("duplicateseconds") for _, record in kafka.records] == [7 * 86_400, 60, None]
+    wrong = await http.post("/v1/events", json=event | {"duplicateseconds": 0}, headers=BEARER)
+    assert code(wrong) == (422, ErrorCode.SHAPE_INVALID)
+    assert [fault["pointer"] for fault in wrong.json()["errors"]] == ["/duplicateseconds"]
 
 
 async def test_a_form_is_the_object_that_it_stands_for(ingest: Ingest) -> None:

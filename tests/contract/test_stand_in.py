@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.support.closum import Closum, closum
+from tests.support.recorder import recorder
 
 LEAD = {"name": "Inês Conceição", "mobile_number": "351912345678", "consent_email": True, "consent_sms": True}
 
@@ -209,6 +210,24 @@ def test_it_runs_as_a_process_that_ends_when_its_parent_lets_go() -> None:
         assert httpx.get(f"http://{address}/_state", trust_env=False).json()["received"] == 0
         process.stdin.close()
         assert process.wait(10) == 0
+
+
+def test_tags_are_told_of_as_the_list_before_and_after(v2: httpx.Client, stand_in: Closum) -> None:
+    """As Closum's webhooks are assumed to do it; also when the contact had the tag."""
+    number = body(v2.post("lead/add/", json=LEAD))["responseData"][0]["lead_id"]
+    with recorder() as hook:
+        httpx.post(f"{stand_in.url}/_webhooks", json={"system": "closum", "url": hook.url}, trust_env=False)
+        for told, path in enumerate(("add-tag", "add-tag", "remove-tag"), start=1):
+            body(v2.post(f"contact/{path}/", json={"contact_id": number, "tag": "vip"}))
+            until = time.monotonic() + 10
+            while len(hook.seen) < told and time.monotonic() < until:
+                time.sleep(0.01)
+    tags = [heard["changes"]["tags"] for _, heard in hook.seen]
+    assert tags == [
+        {"before": None, "after": ["vip"]},
+        {"before": ["vip"], "after": ["vip"]},
+        {"before": ["vip"], "after": []},
+    ]
 
 
 async def test_it_carries_many_connections_at_once(stand_in: Closum) -> None:

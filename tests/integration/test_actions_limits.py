@@ -105,6 +105,33 @@ async def test_a_storm_of_429_is_waited_out(
             await until(lambda: len({body["n"] for _, body in destination.seen if _ > calm_at}) == 2_000)
 
 
+async def test_a_destination_that_says_that_nothing_is_left_is_left_alone_by_all(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
+) -> None:
+    """RateLimit says so in an answer to one of two workers: both wait until its reset, then all is done."""
+    spent: list[float] = []
+
+    def more() -> dict[str, str]:
+        if len(seen.seen) >= 100 and not spent:
+            spent.append(time.monotonic())
+            return {"RateLimit": '"default";r=0;t=6', "RateLimit-Policy": '"default";q=100;w=60'}
+        return {"RateLimit": '"default";r=7;t=6'}
+
+    seen = Recorder(seconds=0.05, more=more)
+    async with kafka(kafka_bootstrap, topic_prefix) as topics:
+        with recorder(seen) as destination, ExitStack() as around:
+            limits = "{ concurrency: 8 }"
+            everyone = workers(around, topics, tmp_path, destination.url, own_database, count=2, limits=limits)
+            for one in everyone:
+                await one.says("partitions.assigned")
+            await topics.put([of_flow(number, "flow") for number in range(1_000)])
+            await until(lambda: len({body["n"] for _, body in destination.seen}) == 1_000)
+            logs = [one.logged() for one in everyone]
+    # A worker looks once a second what the other was told; the rest is for a busy machine.
+    assert [moment - spent[0] for moment, _ in destination.seen if 3 < moment - spent[0] < 5.9] == []
+    assert sum("connection.paused" in log for log in logs) == 1
+
+
 async def test_a_breaker_opens_tries_one_call_and_closes(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
 ) -> None:

@@ -63,6 +63,14 @@ async def test_an_expired_claim_is_taken_over(pool: asyncpg.Pool, account: str) 
     assert await claim(pool, "event", [first], DAY) == [False]
 
 
+async def test_a_claim_may_say_itself_how_long_it_holds(pool: asyncpg.Pool, account: str) -> None:
+    """Sources declare their own time; in one batch each claim has its own."""
+    wishes = [Claim(account, "short", "1", keep=timedelta(0)), Claim(account, "usual", "1")]
+    assert await claim(pool, "event", wishes, DAY) == [True, True]
+    others = [Claim(account, "short", "2"), Claim(account, "usual", "2")]
+    assert await claim(pool, "event", others, DAY) == [True, False]
+
+
 async def test_any_text_is_a_key(pool: asyncpg.Pool, account: str) -> None:
     r"""NUL, which PostgreSQL cannot keep, and what it is replaced by are two different keys."""
     keys = ["a\0b", "a\\0b", "a\\\\0b", "'; drop table claims; --", "😀", ""]

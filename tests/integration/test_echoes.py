@@ -45,6 +45,26 @@ steps:
     connection: closum
     with: { lead_id: "${ trigger.contact_id }", name: "${ trigger.name }" }
 """
+TAGS_TO_CRM = """
+flow: closum-tags-to-crm
+on: closum.contact.updated
+steps:
+  - action: http.request
+    connection: crm
+    with: { method: PATCH, url: /c, json: { tags: "${ trigger.tags }" } }
+    writes: { id: "${ trigger.contact_id }", fields: { tags: "${ trigger.tags }" } }
+"""
+TAGS_TO_CLOSUM = """
+flow: crm-tags-to-closum
+on: webhook.crm
+steps:
+  - for_each: "${ trigger.tags }"
+    as: tag
+    do:
+      - action: closum.contact.add_tag
+        connection: closum
+        with: { contact_id: "${ trigger.contact_id }", tag: "${ tag }" }
+"""
 
 
 @pytest.fixture
@@ -176,6 +196,37 @@ async def test_two_flows_that_answer_each_other_end_and_without_suppression_do_n
         (tmp_path / name).mkdir()
     assert await rounds(InDatabase(pool, Limits()), tmp_path / "on", "on") == (1, ["suppressed"])
     assert (await rounds(Off(), tmp_path / "off", "off"))[0] == 20
+
+
+async def test_tags_that_go_both_ways_end_where_they_began(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    """The CRM sets the whole list, Closum gets one tag more: both tell of it as `tags` before and after."""
+
+    async def rounds(echoes: InDatabase | Off, folder: Path, contact: str) -> tuple[int, set[str]]:
+        flows = batches.compiled(folder, TAGS_TO_CRM, TAGS_TO_CLOSUM)
+        processor, published = batches.processor(flows, echoes=echoes)
+        there: dict[str, list[str]] = {"closum": ["old"], "crm": ["old", "vip"]}
+
+        def told(number: int, system: str, before: list[str]) -> Event:
+            now = {"tags": there[system], "changed": ["tags"]}
+            pair = {"tags": {"before": before, "after": there[system]}}
+            return change(number, "", system=system, contact=contact, **now, changes=pair)[0]
+
+        waiting, calls = [told(0, "crm", ["old"])], 0
+        while waiting and calls < 20:
+            await processor.events([batches.record(each.to_bytes(), calls) for each in waiting])
+            waiting = []
+            for request in published.to(ACTIONS)[calls:]:
+                calls += 1
+                system, inputs = request["connection"], request["inputs"]
+                before = there[system]
+                there[system] = inputs["json"]["tags"] if system == "crm" else sorted({*before, inputs["tag"]})
+                waiting.append(told(calls, system, before))
+        return calls, {end["outcome"] for end in published.to(HISTORY)}
+
+    for name in ("on", "off"):
+        (tmp_path / name).mkdir()
+    assert await rounds(InDatabase(pool, Limits()), tmp_path / "on", "tags on") == (1, {"suppressed"})
+    assert (await rounds(Off(), tmp_path / "off", "tags off"))[0] == 20
 
 
 async def test_a_change_that_is_held_is_a_dead_letter_for_the_author(pool: asyncpg.Pool, tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import httpx
 from aiohttp import web
 from aiokafka import ConsumerRecord
 
+from contracts.dead_letters import DeadLetter
 from contracts.events import Event
 from contracts.runs import HistoryRecord, Outcome
-from contracts.topics import EVENTS, HISTORY
+from contracts.topics import EVENTS, EVENTS_DLQ, HISTORY
 from deploy.local.ports import free_port
 from services.runtime import kafka
 from services.runtime.database import migrate
@@ -26,11 +27,14 @@ MESSAGE = {"message_id": "wamid.1", "from": "+351 912 345 678"}
 async def test_schedules_polls_and_ends(
     kafka_bootstrap: str, database_url: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """One process with all three: the events are in the topic, and a question is answered as soon as an end is."""
+    """One process with all three: the events are in the topic, and a question is answered as soon as an end is.
+
+    An item that is no event is a dead letter, and its end is known.
+    """
     own = {"KAFKA_BOOTSTRAP": kafka_bootstrap, "FLOWS_TOPIC_PREFIX": topic_prefix, "DATABASE_URL": database_url}
     settings = load(RuntimeSettings, own)
     await migrate(database_url)
-    await kafka.make_topics(settings, [EVENTS, HISTORY])
+    await kafka.make_topics(settings, [EVENTS, EVENTS_DLQ, HISTORY])
     port = free_port()
     name = topic_prefix.strip(".")
     (tmp_path / "sources.yaml").write_text(
@@ -54,6 +58,11 @@ async def test_schedules_polls_and_ends(
                 return {f"schedule.{name}-second", f"poll.{name}-rows"} <= kinds
 
             await tools_process.read(settings, EVENTS, enough)
+            [dead] = await tools_process.read(settings, EVENTS_DLQ, lambda found: len(found) >= 1)
+            letter = DeadLetter.from_headers(tuple(dead.headers))
+            assert (letter.topic, letter.offset, Event.model_validate_json(dead.value).id) == (
+                *(f"/polls/{name}-rows", 2, letter.event_id),
+            )
 
             def asked() -> httpx.Response:
                 return httpx.get(f"{ingest.url}/v1/events/{identity}", headers=BEARER, trust_env=False, timeout=10)
@@ -75,6 +84,10 @@ async def test_schedules_polls_and_ends(
             await asyncio.to_thread(eventually, ended, 30, ingest.text)
             [found] = (await asyncio.to_thread(asked)).json()["ends"]
             assert (found["outcome"], found["flow"]) == ("delivered", "f")
+            identity = letter.event_id or ""
+            await asyncio.to_thread(eventually, ended, 30, ingest.text)
+            [found] = (await asyncio.to_thread(asked)).json()["ends"]
+            assert (found["outcome"], found["code"]) == ("dead", "shape_invalid")
             unknown = await asyncio.to_thread(
                 lambda: httpx.get(f"{ingest.url}/v1/events/none", headers=BEARER, trust_env=False)
             )
@@ -86,4 +99,4 @@ async def test_schedules_polls_and_ends(
 
 
 async def _answer(_request: web.Request) -> web.Response:
-    return web.json_response([{"id": 1}, {"id": 2}])
+    return web.json_response([{"id": 1}, {"id": 2}, {"id": "x"}])

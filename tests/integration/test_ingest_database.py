@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import time
 import uuid
@@ -15,17 +16,24 @@ import asyncpg
 import pytest
 from aiohttp import web
 
-from contracts.errors import ErrorCode
+from contracts.dead_letters import DeadLetter
+from contracts.errors import ErrorCode, WhoMustAct
 from contracts.runs import HistoryRecord, Outcome
+from contracts.topics import EVENTS_DLQ, HISTORY
+from contracts.triggers.registry import TRIGGERS
 from deploy.local.ports import free_port
 from services.flows.declared import Places, declared, scheduled
 from services.flows.from_example import schema_of
 from services.ingest import ends, polls, schedules
 from services.ingest.acknowledged import Acknowledged
+from services.ingest.auth.proof import Request
 from services.ingest.limits import Limit
 from services.ingest.polls import PollError
 from services.ingest.problems import Refused
+from services.ingest.readers.one import One
+from services.ingest.replays import Replays
 from services.ingest.sources.entry import CursorForm
+from services.ingest.sources.hook import Hook
 from services.ingest.sources.timed import Poll, Schedule
 from services.ingest.taking import Taker
 from services.runtime.database import connect, migrate
@@ -111,7 +119,7 @@ class System:
         """Two items after the cursor."""
         self.asked.append({**request.query, "authorization": request.headers.get("Authorization", "")})
         since = int(request.query.get("since", "0"))
-        page = [item for item in self.items if item["id"] > since][:2]
+        page = [item for item in self.items if item["id"] > since][: None if "all" in request.query else 2]
         body = {"data": {"rows": page}, "next": page[-1]["id"] if page else since}
         return web.json_response(body, status=self.status)
 
@@ -139,9 +147,9 @@ def poll_of(url: str, name: str) -> Poll:
 
 
 async def test_a_poll_goes_on_where_it_ended(pool: asyncpg.Pool) -> None:
-    """Page by page, with its secret, not before it is time, one replica at a time; a wrong item stops no other."""
+    """Page by page, with its secret, not before it is time, one replica at a time."""
     system = System()
-    system.items = [{"id": number, "name": f"n{number}"} for number in range(1, 6)] + [{"id": 6, "name": 5}]
+    system.items = [{"id": number, "name": f"n{number}"} for number in range(1, 6)]
     client = Client(Egress([allowed("127.0.0.0/8")]))
     replicas = [replica() for _ in range(3)]
     async with served(system) as url:
@@ -156,13 +164,41 @@ async def test_a_poll_goes_on_where_it_ended(pool: asyncpg.Pool) -> None:
         system.items.append({"id": 7, "name": "n7"})
         assert await all_ask(START + timedelta(seconds=11)) == 1
         assert system.asked[0] == {"kind": "order", "since": "0", "authorization": "Bearer t"}
-        assert system.asked[asked]["since"] == "6"
+        assert system.asked[asked]["since"] == "5"
         events = [event for _, recorder in replicas for _, event in recorder.records]
         assert sorted(event["data"]["id"] for event in events) == [1, 2, 3, 4, 5, 7]
         system.status = 500
         with pytest.raises(PollError, match="500"):
             await polls.ask(poll, pool, replicas[0][0], client, START + timedelta(seconds=30))
     await client.close()
+
+
+async def test_an_item_that_is_no_event_is_one_dead_letter(pool: asyncpg.Pool) -> None:
+    """With its source, its place, why, and who must act; once, however often it comes; and it stops no other item."""
+    system = System()
+    wrong, large = {"id": 1, "name": 5}, {"id": 4, "name": "x" * 900_000}
+    system.items = [wrong, wrong | {"id": 2}, {"id": 3, "name": "n3"}, large, {"id": 5, "name": "n5"}]
+    client = Client(Egress([allowed("127.0.0.0/8")]))
+    taker, recorder = replica()
+    async with served(system) as url:
+        poll = poll_of(url, f"p{uuid.uuid4().hex[:8]}")
+        assert await polls.ask(poll, pool, taker, client, START) == 2
+        again = dataclasses.replace(poll, cursor=None, url=url + "&all=1")
+        system.items = [system.items[2], dict(reversed(wrong.items())), large]
+        await polls.ask(again, pool, taker, client, START + timedelta(minutes=1))
+    await client.close()
+    assert {event["data"]["id"] for _, event in recorder.records} == {3, 5}
+    letters = [(event, DeadLetter.from_headers(headers)) for to, event, headers in recorder.others if to is EVENTS_DLQ]
+    assert [event["data"]["id"] for event, _ in letters] == [1, 2, 4]
+    event, letter = letters[0]
+    assert (event["type"], event["data"], event["id"]) == (poll.trigger.trigger, wrong, letter.event_id)
+    assert (letter.topic, letter.offset, letter.code, letter.who_must_act, letter.service) == (
+        *(f"/polls/{poll.name}", 0, ErrorCode.SHAPE_INVALID, WhoMustAct.SENDER, "ingest"),
+    )
+    assert letter.cause.startswith("the item '/data/rows/0' of the answer is no event: /name ")
+    assert letters[2][1].code is ErrorCode.MESSAGE_TOO_LARGE
+    ends = [HistoryRecord.model_validate(value) for to, value, _ in recorder.others if to is HISTORY]
+    assert [(end.outcome, end.event_id) for end in ends] == [(Outcome.DEAD, event["id"]) for event, _ in letters]
 
 
 async def test_a_poll_does_not_move_on_when_kafka_does_not_acknowledge(pool: asyncpg.Pool) -> None:
@@ -178,6 +214,14 @@ async def test_a_poll_does_not_move_on_when_kafka_does_not_acknowledge(pool: asy
             await polls.ask(poll, pool, taker, client, START)
         recorder.refuse = None
         assert await polls.ask(poll, pool, taker, client, START) == 1
+        system.items.append({"id": 2, "name": 5})
+        recorder.refuse = recorder._unavailable()
+        later = START + timedelta(minutes=1)
+        with pytest.raises(Refused):
+            await polls.ask(poll, pool, taker, client, later)
+        recorder.refuse = None
+        await polls.ask(poll, pool, taker, client, later)
+        assert [to.name for to, _, _ in recorder.others] == ["events.dlq", "history"]
     await client.close()
 
 
@@ -215,6 +259,43 @@ def end(run: str, event: str, outcome: Outcome) -> HistoryRecord:
     return HistoryRecord(
         run_id=run, event_id=event, source="/s", account="a", subject="x\0y", outcome=outcome, at=START, flow="f\0"
     )
+
+
+def signed(number: int) -> Request:
+    """A request of a publisher."""
+    return Request("POST", "/v1/hooks/h", b"", {b"x-signature": b"%d" % number}, b"{}")
+
+
+async def test_a_replay_is_refused_by_every_replica(pool: asyncpg.Pool) -> None:
+    """Once it was taken, for as long as the source declares; and what only failed is none."""
+    name = f"h{uuid.uuid4().hex[:8]}"
+    hook = Hook(name, One(TRIGGERS["closum.lead.created"]), refuse_replays=True)
+    first, second = (Replays(lambda: pool, 60) for _ in range(2))
+    mark = await first.check(hook, signed(1))
+    assert await second.check(hook, signed(1)) == mark
+    await first.add(hook, mark)
+    for replica in (first, second):
+        with pytest.raises(Refused) as refused:
+            await replica.check(hook, signed(1))
+        assert refused.value.code is ErrorCode.REPLAYED
+    await second.check(hook, signed(2))
+    shortly = dataclasses.replace(hook, name=f"{name}s", duplicate_seconds=0)
+    await first.add(shortly, await first.check(shortly, signed(1)))
+    await second.check(shortly, signed(1))
+
+
+async def test_a_replay_is_refused_by_who_took_it_while_postgresql_is_away() -> None:
+    """Soon, and by nobody else: there it is a duplicate that starts nothing."""
+    lost = asyncpg.create_pool("postgresql://127.0.0.1:1/none")
+    hook = Hook("h", One(TRIGGERS["closum.lead.created"]), refuse_replays=True)
+    begun = time.monotonic()
+    for pool_of in (lambda: None, lambda: lost):
+        first, second = (Replays(pool_of, 60) for _ in range(2))
+        await first.add(hook, await first.check(hook, signed(1)))
+        with pytest.raises(Refused):
+            await first.check(hook, signed(1))
+        await second.check(hook, signed(1))
+    assert time.monotonic() - begun < 5
 
 
 async def test_ends_are_found_by_event(pool: asyncpg.Pool) -> None:

@@ -1,10 +1,14 @@
-"""Requests made by schemathesis from our own OpenAPI document, right ones and wrong ones, against a real gateway."""
+"""Requests made by schemathesis from our own OpenAPI document, right ones and wrong ones, against a real gateway.
+
+Its sources are `sources()`: those with a token in the path, and those whose senders sign, which these requests do.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -15,15 +19,24 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
 
-from tests.support.ingest import EVENTS_TOKEN, LEADS_TOKEN, TOKEN
+from tests.support.ingest import EVENTS_TOKEN, LEADS_TOKEN, SOURCES, TOKEN
+from tests.support.signing import ENVIRON, SIGNED_SOURCES, SIGNERS, VERIFY, Signed
 
 HOOKS = (("whatsapp", TOKEN), ("leads", LEADS_TOKEN))
+SIGNED = tuple(SIGNERS)
+SIGNED_PATH = "/v1/hooks/{source}"
 PROMISES = (
     "not_a_server_error",
     "status_code_conformance",
     "content_type_conformance",
     "response_schema_conformance",
 )
+
+
+def sources(folder: Path) -> dict[str, str]:
+    """Write the sources file into the folder; what the gateway's environment needs for it, beside what it has."""
+    (folder / "sources.yaml").write_text(SOURCES + SIGNED_SOURCES)
+    return dict(ENVIRON)
 
 
 def fuzz(url: str, examples: int, first_seed: int = 1) -> Counter[str]:
@@ -50,8 +63,8 @@ def fuzz(url: str, examples: int, first_seed: int = 1) -> Counter[str]:
                 )
                 @given(operation.as_strategy(generation_mode=mode))
                 def one(case: Any) -> None:
-                    _aimed(case, sum(seen.values()))
-                    response = case.call(session=session, timeout=20)
+                    proof = _aimed(case, seen.total())
+                    response = case.call(session=session, timeout=20, auth=proof)
                     seen[f"{case.method} {case.path} {response.status_code}"] += 1
                     case.validate_response(response, checks=checks)
 
@@ -60,10 +73,17 @@ def fuzz(url: str, examples: int, first_seed: int = 1) -> Counter[str]:
     return seen
 
 
-def _aimed(case: Any, number: int) -> None:
-    """Most requests name a hook that is there and bring the token: the others end at the door."""
+def _aimed(case: Any, number: int) -> Signed | None:
+    """Most requests name a hook that is there and prove their sender: the others end at the door."""
     if number % 8 == 0:
-        return
+        return None
+    if case.path == SIGNED_PATH:
+        source = SIGNED[number % len(SIGNED)]
+        case.path_parameters = {"source": source}
+        if case.method == "GET" and number % 2:
+            case.path_parameters = {"source": "meta"}
+            case.query = {**(case.query or {}), "hub.mode": "subscribe", "hub.verify_token": VERIFY}
+        return Signed(source) if case.method == "POST" else None
     if "source" in (case.path_parameters or {}):
         source, token = HOOKS[number % 2]
         case.path_parameters = {**case.path_parameters, "source": source, "token": token}
@@ -71,6 +91,7 @@ def _aimed(case: Any, number: int) -> None:
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {EVENTS_TOKEN}"}
         if "id" in (case.path_parameters or {}):
             case.path_parameters = {"id": quote(str(case.path_parameters["id"]), safe="") or "x"}
+    return None
 
 
 def server_errors(seen: Counter[str]) -> list[str]:

@@ -18,6 +18,7 @@ import httpx
 from prometheus_client import Counter
 from starlette.types import ASGIApp
 
+from contracts.topics import Topic
 from contracts.triggers.registry import TRIGGERS
 from deploy.local.ports import free_port
 from services.ingest.app import build, core
@@ -51,6 +52,7 @@ class Recorder(Publisher):
     def __init__(self, settings: IngestSettings) -> None:
         super().__init__(settings)
         self.records: list[tuple[bytes, dict[str, Any]]] = []
+        self.others: list[tuple[Topic, dict[str, Any], list[tuple[str, bytes]]]] = []
         self.refuse: Refused | Exception | None = None
 
     async def publish(self, key: bytes, event: bytes, accepted: Counter) -> None:
@@ -59,6 +61,13 @@ class Recorder(Publisher):
             raise self.refuse
         accepted.inc()
         self.records.append((key, json.loads(event)))
+
+    async def put(self, topic: Topic, key: bytes, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
+        """Keep one record of another topic."""
+        del key
+        if self.refuse is not None:
+            raise self.refuse
+        self.others.append((topic, json.loads(value), list(headers or ())))
 
 
 def hooks() -> Hooks:

@@ -17,9 +17,13 @@ from aiohttp import web
 
 @dataclass
 class Recorder:
-    """`answer(body)`: the status, and the seconds of Retry-After or None. `seen`: moment and body of each request."""
+    """`answer(body)`: the status, and the seconds of Retry-After or None; `more()`: further headers.
+
+    `seen`: moment and body of each request.
+    """
 
     answer: Callable[[dict[str, Any]], tuple[int, float | None]] = lambda _: (201, None)
+    more: Callable[[], dict[str, str]] = dict
     url: str = ""
     seen: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
     at_once: int = 0
@@ -36,7 +40,7 @@ class Recorder:
             await asyncio.sleep(self.seconds)
         self.at_once -= 1
         status, retry_after = self.answer(body)
-        headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
+        headers = self.more() | ({} if retry_after is None else {"Retry-After": f"{retry_after:g}"})
         return web.Response(status=status, body=b"{}", content_type="application/json", headers=headers)
 
 

@@ -66,12 +66,14 @@ def _store(state: State, lead: Json, fields: Json) -> None:
 
 
 def _find(state: State, call: Call) -> Json:
-    """The lead that a call names, by id or by e-mail. Raises RefusedError."""
+    """The lead that a call names, by id, e-mail or mobile number. Raises RefusedError."""
     number = call.text("lead_id", "contact_id", "id")
-    email = call.text("email")
-    number = number or state.lead_by_email.get(email.lower(), "")
+    email, mobile = call.text("email"), call.text("mobile_number")
+    number = (
+        number or state.lead_by_email.get(email.lower(), "") or ("" if email else state.lead_by_mobile.get(mobile, ""))
+    )
     if number not in state.leads:
-        raise RefusedError(f"no lead {number or email!r}", 404)
+        raise RefusedError(f"no lead {number or email or mobile!r}", 404)
     return state.leads[number]
 
 
@@ -132,9 +134,8 @@ def add_tag(state: State, call: Call) -> Reply:
     lead, tag = _find(state, call), call.text("tag", "tag_name", "name")
     if not tag:
         raise RefusedError("tag is needed")
-    if tag not in lead.setdefault("tags", []):
-        lead["tags"].append(tag)
-    state.tags.setdefault(tag, str(len(state.tags) + 1))
+    there = lead.get("tags") or []
+    _store(state, lead, {"tags": there if tag in there else [*there, tag]})
     state.effect("tag.added", lead["lead_id"], call.key, call.body)
     return done("Tag added", {"lead_id": lead["lead_id"]})
 
@@ -142,7 +143,7 @@ def add_tag(state: State, call: Call) -> Reply:
 def remove_tag(state: State, call: Call) -> Reply:
     """`contact/remove-tag/` and `contact/remove-tag-by-email/`: twice is once."""
     lead, tag = _find(state, call), call.text("tag", "tag_name", "name")
-    lead["tags"] = [name for name in lead.get("tags", []) if name != tag]
+    _store(state, lead, {"tags": [name for name in lead.get("tags") or [] if name != tag]})
     state.effect("tag.removed", lead["lead_id"], call.key, call.body)
     return done("Tag removed", {"lead_id": lead["lead_id"]})
 

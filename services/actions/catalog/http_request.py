@@ -7,7 +7,7 @@ import binascii
 import re
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import jsonschema_rs
 import orjson
@@ -18,6 +18,7 @@ from services.actions.action import action
 from services.actions.addresses import check_form
 from services.actions.call import Body, Call, CallFailedError, Reply
 from services.actions.multipart import File, multipart
+from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from services.flows.catalogue import Guarantee
 
 # The client writes these itself, or they are a connection's business.
@@ -58,6 +59,7 @@ GUARANTEES = {
     Repeat.KEYED: Guarantee.KEYED,
     Repeat.NEVER: Guarantee.AT_MOST_ONCE,
 }
+NO_JSON = "is not JSON"
 CHANGING = frozenset({Method.POST, Method.PATCH})
 
 
@@ -89,6 +91,35 @@ class Upload(BaseModel):
         return File(self.filename, self.content_type, content)
 
 
+Query = dict[str, str | int | float | bool | list[str]]
+
+
+class Check(BaseModel):
+    """How the destination is asked whether a call of unknown outcome happened."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    method: Literal["GET", "HEAD"] = Field(default="GET", description="GET or HEAD: asking changes nothing")
+    url: str = Field(min_length=1, max_length=8000, description="where to ask, as `url` of the call")
+    query: Query | None = Field(default=None, description="added to the url")
+    expect_status: list[int] | None = Field(
+        default=None, description="statuses that say that it happened; absent: 200 to 299"
+    )
+    absent_status: list[int] = Field(
+        default=[404, 410], description="statuses that say that it did not; any other leaves it open"
+    )
+    json_schema: dict[str, Any] | None = Field(
+        default=None, description="JSON Schema of an answer that says that it happened; another answer says that not"
+    )
+
+    @field_validator("json_schema")
+    @classmethod
+    def _usable(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        if schema is not None:
+            _validator(orjson.dumps(schema))
+        return schema
+
+
 class Inputs(BaseModel):
     """What it takes. At most one of `json`, `form`, `multipart` and `text`."""
 
@@ -98,7 +129,7 @@ class Inputs(BaseModel):
     url: str = Field(
         min_length=1, max_length=8000, description="path below the connection's base_url, or a whole address"
     )
-    query: dict[str, str | int | float | bool | list[str]] | None = Field(default=None, description="added to the url")
+    query: Query | None = Field(default=None, description="added to the url")
     headers: dict[str, str] | None = Field(default=None, description="more headers; never credentials")
     json_: Any = Field(default=None, alias="json", description="the body, sent as JSON")
     form: dict[str, str | int | float | bool] | None = Field(default=None, description="the body, sent as a form")
@@ -114,6 +145,11 @@ class Inputs(BaseModel):
     )
     json_schema: dict[str, Any] | None = Field(
         default=None, description="JSON Schema that the answer must match; another answer is a failure"
+    )
+    verify: Check | None = Field(
+        default=None,
+        description="with `repeat: never`: how to ask the destination whether a call of unknown outcome happened. If"
+        " so, its answer stands for the call's; if not, the call is made again",
     )
 
     @field_validator("headers")
@@ -135,12 +171,22 @@ class Inputs(BaseModel):
             raise ValueError("only one of json, form, multipart and text can be the body")
         return self
 
+    @model_validator(mode="after")
+    def _verified_only_if_needed(self) -> Self:
+        if self.verify is not None and self.repeat != Repeat.NEVER:
+            raise ValueError("verify is for a call that must not be made twice: write `repeat: never`, or leave it out")
+        return self
+
     @field_validator("json_schema")
     @classmethod
     def _usable(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
         if schema is not None:
             _validator(orjson.dumps(schema))
         return schema
+
+    def verifiable(self) -> bool:
+        """Whether the destination can be asked."""
+        return self.verify is not None
 
     def body(self) -> Body | None:
         """The body, if any."""
@@ -158,6 +204,10 @@ class Inputs(BaseModel):
     def misplaced(self, connection: str | None) -> None:
         """Raises ValueError for a url of the wrong form for where it goes: see services.flows.whole.misplaced."""
         check_form(self.url, connected=connection is not None)
+        verify: object = self.verify  # as it stands in the flow
+        url = verify.get("url") if isinstance(verify, dict) else None
+        if isinstance(url, str):
+            check_form(url, connected=connection is not None)
 
     def changes(self) -> bool:
         """Whether this call can change something."""
@@ -184,7 +234,38 @@ class Outputs(BaseModel):
     text: str = Field(default="", description="the body as text, when it is not JSON; else empty")
 
 
-@action("http.request", guarantee=Guarantee.KEYED, needs_connection=False, raises=("webhook.{system}",))
+async def did_happen(inputs: Inputs, call: Call) -> Verdict:
+    """Ask as `verify` says."""
+    check = inputs.verify
+    if check is None:
+        return CannotTell("the flow has no `verify`")
+    absent = frozenset(check.absent_status)
+    there = frozenset(check.expect_status or range(200, 300)) - absent
+    reply = await call(
+        check.method,
+        check.url,
+        guarantee=Guarantee.REPEATABLE,
+        query=check.query,
+        headers={name: value for name, value in (inputs.headers or {}).items() if name.lower() != "content-type"},
+        accept=there | absent,
+    )
+    if reply.status not in there:
+        return DidNot()
+    if check.json_schema is not None and (said := _mismatch(reply, check.json_schema)) is not None:
+        return CannotTell(said) if said == NO_JSON else DidNot()
+    try:
+        return Happened(_outputs(reply, inputs.json_schema))
+    except CallFailedError as error:
+        return CannotTell(f"it happened, but of what `verify` was answered: {error.cause}")
+
+
+@action(
+    "http.request",
+    guarantee=Guarantee.KEYED,
+    needs_connection=False,
+    raises=("webhook.{system}",),
+    verify=did_happen,
+)
 async def http_request(inputs: Inputs, call: Call) -> Outputs:
     """Call any HTTP API."""
     reply = await call(
@@ -205,23 +286,26 @@ def _plain(value: object) -> str:
 
 def _outputs(reply: Reply, schema: dict[str, Any] | None) -> Outputs:
     headers = {name: value for name, value in reply.headers.items() if name != "set-cookie"}
+    if schema is not None and (what := _mismatch(reply, schema)) is not None:
+        cause = f"the answer (HTTP {reply.status}) {what}"
+        raise CallFailedError(ErrorCode.ANSWER_INVALID, cause, may_have_happened=True)
     try:
         found = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
-        if schema is not None:
-            raise _wrong(reply, "is not JSON") from None
         return Outputs.model_construct(status=reply.status, headers=headers, json_=None, text=reply.text())
-    if schema is not None:
-        try:
-            _validator(orjson.dumps(schema)).validate(found)
-        except jsonschema_rs.ValidationError as error:
-            place = "/".join(str(part) for part in error.instance_path)
-            raise _wrong(reply, f"does not match json_schema at /{place}: {error.message[:300]}") from None
     return Outputs.model_construct(status=reply.status, headers=headers, json_=found, text="")
 
 
-def _wrong(reply: Reply, what: str) -> CallFailedError:
-    return CallFailedError(ErrorCode.ANSWER_INVALID, f"the answer (HTTP {reply.status}) {what}", may_have_happened=True)
+def _mismatch(reply: Reply, schema: dict[str, Any]) -> str | None:
+    """What an answer has other than its schema says; None: nothing."""
+    try:
+        _validator(orjson.dumps(schema)).validate(orjson.loads(reply.body))
+    except orjson.JSONDecodeError:
+        return NO_JSON
+    except jsonschema_rs.ValidationError as error:
+        place = "/".join(str(part) for part in error.instance_path)
+        return f"does not match json_schema at /{place}: {error.message[:300]}"
+    return None
 
 
 def _no_retrieval(address: str) -> Any:  # noqa: ANN401 - a JSON value

@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field, model_validator
 
 from services.actions.action import action
 from services.actions.call import Call
-from services.actions.closum import ask
-from services.actions.fields import LeadFields
+from services.actions.closum import ask, find
+from services.actions.fields import LeadFields, digits
+from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from services.flows.catalogue import Guarantee
 
 
@@ -41,7 +42,24 @@ class Outputs(BaseModel):
     lead_id: str = Field(description="Closum's id of the lead, new or updated")
 
 
-@action("closum.lead.add", guarantee=Guarantee.REPEATABLE, raises=("closum.lead.created", "closum.contact.updated"))
+async def was_added(inputs: Inputs, call: Call) -> Verdict:
+    """Look the lead up. That it can be looked up so is assumed; one under another name may be another's."""
+    known_by = {"email": inputs.email} if inputs.email else {"mobile_number": digits(inputs.mobile_number or "")}
+    said = await find(call, "closum.lead.view", known_by)
+    if said is None:
+        return DidNot()
+    lead_id = said.text("lead_id")
+    if not lead_id or said.text("name") != inputs.name:
+        return CannotTell("a lead with this address or phone is there, under another name or without an id")
+    return Happened(Outputs(lead_id=lead_id))
+
+
+@action(
+    "closum.lead.add",
+    guarantee=Guarantee.REPEATABLE,
+    raises=("closum.lead.created", "closum.contact.updated"),
+    verify=was_added,
+)
 async def lead_add(inputs: Inputs, call: Call) -> Outputs:
     """Add a lead to Closum, or update the one with the same e-mail or mobile number."""
     said = await ask(call, "closum.lead.add", inputs.given(), inputs.guarantee())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import asyncpg
 
-from services.actions.delivery.attempt import Failed
+from services.actions.delivery.attempt import Done, Failed
 from services.actions.delivery.job import Job
 from services.actions.journal import unknowns
 from services.actions.journal.journal import Journal
@@ -20,6 +20,17 @@ class Books:
         self.journal = journal
         self._pool = pool
         self._on_wait = on_wait
+
+    async def answered(self, job: Job, outcome: Done | Failed) -> None:
+        """The destination has said what came of a call: no person need decide any more."""
+        if isinstance(outcome, Failed) and outcome.unknown:
+            return
+        decision = unknowns.Decision.DONE if isinstance(outcome, Done) else unknowns.Decision.RESEND
+
+        async def answer() -> None:
+            await unknowns.answered(self._pool, job.effect, decision)
+
+        await database.patiently("unknown.answered", answer, self._on_wait)
 
     async def close(self, job: Job, failed: Failed | None) -> None:
         """Before the end is published: what is unknown is kept for a person, unless the flow goes on with the error."""

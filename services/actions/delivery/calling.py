@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from contracts.errors import ErrorCode
@@ -19,7 +20,7 @@ from services.flows.catalogue import Guarantee
 from services.runtime.http import Answer, CallError, Client, Sent
 
 PLAIN_HOST = re.compile(r"[a-z0-9_.-]+")
-SUCCESS = range(200, 300)
+SUCCESS = frozenset(range(200, 300))
 UNAUTHORIZED = 401
 OPEN = Connection("", "")
 """No connection: whole addresses, no credentials."""
@@ -28,11 +29,26 @@ OPEN = Connection("", "")
 Before = Callable[[Guarantee], Awaitable[None]]
 """Called when a request is about to leave, with the weakest guarantee so far. What it raises ends the attempt."""
 
+Heard = Callable[[Mapping[str, str]], object]
+"""Told the headers of each answer: what the destination says of its limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it leaves, but for credentials that change while the worker runs."""
+
+    method: str
+    address: str
+    headers: dict[str, str] = field(repr=False)
+    body: Body | None
+    guarantee: Guarantee
+    accept: frozenset[int]
+
 
 class HttpCall:
     """One attempt's call. See `services.actions.call.Call` for the contract."""
 
-    __slots__ = ("_before", "_client", "_connection", "_seconds", "effect_id", "guarantee")
+    __slots__ = ("_before", "_client", "_connection", "_heard", "_seconds", "effect_id", "guarantee")
 
     def __init__(
         self,
@@ -40,12 +56,15 @@ class HttpCall:
         connection: Connection | None,
         effect_id: str,
         seconds: float,
+        *,
         before: Before | None = None,
+        heard: Heard | None = None,
     ) -> None:
         self._client = client
         self._connection = connection or OPEN
         self._seconds = seconds
         self._before = before
+        self._heard = heard
         self.effect_id = effect_id
         self.guarantee: Guarantee | None = None
 
@@ -71,32 +90,37 @@ class HttpCall:
         accept: frozenset[int] | None = None,
     ) -> Reply:
         """Make the request."""
+        address = address_of(self._connection, url, query)
+        all_headers = headers_of(self._connection, headers, body, guarantee, self.effect_id)
+        return await self._send(Request(method, address, all_headers, body, guarantee, accept or SUCCESS))
+
+    async def _send(self, request: Request) -> Reply:
         connection = self._connection
-        address = address_of(connection, url, query)
-        all_headers = headers_of(connection, headers, body, guarantee, self.effect_id)
         grant = None if connection.credentials is None else await connection.credentials.grant()
         if grant is not None:
-            all_headers.update(grant.headers)
-        if self.guarantee is None or WEAKEST.index(guarantee) < WEAKEST.index(self.guarantee):
+            request.headers.update(grant.headers)
+        if self.guarantee is None or WEAKEST.index(request.guarantee) < WEAKEST.index(self.guarantee):
             if self._before is not None:
-                await self._before(guarantee)
-            self.guarantee = guarantee
+                await self._before(request.guarantee)
+            self.guarantee = request.guarantee
         try:
             answer = await (connection.client or self._client).call(
-                method,
-                address,
-                headers=all_headers,
-                content=None if body is None else body.content,
+                request.method,
+                request.address,
+                headers=request.headers,
+                content=None if request.body is None else request.body.content,
                 seconds=self._seconds,
                 any_port=bool(connection.base_url),
             )
         except CallError as error:
             cause = connection.mask.text(error.cause)
             raise CallFailedError(error.code, cause, may_have_happened=error.sent is Sent.UNKNOWN) from None
+        if self._heard is not None:
+            self._heard(answer.headers)
         reply = _masked(answer, connection.mask, None if grant is None else grant.mask)
-        if reply.status in (accept or SUCCESS):
+        if reply.status in request.accept:
             return reply
-        failed = _refused(method, address, reply)
+        failed = _refused(request.method, request.address, reply)
         if grant is not None and connection.credentials is not None and reply.status == UNAUTHORIZED:
             failed.retriable = connection.credentials.refused(grant)
         raise failed

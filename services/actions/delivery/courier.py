@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
+from functools import partial
 
+from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS_DLQ
-from services.actions.delivery import ends, known
+from services.actions.delivery import doubt, ends, known
 from services.actions.delivery.attempt import Done, Failed, attempt
 from services.actions.delivery.books import Books
-from services.actions.delivery.calling import HttpCall
+from services.actions.delivery.calling import Before, HttpCall
+from services.actions.delivery.doubt import Doubt
 from services.actions.delivery.job import Job, Ready
 from services.actions.delivery.publisher import Publisher
 from services.actions.limits.gates import Gates
-from services.actions.limits.guard import Guard
 from services.actions.parking.parking import Parking
 from services.runtime import logging, metrics
+from services.runtime.guard import Guard
 from services.runtime.http import Client
 from services.runtime.kafka import MessageTooLargeError
 
@@ -36,6 +40,7 @@ class Courier:
         gates: Gates,
         guard: Guard,
         call_seconds: float,
+        verify_seconds: float,
         owned: Callable[[Job], bool],
     ) -> None:
         self._client = client
@@ -45,18 +50,27 @@ class Courier:
         self._gates = gates
         self._guard = guard
         self._call_seconds = call_seconds
+        self._verify_seconds = verify_seconds
         self._owned = owned
 
     async def work(self, job: Job) -> float | None:
         """One attempt. The seconds until the next; None when the job is over."""
         if not self._owned(job):
             return None
-        outcome = await self._attempt(job)
+        outcome = await (self._attempt(job) if job.doubt is None else self._asked(job, job.doubt))
         if isinstance(outcome, float):
             return outcome
+        doubtful = _doubtful(job, outcome)
+        return await (self._after(job, outcome) if doubtful is None else self._doubt(job, doubtful))
+
+    async def _after(self, job: Job, outcome: Done | Failed) -> float | None:
         wait = self._wait(job, outcome) if isinstance(outcome, Failed) else None
-        if job.open and not await known.settle(self._books.journal, job, outcome, again=wait is not None):
+        told = job.open or job.doubt is not None
+        if told and not await known.settle(self._books.journal, job, outcome, again=wait is not None):
             return None  # who works on this partition now goes on with it
+        if job.doubt is not None:
+            job.doubt = None
+            await self._books.answered(job, outcome)
         if not self._owned(job):
             return None
         if wait is not None:
@@ -66,6 +80,37 @@ class Courier:
             await self._parking.finished(job)
         job.prefix.finish(job.record.offset)
         return None
+
+    async def _doubt(self, job: Job, failed: Failed) -> float | None:
+        """It is unknown until the destination says more; so it is for whoever goes on with it after this worker."""
+        # Not `maybe`, which stays: what is unknown may have happened anyway, and what comes of it is not known yet.
+        unknown = dataclasses.replace(failed, maybe=False)
+        if job.open and not await known.settle(self._books.journal, job, unknown, again=False):
+            return None
+        job.maybe = False
+        job.doubt = Doubt(failed, self._verify_seconds)
+        self._tell("call.doubted", job, failed)
+        return max(0.0, job.doubt.wait_seconds())
+
+    async def _asked(self, job: Job, open_: Doubt) -> Done | Failed | float:
+        plan, request = job.plan, job.request
+        assert isinstance(plan, Ready)  # noqa: S101 - nothing else is doubted
+        assert request is not None  # noqa: S101 - as above
+        verdict, came = await doubt.ask(plan.action, plan.inputs, self._call(plan, request))
+        name = request.connection or ""
+        self._gates.told(name, came)
+        metrics.VERIFICATIONS.labels(name, request.action, doubt.LABELS[type(verdict)]).inc()
+        return open_.judged(verdict)
+
+    def _call(self, plan: Ready, request: ActionRequest, before: Before | None = None) -> HttpCall:
+        return HttpCall(
+            self._client,
+            plan.connection,
+            request.effect_id,
+            plan.seconds or self._call_seconds,
+            before=before,
+            heard=partial(self._gates.heard, request.connection or ""),
+        )
 
     async def _later(self, job: Job, wait: float) -> float | None:
         """A short wait is spent in the lane, a long one in PostgreSQL."""
@@ -82,14 +127,12 @@ class Courier:
         if job.attempts == 0:
             job.began = time.monotonic()
         job.attempts += 1
-        seconds = plan.seconds or self._call_seconds
-        before = known.before(self._books.journal, self._gates, job)
-        call = HttpCall(self._client, plan.connection, request.effect_id, seconds, before)
+        call = self._call(plan, request, known.before(self._books.journal, self._gates, job))
         began = time.perf_counter()
         try:
             outcome = await attempt(plan.action, plan.inputs, call)
         except known.Known as found:
-            job.attempts -= 1
+            job.attempts = known.attempts(found.decision, job.attempts - 1)
             return known.outcome(found.decision, outputs_needed=not request.last)
         job.maybe = job.maybe or (isinstance(outcome, Failed) and outcome.maybe)
         name = request.connection or ""
@@ -145,3 +188,11 @@ class Courier:
             **ids,
             **more,
         )
+
+
+def _doubtful(job: Job, outcome: Done | Failed) -> Failed | None:
+    """The failure of which the destination is to be asked first."""
+    if not isinstance(outcome, Failed) or not outcome.unknown or job.doubt is not None:
+        return None
+    asks = isinstance(job.plan, Ready) and job.plan.action.verifier(job.plan.inputs) is not None
+    return outcome if asks else None

@@ -13,6 +13,7 @@ from contracts.errors import ErrorCode
 from services.actions.action import Implementation
 from services.actions.connections import Connection, nearest
 from services.actions.delivery.attempt import Failed, checked
+from services.actions.delivery.doubt import Doubt
 from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
 from services.actions.delivery.retry import Schedule
@@ -46,6 +47,7 @@ class Job:
     maybe: bool = False  # some attempt may have had its effect
     began: float = field(default_factory=time.monotonic)
     parked: str | None = None  # the lane in PostgreSQL that it came from
+    doubt: Doubt | None = None  # a call that may have been made; the destination is being asked
     open: bool = False  # the journal said that the request may be sent, and has not been told what came of it
 
     @property

@@ -28,6 +28,9 @@ from services.flows.catalogue import Guarantee
 
 MAX_ANSWER_BYTES = 262_144
 HELD_SECONDS = 1.0
+# A request that did not leave for so long after the journal said yes, because its process was paused, asks again: so
+# nobody who asked the destination meanwhile is overtaken by it.
+STALE_SECONDS = 10.0
 
 
 class Known(BaseException):  # not an Exception: no action's file may swallow it
@@ -53,9 +56,19 @@ def before(journal: Journal, gates: Gates, job: Job) -> Callable[[Guarantee], Aw
             job.open = True
             job.attempts = decision.attempts
             job.began = time.monotonic() - decision.age_seconds
+            granted = time.monotonic()
             await gates.punctual(connection, began)
+            if time.monotonic() - granted > STALE_SECONDS:
+                job.open = False
+                journal.abandon(job.effect)
+                await begin(guarantee)
 
     return begin
+
+
+def attempts(decision: Decision, known: int) -> int:
+    """How many were made: the journal's number where it has one."""
+    return decision.attempts if isinstance(decision, HasFailed | IsUnknown) else known
 
 
 def outcome(decision: Decision, *, outputs_needed: bool) -> Done | Failed | float:

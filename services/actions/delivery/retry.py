@@ -1,4 +1,4 @@
-"""When a failed call is made again. Full jitter, exponential, within attempts and time; Retry-After is honoured.
+"""When a failed call is made again: by the flow's schedule, else full jitter, exponential; Retry-After is honoured.
 
 Full jitter because it spreads a crowd of failed calls best:
 https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
@@ -24,11 +24,12 @@ class Schedule:
     within_seconds: float
     first_seconds: float = FIRST_SECONDS
     longest_seconds: float = LONGEST_SECONDS
+    waits: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, retry: Retry) -> Schedule:
         """As the flow says."""
-        return cls(retry.attempts, retry.within_seconds)
+        return cls(retry.attempts, retry.within_seconds, waits=tuple(retry.schedule_seconds or ()))
 
     def wait_seconds(
         self,
@@ -44,9 +45,12 @@ class Schedule:
         """
         if attempts_made >= self.attempts:
             return None
-        ceiling = min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempts_made - 1, 60))
-        wait = chance() * ceiling
-        if retry_after_seconds is not None:
-            # A little jitter here too: all who were told the same moment would come back at once.
-            wait = retry_after_seconds + chance() * self.first_seconds
+        # A little jitter also where a moment is given: all who were told the same would come back at once.
+        little = chance() * self.first_seconds
+        if attempts_made <= len(self.waits):
+            wait = max(self.waits[attempts_made - 1], retry_after_seconds or 0.0) + little
+        elif retry_after_seconds is not None:
+            wait = retry_after_seconds + little
+        else:
+            wait = chance() * min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempts_made - 1, 60))
         return wait if elapsed_seconds + wait <= self.within_seconds else None

@@ -72,7 +72,8 @@ TAKE = """
 update effects as effect
 set state = new.state, guarantee = new.guarantee, epoch = new.epoch, place = new.place, position = new.position,
     attempts = new.attempts, began_at = case when new.anew then now() else began_at end,
-    maybe = maybe and not new.anew, code = new.code, cause = new.cause
+    maybe = maybe and not new.anew, code = new.code, cause = new.cause,
+    expires_at = now() + $12 * interval '1 second'
 from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[], $8::boolean[],
             $9::text[], $10::text[], $11::text[])
     as new (account, effect_id, guarantee, epoch, place, position, attempts, anew, state, code, cause)
@@ -154,7 +155,7 @@ class Store:
                     if change is not None:
                         taken.append((begin, change))
             if taken:
-                await connection.execute(TAKE, *_taken(taken))
+                await connection.execute(TAKE, *_taken(taken), self._keep_seconds)
         return decisions
 
 

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
@@ -64,7 +64,9 @@ select account, effect_id, run_id, event_id, subject, flow, step, action, connec
        decided_at, reason
 from unknown_effects where decided is null or $1 order by at
 """
-FIND = "select account, effect_id from unknown_effects where effect_id like $1 || '%' and decided is null"
+FIND = """
+select account, effect_id, at, value from unknown_effects where effect_id like $1 || '%' and decided is null order by at
+"""
 DECIDE = """
 update unknown_effects set decided = $3, decided_at = now(), reason = $4
 where account = $1 and effect_id = $2 and decided is null
@@ -80,8 +82,14 @@ set state = excluded.state, answer = excluded.answer, attempts = 0, began_at = n
 """
 
 
+ANSWERED = """
+update unknown_effects set decided = $3, decided_at = now(), reason = 'the destination was asked'
+where account = $1 and effect_id = $2 and decided is null
+"""
+
+
 class Decision(StrEnum):
-    """What a person found out."""
+    """What a person, or the destination, found out."""
 
     DONE = "done"  # it happened: the run goes on as if the call had been answered
     RESEND = "resend"  # it did not happen: call again
@@ -92,9 +100,23 @@ async def listed(connection: asyncpg.Connection, *, decided: bool) -> list[dict[
     return [dict(row) for row in await connection.fetch(LIST, decided)]
 
 
-async def found(connection: asyncpg.Connection, start: str) -> list[Key]:
-    """The open ones whose id begins so."""
-    return [Key(row["account"], row["effect_id"]) for row in await connection.fetch(FIND, start)]
+class Open(NamedTuple):
+    """One that nobody has decided: since when, and its request as it was on `actions`."""
+
+    key: Key
+    at: datetime
+    value: bytes
+
+
+async def found(connection: asyncpg.Connection, start: str) -> list[Open]:
+    """The open ones whose id begins so, the oldest first."""
+    rows = await connection.fetch(FIND, start.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_"))
+    return [Open(Key(row["account"], row["effect_id"]), row["at"], row["value"]) for row in rows]
+
+
+async def answered(pool: asyncpg.Pool, key: Key, decision: Decision) -> None:
+    """The destination has decided, and a worker goes on with it: no person is asked any more."""
+    await pool.execute(ANSWERED, *key, decision.value)
 
 
 async def decide(

@@ -18,6 +18,7 @@ STORM_OUTCOMES = 20
 STORM_PART = 0.5
 ILL_PART = 0.8
 MOST_PAUSE_SECONDS = 60.0
+NEWS_SECONDS = 0.5
 DAY_BLOCK = 50
 UNKNOWN_WORKERS = 1_000_000  # until their number is known, each takes least
 
@@ -121,7 +122,14 @@ class Gate:
                 self._cut_at = now
                 self._bound = max(1.0, min(self._bound, self.at_work) / 2)
             if retry_after_seconds is not None:
-                self._pause_until = max(self._pause_until, now + min(retry_after_seconds, MOST_PAUSE_SECONDS))
+                self.pause(retry_after_seconds)
+
+    def pause(self, seconds: float) -> bool:
+        """The destination takes nothing for so long, at most a minute; whether that is later than was known."""
+        until = self._clock() + min(seconds, MOST_PAUSE_SECONDS)
+        later = until - self._pause_until
+        self._pause_until = max(self._pause_until, until)
+        return later > NEWS_SECONDS
 
     def leased(self, first_in_seconds: float | None, slots: int, quota: int) -> None:
         """Slots from so many seconds on, and calls of the day's quota. None of both: ask later."""

@@ -10,7 +10,8 @@ from typing import Any
 from contracts.errors import ErrorCode
 from services.actions.connections import Connection
 from services.actions.delivery.attempt import Done, Failed
-from services.actions.limits.gate import DAY_BLOCK, LATE_SECONDS, UNKNOWN_WORKERS, Gate, Health
+from services.actions.limits.gate import DAY_BLOCK, LATE_SECONDS, MOST_PAUSE_SECONDS, UNKNOWN_WORKERS, Gate, Health
+from services.actions.limits.headers import pause_seconds
 from services.actions.limits.store import Store
 from services.runtime import database, logging, metrics
 
@@ -64,6 +65,14 @@ class Gates:
             self._start(self._close(connection))
         gate.told(health, outcome.retry_after_seconds if isinstance(outcome, Failed) else None)
 
+    def heard(self, connection: str, headers: Mapping[str, str]) -> None:
+        """What the headers of an answer say of limits. Other workers learn of a pause within a second."""
+        if not connection or (seconds := pause_seconds(headers)) is None:
+            return
+        if self._gate(connection).pause(seconds):
+            log.info("connection.paused", connection=connection, seconds=round(min(seconds, MOST_PAUSE_SECONDS), 1))
+            self._start(self._pause(connection, min(seconds, MOST_PAUSE_SECONDS)))
+
     async def run(self) -> None:
         """Keep in step with other workers, for ever."""
         while True:
@@ -99,7 +108,10 @@ class Gates:
             self._workers = await self._store.workers(self._topic)
             for gate in self._gates.values():
                 gate.workers = self._workers
-        opened = await self._store.breakers([name for name in self._gates if name]) if self._gates else {}
+        named = [name for name in self._gates if name]
+        for name, seconds in (await self._store.pauses(named)).items() if named else ():
+            self._gates[name].pause(seconds)
+        opened = await self._store.breakers(named) if named else {}
         for name, gate in self._gates.items():
             due = opened.get(name)
             probe = bool(due) and await self._store.probe(name, PROBE_SECONDS)
@@ -125,6 +137,12 @@ class Gates:
             return
         gate.leased(begins, gate.block, quota)
         self._kick()
+
+    async def _pause(self, name: str, seconds: float) -> None:
+        try:
+            await self._store.pause(name, seconds)
+        except database.FAULTS as error:  # then the others hear it from the destination themselves
+            log.warning("pause.not_shared", connection=name, cause=f"{type(error).__name__}: {error}"[:300])
 
     async def _quota(self, name: str, most: int) -> int:
         """A block; near the end of the day's quota, single calls."""

@@ -20,6 +20,15 @@ set day = excluded.day, used = case when known.day = excluded.day then known.use
 where known.day <> excluded.day or known.used + $2 <= $3
 returning used
 """
+PAUSE = """
+insert into limits as known (connection, next_at, paused_until)
+values ($1, clock_timestamp(), clock_timestamp() + $2 * interval '1 second')
+on conflict (connection) do update set paused_until = greatest(known.paused_until, excluded.paused_until)
+"""
+PAUSES = """
+select connection, extract(epoch from paused_until - clock_timestamp())::float8 as seconds
+from limits where connection = any ($1::text[]) and paused_until > clock_timestamp()
+"""
 WORKERS = "select count(distinct owner)::int from delivery_places where place like $1 || '/%'"
 BREAKERS = """
 select connection, open_until <= clock_timestamp() as due from breakers where connection = any ($1::text[])
@@ -54,6 +63,14 @@ class Store:
         """Lease so many calls of today's, or none when there are fewer left."""
         leased = await self._pool.fetchval(QUOTA, connection, calls, most)
         return 0 if leased is None else calls
+
+    async def pause(self, connection: str, seconds: float) -> None:
+        """Nothing is to be sent for so long."""
+        await self._pool.execute(PAUSE, connection, seconds)
+
+    async def pauses(self, connections: Sequence[str]) -> dict[str, float]:
+        """Those that nothing is to be sent to, and for how long."""
+        return {row["connection"]: row["seconds"] for row in await self._pool.fetch(PAUSES, list(connections))}
 
     async def workers(self, topic: str) -> int:
         """How many share the topic's partitions now."""

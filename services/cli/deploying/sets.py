@@ -121,7 +121,7 @@ def _loaded(versions: Iterable[Version]) -> list[FlowSource]:
 
 def _version(source: FlowSource, known: Catalogue) -> Version:
     flow = compile_flow(source, known.tools)
-    return Version(flow.name, flow.version, Path(source.file).read_text(encoding="utf-8-sig"), bool(flow.matches))
+    return Version(flow.name, flow.version, source.text, bool(flow.matches))
 
 
 def _refuse(faults: Sequence[object]) -> None:

@@ -8,10 +8,11 @@ from services.cli.deploying.sets import deployed
 from services.cli.stack.stack import Plan
 from services.cli.terminal import CommandError
 from services.flows.load import SUFFIXES
+from services.flows.tables import SUFFIX as TABLE
 
 
 class Watch:
-    """Whether files of a folder were changed, made or removed since the last look."""
+    """Whether flows of a folder, or tables beside them, were changed, made or removed since the last look."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -23,10 +24,11 @@ class Watch:
         return before != self._seen
 
     def _look(self) -> dict[Path, tuple[int, int]]:
-        files = [self._path] if self._path.is_file() else self._path.rglob("*")
+        one = self._path.is_file()
+        files = [self._path, *self._path.parent.rglob(f"*{TABLE}")] if one else self._path.rglob("*")
         found: dict[Path, tuple[int, int]] = {}
         for file in files:
-            if file.suffix in SUFFIXES:
+            if file.suffix in (*SUFFIXES, TABLE):
                 try:
                     state = file.stat()
                 except OSError:  # removed at this moment

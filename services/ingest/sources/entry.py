@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -21,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from contracts.events import LONGEST_DUPLICATE_SECONDS
 from contracts.triggers.registry import TRIGGERS
 from services.flows.durations import parse_duration
 from services.ingest.auth.presets import PRESETS
@@ -28,7 +30,7 @@ from services.ingest.sources.secret import Secrets
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Network = IPv4Network | IPv6Network
-LEAST_POLL_SECONDS = 1.0
+LEAST_SECONDS = 1.0
 CRON_FIELDS = 5
 
 
@@ -43,7 +45,7 @@ def _duration(value: object) -> object:
 
 
 Pointers = Annotated[list[str], BeforeValidator(_listed)]
-Duration = Annotated[float, BeforeValidator(_duration), Field(ge=LEAST_POLL_SECONDS, le=366 * 86_400)]
+Duration = Annotated[float, BeforeValidator(_duration), Field(ge=LEAST_SECONDS, le=LONGEST_DUPLICATE_SECONDS)]
 
 
 class Form(BaseModel):
@@ -197,6 +199,17 @@ class HeaderPlace(Form):
     header: str = Field(min_length=1)
 
 
+class DeduplicateForm(Form):
+    """How long the same id is a duplicate."""
+
+    within: Duration
+
+    @property
+    def seconds(self) -> int:
+        """Whole seconds, not fewer."""
+        return math.ceil(self.within)
+
+
 class Entry(Form):
     """One source."""
 
@@ -217,6 +230,7 @@ class Entry(Form):
     id: Pointers | HeaderPlace = Field(default_factory=list)
     time: Pointers = Field(default_factory=list)
     subject: Pointers = Field(default_factory=list)
+    deduplicate: DeduplicateForm | None = None
     account: str = Field(default="default", min_length=1, max_length=512)
 
     @field_validator("id", mode="before")
@@ -249,6 +263,8 @@ class Entry(Form):
             raise ValueError("poll: needs the schema or an example of one item")
         if not self.shaped and (self.id or self.time or self.subject):
             raise ValueError("id, time and subject belong to a source with a schema or an example")
+        if self.schedule is not None and self.deduplicate is not None:
+            raise ValueError("deduplicate: each time of a schedule has an id of its own, so that nothing is to be told")
         incoming = self.schedule is None and self.poll is None
         if incoming and self.token is None and self.authentication is None:
             raise ValueError("nobody proves anything: give it a token, or authentication, or both")

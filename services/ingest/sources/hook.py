@@ -32,6 +32,7 @@ class Hook:
     proxies: tuple[Network, ...] = ()
     requests_per_second: int | None = None
     body_bytes: int | None = None
+    duplicate_seconds: int | None = None
 
     @cached_property
     def uri(self) -> str:

@@ -183,9 +183,8 @@ class _Loaded:
         elif entry.poll is not None and model is not None:
             headers, query = made["poll"]
             ask = entry.poll
-            self.polls.append(
-                Poll(name, model, entry.account, str(ask.url), ask.every, ask.items, ask.cursor, headers, query)
-            )
+            asked = (str(ask.url), ask.every, ask.items, ask.cursor, headers, query)
+            self.polls.append(Poll(name, model, entry.account, *asked, _duplicate_seconds(entry)))
         elif model is not None or not entry.shaped:
             self.hooks.append(_hook(name, entry, model, made))
         return made
@@ -194,6 +193,10 @@ class _Loaded:
 def _trigger(name: str, entry: Entry) -> str:
     kind = "schedule" if entry.schedule else "poll" if entry.poll else "webhook"
     return f"{kind}.{name}"
+
+
+def _duplicate_seconds(entry: Entry) -> int | None:
+    return None if entry.deduplicate is None else entry.deduplicate.seconds
 
 
 def _hook(name: str, entry: Entry, model: type[Payload] | None, made: Mapping[str, Any]) -> Hook:
@@ -215,6 +218,7 @@ def _hook(name: str, entry: Entry, model: type[Payload] | None, made: Mapping[st
         proxies=tuple(entry.proxies),
         requests_per_second=entry.limits.requests_per_second,
         body_bytes=entry.limits.body_bytes,
+        duplicate_seconds=_duplicate_seconds(entry),
     )
 
 

@@ -40,6 +40,7 @@ class Poll:
     cursor: CursorForm | None = None
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     query: dict[str, str] = field(default_factory=dict, repr=False)
+    duplicate_seconds: int | None = None
 
     @property
     def uri(self) -> str:

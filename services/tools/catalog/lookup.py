@@ -1,4 +1,4 @@
-"""lookup: a value by its key in a table that stands in the inputs: an object, or a list of rows."""
+"""lookup: a value by its key in a table: an object, or a list of rows, which can stand in a CSV beside the flow."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import Example, ToolError, tool
-from services.tools.kit.bounds import MAX_ITEMS
-from services.tools.kit.conditions import folded
-from services.tools.kit.paths import MAX_PATH, first
+from services.flows.faults import suggestion
+from services.tools.kit.indexes import INDEXES, key_text
+from services.tools.kit.paths import MAX_PATH, first, parse
 
 
 class Inputs(BaseModel):
     """What it takes."""
 
     key: Any = Field(description="what to look for, such as ${ trigger.city }")
-    table: Any = Field(description="an object of key → value, or a list of rows that are objects")
+    table: Any = Field(
+        description="an object of key → value, a list of rows that are objects, or { csv: prices.csv }: rows of a file"
+        " beside the flow, named by its first line"
+    )
     key_field: str = Field(default="key", max_length=MAX_PATH, description="for rows: the field that holds the key")
     value_field: str = Field(
         default="", max_length=MAX_PATH, description="the field to give; empty: the whole value or row"
@@ -24,14 +27,42 @@ class Inputs(BaseModel):
     default: Any = Field(default=None, description="what `value` is when the key is not there")
     ignore_case: bool = Field(default=True, description="whether capitals and spaces around do not count")
 
+    def hopeless(self) -> None:
+        """A table of another kind, or a field that no row has."""
+        if isinstance(self.table, str | int | float | bool):
+            raise ToolError("table: is an object, a list of rows, or { csv: FILE } for a file beside the flow")
+        values = list(self.table.values() if isinstance(self.table, dict) else self.table)
+        if isinstance(self.table, list):
+            refuse_absent("key_field", self.key_field, values)
+        refuse_absent("value_field", self.value_field, values)
+
+    def values(self) -> list[Any]:
+        """All that can be found."""
+        found = self.table.values() if isinstance(self.table, dict) else list(self.table)
+        picked = [first(each, self.value_field) for each in found]
+        return [*(self.default if each is None else each for each in picked), self.default]
+
 
 class Outputs(BaseModel):
     """What it gives."""
 
     found: bool = Field(description="whether the key is in the table")
     value: Any = Field(
-        default=None, description="the value, or the default", json_schema_extra={"given_with": "default"}
+        default=None,
+        description="the value, or the default",
+        json_schema_extra={"given_with": "default", "one_of": "values"},
     )
+
+
+def refuse_absent(name: str, path: str, rows: list[Any]) -> None:
+    """Raise ValueError for a name of a field that none of these rows has."""
+    steps = parse(path)
+    if not rows or len(steps) != 1 or not isinstance(steps[0], str):
+        return
+    found = [each for each in rows if each and isinstance(each, dict)]
+    if not any(steps[0] in each for each in found):
+        columns = dict.fromkeys(key for each in found for key in each)
+        raise ValueError(f"{name}: no row of the table has a field {path!r}: {suggestion(path, columns)}")
 
 
 @tool(
@@ -52,25 +83,12 @@ class Outputs(BaseModel):
 )
 async def lookup(inputs: Inputs) -> Outputs:
     """Look up a value by its key in a table."""
-
-    def same(key: Any) -> bool:  # noqa: ANN401 (a JSON value)
-        text = folded(key, ignore_case=inputs.ignore_case)
-        return (text.strip() if inputs.ignore_case else text) == wanted
-
-    wanted = folded(inputs.key, ignore_case=inputs.ignore_case)
-    wanted = wanted.strip() if inputs.ignore_case else wanted
-    if isinstance(inputs.table, dict):
-        rows = list(inputs.table.items())
-    elif isinstance(inputs.table, list):
-        rows = [(first(row, inputs.key_field), row) for row in inputs.table[: MAX_ITEMS + 1]]
-    else:
+    if not isinstance(inputs.table, dict | list):
         raise ToolError("table must be an object of key → value, or a list of rows")
-    if len(rows) > MAX_ITEMS:
-        raise ToolError(f"table has more than {MAX_ITEMS:,} rows")
-    if inputs.key is not None:
-        for key, value in rows:
-            if key is not None and same(key):
-                found = first(value, inputs.value_field)
-                # A null counts as absent, as everywhere in flows.
-                return Outputs(found=True, value=inputs.default if found is None else found)
-    return Outputs(found=False, value=inputs.default)
+    index = INDEXES.of(inputs.table, inputs.key_field, ignore_case=inputs.ignore_case)
+    key = None if inputs.key is None else key_text(inputs.key, ignore_case=inputs.ignore_case)
+    if key is None or key not in index:
+        return Outputs(found=False, value=inputs.default)
+    found = first(index[key], inputs.value_field)
+    # A null counts as absent, as everywhere in flows.
+    return Outputs(found=True, value=inputs.default if found is None else found)

@@ -101,11 +101,11 @@ class Store:
         for request, write in writes:
             event = request.run.event
             one = UUID(stable_id("echo", request.effect_id))
-            fields = {name: [*sync.marks(value), None] for name, value in write.fields.items()}
+            fields = Open(one.hex, 0, sync.marked(write))
             hops = event.hops or 0
             seconds = self._limits.seconds + request.retry.within_seconds
             ids = (storable(event.account), storable(write.system), request.run.flow, request.run.id)
-            rows[one] = (one, *ids, request.effect_id, orjson.dumps(fields).decode(), hops, seconds)
+            rows[one] = (one, *ids, request.effect_id, _fields(fields), hops, seconds)
             for kind, value in write.aliases.items():
                 aliases[UUID(sync.alias_hash(event.account, write.system, kind, value)), one] = seconds
         columns = [list(column) for column in zip(*(rows[one] for one in sorted(rows)), strict=True)]

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from services.actions.connection_parts import Limits
 from services.actions.limits.gate import STORM_OUTCOMES, Gate, Health
-from services.actions.limits.guard import MOST_PAUSE_SECONDS, PAUSE_SECONDS, TRIALS, Guard
 from services.actions.limits.ready import Ready, Sort
+from services.runtime import metrics
+from services.runtime.guard import MOST_PAUSE_SECONDS, PAUSE_SECONDS, TRIALS, Guard
 
 
 @dataclass
@@ -134,7 +135,7 @@ def test_a_closed_gate_holds_up_no_other_connection() -> None:
 def test_a_flow_that_only_dies_is_held_and_tried() -> None:
     """Others go on. After the pause a few are let through; one that lives lets all go."""
     world = World()
-    guard = Guard(10, 0.8, lambda: world.now)
+    guard = Guard(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD, clock=lambda: world.now)
     ready = Ready(lambda _: 0.0, guard)
     for _ in range(10):
         guard.ended("bad", dead=True)
@@ -158,7 +159,7 @@ def test_a_flow_that_only_dies_is_held_and_tried() -> None:
 
 def test_a_flow_of_which_some_die_is_not_held() -> None:
     """Three of four."""
-    guard = Guard(10, 0.8)
+    guard = Guard(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD)
     for number in range(1_000):
         guard.ended("so-so", dead=number % 4 != 0)
     assert guard.held("so-so") == 0

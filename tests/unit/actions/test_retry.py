@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from contracts.actions import Retry
 from contracts.errors import ErrorCode
@@ -28,6 +29,27 @@ def test_attempts_end() -> None:
     schedule = Schedule.of(Retry(attempts=2, within_seconds=60))
     assert schedule.wait_seconds(1, 0, chance=lambda: 0.5) == 0.25
     assert schedule.wait_seconds(2, 0) is None
+
+
+def test_a_schedule_is_kept() -> None:
+    """Its waits in turn, with a little jitter; then no more. A longer Retry-After takes the place of one."""
+    schedule = Schedule.of(Retry(schedule_seconds=[10, 60, 600]))
+    waits = [schedule.wait_seconds(made, 1e6, chance=lambda: 0.0) for made in range(1, 5)]
+    assert waits == [10, 60, 600, None]
+    assert schedule.wait_seconds(1, 0, chance=lambda: 1.0) == 10.5
+    assert schedule.wait_seconds(1, 0, retry_after_seconds=30, chance=lambda: 0.0) == 30
+    assert schedule.wait_seconds(2, 0, retry_after_seconds=30, chance=lambda: 0.0) == 60
+    ended = Schedule.of(Retry(schedule_seconds=[10, 60], within_seconds=30))
+    assert [ended.wait_seconds(made, 11 * (made - 1), chance=lambda: 0.0) for made in (1, 2)] == [10, None]
+
+
+def test_a_schedule_outlives_its_message() -> None:
+    """The end that is not given is none, also after it was written and read."""
+    retry = Retry(schedule_seconds=[10] * 3)
+    assert Retry.model_validate_json(retry.to_bytes()) == retry
+    assert retry.attempts == 4
+    with pytest.raises(ValidationError):
+        Retry(schedule_seconds=[10] * 100)
 
 
 def test_time_ends() -> None:

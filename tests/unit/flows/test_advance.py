@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contracts.actions import TEN_YEARS, Priority
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
 from contracts.runs import Answer, Outcome, Run, StepError
@@ -322,6 +323,24 @@ def test_retry_and_timeout_go_with_the_request() -> None:
     assert (request.retry.attempts, request.retry.within_seconds, request.timeout_seconds) == (8, 172_800.0, 1.5)
     plain = acted(first(compiled(CALL + "  retry: { within: 1h }"))).request
     assert (plain.retry.attempts, plain.retry.within_seconds, plain.timeout_seconds) == (5, 3600.0, None)
+
+
+def test_a_schedule_goes_with_the_request() -> None:
+    """Its length says how often; it ends where it ends, or where the flow says."""
+    retry = acted(first(compiled(CALL + "  retry: { schedule: [10s, 1m] }"))).request.retry
+    assert (retry.schedule_seconds, retry.attempts, retry.within_seconds) == ([10, 60], 3, TEN_YEARS)
+    ended = acted(first(compiled(CALL + "  retry: { schedule: [10s, 1m], within: 30s }"))).request.retry
+    assert (ended.attempts, ended.within_seconds) == (3, 30)
+
+
+def test_a_flows_priority_goes_with_the_request() -> None:
+    """Its share where flows wait for one connection; it changes the flow's version, as all that it says does."""
+    plain = compiled(CALL)
+    assert acted(first(plain)).request.priority is Priority.NORMAL
+    for priority in Priority:
+        found = compiled(CALL, head=f"priority: {priority.value}\n")
+        assert acted(first(found)).request.priority is priority
+        assert found.version != plain.version
 
 
 @pytest.mark.parametrize("changed", [{"step": "1"}, {"effect_id": "0" * 32}])

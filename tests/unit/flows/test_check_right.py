@@ -76,6 +76,7 @@ STEPS = {
     "a variable set twice": "- set: { a: 1 }\n- set: { a: '${ a + 1 }' }\n- stop: ${ string(a) }",
     "a variable's fields": "- set: { a: { b: '${ trigger.id }' } }\n- stop: ${ a.b }",
     "an anchor used twice": "- set: { a: &x 1, b: *x }",
+    "a schedule": CALL + "  retry: { schedule: [10s, 1m, 10m, 3d], within: 4d }",
     "retry and timeout": CALL + "  retry: { attempts: 8, within: 1h30m }\n  timeout: 2.5s",
     "a list that an expression makes": '- action: http.call\n  with: { method: GET, url: /, expect: "${ [200, 201] }" }',
     "an optional in a list": '- action: http.call\n  with: { method: GET, url: /, json: ["${ trigger.?phone }"] }',

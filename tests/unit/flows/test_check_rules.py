@@ -139,6 +139,8 @@ def test_retries_of_what_must_not_be_repeated() -> None:
     call = "- action: http.request\n  connection: crm\n  with: { method: POST, url: /x, repeat: %s }\n  retry: { attempts: 5 }"
     assert real(call % "never") == ["7:10 retry_unsafe"]
     assert real(call % "keyed") == []
+    assert real(call % "never, verify: { url: '/x/${ trigger.from }' }") == []
+    assert real(call % "keyed, verify: { url: /x }") == ["4:11 input_value"]
 
 
 @pytest.mark.parametrize(("steps", "value"), [(PARSE, "parsed.value"), (CALL, "crm.json")], ids=["json.parse", "http"])

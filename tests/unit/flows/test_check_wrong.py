@@ -256,6 +256,14 @@ STEPS = {
     "too many attempts": (RIGHT + SEND + "  retry: { attempts: 101 }", ["11:22 value_invalid"]),
     "attempts that are a text": (RIGHT + SEND + "  retry: { attempts: many }", ["11:22 value_invalid"]),
     "a retry that is a number": (RIGHT + SEND + "  retry: 5", ["11:10 value_invalid"]),
+    "a schedule with attempts": (
+        RIGHT + SEND + "  retry: { schedule: [10s, 1m], attempts: 3 }",
+        ["11:43 value_invalid"],
+    ),
+    "a schedule that is no list": (RIGHT + SEND + "  retry: { schedule: 10s }", ["11:22 value_invalid"]),
+    "an empty schedule": (RIGHT + SEND + "  retry: { schedule: [] }", ["11:22 value_invalid"]),
+    "a schedule with a number": (RIGHT + SEND + "  retry: { schedule: [10s, 5] }", ["11:28 duration_invalid"]),
+    "a schedule with a week": (RIGHT + SEND + "  retry: { schedule: [10s, 1w] }", ["11:28 value_invalid"]),
     "a misspelled key of retry": (RIGHT + SEND + "  retry: { atempts: 5 }", ["11:12 key_unknown"]),
     "a duration without unit": (RIGHT + SEND + "  timeout: 30", ["11:12 duration_invalid"]),
     "a duration of nothing": (RIGHT + SEND + "  retry: { within: 0s }", ["11:20 duration_invalid"]),
@@ -279,3 +287,11 @@ def test_a_wrong_step(steps: str, expected: list[str]) -> None:
     """Exactly these faults, at exactly these places."""
     text = flow_text(normalized(steps))
     assert faults_of(text) == expected, texts_of(text)
+
+
+def test_a_priority_that_is_none() -> None:
+    """What there is is told."""
+    text = flow_text("- stop: a", head="priority: urgent\n")
+    assert faults_of(text) == ["3:11 value_invalid"]
+    assert "high" in texts_of(text)
+    assert faults_of(flow_text("- stop: a", head="priority: low\n")) == []

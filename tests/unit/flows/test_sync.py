@@ -9,11 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.actions import ActionRequest
 from contracts.events import Event
+from contracts.runs import Run
 from contracts.writes import SETS
 from services.actions.registry import ACTIONS
 from services.flows.outcomes import Act
-from services.flows.sync import Change, Mark, Open, changed, judge, marks, only, system_of
+from services.flows.sync import (
+    Change,
+    Mark,
+    Open,
+    Write,
+    changed,
+    judge,
+    marked,
+    marks,
+    only,
+    people,
+    system_of,
+    written,
+)
 from tests.support.flows import compiled, faults_of, first, flow_text
 
 JSON = st.recursive(
@@ -155,6 +170,130 @@ def test_a_change_without_a_write_of_ours_has_no_hops() -> None:
     assert only(event, judge(change_of(event), [], "e")) == event
 
 
+def tagged(**tags: Any) -> Change:
+    """The tags of a contact in Closum are others now: `before` and `after`, as far as it is said."""
+    return change_of(told(changes={"tags": tags}))
+
+
+def opened(write: Write | None) -> Open:
+    """It waits for its echo."""
+    assert write is not None
+    return Open("w", 0, marked(write))
+
+
+def tags(*, added: str | None = None, removed: str | None = None) -> Open:
+    """A contact of ours got a tag, or lost one."""
+    gone = {} if removed is None else {"tags": removed}
+    return opened(Write("closum", {"id": "8"}, {}, {} if added is None else {"tags": added}, gone))
+
+
+@pytest.mark.parametrize(
+    ("said", "ours"),
+    [
+        ({"before": ["b"], "after": ["b", "a"]}, True),
+        ({"before": None, "after": ["A"]}, True),  # the destination writes it in its own way
+        ({"after": ["b", "a"]}, True),  # the whole list, and nothing of what was there
+        ({"after": "a"}, True),  # the one tag alone
+        ({"before": ["a"], "after": ["a"]}, True),  # it had it already, and is told of all the same
+        ({"before": ["b"], "after": ["b", "c"]}, False),
+        ({"before": ["a", "b"], "after": ["b"]}, False),
+        ({"before": ["b"], "after": ["b", "a", "c"]}, False),  # somebody else's beside ours
+        ({"before": ["b", "a"], "after": ["b", "a", "c"]}, False),
+        ({"after": ["b"]}, False),
+        ({"after": []}, False),
+    ],
+)
+def test_the_echo_of_a_tag_is_the_tag_that_came(said: dict[str, Any], ours: object) -> None:
+    """Whatever else the contact has. What somebody else adds passes."""
+    found = judge(tagged(**said), [tags(added="a")], "e")
+    assert found.suppressed is ours
+
+
+@pytest.mark.parametrize(
+    ("said", "ours"),
+    [
+        ({"before": ["a", "b"], "after": ["b"]}, True),
+        ({"before": ["a"], "after": None}, True),
+        ({"before": "a", "after": None}, True),
+        ({"after": ["b"]}, True),
+        ({"before": ["b"], "after": ["b"]}, True),
+        ({"before": ["a", "b"], "after": ["a"]}, False),
+        ({"before": ["a", "b"], "after": []}, False),
+        ({"before": ["b"], "after": ["b", "a"]}, False),
+        ({"after": ["a", "b"]}, False),
+    ],
+)
+def test_the_echo_of_a_tag_that_was_taken_away_is_the_tag_that_went(said: dict[str, Any], ours: object) -> None:
+    assert judge(tagged(**said), [tags(removed="a")], "e").suppressed is ours
+
+
+def test_a_tag_of_ours_answers_for_one_change() -> None:
+    """Also when it comes with somebody else's: then the change passes, and the next of that tag is nobody's echo."""
+    write = tags(added="a")
+    assert judge(tagged(before=[], after=["a", "c"]), [write], "e1").foreign == ("tags",)
+    assert judge(tagged(before=["c"], after=["c", "a"]), [write], "e2").foreign == ("tags",)
+    assert judge(tagged(before=[], after=["a", "c"]), [tags(added="a"), tags(added="c")], "e").suppressed
+
+
+def test_a_list_that_the_destination_adds_to_its_own_is_an_altered_echo() -> None:
+    """And one that replaces the destination's is an exact one. Somebody's tag beside it is not ours."""
+    write = Write("closum", {"id": "8"}, {"tags": ["a", "c"]})
+    found = judge(tagged(before=["b"], after=["b", "a", "c"]), [opened(write)], "e")
+    assert (found.suppressed, found.near) == (True, ("tags",))
+    found = judge(tagged(before=["b"], after=["a", "c"]), [opened(write)], "e")
+    assert (found.suppressed, found.near) == (True, ())
+    assert judge(tagged(before=[], after=["a", "x"]), [opened(write)], "e").foreign == ("tags",)
+    assert judge(tagged(after=["a", "c", "x"]), [opened(write)], "e").foreign == ("tags",)
+
+
+def test_a_list_that_came_back_as_a_whole_answers_for_none_of_its_members() -> None:
+    one = opened(Write("closum", {"id": "8"}, {"tags": ["a", "c"]}))
+    assert judge(tagged(before=[], after=["a", "c"]), [one], "e1").suppressed
+    assert judge(tagged(before=["c"], after=["c", "a"]), [one], "e2").foreign == ("tags",)
+
+
+@given(st.frozensets(st.sampled_from("abcd")), st.lists(st.sampled_from("abcd")), st.lists(st.sampled_from("abcd")))
+def test_what_tags_come_and_go_is_an_echo_when_all_of_them_are_ours(
+    before: frozenset[str], adds: list[str], removes: list[str]
+) -> None:
+    """And every one that is not makes the change somebody else's."""
+    after = (before | set(adds)) - set(removes)
+    change = tagged(before=sorted(before), after=sorted(after))
+
+    def writes(skipped: int) -> list[Open]:
+        ours = [tags(added=one) for one in after - before] + [tags(removed=one) for one in before - after]
+        return ours[skipped:]
+
+    if writes(0):
+        assert judge(change, writes(0), "e").suppressed
+        assert judge(change, writes(1), "e").foreign == ("tags",)
+
+
+@pytest.mark.parametrize(
+    ("action", "inputs", "expected"),
+    [
+        ("closum.contact.add_tag", {"contact_id": "8", "tag": "a"}, ({"id": "8"}, {"tags": "a"}, {})),
+        (
+            "closum.contact.remove_tag_by_email",
+            {"email": "a@x.pt", "tag": "a"},
+            ({"email": "a@x.pt"}, {}, {"tags": "a"}),
+        ),
+    ],
+)
+def test_a_tag_action_sets_one_member(action: str, inputs: dict[str, Any], expected: tuple[object, ...]) -> None:
+    event = told()
+    run = Run(id="r", flow="f", version="v", event=event, key="8")
+    request = ActionRequest(effect_id="e", action=action, inputs=inputs, step="0", run=run, requested=event.time)
+    write = written(request)
+    assert write is not None
+    assert (write.aliases, write.added, write.removed) == expected
+
+
+def test_marks_of_members_are_shown_as_people_read_them() -> None:
+    write = Write("closum", {"id": "8"}, {"name": "x", "tags": ["a", "c"]}, {"interests": "a"}, {"lists": "b"})
+    assert people(marked(write)) == ["interests (one added)", "lists (one removed)", "name", "tags"]
+
+
 def test_the_system_of_a_trigger() -> None:
     assert system_of("closum.contact.updated") == "closum"
     assert system_of("webhook.crm") == "crm"
@@ -162,13 +301,13 @@ def test_the_system_of_a_trigger() -> None:
 
 
 def test_every_row_of_what_actions_set_fits_the_action() -> None:
-    """And every action that takes a lead's fields has a row."""
+    """And every action that takes a lead's fields or a tag has a row."""
     for name, sets in SETS.items():
         inputs = ACTIONS[name].signature.inputs.model_fields
-        assert {*sets.entity.values(), *sets.fields, *sets.nested} <= inputs.keys(), name
-    takers = {
-        name for name, one in ACTIONS.items() if {"name", "custom_fields"} <= one.signature.inputs.model_fields.keys()
-    }
+        named = {*sets.entity.values(), *sets.fields, *sets.nested, *sets.adds.values(), *sets.removes.values()}
+        assert named <= inputs.keys(), name
+    takes = {name: one.signature.inputs.model_fields.keys() for name, one in ACTIONS.items()}
+    takers = {name for name, its in takes.items() if {"name", "custom_fields"} <= its or "tag" in its}
     assert takers == SETS.keys()
 
 

@@ -13,6 +13,7 @@ from services.runtime.settings import IngestSettings, SettingsError
 from tests.support.ingest import LEADS_TOKEN, SOURCES, TOKEN
 
 ENVIRON = {"HOOK_TOKEN_WHATSAPP": TOKEN, "HOOK_TOKEN_LEADS": LEADS_TOKEN}
+LEAD = "sources:\n  a:\n    trigger: closum.lead.created\n    token: { env: A }\n"
 ROOT = Path(__file__).parents[3]
 
 
@@ -104,6 +105,16 @@ def test_a_token_that_can_be_guessed_or_fits_no_url_is_refused_without_showing_i
         (
             "sources:\n  a:\n    trigger: closum.lead.created\n    token: { env: A, file: b }\n",
             "FILE:4: sources.a.token: is either { env: NAME } or { file: PATH }",
+        ),
+        (LEAD + "    deduplicate: { within: soon }\n", "FILE:5: sources.a.deduplicate.within: 'soon' is no duration"),
+        (
+            LEAD + "    deduplicate: { within: 100ms }\n",
+            "FILE:5: sources.a.deduplicate.within: Input should be greater",
+        ),
+        (LEAD + "    deduplicate: { within: 367d }\n", "FILE:5: sources.a.deduplicate.within: Input should be less"),
+        (
+            "sources:\n  a:\n    schedule: { every: 1h }\n    deduplicate: { within: 1d }\n",
+            "FILE:2: sources.a: deduplicate: each time of a schedule has an id of its own",
         ),
         ("sources:\n  a: {\n", "FILE:3:1: this is not YAML"),
         ("a: 1\na: 2\n", "FILE:2:1: this is not YAML"),

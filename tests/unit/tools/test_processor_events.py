@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
@@ -19,6 +20,7 @@ from services.flows.advance import advance
 from services.flows.catalogue import Tool
 from services.flows.compile import CompiledFlow
 from services.tools import jobs
+from services.tools.claims import Claim
 from services.tools.load import InFolder
 from services.tools.processor import Processor
 from tests.support import batches
@@ -302,6 +304,21 @@ async def test_a_replayed_event_begins_the_flows_of_the_deployment_that_it_began
 
     urls = [request["inputs"]["url"] for request in published.to(ACTIONS)]
     assert urls == ["/contacts", "/contacts"]
+
+
+async def test_a_claim_holds_as_long_as_the_event_says(tmp_path: Path) -> None:
+    """Absent: as long as the installation is set to."""
+    asked: list[Claim] = []
+    claims = batches.MemoryClaims()
+
+    async def noted(wishes: Sequence[Claim]) -> list[str | None]:
+        asked.extend(wishes)
+        return await claims.noted(wishes)
+
+    flows = InFolder(batches.compiled(tmp_path, batches.ONE_CALL))
+    processor = Processor(flows, noted, batches.Published(), batches.MemoryTimers())
+    await processor.events(batches.records(batches.event(1, duplicateseconds=60), batches.event(2)))
+    assert [wish.keep for wish in asked] == [timedelta(minutes=1), None]
 
 
 class _Deployments(InFolder):

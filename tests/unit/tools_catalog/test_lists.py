@@ -14,6 +14,7 @@ from services.tools.catalog.list_map import list_map
 from services.tools.catalog.list_sort import list_sort
 from services.tools.catalog.list_unique import list_unique
 from services.tools.catalog.lookup import lookup
+from services.tools.kit.indexes import MAX_ROWS_HELD, Indexes
 from tests.support.tools import use
 
 
@@ -101,3 +102,21 @@ def test_a_table_that_is_none_is_told() -> None:
         use(lookup, key="a", table="a: b")
     with pytest.raises(ToolError, match="more than 10,000 rows"):
         use(lookup, key="a", table=[{}] * 10_001)
+
+
+def test_of_equal_keys_the_first_is_found() -> None:
+    """Capitals and blanks around do not make another key, unless the flow says so."""
+    table = [{"key": "a", "n": 1}, {"key": " A ", "n": 2}, {"key": None, "n": 3}]
+    assert use(lookup, key="A", table=table, value_field="n")["value"] == 1
+    assert use(lookup, key=" A ", table=table, value_field="n", ignore_case=False)["value"] == 2
+
+
+def test_tables_are_held_up_to_a_bound() -> None:
+    """One that stands in a flow has its index made once; those of events are forgotten again."""
+    indexes = Indexes()
+    table: dict[str, Any] = {"a": 1}
+    assert indexes.of(table, "", ignore_case=True) is indexes.of(table, "", ignore_case=True)
+    first = indexes.of(table, "", ignore_case=True)
+    for number in range(MAX_ROWS_HELD // 10_000):
+        indexes.of([{"key": f"{number}-{row}"} for row in range(10_000)], "key", ignore_case=True)
+    assert indexes.of(table, "", ignore_case=True) is not first

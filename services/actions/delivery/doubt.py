@@ -1,0 +1,73 @@
+"""A call that may have been made and must not be made twice, whose destination can be asked whether it was.
+
+It is asked soon, for the answer is mostly "it is there". "It is not there" is believed only once nothing of the call
+can be on its way any more: until then it is asked again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+
+from pydantic import BaseModel
+
+from contracts.errors import ErrorCode
+from services.actions.action import Implementation
+from services.actions.call import Call, CallFailedError
+from services.actions.delivery.attempt import Done, Failed
+from services.actions.verify import CannotTell, DidNot, Happened, Verdict
+from services.runtime import logging
+
+log = logging.get("doubt")
+FIRST_SECONDS = 0.25
+LONGEST_SECONDS = 8.0
+LONGEST_WHY = 500
+LABELS: Mapping[type[Verdict], str] = {Happened: "happened", DidNot: "did_not", CannotTell: "cannot_tell"}
+NOT_THERE = "The destination was asked, and the effect is not there"
+
+
+@dataclasses.dataclass(slots=True)
+class Doubt:
+    """`failed`: the end of the call. For `quiet_seconds` from `since` on it may still arrive."""
+
+    failed: Failed
+    quiet_seconds: float
+    since: float = dataclasses.field(default_factory=time.monotonic)
+    asked: int = 0
+
+    def wait_seconds(self, clock: Callable[[], float] = time.monotonic) -> float:
+        """How long until the destination is asked; 0 and less: this is the last time."""
+        left = self.quiet_seconds - (clock() - self.since)
+        return min(left, LONGEST_SECONDS, FIRST_SECONDS * 2.0**self.asked)
+
+    def judged(self, verdict: Verdict, clock: Callable[[], float] = time.monotonic) -> Done | Failed | float:
+        """What follows from the destination's word; seconds: ask again after them.
+
+        A call that did not happen may be made again, whatever its error was.
+        """
+        self.asked += 1
+        if isinstance(verdict, Happened):
+            return Done(verdict.outputs.model_dump(mode="json", by_alias=True))
+        if (wait := self.wait_seconds(clock)) > 0:
+            return wait
+        if isinstance(verdict, DidNot):
+            return Failed(self.failed.code, f"{self.failed.cause}. {NOT_THERE}", again=True)
+        cause = f"{self.failed.cause}. Asked {self.asked} times, the destination left it open: {verdict.why}"
+        return dataclasses.replace(self.failed, cause=cause)
+
+
+async def ask(action: Implementation, inputs: BaseModel, call: Call) -> tuple[Verdict, Done | Failed]:
+    """The destination's word, and what came of the call that asked. Raises nothing but CancelledError."""
+    verify = action.verifier(inputs)
+    if verify is None:
+        return CannotTell("the action has no way to ask"), Done({})
+    try:
+        return await verify(inputs, call), Done({})
+    except CallFailedError as error:
+        return CannotTell(error.cause[:LONGEST_WHY]), Failed(error.code, error.cause, again=False)
+    except Exception as error:
+        # A fault in an action's file must not end the worker.
+        log.exception("verify.broke", action=action.signature.name, effect_id=call.effect_id)
+        cause = f"{action.signature.name}: {type(error).__name__}"
+        return CannotTell(cause), Failed(ErrorCode.BUG, cause, again=False)

@@ -1,0 +1,111 @@
+"""Dead letters of polls: an item of an answer that is no event of its source, told once.
+
+Nobody waits for an answer of ours there, as a webhook's sender does: without a letter such an item would be lost. Its
+value is the event that it should have been, with the item as `data`, so that it can be changed and redriven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+
+from contracts.dead_letters import DeadLetter
+from contracts.errors import ErrorCode
+from contracts.events import CONTENT_TYPE, partition_key
+from contracts.ids import stable_id
+from contracts.runs import HistoryRecord, Outcome
+from contracts.topics import EVENTS_DLQ, HISTORY
+from services.ingest.publisher import Publisher
+from services.ingest.sources.timed import Poll
+from services.runtime import logging, metrics
+
+SERVICE = "ingest"
+SCOPE = "poll.letter"
+KEEP = timedelta(days=EVENTS_DLQ.keep_days)
+"""As long as the letter lies in its topic, the same item is not another one."""
+TOLD = "select key from claims where account = $1 and scope = $2 and key = any ($3::text[]) and expires_at > now()"
+TELL = """
+insert into claims (account, scope, key, claimed_by, expires_at)
+select $1, $2, told.key, $4, now() + $5 from unnest($3::text[]) as told (key) order by told.key
+on conflict (account, scope, key) do update set expires_at = excluded.expires_at
+"""
+
+log = logging.get("polls")
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """An item that is no event: where it stood in the answer (a JSON pointer, and its number), and why."""
+
+    item: Any
+    place: str
+    number: int
+    code: ErrorCode
+    why: str
+
+    @property
+    def content(self) -> bytes:
+        """The same for the same item, in whatever order its fields come."""
+        return orjson.dumps(self.item, option=orjson.OPT_SORT_KEYS)
+
+
+async def tell(connection: PoolConnectionProxy, publisher: Publisher, poll: Poll, unfit: Sequence[Unfit]) -> int:
+    """A dead letter and an end for each item that has none yet; how many.
+
+    To be called in the transaction that keeps the cursor: if that fails after Kafka acknowledged, the letter comes
+    again, and its end, with the same id, counts once. Raises Refused when Kafka does not acknowledge, and what asyncpg
+    raises.
+    """
+    items = {stable_id(poll.uri, "unfit", one.content): one for one in unfit}
+    if not items:
+        return 0
+    known = {row["key"] for row in await connection.fetch(TOLD, poll.account, SCOPE, list(items))}
+    new = {identity: one for identity, one in items.items() if identity not in known}
+    for identity, one in new.items():
+        await _bury(publisher, poll, identity, one)
+    if new:
+        await connection.execute(TELL, poll.account, SCOPE, list(new), poll.uri, KEEP)
+    return len(new)
+
+
+async def _bury(publisher: Publisher, poll: Poll, identity: str, one: Unfit) -> None:
+    now = datetime.now(UTC)
+    cause = f"the item {one.place!r} of the answer is no event: {one.why}"
+    event = {
+        "specversion": "1.0",
+        "id": identity,
+        "source": poll.uri,
+        "type": poll.trigger.trigger,
+        "subject": identity,
+        "time": now,
+        "datacontenttype": "application/json",
+        "account": poll.account,
+        "accepted": now,
+        "data": one.item,
+    }
+    ended = HistoryRecord(
+        run_id=stable_id("record", identity),
+        event_id=identity,
+        source=poll.uri,
+        account=poll.account,
+        subject=identity,
+        outcome=Outcome.DEAD,
+        at=now,
+        accepted=now,
+        reason=cause,
+        code=one.code,
+    )
+    letter = DeadLetter.of((poll.uri, 0, one.number), one.code, cause, SERVICE, event_id=identity)
+    key = partition_key(poll.account, identity)
+    headers = [("content-type", CONTENT_TYPE.encode()), *letter.to_headers()]
+    await publisher.put(EVENTS_DLQ, key, orjson.dumps(event), headers)
+    await publisher.put(HISTORY, key, ended.to_bytes())
+    metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=poll.trigger.trigger).inc()
+    metrics.EVENTS_ENDED.labels(Outcome.DEAD.value).inc()
+    metrics.DEAD_LETTERS.labels(EVENTS_DLQ.name, one.code.value).inc()
+    log.warning("poll.item_refused", source=poll.name, event_id=identity, cause=cause)

@@ -1,0 +1,137 @@
+"""A call of unknown outcome whose destination is asked: when, how often, and what follows from each word of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from contracts.errors import ErrorCode
+from services.actions.call import CallFailedError
+from services.actions.catalog import lead_add
+from services.actions.catalog.http_request import Outputs as Answered
+from services.actions.delivery.attempt import Done, Failed, checked
+from services.actions.delivery.doubt import Doubt, ask
+from services.actions.registry import ACTIONS
+from services.actions.verify import CannotTell, DidNot, Happened, Verdict
+from tests.unit.actions.calls import FakeCall
+
+FAILED = Failed(ErrorCode.CALL_TIMED_OUT, "no answer", again=False, maybe=True, unknown=True)
+LEAD: dict[str, Any] = {
+    "name": "Inês",
+    "email": "ines@example.com",
+    "consent_email": True,
+    "consent_sms": True,
+    "update_enabled": False,
+}
+ORDER: dict[str, Any] = {"method": "POST", "url": "/orders", "repeat": "never", "json": {}}
+HAS_ONE = {"type": "object", "required": ["orders"], "properties": {"orders": {"minItems": 1}}}
+
+
+def inputs(action: str, given: dict[str, Any]) -> BaseModel:
+    """The model of an action's inputs."""
+    found = checked(ACTIONS[action], given)
+    assert isinstance(found, BaseModel), found
+    return found
+
+
+async def verdict(action: str, given: dict[str, Any], call: FakeCall) -> Verdict:
+    """What an action's verify says."""
+    return (await ask(ACTIONS[action], inputs(action, given), call))[0]
+
+
+def test_not_there_is_believed_only_after_the_quiet_time() -> None:
+    """Until then it is asked again, ever more rarely; at its end once more, and then the call may be made again."""
+    waits: list[float] = []
+    doubt = Doubt(FAILED, quiet_seconds=30, since=0.0)
+    while isinstance(after := doubt.judged(DidNot(), lambda: sum(waits)), float):
+        waits.append(after)
+    assert sum(waits) == 30
+    assert waits == sorted(waits[:-1]) + waits[-1:]
+    assert len(waits) < 12
+    assert isinstance(after, Failed)
+    assert (after.code, after.again, after.unknown, after.maybe) == (ErrorCode.CALL_TIMED_OUT, True, False, False)
+
+
+def test_there_is_believed_at_once() -> None:
+    """Its outputs are those of the call."""
+    doubt = Doubt(FAILED, quiet_seconds=30)
+    assert doubt.judged(Happened(lead_add.Outputs(lead_id="7"))) == Done({"lead_id": "7"})
+
+
+def test_what_cannot_be_told_stays_unknown_and_says_why() -> None:
+    """After the quiet time, a person decides."""
+    after = Doubt(FAILED, quiet_seconds=0).judged(CannotTell("it is away"))
+    assert isinstance(after, Failed)
+    assert (after.unknown, after.again) == (True, False)
+    assert after.cause == "no answer. Asked 1 times, the destination left it open: it is away"
+
+
+async def test_a_lead_is_there_if_it_has_its_name() -> None:
+    """One under another name may be another's; one that Closum does not know is not there."""
+    found = {"status": True, "responseData": [{"lead_id": 7, "name": "Inês"}]}
+    call = FakeCall(found)
+    assert await verdict("closum.lead.add", LEAD, call) == Happened(lead_add.Outputs(lead_id="7"))
+    assert call.asked[0].query == {"email": "ines@example.com"}
+    by_phone = {**LEAD, "email": "", "mobile_number": "+351912345678"}
+    await verdict("closum.lead.add", by_phone, call)
+    assert call.asked[1].query == {"mobile_number": "351912345678"}
+    assert isinstance(await verdict("closum.lead.add", {**LEAD, "name": "Rui"}, call), CannotTell)
+    assert await verdict("closum.lead.add", LEAD, FakeCall({"status": False, "code": 404})) == DidNot()
+    assert isinstance(await verdict("closum.lead.add", LEAD, FakeCall({"status": False, "code": 422})), CannotTell)
+
+
+async def test_a_wrong_path_is_no_word_on_a_lead() -> None:
+    """HTTP 404 can mean that the path, which is assumed, is wrong: only Closum's own 404 says that nothing is there."""
+    lost = CallFailedError(ErrorCode.CALL_REJECTED, "HTTP 404")
+    assert isinstance(await verdict("closum.lead.add", LEAD, FakeCall(lost)), CannotTell)
+
+
+@pytest.mark.parametrize(
+    ("check", "status", "body", "kind"),
+    [
+        ({}, 200, {"id": 1}, Happened),
+        ({}, 404, {}, DidNot),
+        ({}, 410, {}, DidNot),
+        ({"expect_status": [302]}, 302, {}, Happened),
+        ({"absent_status": [204]}, 204, b"", DidNot),
+        ({"json_schema": HAS_ONE}, 200, {"orders": [1]}, Happened),
+        ({"json_schema": HAS_ONE}, 200, {"orders": []}, DidNot),
+        ({"json_schema": HAS_ONE}, 200, b"<html>", CannotTell),
+    ],
+)
+async def test_http_request_asks_as_the_flow_says(check: dict[str, Any], status: int, body: Any, kind: type) -> None:
+    """By status and schema. An answer that is no JSON, where JSON was expected, is no word at all."""
+    verify = {"url": "/orders", "query": {"reference": "e1"}, **check}
+    call = FakeCall(body, status=status)
+    found = await verdict("http.request", {**ORDER, "verify": verify}, call)
+    assert isinstance(found, kind)
+    assert (call.asked[0].method, call.asked[0].url, call.asked[0].query) == ("GET", "/orders", {"reference": "e1"})
+    assert call.asked[0].accept is not None
+    assert 500 not in call.asked[0].accept
+
+
+async def test_an_answer_that_the_flow_could_not_read_leaves_it_open() -> None:
+    """The outputs are those of the call: they must be of its type."""
+    given = {**ORDER, "json_schema": {"required": ["id"]}, "verify": {"url": "/orders"}}
+    assert isinstance(await verdict("http.request", given, FakeCall({"orders": [1]})), CannotTell)
+    found = await verdict("http.request", given, FakeCall({"id": 7}))
+    assert isinstance(found, Happened)
+    assert isinstance(found.outputs, Answered)
+
+
+async def test_a_fault_of_the_asking_is_no_word() -> None:
+    """Whatever an action's verify raises."""
+    found, came = await ask(ACTIONS["closum.lead.add"], inputs("closum.lead.add", LEAD), FakeCall([1]))
+    assert isinstance(found, CannotTell)
+    assert isinstance(came, Failed)
+
+
+@pytest.mark.parametrize("repeat", [{}, {"repeat": "keyed"}, {"repeat": "always"}])
+def test_verify_is_for_what_must_not_be_made_twice(repeat: dict[str, str]) -> None:
+    """Elsewhere the call is simply made again."""
+    given = {"method": "POST", "url": "/orders", "verify": {"url": "/orders"}, **repeat}
+    found = checked(ACTIONS["http.request"], given)
+    assert isinstance(found, Failed)
+    assert "repeat: never" in found.cause
