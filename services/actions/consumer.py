@@ -7,7 +7,6 @@ once. When partitions are given up, what is at work is finished first, and what 
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -16,9 +15,12 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from contracts.topics import ACTIONS
+from services.actions.delivery.ahead import Ahead
 from services.actions.delivery.courier import Courier
 from services.actions.delivery.job import Job, Planner, Ready
 from services.actions.delivery.lanes import Lanes
+from services.actions.delivery.outline import outline
+from services.actions.delivery.pace import Pace
 from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
 from services.actions.journal.journal import Journal
@@ -36,10 +38,18 @@ POLL_MS = 200
 POLL_RECORDS = 200
 COMMIT_EVERY_SECONDS = 0.5
 COMMIT_SECONDS = 5.0
-RESUME_AT = 0.5
-# A flow that has this part of what memory holds, and more than is done in this time, waits in PostgreSQL.
+RESUME_AT = 0.9
+# Of its room, the part up to which memory takes in what was parked.
+PARKED_PART = 0.75
+# A flow may have in memory so many times what is free there: so it never fills it, nor do many together.
+# A. Choudhury, E. Hahne: Dynamic Queue Length Thresholds for Shared-Memory Packet Switches, 1998.
 CROWD = 0.5
-CROWD_SECONDS = 5.0
+# A flow with more work than this waits in PostgreSQL, so that Kafka's offsets go on.
+CROWD_SECONDS = 60.0
+# So many at once go from there into memory: few enough not to hold up the calls at work.
+REFILL = 50
+# So many at once are on their way into PostgreSQL.
+SPILLING = 500
 # What a call may take beyond its own deadline until it counts as finished: its outputs are published.
 PUBLISH_SECONDS = 5.0
 
@@ -67,12 +77,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         self._parking = parking
         self._entering: dict[TopicPartition, asyncio.Task[None]] = {}
         self._moved = moved
+        self._ahead = Ahead(settings.read_ahead_bytes)
         self._prefixes: dict[TopicPartition, Prefix] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._giving_up: set[TopicPartition] = set()
         self._leaving = False
-        # Until it is known, nobody crowds.
-        self._measured, self._finished, self._pace = time.monotonic(), 0, math.inf
+        self._pace, self._measured = Pace(), time.monotonic()
         self._longest_call = settings.call_seconds
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lanes: Lanes[Job] = Lanes(
@@ -103,7 +113,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
 
     def has_room(self) -> bool:
         """Whether jobs that were parked may be taken in."""
-        return not self._leaving and self._lanes.pending < self._settings.max_pending * RESUME_AT
+        return not self._leaving and self._lanes.pending < self._settings.max_pending * PARKED_PART
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then finish what is at work within `drain_seconds`. Raises for a bug."""
@@ -144,42 +154,62 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
                 taken.topic, taken.partition, taken.offset, taken.key, taken.value, list(taken.headers or ())
             )
             prefix.take(taken.offset)
-            job = self._planner.job(record, prefix)
-            if isinstance(job.plan, Ready) and job.plan.seconds is not None:
-                self._longest_call = max(self._longest_call, job.plan.seconds)
-            if self._parking.takes(job):
-                continue
-            if self._crowds(job):
-                self._parking.spill(job)
+            about = outline(record)
+            if about is not None and (self._ahead.holds(about.lane) or self._has_its_part(about.flow)):
+                self._ahead.add(about, record, prefix)
             else:
-                self._lanes.put(job.lane, job)
+                self._take_in(self._planner.job(record, prefix))
         metrics.CONSUMED.labels(ACTIONS.name).inc(len(records))
 
-    def _crowds(self, job: Job) -> bool:
-        """Whether so much of its flow waits already that others behind would wait for it: then it waits elsewhere."""
-        waiting = self._lanes.pending_of(job.sort.flow)
-        if job.request is None or waiting < self._settings.max_pending * CROWD or self._lanes.holds(job.lane):
-            return False
-        return waiting > CROWD_SECONDS * self._pace
+    def _take_in(self, job: Job, *, spill: bool = False) -> None:
+        """Into memory, or to where its lane waits; `spill`: to PostgreSQL, unless its lane is in memory."""
+        if isinstance(job.plan, Ready) and job.plan.seconds is not None:
+            self._longest_call = max(self._longest_call, job.plan.seconds)
+        if self._parking.takes(job):
+            return
+        if spill and not self._lanes.holds(job.lane):
+            self._parking.spill(job)
+        else:
+            self._lanes.put(job.lane, job)
+
+    def _has_its_part(self, flow: str) -> bool:
+        return self._lanes.pending_of(flow) >= (self._settings.max_pending - self._lanes.pending) * CROWD
+
+    def _slow(self, flow: str) -> bool:
+        """Whether all that waits of a flow is the work of a long time."""
+        waiting = self._lanes.pending_of(flow) + self._ahead.waiting_of(flow)
+        return waiting > CROWD_SECONDS * self._pace.of(flow)
+
+    def _refill(self) -> None:
+        """What was read ahead goes into memory when its flow has room there, of a slow flow into PostgreSQL."""
+        if self._leaving:
+            return
+        for flow in list(self._ahead.flows):
+            slow = self._slow(flow)
+            for _ in range(REFILL):
+                full = self._parking.entering >= SPILLING if slow else self._has_its_part(flow)
+                if full or not self._ahead.waiting_of(flow):
+                    break
+                self._take_in(self._planner.job(*self._ahead.take(flow)), spill=slow)
 
     def _measure(self) -> None:
-        """How many jobs are finished a second, lately."""
+        """Once a second."""
         now = time.monotonic()
-        passed = now - self._measured
-        if passed > 1:
-            pace = (self._lanes.finished - self._finished) / passed
-            self._pace = pace if math.isinf(self._pace) else (self._pace + pace) / 2
-            self._measured, self._finished = now, self._lanes.finished
+        if (passed := now - self._measured) > 1:
+            self._pace.tick(passed, self._ahead.flows)
+            self._measured = now
 
     def _throttle(self) -> None:
-        """Pause all partitions when too much is held, resume them when half of it is gone. Polling goes on."""
+        """Pause all partitions when too much is held, resume them when there is room. Polling goes on."""
         self._parking.pump()
-        paused, held = self._kafka.paused(), self._lanes.pending + self._parking.entering
-        if held >= self._settings.max_pending or self._parking.full:
+        self._refill()
+        paused, held = self._kafka.paused(), max(self._lanes.pending, self._parking.entering)
+        if held >= self._settings.max_pending or self._parking.full or self._ahead.full:
             self._kafka.pause(*(place for place in self._prefixes if place not in paused))
         elif held <= self._settings.max_pending * RESUME_AT:
             # Not those whose parked lanes are not known yet.
             self._kafka.resume(*(place for place in paused if place not in self._entering))
+        metrics.READ_AHEAD.set(self._ahead.records)
         metrics.PARTITIONS_PAUSED.set(len(self._kafka.paused()))
 
     def _waits_rightly(self) -> bool:
@@ -193,6 +223,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         async def work(job: Job) -> float | None:
             wait = await courier.work(job)
             self._moved()
+            if wait is None:
+                self._pace.finished(job.sort.flow)
+                self._refill()
             # No further attempt here for what somebody else goes on with. It is not finished, so it is not committed.
             return None if self._leaving or _place(job) in self._giving_up else wait
 
@@ -229,7 +262,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
     async def _drain(self) -> None:
         """Begin nothing new, finish what is at work, commit."""
         self._leaving = True
-        left = self._lanes.drop(lambda _: True)
+        left = self._ahead.drop() + self._lanes.drop(lambda _: True)
         finished = await self._lanes.settled(lambda _: True, self._settings.drain_seconds)
         await self._commit(self._prefixes)
         log.info(
@@ -246,6 +279,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
             return _place(job) in gone
 
         self._giving_up |= gone
+        self._ahead.drop([prefix for place in gone if (prefix := self._prefixes.get(place)) is not None])
         self._lanes.drop(of_these)
         finished = await self._lanes.settled(of_these, self._longest_call + PUBLISH_SECONDS)
         await self._commit(gone)
@@ -283,6 +317,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
     def _leave(self, place: TopicPartition, prefix: Prefix) -> None:
         if (entering := self._entering.pop(place, None)) is not None:
             entering.cancel()
+        self._ahead.drop((prefix,))
         self._journal.leave(prefix)
         self._parking.leave(prefix)
 

@@ -22,7 +22,11 @@ def catalogue(paths: Sequence[Path] = ()) -> Catalogue:
     `paths` are those of the flows: the triggers of sources files beside them belong to it (services/cli/declared.py).
     Raises CommandError for a sources file that is wrong.
     """
-    triggers: Mapping[str, type[BaseModel]] = declared.triggers(paths)
+    return with_triggers(declared.triggers(paths))
+
+
+def with_triggers(triggers: Mapping[str, type[BaseModel]]) -> Catalogue:
+    """The catalogue with these triggers."""
     return Catalogue(dict(triggers), collect(services.tools.catalog), signatures())
 
 

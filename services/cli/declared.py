@@ -4,23 +4,66 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
 from services.cli import place
 from services.cli.terminal import CommandError
-from services.ingest.sources.load import declared_triggers
-from services.runtime.settings import SettingsError
+from services.flows.faults import Fault
+from services.flows.load import is_sources, yaml_files
+from services.ingest.sources.load import KINDS, declarations
 
-NAMES = ("*sources.yaml", "*sources.yml")
 HERE = (Path("sources.yaml"), Path("sources"))
+
+
+@dataclass
+class Known:
+    """All triggers: those that ship, and those that sources files declare; and what is wrong with these files."""
+
+    triggers: dict[str, type[Payload]] = field(default_factory=lambda: dict(TRIGGERS))
+    faults: list[Fault] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    _unsure: set[str] = field(default_factory=set)
+    _whole: bool = True
+
+    def unsure(self, trigger: str) -> bool:
+        """Whether a trigger may be declared by a source that is wrong."""
+        return trigger in self._unsure or (not self._whole and trigger.partition(".")[0] in KINDS)
+
+    def add(self, path: Path) -> None:
+        """What a sources file, or a folder of them, declares."""
+        found = declarations(path)
+        self.triggers |= found.triggers
+        self.faults += found.faults
+        self.files.append(path)
+        self._unsure |= found.unsure
+        self._whole = self._whole and found.whole
+
+
+def known(paths: Sequence[Path] = (), more: Sequence[Path] = ()) -> Known:
+    """The triggers for the flows of these paths, and those of `more` sources files. No secret is read. Never raises."""
+    found = Known()
+    every = {path.resolve(): path for path in (*files(paths), *more)}
+    for path in every.values():
+        found.add(path)
+    return found
+
+
+def triggers(paths: Sequence[Path] = ()) -> dict[str, type[Payload]]:
+    """All triggers: those that ship, and those that sources files declare. No secret is read. Raises CommandError."""
+    found = known(paths)
+    if found.faults:
+        told = "\n".join(str(fault) for fault in found.faults)
+        raise CommandError(f"the sources file is wrong.\n{told}")
+    return found.triggers
 
 
 def files(paths: Sequence[Path] = ()) -> list[Path]:
     """The sources files that belong to these flows.
 
-    FLOWS_SOURCES_FILE when it is set; else every `*sources.yaml` in the folders that are named; else those of the
+    FLOWS_SOURCES_FILE when it is set; else every sources file in the folders that are named; else those of the
     `flows dev` of this folder, if one runs; else `sources.yaml` or the folder `sources` where the command runs.
     """
     named = os.environ.get("FLOWS_SOURCES_FILE")
@@ -33,21 +76,12 @@ def files(paths: Sequence[Path] = ()) -> list[Path]:
 
 
 def beside(paths: Sequence[Path]) -> list[Path]:
-    """Every `*sources.yaml` in the folders that are named."""
+    """Every sources file in the folders that are named."""
     return list(dict.fromkeys(file for path in paths if path.is_dir() for file in _in(path)))
 
 
 def _in(folder: Path) -> Iterator[Path]:
-    for pattern in NAMES:
-        yield from sorted(folder.rglob(pattern))
-
-
-def triggers(paths: Sequence[Path] = ()) -> dict[str, type[Payload]]:
-    """All triggers: those that ship, and those that sources files declare. No secret is read. Raises CommandError."""
-    found = dict(TRIGGERS)
-    for file in files(paths):
-        try:
-            found |= declared_triggers(file)
-        except SettingsError as error:
-            raise CommandError(f"the sources file is wrong.\n{error}") from None
-    return found
+    for file in yaml_files(folder):
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if not hidden and is_sources(file):
+            yield file

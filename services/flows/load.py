@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,10 @@ from services.flows.syntax import Flow
 from services.flows.tables import Beside, Tables, beside
 
 SUFFIXES = (".yaml", ".yml")
-OTHER_SUFFIXES = (".test.yaml", ".test.yml", "sources.yaml", "sources.yml")
+TEST_SUFFIXES = (".test.yaml", ".test.yml")
+SOURCES_SUFFIXES = ("sources.yaml", "sources.yml")
+_SOURCES = re.compile(r"""^["']?sources["']?[ \t]*:""", re.MULTILINE)
+_FLOW = re.compile(r"""^["']?(flow|on|steps)["']?[ \t]*:""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class FlowSource:
 def load_paths(paths: Sequence[Path]) -> tuple[list[FlowSource], list[Fault]]:
     """All flows of files and folders, and all faults of their form.
 
-    In folders it reads `*.yaml` and `*.yml` recursively, without `*.test.yaml` and `*sources.yaml`.
+    In folders it reads `*.yaml` and `*.yml` recursively, without `*.test.yaml` and sources files.
 
     Never raises for what a file holds or for a path that is not there: both are faults. A file can hold several flows,
     separated by `---`. A file that is named twice is read once.
@@ -57,7 +61,7 @@ def load_paths(paths: Sequence[Path]) -> tuple[list[FlowSource], list[Fault]]:
             remedy = "there is no such file" if not path.exists() else "there is no flow (*.yaml) in this folder"
             faults.append(_unreadable(path, remedy))
         for file in files:
-            if (resolved := file.resolve()) in seen:
+            if (resolved := file.resolve()) in seen or (path.is_dir() and is_sources(file)):
                 continue
             seen.add(resolved)
             found, wrong = _load_file(file)
@@ -87,6 +91,24 @@ def load_text(text: str, file: str = "flow.yaml", files: Beside | None = None) -
     return sources, sorted([*reading, *(fault for _, wrong in parsed for fault in wrong)])
 
 
+def is_sources(file: Path) -> bool:
+    """Whether this is a sources file, which says who sends what: by its name, or by what it holds."""
+    if file.name.endswith(SOURCES_SUFFIXES):
+        return True
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return _SOURCES.search(text) is not None and _FLOW.search(text) is None
+
+
+def yaml_files(folder: Path) -> Iterator[Path]:
+    """Flows and sources files of a folder and those in it, in order of their names."""
+    for each in sorted(folder.rglob("*")):
+        if each.suffix in SUFFIXES and not each.name.endswith(TEST_SUFFIXES) and each.is_file():
+            yield each
+
+
 def _load_file(path: Path) -> tuple[list[FlowSource], list[Fault]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -94,6 +116,9 @@ def _load_file(path: Path) -> tuple[list[FlowSource], list[Fault]]:
         return [], [_unreadable(path, f"is not UTF-8 (byte {error.start}): save it as UTF-8")]
     except OSError as error:
         return [], [_unreadable(path, f"cannot be read: {error.strerror}")]
+    if is_sources(path):
+        said = "this is a sources file, and no flow: `flows check` checks it, and ingest reads it (FLOWS_SOURCES_FILE)"
+        return [], [Fault(str(path), 1, 1, FaultCode.VALUE_INVALID, said)]
     return load_text(text, str(path), beside(path))
 
 
@@ -101,9 +126,7 @@ def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():
-        for each in sorted(path.rglob("*")):
-            if each.suffix in SUFFIXES and not each.name.endswith(OTHER_SUFFIXES) and each.is_file():
-                yield each
+        yield from (file for file in yaml_files(path) if not file.name.endswith(SOURCES_SUFFIXES))
 
 
 def _unreadable(path: Path, text: str) -> Fault:

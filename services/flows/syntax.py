@@ -258,3 +258,9 @@ def walk(steps: tuple[Step, ...]) -> Iterator[Step]:
         yield step
         for inner in below(step):
             yield from walk(inner)
+
+
+def triggers_of(flow: Flow) -> list[Word]:
+    """All triggers that a flow names: those that start it, and those that end its waits."""
+    waits = (step for step in walk(flow.steps) if isinstance(step, WaitStep))
+    return [*flow.triggers, *(wait.cancel.trigger for wait in waits if wait.cancel is not None)]

@@ -35,6 +35,7 @@ TIMERS_OVERDUE = Gauge("flows_timers_overdue_seconds", "How long the wait that s
 SYNC_CHANGES = Counter("flows_sync_changes", "Changes that came in: passed, mixed, suppressed, held", ["decision"])
 SYNC_ALTERED = Counter("flows_sync_altered", "Fields of our own writes that came back altered by the destination")
 LANES_OPEN = Gauge("flows_lanes_open", "Lanes with calls waiting or at work")
+READ_AHEAD = Gauge("flows_read_ahead_records", "Records read ahead that wait for their flow's part of memory")
 PARKED = Gauge("flows_parked_requests", "Requests that wait in PostgreSQL for another attempt, or behind one")
 PARKED_OLDEST = Gauge("flows_parked_oldest_seconds", "Since when the oldest of all parked requests is being tried")
 FLOW_HELD = Gauge("flows_flow_held", "1 while a flow is held because its calls die one after the other", ["flow"])

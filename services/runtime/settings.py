@@ -233,6 +233,12 @@ class ActionsSettings(CallingSettings, DyingSettings):
     )
     max_concurrency: int = Field(default=256, ge=1, le=5000, description="calls at work at once in this process")
     max_pending: int = Field(default=5000, ge=1, description="requests held in memory; over it partitions are paused")
+    read_ahead_bytes: int = Field(
+        default=201_326_592,
+        ge=0,
+        description="records of flows with thousands of requests that are read ahead, so that others behind them are"
+        " seen; over it partitions are paused",
+    )
     call_seconds: float = Field(
         default=15.0, gt=0, le=600, description="whole time of one call, from connect to last byte"
     )

@@ -2,7 +2,8 @@
 
     python -m tests.bench.destination PORT
 
-`GET /count` answers `{"requests": …, "effects": …}`.
+`GET /count` answers `{"requests": …, "effects": …}`; `GET /at/KEY` the moment, by the machine's monotonic clock, when
+the first request with this key came, or null.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import json
 import re
 import sys
+import time
 from typing import cast
 
 import uvloop
@@ -25,7 +27,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.requests = 0
-        self.effects: set[bytes] = set()
+        self.effects: dict[bytes, float] = {}
 
 
 class Destination(asyncio.Protocol):
@@ -54,13 +56,20 @@ class Destination(asyncio.Protocol):
 
     def _answer(self, head: bytes) -> None:
         if head.startswith(b"GET /count "):
-            body = json.dumps({"requests": self._counts.requests, "effects": len(self._counts.effects)}).encode()
-            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            self._tell({"requests": self._counts.requests, "effects": len(self._counts.effects)})
+            return
+        if head.startswith(b"GET /at/"):
+            key = head.split(b" ", 2)[1].removeprefix(b"/at/")
+            self._tell(self._counts.effects.get(b'"' + key + b'"'))
             return
         self._counts.requests += 1
-        if key := KEY.search(head):
-            self._counts.effects.add(key[1])
+        if found := KEY.search(head):
+            self._counts.effects.setdefault(found[1], time.monotonic())
         self._transport.write(ANSWER)
+
+    def _tell(self, what: object) -> None:
+        body = json.dumps(what).encode()
+        self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
 
 async def serve(port: int) -> None:

@@ -2,7 +2,8 @@
 
     python -m tests.bench.kills [--requests N] [--kills N]
 
-Ends with an error when an at-most-once call was seen twice, or anything else that `Story.check` looks at does not hold.
+Its destination has limits, and says 503 now and then, so that calls are parked. Exit 1 when an at-most-once call was
+seen twice, or anything else that `Story.check` looks at does not hold.
 """
 
 from __future__ import annotations
@@ -11,37 +12,38 @@ import argparse
 import asyncio
 import os
 import random
-import shutil
 import signal
-import tempfile
+import sys
 import time
-import uuid
-from pathlib import Path
 
-from deploy.local import KafkaServer, PostgresServer
-from services.runtime import database
+from deploy.local import PostgresServer
 from tests.support.actions import Worker, kafka, worker
 from tests.support.closum import closum
 from tests.support.mixed_effects import Story, folder, mixed
+from tests.support.servers import Servers, servers
 
 WORKERS = 3
+# They hold calls back now and then, and the shares of workers change with each kill.
+LIMITS = "{ requests_per_second: 400, concurrency: 150 }"
+PARK_SECONDS = 0.5
+REFUSED_FOR_SECONDS = 1
 PAUSE_SECONDS = 14.0  # beyond the session's 10
 
 
-async def story(root: Path, servers: tuple[KafkaServer, PostgresServer], amount: int, kills: int) -> None:
-    """The whole of it."""
-    broker, postgres = servers
-    await database.migrate(postgres.url)
+async def story(parts: Servers, amount: int, kills: int) -> None:
+    """The whole of it. Raises AssertionError for what does not hold."""
+    postgres = parts.postgres
     chance = random.Random(7)  # noqa: S311 - moments, no secrets
-    async with kafka(broker.bootstrap, f"k{uuid.uuid4().hex[:8]}.", partitions=12) as topics:
+    async with kafka(parts.kafka.bootstrap, parts.prefix(), partitions=12) as topics:
         with closum() as stand_in:
             told = Story(topics, stand_in, postgres.url, mixed(amount))
             told.faults(0.01)
+            told.refusals(0.02, REFUSED_FOR_SECONDS)
             workers = []
             for number in range(WORKERS):
                 name = f"w{number}"
-                made = worker(topics, folder(root, name), stand_in.url, postgres.url, FLOWS_INSTANCE_ID=name)
-                workers.append(made)
+                own = {"FLOWS_INSTANCE_ID": name, "FLOWS_PARK_SECONDS": str(PARK_SECONDS)}
+                workers.append(worker(topics, folder(parts.folder, name), stand_in.url, postgres.url, LIMITS, **own))
             with workers[0] as first, workers[1] as second, workers[2] as third:
                 everyone = [first, second, third]
                 for one in everyone:
@@ -78,23 +80,20 @@ async def _pause(zombie: Worker, told: Story, amount: int) -> None:
     os.kill(zombie.process.pid, signal.SIGCONT)
 
 
-def main() -> None:
+def main() -> int:
     """Read the command line, start servers, tell the story."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.kills")
-    parser.add_argument("--requests", type=int, default=60_000)
-    parser.add_argument("--kills", type=int, default=30)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.kills", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--requests", type=int, default=60_000, help="effects (default 60000)")
+    parser.add_argument("--kills", type=int, default=30, help="SIGKILLs (default 30)")
     wanted = parser.parse_args()
-    root = Path(tempfile.mkdtemp(prefix="flows-kills-"))
-    broker, postgres = KafkaServer(root / "kafka"), PostgresServer(root / "postgres")
-    try:
-        broker.start()
-        postgres.start()
-        asyncio.run(story(root, (broker, postgres), wanted.requests, wanted.kills))
-    finally:
-        broker.stop()
-        postgres.stop()
-    shutil.rmtree(root, ignore_errors=True)
+    with servers() as parts:
+        try:
+            asyncio.run(story(parts, wanted.requests, wanted.kills))
+        except AssertionError as error:
+            print(f"does not hold: {error}")
+            return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,62 +1,173 @@
-"""A limit of 50 requests a second over 3 workers and 4 flows, as the destination sees it.
+"""What limits promise, as the destination sees it: a shared rate, a storm of 429, and a lead beside a campaign.
 
-    python -m tests.bench.limits [--seconds N]
+    python -m tests.bench.limits [--part NAME]… [--seconds N] [--campaign N]
 
-Prints the most that came in any second, and the rate over the whole. A busy machine bunches calls on their way.
+`rate`: 50 requests a second over 3 workers and 4 flows: in no second more than 55 come, and in a minute 45 a second do.
+`storm`: while all are answered with 429, few try; when it is over, the worker is as fast as before.
+`campaign`: 100,000 requests of one flow, at a destination without limits and at one with 100 a second; meanwhile
+another flow's single requests are each there within 2 seconds. Exit 1 when one of these does not hold.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import shutil
-import tempfile
+import json
+import sys
+import time
+import urllib.request
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from pathlib import Path
 
-from deploy.local import KafkaServer, PostgresServer
-from services.runtime import database
-from tests.support.actions import kafka
+from contracts.actions import ActionRequest
+from contracts.topics import ACTIONS
+from tests.bench.__main__ import counted, destination
+from tests.support.actions import Kafka, kafka
 from tests.support.limited import most_in_a_second, of_flow, until, workers
-from tests.support.recorder import recorder
+from tests.support.recorder import Recorder, recorder
+from tests.support.servers import Servers, servers
 
-RATE = 50
+RATE, MOST, LEAST = 50, 55, 45
+STORM_SECONDS = 10.0
+CAMPAIGN_RATE = 100
+LEAD_EVERY_SECONDS = 0.25
+LEAD_WITHIN_SECONDS = 2.0
+LIMITED_SECONDS = 60.0
 
 
-async def measure(root: Path, broker: KafkaServer, postgres: PostgresServer, seconds: int) -> None:
-    """Print what came."""
-    amount = RATE * seconds
-    await database.migrate(postgres.url)
-    async with kafka(broker.bootstrap, "limits.", partitions=12) as topics:
-        with recorder() as destination, ExitStack() as around:
+async def rate(parts: Servers, wanted: argparse.Namespace) -> bool:
+    """Whether the rate is held, and used."""
+    amount = RATE * wanted.seconds
+    async with kafka(parts.kafka.bootstrap, parts.prefix(), partitions=12) as topics:
+        with recorder() as there, ExitStack() as around:
             limits = f"{{ requests_per_second: {RATE} }}"
-            started = workers(around, topics, root, destination.url, postgres.url, count=3, limits=limits)
+            started = workers(around, topics, parts.folder, there.url, parts.postgres.url, count=3, limits=limits)
             for one in started:
                 await one.says("partitions.assigned")
             await topics.put([of_flow(number, f"flow-{number % 4}") for number in range(amount + 2 * RATE)])
-            await until(lambda: len(destination.seen) >= amount, seconds * 3)
-            seen = destination.seen[:amount]
-    rate = (amount - 1) / (seen[-1][0] - seen[0][0])
-    print(f"limit {RATE} requests/s, 3 workers, 4 flows, {amount:,} requests")
-    print(f"most in any second {most_in_a_second(seen)}, over the whole {rate:.1f} requests/s")
+            await until(lambda: len(there.seen) >= amount, wanted.seconds * 3)
+            seen = there.seen[:amount]
+    most, used = most_in_a_second(seen), (amount - 1) / (seen[-1][0] - seen[0][0])
+    print(f"rate      {RATE} a second over 3 workers and 4 flows, {amount:,} requests")
+    print(f"          most in any second {most} (at most {MOST}), over the whole {used:.1f}/s (at least {LEAST})")
+    return most <= MOST and used >= LEAST
 
 
-def main() -> None:
+async def storm(parts: Servers, _: argparse.Namespace) -> bool:
+    """Whether a destination that says 429 is left alone, and taken up again."""
+    stormy, calm = float("inf"), float("inf")
+    there = Recorder(answer=lambda _: (429, 1.0) if stormy < time.monotonic() < calm else (201, None))
+    amount = 100_000_000
+    async with kafka(parts.kafka.bootstrap, parts.prefix()) as topics:
+        with recorder(there), ExitStack() as around:
+            (one,) = workers(around, topics, parts.folder, there.url, parts.postgres.url, count=1)
+            await one.says("partitions.assigned")
+            feeding = asyncio.create_task(feed(topics, amount, 300.0))
+            await asyncio.sleep(5)
+            stormy = time.monotonic()
+            calm = stormy + STORM_SECONDS
+            await asyncio.sleep(STORM_SECONDS + 15)
+            feeding.cancel()
+            end = time.monotonic()
+    before = sum(stormy - 3 < moment < stormy for moment, _ in there.seen) / 3
+    during = sum(stormy + 2 < moment < calm for moment, _ in there.seen) / (STORM_SECONDS - 2)
+    after = sum(end - 3 < moment < end for moment, _ in there.seen) / 3
+    print(f"storm     429 for {STORM_SECONDS:.0f} s: {before:.0f}/s before, {during:.0f}/s in it, {after:.0f}/s after")
+    return during < before / 4 and after > before * 0.9
+
+
+async def campaign(parts: Servers, wanted: argparse.Namespace) -> bool:
+    """Whether single requests pass a campaign at either destination."""
+    amount = wanted.campaign
+    free = await _beside(parts, range(amount), "no limit", "{}")
+    name, limits = f"{CAMPAIGN_RATE} a second", f"{{ requests_per_second: {CAMPAIGN_RATE} }}"
+    limited = await _beside(parts, range(amount, 2 * amount), name, limits)
+    return free and limited
+
+
+async def _beside(parts: Servers, numbers: range, name: str, limits: str) -> bool:
+    amount = len(numbers)
+    packed = [(one.key, one.to_bytes()) for one in (of_flow(number, "campaign") for number in numbers)]
+    async with kafka(parts.kafka.bootstrap, parts.prefix()) as topics:
+        with destination() as port, ExitStack() as around:
+            url = f"http://127.0.0.1:{port}"
+            (one,) = workers(around, topics, parts.folder, url, parts.postgres.url, count=1, limits=limits)
+            await one.says("partitions.assigned")
+            begun = time.monotonic()
+            sending = asyncio.create_task(_send(topics, packed))
+            leads: list[tuple[float, ActionRequest]] = []
+            while (await asyncio.to_thread(counted, port))["effects"] < amount + len(leads):
+                if time.monotonic() - begun > LIMITED_SECONDS:
+                    break
+                lead = of_flow(10 * numbers.stop + len(leads), "lead")
+                leads.append((time.monotonic(), lead))
+                await topics.put([lead])
+                await asyncio.sleep(LEAD_EVERY_SECONDS)
+            await sending
+            await asyncio.sleep(LEAD_WITHIN_SECONDS)
+            took = [await _seconds(port, put, lead) for put, lead in leads]
+            done = (await asyncio.to_thread(counted, port))["effects"] - len(leads)
+            seconds = time.monotonic() - begun
+    print(f"campaign  {amount:,} requests, {name}: {done:,} done in {seconds:.0f} s")
+    print(f"          {len(took)} single requests beside it, the slowest in {max(took):.2f} s")
+    return max(took) <= LEAD_WITHIN_SECONDS
+
+
+async def _send(topics: Kafka, packed: list[tuple[bytes, bytes]]) -> None:
+    for begin in range(0, len(packed), 1_000):
+        sent = [await topics.producer.send(ACTIONS, key, value) for key, value in packed[begin : begin + 1_000]]
+        await asyncio.gather(*sent)
+
+
+async def _seconds(port: int, put: float, lead: ActionRequest) -> float:
+    """Until it came; infinite: it has not come yet."""
+    moment = await asyncio.to_thread(_at, port, lead.effect_id)
+    return float("inf") if moment is None else moment - put
+
+
+def _at(port: int, effect_id: str) -> float | None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/at/{effect_id}", timeout=5) as answer:
+        moment: float | None = json.load(answer)
+    return moment
+
+
+async def feed(topics: Kafka, amount: int, a_second: float) -> None:
+    """Requests at a fixed rate."""
+    begun = time.monotonic()
+    for number in range(amount):
+        if (wait := begun + number / a_second - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+        one = of_flow(number, "flow")
+        await topics.producer.send(ACTIONS, one.key, one.to_bytes())
+
+
+PARTS: dict[str, Callable[[Servers, argparse.Namespace], Awaitable[bool]]] = {
+    "rate": rate,
+    "storm": storm,
+    "campaign": campaign,
+}
+
+
+async def measure(parts: Servers, wanted: argparse.Namespace) -> int:
+    """The exit code."""
+    broken = [name for name in wanted.part or PARTS if not await PARTS[name](parts, wanted)]
+    if broken:
+        print(f"does not hold: {', '.join(broken)}")
+    return 1 if broken else 0
+
+
+def main() -> int:
     """Read the command line, start servers, measure."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.limits")
-    parser.add_argument("--seconds", type=int, default=60)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.limits", description=__doc__.split("\n", maxsplit=1)[0]
+    )
+    parser.add_argument("--part", action="append", choices=list(PARTS), help="only this; may be given again")
+    parser.add_argument("--seconds", type=int, default=60, help="how long the rate is measured (default 60)")
+    parser.add_argument("--campaign", type=int, default=100_000, help="requests of the campaign (default 100000)")
     wanted = parser.parse_args()
-    root = Path(tempfile.mkdtemp(prefix="flows-limits-"))
-    broker, postgres = KafkaServer(root / "kafka"), PostgresServer(root / "postgres")
-    try:
-        broker.start()
-        postgres.start()
-        asyncio.run(measure(root, broker, postgres, wanted.seconds))
-    finally:
-        broker.stop()
-        postgres.stop()
-        shutil.rmtree(root, ignore_errors=True)
+    with servers() as parts:
+        return asyncio.run(measure(parts, wanted))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import shutil
-import tempfile
-import uuid
-from pathlib import Path
 
-from deploy.local import KafkaServer, PostgresServer
 from tests.support.rotating import ROUND, WEIGHTS, rotate
+from tests.support.servers import servers
 
 EVENTS = 20_000
 KILLS = 20
@@ -17,19 +14,12 @@ KILLS = 20
 
 def main() -> None:
     """Start Kafka and PostgreSQL, rotate, print the shares, leave nothing."""
-    folder = Path(tempfile.mkdtemp(prefix="flows-bench-"))
-    kafka, postgres = KafkaServer(folder / "kafka"), PostgresServer(folder / "postgres")
-    try:
-        kafka.start()
-        postgres.start()
-        (folder / "run").mkdir()
-        prefix = f"b{uuid.uuid4().hex[:8]}."
-        work = rotate(kafka.bootstrap, postgres.url, prefix, folder / "run", events=EVENTS, kills=KILLS)
+    argparse.ArgumentParser(prog="python -m tests.bench.round_robin", description=__doc__).parse_args()
+    with servers() as parts:
+        work = rotate(
+            parts.kafka.bootstrap, parts.postgres.url, parts.prefix(), parts.folder, events=EVENTS, kills=KILLS
+        )
         shares = asyncio.run(work)
-    finally:
-        kafka.stop()
-        postgres.stop()
-        shutil.rmtree(folder, ignore_errors=True)
     print(f"{shares.runs} runs, {shares.kills} SIGKILLs, {shares.seconds:.0f} s, {shares.turns} turns taken")
     print(f"{shares.requests - shares.runs} requests were made twice, {shares.changed} of them for another agent")
     for name, weight in WEIGHTS.items():

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import shutil
-import tempfile
-import uuid
-from pathlib import Path
 
-from deploy.local import KafkaServer, PostgresServer
 from tests.support.same_leads import write
+from tests.support.servers import servers
 
 WRITERS = 8
 LEADS = 5_000
@@ -17,19 +14,12 @@ LEADS = 5_000
 
 def main() -> None:
     """Start Kafka and PostgreSQL, write, print what was made, leave nothing."""
-    folder = Path(tempfile.mkdtemp(prefix="flows-bench-"))
-    kafka, postgres = KafkaServer(folder / "kafka"), PostgresServer(folder / "postgres")
-    try:
-        kafka.start()
-        postgres.start()
-        (folder / "run").mkdir()
-        prefix = f"b{uuid.uuid4().hex[:8]}."
-        work = write(kafka.bootstrap, postgres.url, prefix, folder / "run", writers=WRITERS, leads=LEADS)
+    argparse.ArgumentParser(prog="python -m tests.bench.same_leads", description=__doc__).parse_args()
+    with servers() as parts:
+        work = write(
+            parts.kafka.bootstrap, parts.postgres.url, parts.prefix(), parts.folder, writers=WRITERS, leads=LEADS
+        )
         made = asyncio.run(work)
-    finally:
-        kafka.stop()
-        postgres.stop()
-        shutil.rmtree(folder, ignore_errors=True)
     print(f"{WRITERS} writers × {LEADS} leads in {made.seconds:.0f} s: {made.leads} leads, {made.effects} effects")
     for end, count in made.ends.most_common():
         print(f"  {count:6} {end}")

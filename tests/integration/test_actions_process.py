@@ -166,6 +166,7 @@ async def test_memory_is_bounded(
             stand_in.url,
             own_database,
             FLOWS_MAX_PENDING="300",
+            FLOWS_READ_AHEAD_BYTES="0",
             FLOWS_MAX_CONCURRENCY="20",
             FLOWS_CALL_SECONDS="3",
         ) as one:

@@ -284,7 +284,10 @@ def test_help_teaches(tmp_path: Path) -> None:
     [
         ({"FLOWS_MAX_BODY_BYTES": "big"}, "FLOWS_MAX_BODY_BYTES"),
         ({"FLOWS_INGEST_PROT": "1"}, "did you mean FLOWS_INGEST_PORT?"),
-        ({"HOOK_TOKEN_LEADS": ""}, "sources.yaml:7: sources.leads.token: the environment variable 'HOOK_TOKEN_LEADS'"),
+        (
+            {"HOOK_TOKEN_LEADS": ""},
+            "sources.yaml:7:5: sources.leads.token: the environment variable 'HOOK_TOKEN_LEADS'",
+        ),
         ({"FLOWS_SOURCES_FILE": "none.yaml"}, "FLOWS_SOURCES_FILE='none.yaml': cannot be read"),
         ({"FLOWS_INGEST_HOST": "192.0.2.1"}, "FLOWS_INGEST_HOST='192.0.2.1'"),
     ],

@@ -143,14 +143,20 @@ class Worker:
 
 
 @contextlib.contextmanager
-def worker(kafka: Kafka, folder: Path, destination: str, database: str, **variables: str) -> Iterator[Worker]:
-    """A worker whose connections `crm` and `closum` lead to the destination; not started yet, ended with the block."""
+def worker(
+    kafka: Kafka, folder: Path, destination: str, database: str, limits: str = "{}", **variables: str
+) -> Iterator[Worker]:
+    """A worker whose connections `crm` and `closum` lead to the destination; not started yet, ended with the block.
+
+    `limits` are those of `crm`, as YAML.
+    """
     connections = folder / "connections.yaml"
     (folder / "crm-token").write_text(ASCII_SECRET + "\n")
     connections.write_text(
         "connections:\n"
         "  crm:\n"
         f"    base_url: {destination}/crm\n"
+        f"    limits: {limits}\n"
         f"    authentication: {{ bearer: {{ file: {folder / 'crm-token'} }} }}\n"
         "  closum:\n"
         f"    base_url: {destination}/v2/\n"

@@ -24,11 +24,8 @@ def workers(
     made = []
     for number in range(count):
         name = f"w{number}"
-        one = around.enter_context(
-            worker(topics, folder(root, name), url, database, FLOWS_INSTANCE_ID=name, FLOWS_PARK_SECONDS="60")
-        )
-        file = Path(one.environ["FLOWS_CONNECTIONS_FILE"])
-        file.write_text(file.read_text().replace("/crm\n", f"/crm\n    limits: {limits}\n"))
+        own = {"FLOWS_INSTANCE_ID": name, "FLOWS_PARK_SECONDS": "60"}
+        one = around.enter_context(worker(topics, folder(root, name), url, database, limits, **own))
         one.start()
         made.append(one)
     return made

@@ -23,6 +23,7 @@ from tests.support.closum import Closum
 SUBJECTS = 100
 REPEATS = ("never", "keyed", "always")
 CUTS = ("cut_before", "cut_after")
+REFUSED = "status"
 # An effect that was lost at a kill was begun so shortly before it.
 IN_FLIGHT_SECONDS = 5.0
 
@@ -61,6 +62,10 @@ class Story:
         """The destination cuts connections, before and after it acted."""
         for kind in CUTS:
             self.stand_in.fault(path="/crm/*", kind=kind, probability=probability)
+
+    def refusals(self, probability: float, retry_after: float) -> None:
+        """It says 503 and does nothing: such a request may come again, whatever its guarantee."""
+        self.stand_in.fault(path="/crm/*", kind=REFUSED, status=503, retry_after=retry_after, probability=probability)
 
     async def received(self, goal: int, seconds: float = 60) -> None:
         """Wait until the destination got so many requests."""
@@ -106,7 +111,7 @@ class Story:
         cut: Counter[int] = Counter()
         for noted in self.stand_in.state("requests"):
             number = int(noted["query"].removeprefix("number="))
-            seen[number] += 1
+            seen[number] += noted["fault"] != REFUSED
             cut[number] += noted["fault"] in CUTS
         done = {effect["body"]["n"] for effect in self.stand_in.state("effects")}
         for number, one in enumerate(self.requests):

@@ -62,7 +62,6 @@ class Lanes(Generic[J]):
         self._active = 0
         self._closed = False
         self._pending = 0
-        self.finished = 0
 
     @property
     def pending(self) -> int:
@@ -233,7 +232,6 @@ class Lanes(Generic[J]):
     def _next(self, lane: Hashable) -> None:
         queue = self._lanes[lane]
         self._less((queue.popleft(),))
-        self.finished += 1
         if not queue:
             del self._lanes[lane]
         elif not self._closed:

@@ -22,7 +22,8 @@ from services.runtime import database, logging, metrics
 
 log = logging.get("parking")
 ROWS_A_LANE = 20
-LANES_AT_ONCE = 100
+# With the rows above, a sixth of what memory holds.
+LANES_AT_ONCE = 40
 
 
 class Lane:

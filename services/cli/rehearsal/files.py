@@ -14,10 +14,9 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from services.cli.terminal import CommandError
 from services.flows.faults import Fault, FaultCode, suggestion
-from services.flows.load import SUFFIXES, FlowSource, load_paths
+from services.flows.load import SUFFIXES, TEST_SUFFIXES, FlowSource, load_paths
 from services.flows.testing.read import SuiteSource, read_suite
 
-TEST_SUFFIXES = (".test.yaml", ".test.yml")
 FIRST = """\
 # What {flow} does, told in cases. Run them: flows test {file}
 flow: {flow}

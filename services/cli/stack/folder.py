@@ -84,7 +84,7 @@ class Folder:
 
         Also those that the sources files beside the flows name, so that every one of them can be tried at once.
         """
-        named = [name for file in beside for name in ENV.findall(file.read_text(encoding="utf-8"))]
+        named = [name for file in beside for name in ENV.findall(file.read_text(encoding="utf-8", errors="replace"))]
         wanted = dict.fromkeys((*SECRETS, *named))
         file = self.path / "secrets.json"
         try:

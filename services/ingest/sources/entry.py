@@ -5,19 +5,22 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Collection
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     HttpUrl,
     StringConstraints,
+    Tag,
     field_validator,
     model_validator,
 )
@@ -29,8 +32,18 @@ from services.ingest.auth.presets import PRESETS
 from services.ingest.sources.secret import Secrets
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-Network = IPv4Network | IPv6Network
+
+
+def _network(value: object) -> object:
+    try:
+        return ip_network(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("is no network, such as 192.0.2.0/24 or 2001:db8::/32") from None
+
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 LEAST_SECONDS = 1.0
+IN_BODY, IN_HEADER = "[body]", "[header]"  # in the places of faults, and not in the file
 CRON_FIELDS = 5
 
 
@@ -44,7 +57,14 @@ def _duration(value: object) -> object:
     return value
 
 
-Pointers = Annotated[list[str], BeforeValidator(_listed)]
+def _pointer(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError(f"{text!r} is no JSON pointer: write it as /order/id")
+    return text
+
+
+Pointer = Annotated[str, AfterValidator(_pointer)]
+Pointers = Annotated[list[Pointer], BeforeValidator(_listed)]
 Duration = Annotated[float, BeforeValidator(_duration), Field(ge=LEAST_SECONDS, le=LONGEST_DUPLICATE_SECONDS)]
 
 
@@ -199,6 +219,15 @@ class HeaderPlace(Form):
     header: str = Field(min_length=1)
 
 
+def _identity(value: object) -> str:
+    return IN_HEADER if isinstance(value, dict | HeaderPlace) else IN_BODY
+
+
+Identity = Annotated[
+    Annotated[Pointers, Tag(IN_BODY)] | Annotated[HeaderPlace, Tag(IN_HEADER)], Discriminator(_identity)
+]
+
+
 class DeduplicateForm(Form):
     """How long the same id is a duplicate."""
 
@@ -227,16 +256,11 @@ class Entry(Form):
     networks: list[Network] = Field(default_factory=list)
     proxies: list[Network] = Field(default_factory=list)
     limits: Limits = Limits()
-    id: Pointers | HeaderPlace = Field(default_factory=list)
+    id: Identity = Field(default_factory=list)
     time: Pointers = Field(default_factory=list)
     subject: Pointers = Field(default_factory=list)
     deduplicate: DeduplicateForm | None = None
     account: str = Field(default="default", min_length=1, max_length=512)
-
-    @field_validator("id", mode="before")
-    @classmethod
-    def _id(cls, value: object) -> object:
-        return value if isinstance(value, dict) else _listed(value)
 
     @field_validator("trigger")
     @classmethod

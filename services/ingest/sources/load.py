@@ -27,17 +27,20 @@ from pydantic import ValidationError
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
 from services.flows.declared import DeclarationError, Places, declared, scheduled
+from services.flows.faults import Fault, FaultCode
 from services.flows.from_example import example_of, schema_of
 from services.ingest.readers.one import One
 from services.ingest.readers.reading import Reader
 from services.ingest.readers.whatsapp_cloud import WhatsAppCloud
 from services.ingest.sources import document
-from services.ingest.sources.entry import Entry, File, HeaderPlace
+from services.ingest.sources.document import SourcesError
+from services.ingest.sources.entry import Entry, File, Form, HeaderPlace
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.proofs import proof_of
 from services.ingest.sources.secret import TokenError
 from services.ingest.sources.timed import Poll, Schedule
-from services.runtime.settings import SettingsError
+
+KINDS = ("webhook", "poll", "schedule")
 
 
 @dataclass(frozen=True)
@@ -50,15 +53,27 @@ class Sources:
     triggers: Mapping[str, type[Payload]] = field(default_factory=lambda: dict(TRIGGERS))
 
 
+@dataclass(frozen=True)
+class Declarations:
+    """What sources files declare, and all that is wrong with them. `unsure`: the triggers of sources that are wrong.
+
+    `whole`: whether every file could be read, so that nothing can be declared but what is here.
+    """
+
+    triggers: Mapping[str, type[Payload]]
+    faults: tuple[Fault, ...]
+    unsure: frozenset[str]
+    whole: bool
+
+
 def load(path: Path, environ: Mapping[str, str] | None = None) -> Sources:
-    """Read and check a sources file, or all *.yaml of a folder. Raises SettingsError with every fault at once."""
-    files = _files(path)
-    loaded = [_Loaded(file) for file in files]
+    """Read and check a sources file, or all *.yaml of a folder. Raises SourcesError with every fault at once."""
+    loaded = [_Loaded(file) for file in _files(path)]
     values = os.environ if environ is None else environ
     faults = [fault for each in loaded for fault in each.check(values)]
     faults += _twice(loaded)
     if faults:
-        raise SettingsError("\n".join(faults))
+        raise SourcesError(faults)
     return Sources(
         Hooks(hook for each in loaded for hook in each.hooks),
         tuple(schedule for each in loaded for schedule in each.schedules),
@@ -67,13 +82,24 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Sources:
     )
 
 
-def declared_triggers(path: Path) -> dict[str, type[Payload]]:
-    """The triggers that a sources file, or a folder of them, declares. No secret is read. Raises SettingsError."""
-    loaded = [_Loaded(file) for file in _files(path)]
+def declarations(path: Path) -> Declarations:
+    """What a sources file, or a folder of them, declares. No secret is read. Never raises."""
+    try:
+        loaded = [_Loaded(file) for file in _files(path)]
+    except SourcesError as error:
+        return Declarations({}, error.faults, frozenset(), whole=False)
     faults = [fault for each in loaded for fault in (*each.faults, *each.declare())] + _twice(loaded)
-    if faults:
-        raise SettingsError("\n".join(faults))
-    return {name: model for each in loaded for name, model in each.triggers.items()}
+    triggers = {name: model for each in loaded for name, model in each.triggers.items()}
+    unsure = frozenset(f"{kind}.{name}" for each in loaded for name in each.wrong for kind in KINDS)
+    return Declarations(triggers, tuple(faults), unsure, whole=all(each.read for each in loaded))
+
+
+def declared_triggers(path: Path) -> dict[str, type[Payload]]:
+    """The triggers that a sources file, or a folder of them, declares. No secret is read. Raises SourcesError."""
+    found = declarations(path)
+    if found.faults:
+        raise SourcesError(found.faults)
+    return dict(found.triggers)
 
 
 def _files(path: Path) -> list[Path]:
@@ -81,17 +107,19 @@ def _files(path: Path) -> list[Path]:
         return [path]
     files = sorted(file for file in path.iterdir() if file.suffix in {".yaml", ".yml"})
     if not files:
-        raise SettingsError(f"FLOWS_SOURCES_FILE={str(path)!r}: there is no sources file (*.yaml) in this folder")
+        text = "there is no sources file (*.yaml) in this folder"
+        raise SourcesError([Fault(str(path), 1, 1, FaultCode.FILE_UNREADABLE, text)])
     return files
 
 
-def _twice(loaded: list[_Loaded]) -> list[str]:
+def _twice(loaded: list[_Loaded]) -> list[Fault]:
     seen: dict[str, Path] = {}
     faults = []
     for each in loaded:
         for name in each.entries:
             if name in seen:
-                faults.append(f"{each.path}:{each.line(name)}: sources.{name}: stands in {seen[name]} already")
+                text = f"sources.{name}: stands in {seen[name]} already"
+                faults.append(each.fault((name,), FaultCode.KEY_DUPLICATE, text))
             seen.setdefault(name, each.path)
     return faults
 
@@ -101,32 +129,52 @@ class _Loaded:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.document = document.read(path)
-        self.faults: list[str] = []
+        self.document: Any = None
+        self.read = True
+        self.faults: list[Fault] = []
+        self.wrong: set[str] = set()
         self.entries: dict[str, Entry] = {}
         self.triggers: dict[str, type[Payload]] = {}
         self.hooks: list[Hook] = []
         self.schedules: list[Schedule] = []
         self.polls: list[Poll] = []
         try:
+            self.document = document.read(path)
             self.entries = File.model_validate(document.plain(self.document)).sources
+        except SourcesError as error:
+            self.faults = list(error.faults)
+            self.read = False
         except ValidationError as error:
-            self.faults = document.told(path, self.document, error)
+            self.faults = document.faults_of(path, self.document, error, {"sources", *document.words(Form)})
+            self._keep_the_right_ones()
 
-    def line(self, *where: str) -> int:
-        return document.line(self.document, ("sources", *where))
+    def _keep_the_right_ones(self) -> None:
+        """The entries of a file in which others are wrong."""
+        whole = document.plain(self.document)
+        written = whole.get("sources") if isinstance(whole, dict) else None
+        self.read = isinstance(written, dict)
+        for name, entry in written.items() if isinstance(written, dict) else ():
+            try:
+                self.entries |= File.model_validate({"sources": {name: entry}}).sources
+            except ValidationError:
+                self.wrong.add(str(name))
 
-    def check(self, environ: Mapping[str, str]) -> list[str]:
+    def fault(self, where: tuple[str, ...], code: FaultCode, text: str) -> Fault:
+        """At a place below `sources`."""
+        return Fault(str(self.path), *document.place(self.document, ("sources", *where)), code, text)
+
+    def check(self, environ: Mapping[str, str]) -> list[Fault]:
         """Make everything; the faults."""
         faults = [*self.faults, *self.declare()]
         for name, entry in self.entries.items():
             model = self.triggers.get(_trigger(name, entry))
             for field_name, made in self._parts(name, entry, model, environ).items():
                 if isinstance(made, TokenError):
-                    faults.append(f"{self.path}:{self.line(name, field_name)}: sources.{name}.{field_name}: {made}")
+                    text = f"sources.{name}.{field_name}: {made}"
+                    faults.append(self.fault((name, field_name), FaultCode.VALUE_INVALID, text))
         return faults
 
-    def declare(self) -> list[str]:
+    def declare(self) -> list[Fault]:
         """Make the declared triggers; the faults."""
         faults = []
         for name, entry in self.entries.items():
@@ -137,8 +185,10 @@ class _Loaded:
                 elif entry.shaped:
                     self.triggers[trigger] = self._shape(trigger, entry)
             except (DeclarationError, OSError, ValueError) as error:
-                text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
-                faults.append(f"{self.path}:{self.line(name)}: sources.{name}: the schema or example {text}")
+                told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+                text = f"sources.{name}: the schema or example {told}"
+                self.wrong.add(name)
+                faults.append(self.fault((name,), FaultCode.VALUE_INVALID, text))
         return faults
 
     def _shape(self, trigger: str, entry: Entry) -> type[Payload]:

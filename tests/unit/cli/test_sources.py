@@ -99,7 +99,9 @@ def test_nothing_is_written_over() -> None:
 def test_a_wrong_sources_file_is_told_with_its_line(here: Path) -> None:
     """By every command that needs its triggers."""
     (here / "sources.yaml").write_text("sources:\n  shop:\n    schema: { type: string }\n    token: { env: X }\n")
-    with pytest.raises(CommandError, match=r"sources.yaml:2: sources.shop: .*begin with `type: object`"):
+    with pytest.raises(
+        CommandError, match=r"sources.yaml:2:3: error\[value_invalid\]: sources.shop: .*begin with `type: object`"
+    ):
         triggers()
 
 

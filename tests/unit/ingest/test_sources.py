@@ -72,8 +72,8 @@ def test_a_token_may_stand_in_a_file(tmp_path: Path) -> None:
 def test_a_missing_token_is_told_with_its_line_and_a_remedy(tmp_path: Path) -> None:
     """Each of them, at once."""
     text = told(tmp_path, SOURCES, {})
-    assert "FILE:4: sources.whatsapp.token: the environment variable 'HOOK_TOKEN_WHATSAPP' holds no token" in text
-    assert "FILE:7: sources.leads.token:" in text
+    assert "FILE:4:5: sources.whatsapp.token: the environment variable 'HOOK_TOKEN_WHATSAPP' holds no token" in text
+    assert "FILE:7:5: sources.leads.token:" in text
     assert "secrets.token_urlsafe" in text
 
 
@@ -81,22 +81,22 @@ def test_a_missing_token_is_told_with_its_line_and_a_remedy(tmp_path: Path) -> N
 def test_a_token_that_can_be_guessed_or_fits_no_url_is_refused_without_showing_it(tmp_path: Path, token: str) -> None:
     """The URL is the only secret of a hook."""
     text = told(tmp_path, SOURCES, ENVIRON | {"HOOK_TOKEN_LEADS": token})
-    assert "FILE:7: sources.leads.token: " in text
+    assert "FILE:7:5: sources.leads.token: " in text
     assert token not in text
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "FILE:1: the file: must be a mapping"),
-        ("- a\n", "FILE:1: the file: must be a mapping"),
-        ("source: {}\n", "FILE:1: source: no such field"),
-        ("sources: [a]\n", "FILE:1: sources: must be a mapping"),
-        ("sources:\n  Shop: {}\n", "FILE:2: sources.Shop: a name is a small letter"),
-        ("sources:\n  a:\n    trigger: x\n    tokn: 1\n", "FILE:4: sources.a.tokn: no such field"),
+        ("", "FILE:1:1: the file: must be a mapping"),
+        ("- a\n", "FILE:1:1: the file: must be a mapping"),
+        ("source: {}\n", "FILE:1:1: source: no such field"),
+        ("sources: [a]\n", "FILE:1:1: sources: must be a mapping"),
+        ("sources:\n  Shop: {}\n", "FILE:2:3: sources.Shop: a name is a small letter"),
+        ("sources:\n  a:\n    trigger: x\n    tokn: 1\n", "FILE:4:5: sources.a.tokn: no such field"),
         (
             "sources:\n  a:\n    trigger: closum.lead.craeted\n    token: { env: A }\n",
-            "FILE:3: sources.a.trigger: there is no trigger 'closum.lead.craeted'; did you mean 'closum.lead.created'?",
+            "FILE:3:14: sources.a.trigger: there is no trigger 'closum.lead.craeted'; did you mean 'closum.lead.cr",
         ),
         (
             "sources:\n  a:\n    trigger: x\n    token: { env: A }\n",
@@ -104,20 +104,23 @@ def test_a_token_that_can_be_guessed_or_fits_no_url_is_refused_without_showing_i
         ),
         (
             "sources:\n  a:\n    trigger: closum.lead.created\n    token: { env: A, file: b }\n",
-            "FILE:4: sources.a.token: is either { env: NAME } or { file: PATH }",
+            "FILE:4:5: sources.a.token: is either { env: NAME } or { file: PATH }",
         ),
-        (LEAD + "    deduplicate: { within: soon }\n", "FILE:5: sources.a.deduplicate.within: 'soon' is no duration"),
+        (
+            LEAD + "    deduplicate: { within: soon }\n",
+            "FILE:5:28: sources.a.deduplicate.within: 'soon' is no duration",
+        ),
         (
             LEAD + "    deduplicate: { within: 100ms }\n",
-            "FILE:5: sources.a.deduplicate.within: Input should be greater",
+            "FILE:5:28: sources.a.deduplicate.within: Input should be greater",
         ),
-        (LEAD + "    deduplicate: { within: 367d }\n", "FILE:5: sources.a.deduplicate.within: Input should be less"),
+        (LEAD + "    deduplicate: { within: 367d }\n", "FILE:5:28: sources.a.deduplicate.within: Input should be less"),
         (
             "sources:\n  a:\n    schedule: { every: 1h }\n    deduplicate: { within: 1d }\n",
-            "FILE:2: sources.a: deduplicate: each time of a schedule has an id of its own",
+            "FILE:2:3: sources.a: deduplicate: each time of a schedule has an id of its own",
         ),
         ("sources:\n  a: {\n", "FILE:3:1: this is not YAML"),
-        ("a: 1\na: 2\n", "FILE:2:1: this is not YAML"),
+        ("a: 1\na: 2\n", "FILE:2:1: this key stands in its mapping already"),
     ],
 )
 def test_a_mistake_in_the_file_is_told_with_its_place(tmp_path: Path, text: str, expected: str) -> None:

@@ -1,0 +1,43 @@
+"""What of a request says where it queues, read at a small part of what reading the whole of it costs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from services.actions.delivery.records import Record
+
+Lane = tuple[str, str, str]
+
+
+class _Event(BaseModel):
+    account: str = "default"
+
+
+class _Run(BaseModel):
+    event: _Event
+    key: str
+    flow: str
+
+
+class _Request(BaseModel):
+    run: _Run
+    connection: str | None = None
+
+
+class Outline(NamedTuple):
+    """As `ActionRequest.lane` and `ActionRequest.run.flow`."""
+
+    lane: Lane
+    flow: str
+
+
+def outline(record: Record) -> Outline | None:
+    """None: it cannot be read at all."""
+    try:
+        request = _Request.model_validate_json(record.value or b"")
+    except ValidationError:
+        return None
+    run = request.run
+    return Outline((run.event.account, run.key, request.connection or ""), run.flow)
