@@ -47,7 +47,7 @@ class ContactUpdated(Payload):
     name: Text = Field(default="", validation_alias=spelled("name", "full_name"), max_length=1024)
     email: Text = Field(default="", validation_alias=spelled("email", "e_mail", "mail"), max_length=512)
     mobile_number: Text = Field(
-        default="", validation_alias=spelled("mobile_number", "phone", "mobile"), max_length=250
+        default="", validation_alias=spelled("mobile_number", "phone", "mobile", "phone_number"), max_length=250
     )
     mobile_number_e164: E164 = ""
     country: Text = Field(default="", max_length=256)

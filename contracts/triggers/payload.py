@@ -26,8 +26,16 @@ EXACT = 2**53  # up to here a double holds every whole number
 
 
 def spelled(*names: str) -> AliasChoices:
-    """The spellings under which a field may arrive. Closum's webhook shapes are assumed: see docs/closum.md."""
-    return AliasChoices(*names)
+    """The spellings under which a field may arrive: these, and `leadId` for `lead_id`. The first is the flow's name.
+
+    Closum's webhook shapes are assumed: see docs/closum.md.
+    """
+    return AliasChoices(*names, *(camel for name in names if (camel := _camel(name)) not in names))
+
+
+def _camel(name: str) -> str:
+    first, *others = name.rstrip("_").split("_")
+    return first + "".join(word.capitalize() for word in others)
 
 
 def _text(value: object) -> object:

@@ -32,7 +32,7 @@ class WhatsAppMessageReceived(Payload):
 
     message_id: Text = Field(default="", validation_alias=spelled("message_id", "id", "wamid"), max_length=512)
     from_: Text = Field(
-        validation_alias=spelled("from", "from_", "phone", "mobile_number", "sender"),
+        validation_alias=spelled("from", "from_", "phone", "mobile_number", "sender", "phone_number"),
         serialization_alias="from",
         min_length=1,
         max_length=250,

@@ -112,6 +112,22 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
             query(f"max by (connection) (flows_breaker_open{{{ONE}}})", "{{connection}}"),
         ),
         graph(
+            "Held",
+            "1 while calls of a flow, or a topic, wait because all of it died: see the alert FlowsHeld.",
+            "short",
+            query("max by (flow) (flows_flow_held)", "flow {{flow}}"),
+            query("max by (topic) (flows_topic_held)", "topic {{topic}}"),
+        ),
+        graph(
+            "Destinations asked",
+            "Whether a call of unknown outcome happened, and what they said. In ten minutes.",
+            "short",
+            query(
+                f"sum by (connection, verdict) (increase(flows_verifications_total{{{ONE}}}[10m]))",
+                "{{connection}}: {{verdict}}",
+            ),
+        ),
+        graph(
             "SMS credits",
             "As the last check saw them.",
             "short",

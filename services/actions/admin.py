@@ -1,4 +1,4 @@
-"""Dead letters by HTTP, for other tools: beside /livez and /metrics, on a port that the Internet does not reach.
+"""Dead letters and unknown effects by HTTP, for other tools: beside /metrics, where the Internet does not reach.
 
 It is not on ingest, whose port does face the Internet. Every request needs `Authorization: Bearer FLOWS_ADMIN_TOKEN`;
 without that setting nothing is offered. Errors are RFC 9457.
@@ -17,14 +17,15 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from aiohttp import web
 from aiokafka.errors import KafkaError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.errors import ErrorCode
+from services.actions.admin_unknown import UnknownEffects
 from services.actions.connections import Connection
 from services.actions.preview import preview, repeatable
+from services.actions.problems import ProblemError, body_of, json_of, problem
 from services.dead_letters import decisions, redrive
 from services.dead_letters.edit import EditError, edited
 from services.dead_letters.groups import Filter, groups
@@ -32,17 +33,7 @@ from services.dead_letters.letters import Found, read_all
 from services.runtime import database, kafka, reading
 from services.runtime.settings import ActionsSettings
 
-PROBLEM = "application/problem+json"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class ProblemError(Exception):
-    """An answer that is no success."""
-
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
 
 
 class Which(BaseModel):
@@ -114,24 +105,28 @@ class Admin:
             web.get(r"/v1/dead-letters/{topic}/{partition:\d+}/{offset:\d+}", self._guarded(self._show)),
             web.post("/v1/dead-letters/redrive", self._guarded(self._redrive)),
             web.post("/v1/dead-letters/drop", self._guarded(self._drop)),
+            *(
+                web.route(method, path, self._guarded(handler))
+                for method, path, handler in UnknownEffects(self._settings).handlers()
+            ),
         ]
 
     def _guarded(self, handler: Callable[[web.Request], Awaitable[object]]) -> Handler:
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
                 self._authenticate(request)
-                return _json(await handler(request))
+                return json_of(await handler(request))
             except ProblemError as error:
-                return _problem(error.status, error.detail)
+                return problem(error.status, error.detail)
             except ValidationError as error:
                 faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-                return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, faults)
+                return problem(HTTPStatus.UNPROCESSABLE_ENTITY, faults)
             except EditError as error:
-                return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+                return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
             except (reading.UnreachableError, reading.NoTopicError, KafkaError) as error:
-                return _problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Kafka: {error}")
+                return problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Kafka: {error}")
             except database.FAULTS as error:
-                return _problem(HTTPStatus.SERVICE_UNAVAILABLE, f"PostgreSQL: {error or type(error).__name__}")
+                return problem(HTTPStatus.SERVICE_UNAVAILABLE, f"PostgreSQL: {error or type(error).__name__}")
 
         return answer
 
@@ -167,7 +162,7 @@ class Admin:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no dead letter {identity!r}")
 
     async def _redrive(self, request: web.Request) -> object:
-        asked = Redriving.model_validate(await _body(request))
+        asked = Redriving.model_validate(await body_of(request))
         meant = await self._meant(asked)
         planned = redrive.plan(meant, await self._known(meant), repeatable, even_if_sent=asked.even_if_sent)
         for one in planned.letters:
@@ -189,7 +184,7 @@ class Admin:
         return {"redriven": [one.id for one in done], **told}
 
     async def _drop(self, request: web.Request) -> object:
-        asked = Dropping.model_validate(await _body(request))
+        asked = Dropping.model_validate(await body_of(request))
         meant = await self._meant(asked)
         pool = await database.connect(self._settings.database_url)
         try:
@@ -224,20 +219,3 @@ class Admin:
 
 def _decision(decision: decisions.Decision) -> dict[str, str | datetime]:
     return {"decision": decision.decision, "reason": decision.reason, "decided_at": decision.at}
-
-
-async def _body(request: web.Request) -> object:
-    try:
-        return orjson.loads(await request.read())
-    except orjson.JSONDecodeError as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from None
-
-
-def _json(value: object) -> web.Response:
-    return web.Response(body=orjson.dumps(value), content_type="application/json")
-
-
-def _problem(status: HTTPStatus, detail: str) -> web.Response:
-    body = {"title": status.phrase, "status": status.value, "detail": detail}
-    headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
-    return web.Response(body=orjson.dumps(body), status=status.value, content_type=PROBLEM, headers=headers)

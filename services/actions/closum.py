@@ -74,9 +74,14 @@ class Said:
         return found
 
 
+def endpoint_of(call: Call, action: str) -> Endpoint:
+    """The row of an action: as the connection corrects it, else as it stands here."""
+    return call.endpoints.get(action) or ENDPOINTS[action]
+
+
 async def ask(call: Call, action: str, fields: Mapping[str, Any], guarantee: Guarantee) -> Said:
     """Make the call of an action. Fields that are None are left out. Raises CallFailedError."""
-    endpoint = call.endpoints.get(action) or ENDPOINTS[action]
+    endpoint = endpoint_of(call, action)
     named = {endpoint.fields.get(name, name): value for name, value in fields.items() if value is not None}
     query = _flat(named) if endpoint.place is Place.QUERY and named else None
     body = None
@@ -105,7 +110,7 @@ async def ask(call: Call, action: str, fields: Mapping[str, Any], guarantee: Gua
 
 async def find(call: Call, action: str, fields: Mapping[str, Any]) -> Said | None:
     """Look something up; None: Closum says that it is not there. Raises CallFailedError."""
-    endpoint = call.endpoints.get(action) or ENDPOINTS[action]
+    endpoint = endpoint_of(call, action)
     try:
         return await ask(call, action, fields, Guarantee.REPEATABLE)
     except CallFailedError as error:

@@ -12,9 +12,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from contracts.errors import ErrorCode
+from services.actions.http_dates import moment_of
 
 CREDENTIALS = frozenset({401, 403, 407})
 BUSY = frozenset({408, 425, 429, 503})
@@ -42,10 +42,5 @@ def retry_after_seconds(value: str | None, now: datetime | None = None) -> float
     text = value.strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
-    try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+    until = moment_of(text)
+    return None if until is None else max(0.0, (until - (now or datetime.now(UTC))).total_seconds())

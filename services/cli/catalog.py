@@ -22,7 +22,7 @@ twice: what a second call of the same action does.   All about one: flows catalo
 TWICE = {
     "repeatable": "repeatable, it changes nothing more",
     "keyed": "keyed, the destination knows it by its Idempotency-Key",
-    "at_most_once": "at_most_once, it would be a second effect and is never made",
+    "at_most_once": "at_most_once, it would be a second effect and is not made",
 }
 ASSUMED_TRIGGERS = "closum."  # Closum publishes no shape of its webhooks: docs/closum.md
 

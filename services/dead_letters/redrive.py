@@ -16,7 +16,7 @@ from typing import Any
 
 import asyncpg
 
-from contracts.dead_letters import PREFIX, REDRIVEN, REDRIVEN_FLOW
+from contracts.dead_letters import PREFIX, REDRIVEN, REDRIVEN_FLOW, DeadLetter
 from contracts.errors import ErrorCode
 from contracts.topics import EVENTS, MAX_MESSAGE_BYTES
 from services.dead_letters.decisions import Decision, decide
@@ -57,7 +57,7 @@ def plan(
             left_out[letter.id] = "its headers are not those of a dead letter: nobody knows where it came from"
         elif len(letter.value) > MAX_MESSAGE_BYTES:
             left_out[letter.id] = f"it has {len(letter.value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"
-        elif (known.effect_possible or known.code in MAY_HAVE_HAPPENED) and not even_if_sent and not repeatable(letter):
+        elif _may_have_happened(known) and not even_if_sent and not repeatable(letter):
             left_out[letter.id] = (
                 f"{known.code.value}: its effect may have happened, and a second call may be a second effect. "
                 "Look at the destination; if it is not there, redrive it with even_if_sent"
@@ -65,6 +65,11 @@ def plan(
         else:
             chosen.append(letter)
     return Plan(sorted(chosen, key=_original), left_out)
+
+
+def _may_have_happened(letter: DeadLetter) -> bool:
+    """As it says itself, of all its attempts; one from before that was said: by its code."""
+    return letter.code in MAY_HAVE_HAPPENED if letter.effect_possible is None else letter.effect_possible
 
 
 def _original(letter: Found) -> tuple[str, int, int]:

@@ -10,11 +10,12 @@ from services.flows.catalogue import Action, Catalogue, Guarantee, Tool
 from services.flows.cycles import circles, told
 from services.flows.faults import Fault, FaultCode, suggestion
 from services.flows.fits import fits, remedy
+from services.flows.infer import either
 from services.flows.inputs import Inputs, known_of, of_constant
 from services.flows.judge import UNKNOWN, Judgement, equals, judge
 from services.flows.load import FlowSource
 from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
-from services.flows.names import ERRORS, EVENT, TRIGGER
+from services.flows.names import ERRORS, EVENT, TRIGGER, id_fault
 from services.flows.outputs import outputs_of, wrong_schemas
 from services.flows.parse import MOST_ROUNDS
 from services.flows.places import Place
@@ -53,6 +54,8 @@ TIME = Shape(Kind.TEXT, refined="timestamp")
 _KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
 _LENGTHS = (Kind.TEXT, Kind.INT, Kind.NUMBER, Kind.ANY, Kind.UNION)
 MOST_WAITS = 100
+MOST_TRIES = 3
+DEEPEST = 3  # loops in loops, each of which is tried for each try of the one around
 _CONNECTION = re.compile(r"[a-z][a-z0-9_-]{0,62}")  # as in the connections file
 _MOMENTS = (Kind.TEXT, Kind.ANY, Kind.UNION)
 
@@ -98,6 +101,7 @@ class _FlowCheck:
         self.names = self.collect_names()
         self.variables = self.typed_variables()
         self.state = State()
+        self.assigned: set[str] = set()
         self.loops: list[tuple[str, int]] = []
         self.reached: dict[str, tuple[Truth, ...]] = {}
         self.inputs = Inputs(self.shapes, self.judge, self.report)
@@ -138,6 +142,8 @@ class _FlowCheck:
                     variables.setdefault(word.text, word.place)
             elif isinstance(step, ForEachStep):
                 items.setdefault(step.name.text, step.name.place)
+        # A name that cannot be used was reported, and takes nothing from who has it.
+        variables = {name: place for name, place in variables.items() if id_fault(name) is None}
         for name in variables.keys() & items.keys():
             text = f"{name!r} is the item of the loop in line {items[name].line}: choose another name"
             self.report(variables[name], FaultCode.ID_DUPLICATE, text)
@@ -436,16 +442,37 @@ class _FlowCheck:
         self.limited(step)
         steps = {each.id.text for each in walk(step.do) if isinstance(each, ToolStep | ActionStep) and each.id}
         inner = {word.text for each in walk(step.do) if isinstance(each, SetStep) for word, _ in each.values.items}
-        for again in inner & self.state.may:
-            self.variables[again] = ANY  # what an earlier round made of it
         self.variables[name] = (shape.item or ANY) if shape.kind is Kind.LIST else ANY
         before = self.state.changed(inner | steps | {name})
         before = replace(before, may=before.may | inner)
         self.loops.append((name, step.limit))
+        self.settle(before.done(name), step.do, inner & self.assigned)
         after = self.way(before.done(name), step.do)
         self.loops.pop()
         after = join([before, after.without(steps | {name})])
         self.state = replace(after, may=before.may)
+
+    def settle(self, state: State, steps: tuple[Step, ...], names: set[str]) -> None:
+        """Find what these names can be where a round begins: what they were, or what an earlier round made of them.
+
+        A round is tried with what is known, until it adds nothing; after a few, they can be anything.
+        """
+        for _ in range(MOST_TRIES if len(self.loops) <= DEEPEST else 0):
+            known = {name: self.variables[name] for name in names}
+            if (found := self.tried(state, steps, names)) == known:
+                return
+            self.variables |= found
+        self.variables |= dict.fromkeys(names, ANY)
+
+    def tried(self, state: State, steps: tuple[Step, ...], names: set[str]) -> dict[str, Shape]:
+        """What these names can be after these steps. Nothing is reported, and nothing else is learned."""
+        kept = self.state, self.faults, self.variables, self.reached, self.assigned
+        self.faults, self.variables = [], dict(self.variables)
+        self.reached, self.assigned = dict(self.reached), set(self.assigned)
+        self.way(state, steps)
+        found = {name: self.variables[name] for name in names}
+        self.state, self.faults, self.variables, self.reached, self.assigned = kept
+        return found
 
     def limited(self, step: ForEachStep) -> None:
         """The rounds of loops inside each other, and of loops with a wait in them, are few."""
@@ -462,9 +489,11 @@ class _FlowCheck:
     def set(self, step: SetStep) -> None:
         shapes = [(word.text, self.shape_of(value)) for word, value in step.values.items]
         for name, shape in shapes:
-            known = self.variables.get(name, ANY)
-            seen = name in self.state.may or (known != ANY and name in self.names.variables)
-            self.variables[name] = shape if not seen or known == shape else ANY
+            if name not in self.names.variables:
+                continue  # a name that cannot be used
+            # It can have been set on another way than this one, and those meet again.
+            self.variables[name] = either(self.variables[name], shape) if name in self.assigned else shape
+            self.assigned.add(name)
             self.state = self.state.done(name)
 
     def wait(self, step: WaitStep) -> None:

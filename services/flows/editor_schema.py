@@ -16,13 +16,11 @@ from services.flows.catalogue import Action, Catalogue, Tool
 from services.flows.parse import (
     CANCEL_KEYS,
     FLOW_KEYS,
-    HOURS_KEYS,
-    MAX_ATTEMPTS,
     MOST_ROUNDS,
     PRIORITIES,
     STEP_KEYS,
-    WAIT_KEYS,
 )
+from services.flows.parse_times import HOURS_KEYS, MAX_ATTEMPTS, WAIT_KEYS
 
 Schema = dict[str, Any]
 DIALECT = "http://json-schema.org/draft-07/schema#"

@@ -82,6 +82,7 @@ def either(one: Shape, other: Shape) -> Shape:
         return merged
     if {one.kind, other.kind} == {Kind.INT, Kind.NUMBER}:
         return Shape(Kind.NUMBER)
-    if one.kind is not other.kind:
-        return Shape(Kind.UNION, options=(one, other))
+    if one.kind is not other.kind or one.kind is Kind.UNION:
+        flat = [option for each in (one, other) for option in (each.options if each.kind is Kind.UNION else (each,))]
+        return Shape(Kind.UNION, options=tuple(dict.fromkeys(one_text(flat))))
     return ANY_MAP if one.kind is Kind.OBJECT else Shape(one.kind, ANY)

@@ -15,7 +15,7 @@ from services.flows.infer import Inference
 from services.flows.logic import UNSURE, Compare, Fixed, Formula, Not
 from services.flows.names import CALLS
 from services.flows.nodes import Plain
-from services.flows.parse import LONGEST_EXPRESSION
+from services.flows.parse_values import LONGEST_EXPRESSION
 from services.flows.places import Place
 from services.flows.presence import NOTHING, Facts, Names, Presence, State, key_of
 from services.flows.shapes import ANY, BOOL, Shape

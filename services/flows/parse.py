@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from collections.abc import Mapping as Map
-from datetime import UTC
-from typing import Any
 
-from contracts.actions import LONGEST_WAIT_SECONDS, MOST_WAITS, Priority
+from contracts.actions import Priority
 from contracts.writes import SETS
-from services.flows.durations import DurationError, parse_duration
 from services.flows.faults import Fault, FaultCode, nearest, suggestion
-from services.flows.hours import HoursError, days_of, holidays_of, stretches_of, zone_of
 from services.flows.names import FLOW_NAME, id_fault
 from services.flows.nodes import Mapping, Scalar, Sequence, Tree
-from services.flows.places import Place
+from services.flows.parse_times import WAIT_KEYS, Times
 from services.flows.sync import ALIASES
 from services.flows.syntax import (
     ActionStep,
@@ -25,27 +21,20 @@ from services.flows.syntax import (
     Fallback,
     Flow,
     ForEachStep,
-    HoursRule,
     IfStep,
     ListOf,
     MapOf,
-    RetryRule,
     SetStep,
     Step,
     StopStep,
     SwitchStep,
-    Template,
     ToolStep,
-    Value,
     WaitStep,
     Word,
     WritesRule,
 )
 from services.flows.tables import LOOKUP, Tables
-from services.flows.templates import Hole, TemplateError, split
-from services.flows.waiting import moment_of
 
-LONGEST_EXPRESSION = 4000
 FLOW_KEYS = ("flow", "description", "on", "key", "when", "priority", "allow_cycle", "steps")
 STEP_KEYS: Map[str, tuple[str, ...]] = {
     "tool": ("id", "tool", "with", "on_error"),
@@ -57,13 +46,9 @@ STEP_KEYS: Map[str, tuple[str, ...]] = {
     "wait": ("wait", "cancel_on"),
     "stop": ("stop",),
 }
-WAIT_KEYS = ("for", "until", "zone", "working_hours")
-HOURS_KEYS = ("zone", "days", "hours", "holidays")
 WRITES_KEYS = ("system", "id", "email", "phone", "fields")
 CANCEL_KEYS = ("trigger", "key", "match", "then")
-RETRY_KEYS = ("attempts", "within", "schedule")
 PRIORITIES = tuple(one.value for one in Priority)
-MAX_ATTEMPTS = 100
 ITEM = "item"  # the name of an item where the flow gives none
 ROUNDS = 100  # of a `for_each` without `limit`
 MOST_ROUNDS = 1000
@@ -75,16 +60,12 @@ def parse(file: str, tree: Tree, tables: Tables) -> tuple[Flow | None, list[Faul
     return parser.flow(tree), parser.faults
 
 
-class _Parser:
+class _Parser(Times):
     """One document. Methods return None (or nothing) where they reported a fault."""
 
     def __init__(self, file: str, tables: Tables) -> None:
-        self.file = file
+        super().__init__(file)
         self.tables = tables
-        self.faults: list[Fault] = []
-
-    def fault(self, place: Place, code: FaultCode, text: str) -> None:
-        self.faults.append(Fault(self.file, place.line, place.col, code, text))
 
     # The flow
 
@@ -248,6 +229,7 @@ class _Parser:
         name = self.word(keys["as"], "the name of an item") if "as" in keys else None
         if name is not None and (fault := id_fault(name.text)) is not None:
             self.fault(name.place, FaultCode.ID_INVALID, fault)
+            name = None
         if "do" not in keys:
             self.fault(tree.place, FaultCode.KEY_MISSING, "`for_each` needs `do`: the steps for each item")
         limit = keys.get("limit")
@@ -310,77 +292,6 @@ class _Parser:
             return None
         return WritesRule(tree.place, system, aliases, fields)
 
-    # Parts of waits
-
-    def length(self, tree: Tree, name: str) -> Value:
-        value = self.value(tree)
-        if isinstance(value, Constant):
-            self.duration(tree, name)
-        elif isinstance(value, ListOf | MapOf):
-            self.fault(tree.place, FaultCode.DURATION_INVALID, f"`{name}` is a duration, such as 30s or 2h")
-        return value
-
-    def until(self, tree: Tree, zone: Word | None) -> Value:
-        value = self.value(tree)
-        if isinstance(value, Constant):
-            text = tree.text if isinstance(tree, Scalar) else ""
-            try:
-                moment_of(text, UTC if zone is not None else None)
-            except ValueError:
-                remedy = "write it as 2026-12-24T18:00:00+00:00, or without offset and with `zone`"
-                self.fault(tree.place, FaultCode.VALUE_INVALID, f"`until`: {text!r} is no moment: {remedy}")
-            return Constant(text, tree.place)
-        if isinstance(value, ListOf | MapOf):
-            self.fault(tree.place, FaultCode.VALUE_INVALID, "`until` is a moment, such as ${ trigger.starts_at }")
-        return value
-
-    def zone(self, tree: Tree | None) -> Word | None:
-        word = self.word(tree, "a time zone")
-        if word is not None and self.refuses(word.place, zone_of, word.text):
-            return None
-        return word
-
-    def hours(self, tree: Tree, zone: Word | None) -> HoursRule | None:
-        if not isinstance(tree, Mapping):
-            text = "`working_hours` is a map, such as { zone: Europe/Lisbon, days: mon-fri, hours: 09:00-18:00 }"
-            self.fault(tree.place, FaultCode.VALUE_INVALID, text)
-            return None
-        keys = self.keys(tree, "`working_hours`", HOURS_KEYS)
-        if "zone" in keys:
-            zone = self.zone(keys["zone"]) or Word("UTC", tree.place)
-        elif zone is None:
-            text = "`working_hours` needs `zone`, such as Europe/Lisbon"
-            self.fault(tree.place, FaultCode.KEY_MISSING, text)
-            zone = Word("UTC", tree.place)
-        days, hours = (self.listed(keys.get(name), name) for name in ("days", "hours"))
-        if days is not None:
-            self.refuses(keys["days"].place, days_of, days)
-        if hours is not None:
-            self.refuses(keys["hours"].place, stretches_of, hours)
-        holidays = self.listed(keys.get("holidays"), "holidays")
-        each = tuple(part.strip() for part in holidays.split(",")) if holidays else ()
-        if each:
-            self.refuses(keys["holidays"].place, holidays_of, each)
-        return HoursRule(zone, days, hours, each)
-
-    def listed(self, tree: Tree | None, name: str) -> str | None:
-        """A text, or a list of texts as one text with commas."""
-        items = tree.items if isinstance(tree, Sequence) else (tree,)
-        texts = [item.text for item in items if isinstance(item, Scalar)]
-        if tree is not None and (len(texts) != len(items) or not texts):
-            self.fault(tree.place, FaultCode.VALUE_INVALID, f"`{name}` is a text, or a list of texts")
-            return None
-        return ",".join(texts) if texts else None
-
-    def refuses(self, place: Place, read: Callable[[Any], object], given: object) -> bool:
-        """Whether a part of working hours is none. Reports it."""
-        try:
-            read(given)
-        except HoursError as error:
-            self.fault(place, FaultCode.VALUE_INVALID, str(error))
-            return True
-        return False
-
     def cancel(self, tree: Tree | None, path: str) -> CancelRule | None:
         if tree is None:
             return None
@@ -433,149 +344,3 @@ class _Parser:
             return Fallback(tree.value)
         self.fault(tree.place, FaultCode.VALUE_INVALID, f"`{name}` is `stop`, `continue`, or a list of steps")
         return Fallback.STOP
-
-    def retry(self, tree: Tree | None) -> RetryRule | None:
-        if tree is None:
-            return None
-        if not isinstance(tree, Mapping):
-            text = "`retry` is a map, such as { attempts: 8, within: 2d } or { schedule: [10s, 1m, 10m] }"
-            self.fault(tree.place, FaultCode.VALUE_INVALID, text)
-            return None
-        keys = self.keys(tree, "`retry`", RETRY_KEYS)
-        schedule = self.schedule(keys.get("schedule"))
-        if "schedule" in keys and "attempts" in keys:
-            text = "`attempts` and `schedule`: the number of waits says how often. Keep one of the two"
-            self.fault(keys["attempts"].place, FaultCode.VALUE_INVALID, text)
-        attempts = keys.get("attempts")
-        count: int | None = None
-        if attempts is not None:
-            value = attempts.value if isinstance(attempts, Scalar) else None
-            if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_ATTEMPTS:
-                count = value
-            else:
-                self.fault(
-                    attempts.place, FaultCode.VALUE_INVALID, f"`attempts` is a whole number from 1 to {MAX_ATTEMPTS}"
-                )
-        return RetryRule(count, self.duration(keys.get("within"), "within"), tree.place, schedule)
-
-    def schedule(self, tree: Tree | None) -> tuple[float, ...]:
-        """The waits; none where there is no schedule, or a faulty one."""
-        if tree is None:
-            return ()
-        if not isinstance(tree, Sequence) or not 1 <= len(tree.items) <= MOST_WAITS:
-            text = f"`schedule` is a list of 1 to {MOST_WAITS} durations, such as [10s, 1m, 10m, 1h]: the waits in turn"
-            self.fault(tree.place, FaultCode.VALUE_INVALID, text)
-            return ()
-        waits = [self.duration(item, "schedule") for item in tree.items]
-        for item, wait in zip(tree.items, waits, strict=True):
-            if wait is not None and wait > LONGEST_WAIT_SECONDS:
-                self.fault(item.place, FaultCode.VALUE_INVALID, "`schedule`: one wait is at most 3d")
-        return tuple(wait for wait in waits if wait is not None and wait <= LONGEST_WAIT_SECONDS)
-
-    def duration(self, tree: Tree | None, name: str) -> float | None:
-        if tree is None:
-            return None
-        if not isinstance(tree, Scalar):
-            self.fault(tree.place, FaultCode.DURATION_INVALID, f"`{name}` is a duration, such as 30s or 2h")
-            return None
-        try:
-            return parse_duration(tree.text)
-        except DurationError as error:
-            self.fault(tree.place, FaultCode.DURATION_INVALID, f"`{name}`: {error}")
-            return None
-
-    # Small things
-
-    def keys(
-        self,
-        tree: Mapping,
-        what: str,
-        known: tuple[str, ...],
-        *,
-        required: tuple[str, ...] = (),
-        ignored: Collection[str] = (),
-    ) -> dict[str, Tree]:
-        """Values by key. A key that is nearly a known one is reported, and taken as the known one."""
-        present = {str(key.value) for key, _ in tree.items}
-        found: dict[str, Tree] = {}
-        for key, value in tree.items:
-            name = str(key.value)
-            if key.value is True and "on" in known:
-                self.fault(key.place, FaultCode.YAML_TRAP, "a tool for YAML 1.1 wrote `true` for `on`: write `on:`")
-                name = "on"
-            elif name not in known:
-                if name not in ignored:
-                    self.fault(
-                        key.place,
-                        FaultCode.KEY_UNKNOWN,
-                        f"{what} has no key {name!r}: {suggestion(name, known)}",
-                    )
-                meant = nearest(name, known)
-                if meant is None or meant in present:
-                    continue
-                name = meant
-            found.setdefault(name, value)
-        for name in required:
-            if name not in found:
-                self.fault(tree.place, FaultCode.KEY_MISSING, f"{what} needs `{name}`")
-        return found
-
-    def word(self, tree: Tree | None, what: str) -> Word | None:
-        """A name. Absent ones were reported where the key is required."""
-        if tree is None:
-            return None
-        if not isinstance(tree, Scalar) or not isinstance(tree.value, str) or not tree.value.strip():
-            self.fault(tree.place, FaultCode.VALUE_INVALID, f"here stands {what}, a text")
-            return None
-        if "${" in tree.value:
-            self.fault(tree.place, FaultCode.VALUE_INVALID, f"here stands {what}: it is fixed, not an expression")
-            return None
-        return Word(tree.value.strip(), tree.place)
-
-    def value(self, tree: Tree) -> Value:
-        """A value with the expressions in it."""
-        if isinstance(tree, Sequence):
-            return ListOf(tuple(self.value(item) for item in tree.items), tree.place)
-        if isinstance(tree, Mapping):
-            return MapOf(tuple(self.entries(tree)), tree.place)
-        if isinstance(tree.value, str) and "${" in tree.value:
-            return self.template(tree, tree.value)
-        return Constant(tree.value, tree.place)
-
-    def entries(self, tree: Mapping) -> list[tuple[Word, Value]]:
-        found: list[tuple[Word, Value]] = []
-        for key, item in tree.items:
-            if isinstance(key.value, str):
-                found.append((Word(key.value, key.place), self.value(item)))
-            else:
-                self.fault(
-                    key.place, FaultCode.YAML_TRAP, f'YAML reads the key {key.text!r} as no text: write "{key.text}"'
-                )
-        return found
-
-    def template(self, tree: Scalar, text: str) -> Value:
-        try:
-            parts = split(text)
-        except TemplateError as error:
-            place = tree.origin.part(text, error.at, error.at).start
-            self.fault(place, FaultCode.EXPRESSION_INVALID, str(error))
-            return Constant("", tree.place)
-        made = [self.expression(tree, text, part) if isinstance(part, Hole) else part for part in parts]
-        around = [part for part in made if not (isinstance(part, str) and not part.strip())]
-        if len(around) == 1 and isinstance(around[0], Expression):
-            return around[0]
-        if all(isinstance(part, str) for part in made):
-            return Constant("".join(str(part) for part in made), tree.place)
-        return Template(tuple(made), tree.place)
-
-    def expression(self, tree: Scalar, text: str, hole: Hole) -> Expression:
-        origin = tree.origin.part(text, hole.start, hole.end)
-        if not hole.source:
-            self.fault(origin.start, FaultCode.EXPRESSION_INVALID, "there is no expression between `${` and `}`")
-        elif len(hole.source) > LONGEST_EXPRESSION:
-            self.fault(
-                origin.start,
-                FaultCode.EXPRESSION_INVALID,
-                f"this expression is over {LONGEST_EXPRESSION} characters: use steps with `set`",
-            )
-        return Expression(hole.source, origin)

@@ -192,7 +192,7 @@ Duration = Annotated[str, Refined("duration"), StringConstraints(pattern=r"^([0-
 TimeZone = Annotated[str, Checked("time_zone"), StringConstraints(max_length=60), AfterValidator(_zone_name)]
 """A name of the IANA data base: `Europe/Lisbon`."""
 
-Region = Annotated[str, Checked("region"), StringConstraints(max_length=2), AfterValidator(_region)]
+Region = Annotated[str, Checked("region"), AfterValidator(_region)]
 """A country with a numbering plan, by its ISO 3166 letters: `PT`."""
 
 Language = Annotated[str, Checked("language"), StringConstraints(max_length=20), AfterValidator(_locale_name)]

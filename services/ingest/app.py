@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from contracts.errors import ErrorCode
-from services.ingest import answers, events, hooks, lookup, openapi, problems
+from services.ingest import answers, events, hooks, lookup, openapi, page, problems
 from services.ingest.acknowledged import Acknowledged
 from services.ingest.answers import InFlight
 from services.ingest.database import Database
@@ -68,11 +69,21 @@ def build(settings: IngestSettings, sources: Sources, shared: Core) -> ASGIApp:
 
 
 def _pages(sources: Sources) -> FastAPI:
-    api = FastAPI(title=openapi.TITLE, version=openapi.version(), description=openapi.DESCRIPTION, redoc_url=None)
+    api = FastAPI(
+        title=openapi.TITLE,
+        version=openapi.version(),
+        description=openapi.DESCRIPTION,
+        docs_url=None,  # FastAPI's own page loads its scripts from elsewhere: it is empty where that cannot be reached
+        redoc_url=None,
+    )
 
     @api.get("/", include_in_schema=False)
     async def index() -> dict[str, str]:
         return {"service": openapi.TITLE, "docs": "/docs", "openapi": "/openapi.json"}
+
+    @api.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(page.html(api.openapi(), sources.triggers), headers=page.HEADERS)
 
     api.openapi = openapi.document(api, sources.triggers)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     api.add_exception_handler(HTTPException, _refused)

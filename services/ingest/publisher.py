@@ -56,6 +56,7 @@ class Publisher:
                 await producer.start()
             except (KafkaError, OSError) as error:
                 self._lost(str(error))
+                await _stop(producer)
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             self._returned()

@@ -245,7 +245,7 @@ class ActionsSettings(CallingSettings, DyingSettings):
     max_answer_bytes: int = Field(default=1_048_576, ge=1024, description="largest answer that is read")
     admin_token: str | None = Field(
         default=None,
-        description="bearer token of /v1/dead-letters on the health port, 16 characters or more; none: not offered",
+        description="bearer token of /v1/dead-letters, /v1/unknown-effects, 16 characters or more; none: not offered",
         min_length=16,
         repr=False,
     )

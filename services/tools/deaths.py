@@ -36,7 +36,7 @@ def deaths(letters: Sequence[ConsumerRecord]) -> list[Death]:
         except (ValidationError, UnicodeDecodeError):
             continue  # a request that nobody can read: what it claimed stays claimed
         run = request.run
-        if not letter.code.effect_possible:
+        if not (letter.code.effect_possible if letter.effect_possible is None else letter.effect_possible):
             found.append(Death(run.id, run.done, letter.at, run.event.account, request.effect_id))
     return found
 

@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 
 from services.cli.catalogue import catalogue
 from services.flows.editor_schema import editor_schema
-from services.flows.parse import CANCEL_KEYS, FLOW_KEYS, HOURS_KEYS, STEP_KEYS, WAIT_KEYS
+from services.flows.parse import CANCEL_KEYS, FLOW_KEYS, STEP_KEYS
+from services.flows.parse_times import HOURS_KEYS, WAIT_KEYS
 from tests.support.flows import CATALOGUE, flow_text
 from tests.unit.flows.test_check_right import HEADS, STEPS
 

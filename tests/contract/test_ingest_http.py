@@ -321,7 +321,7 @@ def document() -> dict[str, Any]:
 
 
 async def test_the_openapi_document_describes_every_route(ingest: Ingest, document: dict[str, Any]) -> None:
-    """As it is served; every reference in it leads somewhere; /docs shows it, / leads there."""
+    """As it is served; every reference in it leads somewhere; / leads to /docs."""
     served = (await ingest[0].get("/openapi.json")).json()
     assert served == document
     assert set(served["paths"]) == {
@@ -335,7 +335,6 @@ async def test_the_openapi_document_describes_every_route(ingest: Ingest, docume
         node = served
         for step in reference.split("/"):
             node = node[step]
-    assert "/openapi.json" in (await ingest[0].get("/docs")).text
     assert (await ingest[0].get("/")).json()["docs"] == "/docs"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,10 +21,13 @@ from contracts.topics import RUNS
 from services.actions.action import Implementation
 from services.actions.closum import ENDPOINTS
 from services.actions.connections import Connection
+from services.actions.delivery import doubt
 from services.actions.delivery.attempt import Done, Failed, attempt, checked
 from services.actions.delivery.calling import HttpCall
+from services.actions.endpoint import Basis
 from services.actions.registry import ACTIONS
 from services.actions.secrets import Mask
+from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from services.flows.catalogue import Guarantee
 from services.runtime.egress import Egress, allowed
 from services.runtime.http import Client
@@ -59,6 +62,19 @@ USES: dict[str, dict[str, Any]] = {
     "closum.contact.remove_tag": {"contact_id": "{lead}", "tag": "old"},
     "closum.contact.remove_tag_by_email": {"email": "ines@example.com", "tag": "old"},
     "closum.tag.create": {"name": "verão"},
+}
+# Inputs with which an action that declares `verify` must not be made twice, and is asked for instead.
+ASKED: dict[str, dict[str, Any]] = {
+    "http.request": {
+        **USES["http.request"],
+        "repeat": "never",
+        "verify": {
+            "url": "/contacts",
+            "query": {"phone": "+351912345678"},
+            "json_schema": {"properties": {"contacts": {"minItems": 1}}},
+        },
+    },
+    "closum.lead.add": {**USES["closum.lead.add"], "update_enabled": False},
 }
 DELETING = {"closum.lead.delete", "closum.contact.remove"}
 
@@ -144,6 +160,7 @@ def test_every_action_is_used_here_and_has_its_row() -> None:
     assert set(USES) == set(ACTIONS)
     assert set(ENDPOINTS) == {name for name in ACTIONS if name.startswith("closum.")}
     assert len(ENDPOINTS) == 15
+    assert set(ASKED) == {name for name, action in ACTIONS.items() if action.verify is not None}
 
 
 @pytest.mark.parametrize("name", sorted(ACTIONS))
@@ -226,6 +243,33 @@ async def test_each_failure_ends_as_declared(bench: Bench, meets: Meets) -> None
         again = await bench.attempt(inputs=inputs)
         gone = bench.action.signature.name in DELETING and meets.fault["kind"] == "cut_after"
         assert isinstance(again, Failed if gone else Done), again
+
+
+@pytest.mark.parametrize("name", sorted(ASKED))
+async def test_an_effect_that_must_not_be_made_twice_is_asked_for(name: str, stand_in: Closum, client: Client) -> None:
+    """Cut off before acting: not there. After acting: there, with the action's outputs. Unwell: not told. No change."""
+    stand_in.reset()
+    stand_in.heal()
+    seen = {"closum.lead.view": replace(ENDPOINTS["closum.lead.view"], basis=Basis.CONFIGURED)}
+    action, where = ACTIONS[name], replace(connection(name, stand_in.url), endpoints=seen)
+    inputs = checked(action, ASKED[name])
+    assert isinstance(inputs, BaseModel), inputs
+    verdicts: list[Verdict] = []
+    for kind in ("cut_before", "cut_after"):
+        stand_in.fault(times=1, kind=kind)
+        outcome = await attempt(action, inputs, HttpCall(client, where, "e" * 32, 5))
+        assert isinstance(outcome, Failed)
+        assert (outcome.unknown, outcome.again) == (True, False)
+        effects = stand_in.state("effects")
+        verdicts.append((await doubt.ask(action, inputs, HttpCall(client, where, "e" * 32, 5)))[0])
+        assert stand_in.state("effects") == effects
+    stand_in.fault(kind="status", status=503)
+    verdicts.append((await doubt.ask(action, inputs, HttpCall(client, where, "e" * 32, 5)))[0])
+    stand_in.heal()
+    assert [type(one) for one in verdicts] == [DidNot, Happened, CannotTell]
+    assert isinstance(verdicts[1], Happened)
+    action.signature.outputs.model_validate(verdicts[1].outputs.model_dump(mode="json", by_alias=True))
+    assert "Marker" not in repr(verdicts)
 
 
 async def test_nobody_is_there(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 
 from contracts.actions import ActionRequest, Retry
@@ -45,6 +46,7 @@ LEAD: dict[str, Any] = {
     },
 }
 VIEW = "/v2/lead/view/"
+ADMIN = "admin-0123456789-abc"
 
 
 @dataclass
@@ -103,9 +105,8 @@ async def stage(
     stand_in.heal()
     with ExitStack() as stack:
         async with kafka(kafka_bootstrap, topic_prefix) as topics:
-            one = stack.enter_context(
-                worker(topics, tmp_path, stand_in.url, own_database, FLOWS_CALL_SECONDS="2", FLOWS_VERIFY_SECONDS="1")
-            )
+            more = {"FLOWS_CALL_SECONDS": "2", "FLOWS_VERIFY_SECONDS": "1", "FLOWS_ADMIN_TOKEN": ADMIN}
+            one = stack.enter_context(worker(topics, tmp_path, stand_in.url, own_database, **more))
             one.start()
             yield Stage(topics, stand_in, one, tmp_path)
 
@@ -138,7 +139,7 @@ async def test_what_is_not_there_and_has_no_attempt_left_is_dead_and_did_not_hap
     await stage.kafka.put([request(1, retry=Retry(attempts=1), **CONTACT)])
     records = await stage.kafka.take(ACTIONS_DLQ, lambda found: len(found) >= 1)
     letter = DeadLetter.from_headers(records[0].headers)
-    assert (letter.code, letter.effect_possible) == (ErrorCode.CALL_INTERRUPTED, None)
+    assert (letter.code, letter.effect_possible) == (ErrorCode.CALL_INTERRUPTED, False)
     assert "the effect is not there" in letter.cause
     assert stage.calls("POST", "/crm/contacts") == 1
     assert await stage.rows("select state, maybe from effects") == [("failed", False)]
@@ -190,6 +191,47 @@ async def test_a_call_of_a_killed_worker_is_asked_for(stage: Stage, acts: bool) 
     assert len(stage.closum.state("effects")) == 1
     assert stage.calls("POST", "/crm/contacts") == (1 if acts else 2)
     assert await stage.rows("select from unknown_effects where decided is null") == []
+
+
+async def test_a_dead_letter_knows_what_another_process_did(stage: Stage) -> None:
+    """A keyed call of a killed worker may have acted; that its repetition is refused does not undo that."""
+    stage.closum.fault(path="/crm/*", kind="hang", acts=True, times=1)
+    stage.closum.fault(path="/crm/*", kind="status", status=400)
+    await stage.kafka.put([request(1)])
+    await _until(stage, lambda: stage.calls("POST", "/crm/contacts") == 1)
+    stage.worker.kill()
+    stage.worker.start()
+    records = await stage.kafka.take(ACTIONS_DLQ, lambda found: len(found) >= 1)
+    letter = DeadLetter.from_headers(records[0].headers)
+    assert (letter.code, letter.attempts, letter.effect_possible) == (ErrorCode.CALL_REJECTED, 2, True)
+
+
+async def test_unknown_effects_by_http(stage: Stage) -> None:
+    """Listed, asked for, decided, and not twice; only with the token."""
+    url = f"http://127.0.0.1:{stage.worker.environ['FLOWS_HEALTH_PORT']}/v1/unknown-effects"
+    one = request(1, **LEAD)
+    stage.closum.fault(path="/v2/lead/add/", kind="cut_after", times=1)
+    stage.closum.fault(path=VIEW, kind="status", status=500)
+    await stage.kafka.put([one])
+    await stage.outcome()
+    async with httpx.AsyncClient(trust_env=False) as stranger:
+        assert (await stranger.get(url)).status_code == 401
+    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": f"Bearer {ADMIN}"}, timeout=20) as client:
+        listed = (await client.get(url)).json()
+        assert [(row["effect_id"], row["code"]) for row in listed["effects"]] == [(one.effect_id, "call_interrupted")]
+        asked = await client.post(f"{url}/{one.effect_id}/verify")
+        assert (asked.json()["decision"], "cannot be told" in asked.json()["said"]) == (None, True)
+        stage.closum.heal()
+        dry = await client.post(f"{url}/{one.effect_id}/verify", json={"dry_run": True})
+        assert dry.json()["decision"] == "done"
+        assert (await client.post(f"{url}/{one.effect_id}/done", json={})).status_code == 422
+        told = await client.post(f"{url}/{one.effect_id}/done", json={"reason": "seen", "outputs": {"lead_id": "7"}})
+        assert told.json() == {"id": one.effect_id, "decision": "done"}
+        assert (await client.post(f"{url}/{one.effect_id}/resend", json={"reason": "no"})).status_code == 404
+        decided = (await client.get(url, params={"decided": "1"})).json()
+        assert [(row["decided"], row["reason"]) for row in decided["effects"]] == [("done", "seen")]
+    assert (await stage.went_on()).outputs == {"lead_id": "7"}
+    assert stage.calls("POST", "/v2/lead/add/") == 1
 
 
 async def _flows(stage: Stage, *arguments: str) -> Any:

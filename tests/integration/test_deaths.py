@@ -89,8 +89,8 @@ async def test_a_lead_that_was_refused_can_be_sent_again_and_one_that_timed_out_
     }
     letters = [DeadLetter.from_headers(one.headers) for one in dead]
     assert {one.event_id: one.effect_possible for one in letters} == {
-        "refused@example.pt 1": None,
+        "refused@example.pt 1": False,
         "slow@example.pt 1": True,
-        "third@example.pt 1": None,
+        "third@example.pt 1": False,
     }
     assert leads.count("refused@example.pt") == 1

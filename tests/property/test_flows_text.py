@@ -16,7 +16,7 @@ PIECES = """
     allow_cycle: for_each: as: limit: do: wait: until: working_hours: cancel_on: key: when: writes: fields: item
     flow: on: steps: - id: tool: action: with: if: then: else: switch: cases: default: set: stop: retry: on_error:
     phone.format http.call shop.ordered ${ } $${ { } [ ] , : | > " ' & * ! ? # % @ ` trigger .from phone .e164 has( ) .?
-    orValue( == && || ! true null 1 -1 1e9 &a *a <<: --- ... %YAML yes no
+    lookup table: csv: orValue( == && || ! true null 1 -1 1e9 &a *a <<: --- ... %YAML yes no
 """
 WORDS = st.sampled_from([*PIECES.split(), "\t", "\n", "\n- ", "\n  ", "é", "🙂", "\ud800", "\x00"])
 TEXTS = st.lists(WORDS | st.text(max_size=6), max_size=40).map(" ".join) | st.text(max_size=200)

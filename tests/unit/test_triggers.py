@@ -30,10 +30,20 @@ def test_the_example_is_read_and_reading_what_a_flow_sees_gives_the_same(model: 
     assert model.read(seen(payload)) == payload
 
 
-@pytest.mark.parametrize("name", ["from", "from_", "phone", "mobile_number", "sender"])
+@pytest.mark.parametrize("name", ["from", "from_", "phone", "mobile_number", "mobileNumber", "sender", "phoneNumber"])
 def test_a_field_may_be_spelled_in_several_ways(name: str) -> None:
     """Closum's shapes are assumed, so each plausible spelling is the same field."""
     assert seen(WHATSAPP.read({name: "+351 912"}))["from"] == "+351 912"
+
+
+def test_a_name_may_be_written_without_underscores() -> None:
+    """As JavaScript writes it; beside the other spelling, that one counts."""
+    sent = {"leadId": 7, "mobileNumber": "912 345 678", "consentEmail": True, "createdAt": "2026-03-02T09:30:00Z"}
+    read = seen(LEAD.read(sent))
+    assert (read["lead_id"], read["mobile_number"], read["consent_email"]) == ("7", "912 345 678", True)
+    assert (read["created_at"], read["raw"]) == ("2026-03-02T09:30:00Z", {})
+    both = seen(LEAD.read({"lead_id": "1", "leadId": "2", "email": "a@b.pt"}))
+    assert both["lead_id"] == "1"
 
 
 def test_unknown_fields_are_kept_where_they_came_in() -> None:

@@ -7,11 +7,11 @@ import binascii
 import re
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import jsonschema_rs
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from contracts.errors import ErrorCode
 from services.actions.action import action
@@ -91,7 +91,13 @@ class Upload(BaseModel):
         return File(self.filename, self.content_type, content)
 
 
+def _usable(schema: dict[str, Any]) -> dict[str, Any]:
+    _validator(orjson.dumps(schema))
+    return schema
+
+
 Query = dict[str, str | int | float | bool | list[str]]
+JsonSchema = Annotated[dict[str, Any], AfterValidator(_usable)]
 
 
 class Check(BaseModel):
@@ -108,16 +114,9 @@ class Check(BaseModel):
     absent_status: list[int] = Field(
         default=[404, 410], description="statuses that say that it did not; any other leaves it open"
     )
-    json_schema: dict[str, Any] | None = Field(
+    json_schema: JsonSchema | None = Field(
         default=None, description="JSON Schema of an answer that says that it happened; another answer says that not"
     )
-
-    @field_validator("json_schema")
-    @classmethod
-    def _usable(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
-        if schema is not None:
-            _validator(orjson.dumps(schema))
-        return schema
 
 
 class Inputs(BaseModel):
@@ -143,7 +142,7 @@ class Inputs(BaseModel):
         description="may a call of unknown outcome be made again? always; keyed: the destination honours "
         "Idempotency-Key; never. Absent: keyed for POST and PATCH, always for the others",
     )
-    json_schema: dict[str, Any] | None = Field(
+    json_schema: JsonSchema | None = Field(
         default=None, description="JSON Schema that the answer must match; another answer is a failure"
     )
     verify: Check | None = Field(
@@ -177,13 +176,6 @@ class Inputs(BaseModel):
             raise ValueError("verify is for a call that must not be made twice: write `repeat: never`, or leave it out")
         return self
 
-    @field_validator("json_schema")
-    @classmethod
-    def _usable(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
-        if schema is not None:
-            _validator(orjson.dumps(schema))
-        return schema
-
     def verifiable(self) -> bool:
         """Whether the destination can be asked."""
         return self.verify is not None
@@ -207,7 +199,10 @@ class Inputs(BaseModel):
         verify: object = self.verify  # as it stands in the flow
         url = verify.get("url") if isinstance(verify, dict) else None
         if isinstance(url, str):
-            check_form(url, connected=connection is not None)
+            try:
+                check_form(url, connected=connection is not None)
+            except ValueError as error:
+                raise ValueError(f"verify: {error}") from None
 
     def changes(self) -> bool:
         """Whether this call can change something."""

@@ -8,10 +8,17 @@ from pydantic import BaseModel, Field, model_validator
 
 from services.actions.action import action
 from services.actions.call import Call
-from services.actions.closum import ask, find
+from services.actions.closum import ask, endpoint_of, find
+from services.actions.endpoint import Basis
 from services.actions.fields import LeadFields, digits
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from services.flows.catalogue import Guarantee
+
+VIEW = "closum.lead.view"
+NOT_PROVEN = (
+    "Closum says that the lead is not there, but that leads can be looked up so is assumed: when you have seen that it "
+    f"is so, name {VIEW!r} under `endpoints` of the connection"
+)
 
 
 class Inputs(LeadFields):
@@ -43,11 +50,14 @@ class Outputs(BaseModel):
 
 
 async def was_added(inputs: Inputs, call: Call) -> Verdict:
-    """Look the lead up. That it can be looked up so is assumed; one under another name may be another's."""
+    """Look the lead up; one under another name may be another's.
+
+    While it is only assumed that leads can be looked up so, a lead that is not found may be there all the same.
+    """
     known_by = {"email": inputs.email} if inputs.email else {"mobile_number": digits(inputs.mobile_number or "")}
-    said = await find(call, "closum.lead.view", known_by)
+    said = await find(call, VIEW, known_by)
     if said is None:
-        return DidNot()
+        return CannotTell(NOT_PROVEN) if endpoint_of(call, VIEW).basis is Basis.ASSUMED else DidNot()
     lead_id = said.text("lead_id")
     if not lead_id or said.text("name") != inputs.name:
         return CannotTell("a lead with this address or phone is there, under another name or without an id")

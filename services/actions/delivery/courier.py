@@ -92,7 +92,7 @@ class Courier:
         self._tell("call.doubted", job, failed)
         return max(0.0, job.doubt.wait_seconds())
 
-    async def _asked(self, job: Job, open_: Doubt) -> Done | Failed | float:
+    async def _asked(self, job: Job, doubted: Doubt) -> Done | Failed | float:
         plan, request = job.plan, job.request
         assert isinstance(plan, Ready)  # noqa: S101 - nothing else is doubted
         assert request is not None  # noqa: S101 - as above
@@ -100,7 +100,7 @@ class Courier:
         name = request.connection or ""
         self._gates.told(name, came)
         metrics.VERIFICATIONS.labels(name, request.action, doubt.LABELS[type(verdict)]).inc()
-        return open_.judged(verdict)
+        return doubted.judged(verdict)
 
     def _call(self, plan: Ready, request: ActionRequest, before: Before | None = None) -> HttpCall:
         return HttpCall(

@@ -41,7 +41,7 @@ def end(job: Job, outcome: Done | Failed) -> list[Output]:
 def dead(job: Job, failed: Failed) -> list[Output]:
     """The original record, untouched, with headers that say why; and the end of its run."""
     record, request = job.record, job.request
-    ids: dict[str, Any] = {"attempts": job.attempts, "effect_possible": job.maybe or failed.maybe or None}
+    ids: dict[str, Any] = {"attempts": job.attempts, "effect_possible": job.maybe or failed.maybe}
     if request is not None:
         run = request.run
         ids |= {"run_id": run.id, "event_id": run.event.id, "flow": run.flow}

@@ -55,6 +55,7 @@ def before(journal: Journal, gates: Gates, job: Job) -> Callable[[Guarantee], Aw
         if not job.open:
             job.open = True
             job.attempts = decision.attempts
+            job.maybe = job.maybe or decision.maybe
             job.began = time.monotonic() - decision.age_seconds
             granted = time.monotonic()
             await gates.punctual(connection, began)

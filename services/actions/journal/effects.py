@@ -64,10 +64,14 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """Send it: this is attempt number `attempts`, the first was `age_seconds` ago."""
+    """Send it: this is attempt number `attempts`, the first was `age_seconds` ago.
+
+    `maybe`: an earlier one may have had its effect, in whichever process.
+    """
 
     attempts: int
     age_seconds: float
+    maybe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

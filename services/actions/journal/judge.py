@@ -46,6 +46,7 @@ class Taken:
     attempts: int
     state: State = State.SENT
     anew: bool = False  # the count of attempts and time begin again
+    maybe: bool = False  # a request that nobody told of may have had its effect
     code: ErrorCode | None = None
     cause: str | None = None
 
@@ -74,7 +75,8 @@ def judge(row: Row, begin: Begin) -> tuple[Decision, Taken | None]:  # noqa: PLR
     own = row.state is State.SENT and row.epoch == begin.epoch
     attempts = row.attempts if own else row.attempts + 1
     guarantee = min(row.guarantee, begin.guarantee, key=WEAKEST.index) if own else begin.guarantee
-    return Go(attempts, row.age_seconds), Taken(guarantee, attempts)
+    lost = row.state is State.SENT and not own
+    return Go(attempts, row.age_seconds, maybe=row.maybe or lost), Taken(guarantee, attempts, maybe=lost)
 
 
 def _unknown(row: Row, code: ErrorCode, cause: str) -> tuple[Decision, Taken]:

@@ -72,11 +72,11 @@ TAKE = """
 update effects as effect
 set state = new.state, guarantee = new.guarantee, epoch = new.epoch, place = new.place, position = new.position,
     attempts = new.attempts, began_at = case when new.anew then now() else began_at end,
-    maybe = maybe and not new.anew, code = new.code, cause = new.cause,
-    expires_at = now() + $12 * interval '1 second'
+    maybe = (effect.maybe and not new.anew) or new.maybe, code = new.code, cause = new.cause,
+    expires_at = now() + $13 * interval '1 second'
 from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::integer[], $8::boolean[],
-            $9::text[], $10::text[], $11::text[])
-    as new (account, effect_id, guarantee, epoch, place, position, attempts, anew, state, code, cause)
+            $9::text[], $10::text[], $11::text[], $12::boolean[])
+    as new (account, effect_id, guarantee, epoch, place, position, attempts, anew, state, code, cause, maybe)
 where effect.account = new.account and effect.effect_id = new.effect_id
 """
 
@@ -200,6 +200,7 @@ def _taken(taken: Sequence[tuple[Begin, Taken]]) -> tuple[list[Any], ...]:
         [change.state.value for _, change in taken],
         [None if change.code is None else change.code.value for _, change in taken],
         [change.cause for _, change in taken],
+        [change.maybe for _, change in taken],
     )
 
 

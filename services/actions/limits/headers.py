@@ -15,9 +15,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+
+from services.actions.http_dates import moment_of
 
 CUSTOM = ("ratelimit-", "x-ratelimit-", "x-rate-limit-")
+SPEAKING = ("ratelimit", *(f"{prefix}remaining" for prefix in CUSTOM))
 YEAR_2001, YEAR_2001_MS = 1e9, 1e12  # seconds until a reset are fewer
 _NUMBER = re.compile(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*(?:$|[,;])")
 _ITEM = re.compile(r'(?:"[^"]*"|[^",])+')
@@ -27,6 +29,8 @@ _NAME = re.compile(r'\s*("[^"]*"|[\w-]+)')
 
 def pause_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """How long nothing may be sent; None: something may, or nothing is said of it. Names are in lower case."""
+    if headers.keys().isdisjoint(SPEAKING):
+        return None  # of most answers; this is the hot path
     found = list(_standard(headers))
     for prefix in CUSTOM:
         if _number(headers.get(f"{prefix}remaining")) == 0:
@@ -74,18 +78,8 @@ def _until(headers: Mapping[str, str], name: str, now: datetime | None) -> float
     number = _number(value)
     if number is not None and number < YEAR_2001:
         return number
-    here = _moment(headers.get("date")) or now or datetime.now(UTC)
+    here = moment_of(headers.get("date")) or now or datetime.now(UTC)
     if number is not None:
         return (number / 1000 if number >= YEAR_2001_MS else number) - here.timestamp()
-    moment = _moment(value)
+    moment = moment_of(value)
     return None if moment is None else (moment - here).total_seconds()
-
-
-def _moment(value: str | None) -> datetime | None:
-    for read in (parsedate_to_datetime, datetime.fromisoformat):
-        try:
-            moment = read(value or "")
-        except ValueError:
-            continue
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from contracts.errors import ErrorCode
 from services.actions.call import CallFailedError
 from services.actions.catalog import lead_add
 from services.actions.catalog.http_request import Outputs as Answered
+from services.actions.closum import ENDPOINTS
 from services.actions.delivery.attempt import Done, Failed, checked
 from services.actions.delivery.doubt import Doubt, ask
+from services.actions.endpoint import Basis
 from services.actions.registry import ACTIONS
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from tests.unit.actions.calls import FakeCall
@@ -69,7 +72,7 @@ def test_what_cannot_be_told_stays_unknown_and_says_why() -> None:
 
 
 async def test_a_lead_is_there_if_it_has_its_name() -> None:
-    """One under another name may be another's; one that Closum does not know is not there."""
+    """One under another name may be another's; one that is not found is not there, if that is more than assumed."""
     found = {"status": True, "responseData": [{"lead_id": 7, "name": "Inês"}]}
     call = FakeCall(found)
     assert await verdict("closum.lead.add", LEAD, call) == Happened(lead_add.Outputs(lead_id="7"))
@@ -78,7 +81,12 @@ async def test_a_lead_is_there_if_it_has_its_name() -> None:
     await verdict("closum.lead.add", by_phone, call)
     assert call.asked[1].query == {"mobile_number": "351912345678"}
     assert isinstance(await verdict("closum.lead.add", {**LEAD, "name": "Rui"}, call), CannotTell)
-    assert await verdict("closum.lead.add", LEAD, FakeCall({"status": False, "code": 404})) == DidNot()
+    seen = {"closum.lead.view": replace(ENDPOINTS["closum.lead.view"], basis=Basis.CONFIGURED)}
+    gone = {"status": False, "code": 404}
+    assert await verdict("closum.lead.add", LEAD, FakeCall(gone, endpoints=seen)) == DidNot()
+    assumed = await verdict("closum.lead.add", LEAD, FakeCall(gone))
+    assert isinstance(assumed, CannotTell)
+    assert "under `endpoints`" in assumed.why
     assert isinstance(await verdict("closum.lead.add", LEAD, FakeCall({"status": False, "code": 422})), CannotTell)
 
 

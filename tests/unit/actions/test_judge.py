@@ -34,8 +34,10 @@ NEVER = Guarantee.AT_MOST_ONCE
         (replace(ROW, state=State.DONE, answer=b"{}"), WasDone(b"{}"), None),
         (replace(ROW, state=State.DONE, held_elsewhere=True), WasDone(None), None),
         # Harmless twice: whoever sent it is gone, so it is sent again.
-        (ROW, Go(3, 3.0), State.SENT),
-        (replace(ROW, guarantee=Guarantee.REPEATABLE), Go(3, 3.0), State.SENT),
+        (ROW, Go(3, 3.0, maybe=True), State.SENT),
+        (replace(ROW, guarantee=Guarantee.REPEATABLE), Go(3, 3.0, maybe=True), State.SENT),
+        # An earlier attempt told of itself that it may have had its effect.
+        (replace(ROW, state=State.CLAIMED, maybe=True), Go(3, 3.0, maybe=True), State.SENT),
         # At most once: nobody knows.
         (replace(ROW, guarantee=NEVER), IsUnknown(ErrorCode.CALL_LOST, LOST, 2), State.UNKNOWN),
         # Nothing was under way: also what is to happen at most once can be sent.

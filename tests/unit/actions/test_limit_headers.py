@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from services.actions.limits.gate import MOST_PAUSE_SECONDS
 from services.actions.limits.headers import pause_seconds
+from services.actions.statuses import retry_after_seconds
 from tests.unit.actions.test_limits import World
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -65,6 +68,33 @@ EPOCH = int(NOW.timestamp())
 def test_what_a_header_says(headers: dict[str, str], seconds: float | None) -> None:
     """Seconds until something may be sent; None: now, or nothing is said that can be read."""
     assert pause_seconds(headers, NOW) == (None if seconds is None else pytest.approx(seconds))
+
+
+NUMBERS = st.one_of(st.integers().map(str), st.floats().map(str), st.text(max_size=40), st.just("0"))
+DATES = st.builds(
+    "{}, {} {} {} {}:00:00 {}".format,
+    st.sampled_from(["Fri", "x"]),
+    st.integers(),
+    st.sampled_from(["May", "12"]),
+    st.integers(),
+    st.integers(),
+    st.one_of(st.just("GMT"), st.integers(min_value=-(10**30), max_value=10**30).map("{:+}".format)),
+)
+VALUES = st.one_of(NUMBERS, DATES, st.sampled_from(['"a";r=0;t=1', "limit=1, remaining=0, reset=9"]))
+NAMES = ["ratelimit", "ratelimit-policy", "date"] + [
+    prefix + name for prefix in ("ratelimit-", "x-ratelimit-") for name in ("remaining", "reset", "reset-after")
+]
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES))
+@example({"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"Fri, 01 May {10**30} 12:00:00 GMT"})
+def test_whatever_a_destination_writes_fails_no_call(headers: dict[str, str]) -> None:
+    """Nor does Retry-After."""
+    seconds = pause_seconds(headers)
+    assert seconds is None or seconds > 0
+    for value in headers.values():
+        later = retry_after_seconds(value)
+        assert later is None or later >= 0
 
 
 def test_a_pause_holds_all_calls_and_is_bounded() -> None:

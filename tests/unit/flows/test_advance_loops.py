@@ -24,7 +24,7 @@ LOOP = """
           with: { method: POST, url: "/${ line.article }" }
           on_error: continue
     - set: { sum: "${ sum + (has(call.status) ? line.count : 0) }" }
-- stop: ${ sum }
+- stop: ${ string(sum) }
 """
 FLOW = compiled(LOOP)
 

@@ -73,6 +73,26 @@ WRONG = {
         ),
         ["8:18 condition_constant"],
     ),
+    "a number of rounds as a text": (
+        "- set: { n: 0 }\n" + LOOP + "    - stop: ${ n }\n    - set: { n: '${ n + 1 }' }",
+        ["12:16 input_type", "13:7 step_unreachable"],
+    ),
+    "a field of what an earlier round kept": (
+        "- set: { last: '${ trigger.lines[0] }' }\n"
+        + LOOP
+        + "    - set: { was: '${ last.artcle }', last: '${ line }' }",
+        ["12:28 field_unknown"],
+    ),
+    "a number and a text, put together": (
+        "- set: { n: 0 }\n" + LOOP + "    - set: { m: '${ n + line.article }', n: '${ n + 1 }' }",
+        ["12:23 expression_type"],
+    ),
+    "a number or a list, as a text": (
+        "- set: { n: 0 }\n" + LOOP + "    - action: sms.send\n      connection: gateway\n"
+        "      with: { to: '+351912345678', text: '${ n }', consent: true }\n"
+        "    - set: { n: '${ trigger.tags }' }",
+        ["14:46 input_type"],
+    ),
     "a secret in the list": (
         "- for_each: [ghp_0123456789abcdefghijABCDEFGHIJ012345]\n  do: [ { stop: a } ]",
         ["4:14 secret_in_flow"],
@@ -83,7 +103,7 @@ RIGHT = {
     "a list of objects": LOOP,
     "a list that stands in the flow": "- for_each: [1, 2]\n  do: [ { set: { a: '${ item + 1 }' } } ]",
     "any value": "- for_each: ${ trigger.raw.list }\n  do: [ { set: { a: '${ item.b }' } } ]",
-    "a sum": "- set: { sum: 0 }\n" + LOOP + "    - set: { sum: '${ sum + line.count }' }\n- stop: ${ sum }",
+    "a sum": "- set: { sum: 0 }\n" + LOOP + "    - set: { sum: '${ sum + line.count }' }\n- stop: ${ string(sum) }",
     "one after the other with the same name": LOOP + LOOP.replace("id: call", "id: again"),
     "inside each other": "- for_each: ${ trigger.lines }\n  limit: 10\n  do:\n    - for_each: ${ trigger.tags }\n      as: tag\n"
     "      do: [ { set: { a: '${ item.article + tag }' } } ]",
@@ -91,6 +111,21 @@ RIGHT = {
     "a stop inside, and more behind": LOOP + "    - if: ${ line.count > 3 }\n      then: [ { stop: a } ]\n- stop: b",
     "a condition on a variable that the loop changes": "- set: { found: false }\n- for_each: ${ trigger.lines }\n  do:\n"
     "    - if: ${ !found }\n      then:\n        - set: { found: '${ item.count > 2 }' }\n- if: ${ found }\n  then: [ { stop: a } ]",
+    "a name that is set to another type in each round": "- set: { n: 0 }\n- for_each: ${ trigger.lines }\n  do:\n"
+    "    - set: { was: '${ n }', n: '${ item.article }' }\n    - set: { n: '${ item.count }' }",
+    "types that change places": "- set: { a: 1, b: x, c: true }\n- for_each: ${ trigger.lines }\n  do:\n"
+    "    - set: { a: '${ b }', b: '${ c }', c: '${ a }' }\n- action: sms.send\n  connection: gateway\n"
+    "  with: { to: '+351912345678', text: '${ a }', consent: '${ a }' }",
+    "a name that grows": "- set: { seen: [] }\n- for_each: ${ trigger.lines }\n  do:\n"
+    "    - set: { seen: '${ seen + [item.article] }' }\n- set: { told: '${ seen.join(\", \") }' }",
+    "one way any value, the other a number": "- if: ${ trigger.paid }\n  then: [ { set: { a: '${ trigger.raw.x }' } } ]\n"
+    "  else: [ { set: { a: 1 } } ]\n- stop: ${ a }",
+    "loops in loops in loops in loops": "- set: { n: 0 }\n"
+    + "".join(
+        f"{'    ' * i}- for_each: ${{ trigger.lines }}\n{'    ' * i}  as: l{i}\n{'    ' * i}  limit: 2\n{'    ' * i}  do:\n"
+        for i in range(7)
+    )
+    + f"{'    ' * 7}- set: {{ n: '${{ n + 1 }}' }}",
     "a failure looked at in its round": LOOP + "      on_error: continue\n    - if: ${ has(errors.call) }\n"
     "      then: [ { stop: '${ errors.call.cause }' } ]",
 }

@@ -141,6 +141,8 @@ def test_retries_of_what_must_not_be_repeated() -> None:
     assert real(call % "keyed") == []
     assert real(call % "never, verify: { url: '/x/${ trigger.from }' }") == []
     assert real(call % "keyed, verify: { url: /x }") == ["4:11 input_value"]
+    assert real(call % "never, verify: { url: ../x }") == ["6:57 input_value"]
+    assert real(call % "never, verify: { url: /x, json_schema: { type: nonsense } }") == ["6:81 input_value"]
 
 
 @pytest.mark.parametrize(("steps", "value"), [(PARSE, "parsed.value"), (CALL, "crm.json")], ids=["json.parse", "http"])

@@ -251,6 +251,18 @@ STEPS = {
     "a function called wrongly": ("- stop: ${ size() }", ["4:12 expression_type"]),
     "a set of nothing": ("- set: {}", ["4:8 value_invalid"]),
     "a set of a name that is taken": ("- set: { event: 1 }", ["4:10 id_invalid"]),
+    "a set of the trigger, which others read": (
+        "- stop: ${ trigger.from }\n- set: { trigger: 1 }",
+        ["5:3 step_unreachable", "5:10 id_invalid"],
+    ),
+    "a set of an id that a step has, which others read": (
+        RIGHT + "- set: { phone: 1 }\n- stop: ${ phone.e164 }",
+        ["7:10 id_duplicate"],
+    ),
+    "an item with the trigger's name": (
+        "- for_each: ${ trigger.tags }\n  as: trigger\n  do: [ { set: { a: '${ trigger.from }' } } ]",
+        ["5:7 id_invalid"],
+    ),
     "a key that YAML reads as a number": ("- set: { a: { 1: b } }", ["4:15 yaml_trap"]),
     "on_error of another kind": (RIGHT + "  on_error: ignore", ["7:13 value_invalid"]),
     "too many attempts": (RIGHT + SEND + "  retry: { attempts: 101 }", ["11:22 value_invalid"]),

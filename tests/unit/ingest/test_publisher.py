@@ -138,7 +138,7 @@ async def test_a_kafka_that_comes_late_is_found(broker: Broker, accepted: Counte
     broker.starts = [KafkaConnectionError("no"), OSError("no")]
     async with connected() as publisher:
         await publisher.publish(b"k", b"{}", accepted)
-    assert broker.made == 3
+    assert (broker.made, broker.stopped) == (3, 2)
 
 
 async def test_no_acknowledgement_in_time_is_a_503_and_a_late_one_is_still_counted(

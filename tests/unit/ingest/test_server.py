@@ -1,12 +1,17 @@
-"""The address of the gateway is asked for before granian has it."""
+"""The server: its address is asked for before granian has it, and slow senders are cut."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
+import time
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
-from services.ingest.server import reserve
+from services.ingest import server
+from services.ingest.server import Server, reserve
 from services.runtime.settings import SettingsError
 
 
@@ -30,3 +35,49 @@ def test_an_address_that_is_not_ours_is_told(host: str) -> None:
     """With the setting's name."""
     with pytest.raises(SettingsError, match=f"FLOWS_INGEST_HOST='{host}'"):
         reserve(host, 0)
+
+
+async def hello(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """The least application."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def test_who_sends_its_headers_slowly_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Byte by byte, or nothing more at all: a connection is not held for nothing. Others are answered meanwhile."""
+    monkeypatch.setattr(server, "HEAD_MS", 300)
+    running = Server(hello, "127.0.0.1", 0, 10)
+    serving = asyncio.create_task(running.serve())
+
+    async def trickle(byte: bytes) -> float:
+        reader, writer = await connect(running)
+        begun = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+            while not reader.at_eof():
+                writer.write(byte)
+                await writer.drain()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(reader.read(1000), 0.05)
+        writer.close()
+        return time.monotonic() - begun
+
+    slow = [asyncio.create_task(trickle(byte)) for byte in (b"", b"x")]
+    reader, writer = await connect(running)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    writer.close()
+    async with asyncio.timeout(10):
+        for seconds in await asyncio.gather(*slow):
+            assert 0.2 < seconds < 3
+    assert await running.stop(5)
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def connect(running: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection, as soon as it listens."""
+    async with asyncio.timeout(5):
+        while True:
+            with contextlib.suppress(ConnectionError):
+                return await asyncio.open_connection(*running.address)
+            await asyncio.sleep(0.02)
