@@ -226,6 +226,8 @@ async def _account(stack: Stack, load: Load, looker: Looker) -> list[str]:
     outcomes = Counter(one.outcome for one in found.values())
     told = ", ".join(f"{count:,} {outcome.value}" for outcome, count in outcomes.most_common())
     print(f"{load.accepted:,} webhooks of the load accepted; {records:,} events; {len(found):,} ends: {told}")
+    dead = Counter((one.flow, one.code) for one in found.values() if one.outcome is Outcome.DEAD)
+    print("dead: " + ", ".join(f"{count:,} {code} in {flow}" for (flow, code), count in dead.most_common()))
     missing = []
     if records != len(found):
         missing.append(f"{records:,} events, but {len(found):,} ends")

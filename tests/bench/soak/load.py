@@ -14,8 +14,8 @@ ROUND = 100
 SHARES = {"messages": 40, "leads": 27, "carts": 15, "orders": 8, "statuses": 10}
 """Of each 100."""
 CONTACTS = 20_000
-BEFORE = 30
-"""An order comes so many events after the cart of the same contact."""
+BEFORE = 3_015
+"""An order comes so many events after the cart of the same contact, while that waits."""
 TWICE_EVERY = 50
 AT_ONCE = 64
 TICK_SECONDS = 0.05
