@@ -173,7 +173,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
             self._lanes.put(job.lane, job)
 
     def _has_its_part(self, flow: str) -> bool:
-        return self._lanes.pending_of(flow) >= (self._settings.max_pending - self._lanes.pending) * CROWD
+        """Of memory. What waits behind failing calls counts less: its flow's other contacts are not to wait for it."""
+        most, lanes = self._settings.max_pending, self._lanes
+        return lanes.awake_of(flow) >= (most - lanes.pending) * CROWD or lanes.pending_of(flow) >= most * CROWD
 
     def _slow(self, flow: str) -> bool:
         """Whether all that waits of a flow is the work of a long time."""

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from services.flows.catalogue import Action, Catalogue, Guarantee, Tool
+from services.flows.check_values import KEYS, ValueCheck
 from services.flows.cycles import circles, told
 from services.flows.faults import Fault, FaultCode, suggestion
-from services.flows.fits import fits, remedy
 from services.flows.infer import either
-from services.flows.inputs import Inputs, known_of, of_constant
+from services.flows.inputs import known_of, of_constant
 from services.flows.judge import UNKNOWN, Judgement, equals, judge
 from services.flows.load import FlowSource
 from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
-from services.flows.names import ERRORS, EVENT, TRIGGER, id_fault
-from services.flows.outputs import outputs_of, wrong_schemas
+from services.flows.names import ERRORS, EVENT, TRIGGER
+from services.flows.outputs import wrong_schemas
 from services.flows.parse import MOST_ROUNDS
-from services.flows.places import Place
 from services.flows.presence import Names, State, join, without
-from services.flows.scope import EVENT_FIELDS
 from services.flows.secrets import secrets
-from services.flows.shapes import ANY, INT, NULL, TEXT, Field, Kind, Shape, Shapes
+from services.flows.shapes import ANY, NULL, TEXT, Kind, Shape, Shapes
 from services.flows.syntax import (
     ActionStep,
     CancelRule,
@@ -30,7 +28,6 @@ from services.flows.syntax import (
     Constant,
     Expression,
     Fallback,
-    Flow,
     ForEachStep,
     IfStep,
     ListOf,
@@ -42,7 +39,6 @@ from services.flows.syntax import (
     SwitchStep,
     Template,
     ToolStep,
-    Value,
     WaitStep,
     Word,
     walk,
@@ -50,8 +46,6 @@ from services.flows.syntax import (
 from services.flows.types import Types
 from services.flows.whole import guarantee_of, misplaced, verifiable
 
-TIME = Shape(Kind.TEXT, refined="timestamp")
-_KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
 _LENGTHS = (Kind.TEXT, Kind.INT, Kind.NUMBER, Kind.ANY, Kind.UNION)
 MOST_WAITS = 100
 MOST_TRIES = 3
@@ -85,29 +79,17 @@ def check(flows: Sequence[FlowSource], catalogue: Catalogue, connections: Collec
     return sorted(set(faults))
 
 
-class _FlowCheck:
+class _FlowCheck(ValueCheck):
     """The check of one flow: walks its steps in the order in which they run, and keeps what is known."""
 
     def __init__(
         self, source: FlowSource, catalogue: Catalogue, connections: Collection[str] | None, types: Types
     ) -> None:
-        self.file = source.file
-        self.flow: Flow = source.flow
-        self.catalogue = catalogue
+        super().__init__(source, catalogue, types)
         self.connections = connections
-        self.types = types
-        self.shapes = types.shapes
-        self.faults: list[Fault] = []
-        self.names = self.collect_names()
-        self.variables = self.typed_variables()
-        self.state = State()
         self.assigned: set[str] = set()
         self.loops: list[tuple[str, int]] = []
         self.reached: dict[str, tuple[Truth, ...]] = {}
-        self.inputs = Inputs(self.shapes, self.judge, self.report)
-
-    def report(self, place: Place, code: FaultCode, text: str) -> None:
-        self.faults.append(Fault(self.file, place.line, place.col, code, text))
 
     def run(self) -> list[Fault]:
         if self.flow.key is not None:
@@ -120,148 +102,6 @@ class _FlowCheck:
             text = f"this looks like {what}. Put it into a connection, and name that with `connection`"
             self.report(place, FaultCode.SECRET_IN_FLOW, text)
         return self.faults
-
-    # Names
-
-    def collect_names(self) -> Names:
-        steps: dict[str, Place] = {}
-        variables: dict[str, Place] = {}
-        items: dict[str, Place] = {}
-        survivable: set[str] = set()
-        for step in walk(self.flow.steps):
-            if isinstance(step, ToolStep | ActionStep) and step.id is not None:
-                name = step.id.text
-                if name in steps:
-                    text = f"a step {name!r} stands in line {steps[name].line} already: choose another name"
-                    self.report(step.id.place, FaultCode.ID_DUPLICATE, text)
-                steps.setdefault(name, step.id.place)
-                if step.on_error is not Fallback.STOP:
-                    survivable.add(name)
-            elif isinstance(step, SetStep):
-                for word, _ in step.values.items:
-                    variables.setdefault(word.text, word.place)
-            elif isinstance(step, ForEachStep):
-                items.setdefault(step.name.text, step.name.place)
-        # A name that cannot be used was reported, and takes nothing from who has it.
-        variables = {name: place for name, place in variables.items() if id_fault(name) is None}
-        for name in variables.keys() & items.keys():
-            text = f"{name!r} is the item of the loop in line {items[name].line}: choose another name"
-            self.report(variables[name], FaultCode.ID_DUPLICATE, text)
-        variables = {**items, **variables}
-        for name in steps.keys() & variables.keys():
-            text = f"{name!r} is the name of the step in line {steps[name].line}: choose another name"
-            self.report(variables.pop(name), FaultCode.ID_DUPLICATE, text)
-        return Names(steps, variables, frozenset(survivable))
-
-    def typed_variables(self) -> dict[str, Shape]:
-        error = {"code": Field(TEXT), "cause": Field(TEXT), "attempts": Field(INT)}
-        variables = {
-            TRIGGER: self.trigger(),
-            EVENT: self.event(word.text for word in self.flow.triggers),
-            ERRORS: Shape(Kind.MAP, self.shapes.once("an error", error)),
-        }
-        variables |= dict.fromkeys(self.names.variables, ANY)
-        for step in walk(self.flow.steps):
-            if isinstance(step, ToolStep | ActionStep) and step.id is not None:
-                made = self.catalogue_entry(step)
-                variables.setdefault(step.id.text, outputs_of(made, step.inputs, self.shapes) if made else ANY)
-        return variables
-
-    def event(self, types: Iterable[str]) -> Shape:
-        """What `event` is, when it is of one of these types."""
-        said = {"time": Field(TIME), "type": Field(replace(TEXT, values=tuple(types)))}
-        return self.shapes.once("`event`", dict.fromkeys(EVENT_FIELDS, Field(TEXT)) | said)
-
-    def catalogue_entry(self, step: ToolStep | ActionStep) -> Tool | Action | None:
-        if isinstance(step, ToolStep):
-            return self.catalogue.tools.get(step.tool.text)
-        return self.catalogue.actions.get(step.action.text)
-
-    def trigger(self) -> Shape:
-        """What `trigger` is: with several triggers, what all of them have."""
-        shapes: list[Shape] = []
-        for word in self.flow.triggers:
-            model = self.catalogue.triggers.get(word.text)
-            if model is None:
-                near = suggestion(word.text, self.catalogue.triggers)
-                self.report(word.place, FaultCode.TRIGGER_UNKNOWN, f"no trigger is named {word.text!r}: {near}")
-            else:
-                shapes.append(self.shapes.of_model(model, "serialization", "`trigger`"))
-        if not shapes or len(shapes) != len(self.flow.triggers):
-            return ANY
-        if len(shapes) == 1:
-            return shapes[0]
-        every = [self.shapes.fields(shape) for shape in shapes]
-        fields: dict[str, Field] = {}
-        for name in dict.fromkeys(name for each in every for name in each):
-            found = [each[name] for each in every if name in each]
-            same = all(field.shape == found[0].shape for field in found)
-            maybe = len(found) < len(every) or any(field.maybe for field in found)
-            fields[name] = Field(found[0].shape if same else ANY, maybe=maybe)
-        return self.shapes.once("`trigger`", fields)
-
-    # Expressions
-
-    def judge(self, expression: Expression) -> Judgement:
-        return judge(expression, self.types, self.variables, self.names, self.state, report=self.report)
-
-    def key(self, value: Value, name: str) -> None:
-        if isinstance(value, Expression):
-            shape = self.judge(value).shape
-            if shape.kind not in _KEYS:
-                self.report(value.place, FaultCode.EXPRESSION_TYPE, f"`{name}` is a text, this is {shape}")
-        elif isinstance(value, Template):
-            self.inputs.value(value, TEXT, f"`{name}`")
-        else:
-            text = f"`{name}` is an expression, such as ${{ trigger.from }}: with a fixed key, all runs have the same"
-            self.report(value.place, FaultCode.VALUE_INVALID, text)
-
-    def condition(self, value: Value, name: str) -> Judgement:
-        if not isinstance(value, Expression):
-            self.report(value.place, FaultCode.VALUE_INVALID, f"`{name}` is one expression, such as ${{ phone.valid }}")
-            return UNKNOWN
-        judgement = self.judge(value)
-        if judgement.shape.kind not in (Kind.BOOL, Kind.ANY):
-            text = f"`{name}` is true or false, this is {judgement.shape}: compare it with something"
-            self.report(value.place, FaultCode.EXPRESSION_TYPE, text)
-        self.decided(judgement.formula, value.place, f"`{name}`")
-        return judgement
-
-    def decided(self, formula: Formula, place: Place, what: str) -> None:
-        """Reports a condition that is always true or always false here."""
-        found = verdict(formula, self.state.truths)
-        if found is None:
-            return
-        lines = " and ".join(str(line) for line in found.lines)
-        why = f" here, by the condition{'s' * (len(found.lines) > 1)} in line {lines}" if lines else ""
-        remedy = "it decides nothing" if found.value else "what it guards never runs"
-        text = f"{what} is always {str(found.value).lower()}{why}: {remedy}. Remove or correct it"
-        self.report(place, FaultCode.CONDITION_CONSTANT, text)
-
-    def where(self, state: State, judgement: Judgement, place: Place, *, true: bool = True) -> State:
-        """What is known where a condition holds, or does not."""
-        formula = judgement.formula if true else Not(judgement.formula)
-        state = state.with_facts(judgement.true if true else judgement.false)
-        return state.with_truth(Truth(formula, place.line, judgement.roots))
-
-    def shape_of(self, value: Value) -> Shape:
-        """The shape of any value, with all faults in it reported."""
-        if isinstance(value, Expression):
-            shape = self.judge(value).shape
-            shape = (shape.item or ANY) if shape.kind is Kind.OPTIONAL else shape
-            if not fits(shape, ANY, self.shapes):
-                self.report(value.place, FaultCode.EXPRESSION_TYPE, f"a value cannot be {shape}: {remedy(shape, ANY)}")
-            return shape
-        if isinstance(value, Constant):
-            return of_constant(value) if value.value is not None else ANY
-        if isinstance(value, Template):
-            self.inputs.value(value, TEXT, "")
-            return TEXT
-        if isinstance(value, ListOf):
-            items = {self.shape_of(item) for item in value.items}
-            return Shape(Kind.LIST, items.pop() if len(items) == 1 else ANY)
-        items = {self.shape_of(item) for _, item in value.items}
-        return Shape(Kind.MAP, items.pop() if len(items) == 1 else ANY)
 
     # Steps
 
@@ -526,7 +366,7 @@ class _FlowCheck:
             seen = {TRIGGER: shape, EVENT: self.event([rule.trigger.text])}
             nothing = Names({}, {}, frozenset())
             found = judge(rule.match, self.types, seen, nothing, State(), report=self.report).shape
-            if found.kind not in _KEYS:
+            if found.kind not in KEYS:
                 self.report(rule.match.place, FaultCode.EXPRESSION_TYPE, f"`match` is a text, this is {found}")
 
     def stop(self, step: StopStep) -> None:

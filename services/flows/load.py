@@ -16,8 +16,7 @@ from services.flows.tables import Beside, Tables, beside
 SUFFIXES = (".yaml", ".yml")
 TEST_SUFFIXES = (".test.yaml", ".test.yml")
 SOURCES_SUFFIXES = ("sources.yaml", "sources.yml")
-_SOURCES = re.compile(r"""^["']?sources["']?[ \t]*:""", re.MULTILINE)
-_FLOW = re.compile(r"""^["']?(flow|on|steps)["']?[ \t]*:""", re.MULTILINE)
+_KEY = re.compile(r"""^["']?(\w+)["']?[ \t]*:""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,8 @@ class FlowSource:
 def load_paths(paths: Sequence[Path]) -> tuple[list[FlowSource], list[Fault]]:
     """All flows of files and folders, and all faults of their form.
 
-    In folders it reads `*.yaml` and `*.yml` recursively, without `*.test.yaml` and sources files.
+    In folders it reads `*.yaml` and `*.yml` recursively, without `*.test.yaml`, sources and connections
+    files, and what is hidden.
 
     Never raises for what a file holds or for a path that is not there: both are faults. A file can hold several flows,
     separated by `---`. A file that is named twice is read once.
@@ -93,20 +93,26 @@ def load_text(text: str, file: str = "flow.yaml", files: Beside | None = None) -
 
 def is_sources(file: Path) -> bool:
     """Whether this is a sources file, which says who sends what: by its name, or by what it holds."""
-    if file.name.endswith(SOURCES_SUFFIXES):
-        return True
+    return file.name.endswith(SOURCES_SUFFIXES) or _holds(file, "sources")
+
+
+def _holds(file: Path, key: str) -> bool:
+    """Whether a file has this key, and none of a flow's."""
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return False
-    return _SOURCES.search(text) is not None and _FLOW.search(text) is None
+    keys = set(_KEY.findall(text))
+    return key in keys and keys.isdisjoint(("flow", "on", "steps"))
 
 
 def yaml_files(folder: Path) -> Iterator[Path]:
-    """Flows and sources files of a folder and those in it, in order of their names."""
+    """Flows and sources files of a folder and those in it, in order of their names. Hidden ones are not ours."""
     for each in sorted(folder.rglob("*")):
         if each.suffix in SUFFIXES and not each.name.endswith(TEST_SUFFIXES) and each.is_file():
-            yield each
+            hidden = any(part.startswith(".") for part in each.relative_to(folder).parts)
+            if not hidden and not _holds(each, "connections"):
+                yield each
 
 
 def _load_file(path: Path) -> tuple[list[FlowSource], list[Fault]]:

@@ -167,7 +167,10 @@ def _refuse_names(names: list[str]) -> None:
         raise ValueError(f"two columns have the name {twice!r}")
 
 
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
+
+
 def _in_quotes(text: str) -> str:
     """A text in YAML's double quotes, on one line."""
-    signs = (sign if sign.isprintable() and sign not in '"\\' else f"\\U{ord(sign):08x}" for sign in text)
+    signs = (_ESCAPES.get(sign) or (sign if sign.isprintable() else f"\\U{ord(sign):08x}") for sign in text)
     return f'"{"".join(signs)}"'

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import tempfile
 import time
 from collections.abc import Awaitable
 from pathlib import Path
 
-from deploy.local import KafkaServer, PostgresServer, on_stderr
+from deploy.local import KafkaServer
 from tests.support import gateway_chaos
 from tests.support.gateway_chaos import Answers
+from tests.support.servers import servers
 
 AWAY_SECONDS = 60.0
 KILLS = 10
@@ -50,16 +50,8 @@ async def story(kafka: KafkaServer, url: str, folder: Path) -> None:
 def main() -> None:
     """Start the parts and run."""
     argparse.ArgumentParser(prog="python -m tests.bench.ingest_chaos", description=__doc__).parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        kafka = KafkaServer(Path(name) / "kafka", progress=on_stderr())
-        postgres = PostgresServer(Path(name) / "postgres", progress=on_stderr())
-        try:
-            kafka.start()
-            postgres.start()
-            asyncio.run(story(kafka, postgres.url, Path(name)))
-        finally:
-            kafka.stop()
-            postgres.stop()
+    with servers() as parts:
+        asyncio.run(story(parts.kafka, parts.postgres.url, parts.folder))
 
 
 if __name__ == "__main__":

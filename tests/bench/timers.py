@@ -21,13 +21,13 @@ import orjson
 from contracts.ids import stable_id
 from contracts.runs import Run
 from contracts.topics import ACTIONS
-from deploy.local import KafkaServer, PostgresServer
 from services.flows.outcomes import Sleep
 from services.flows.waiting import cancel_hash, timer_id
 from services.runtime import database
 from services.tools.timers.store import Store
 from services.tools.timers.timer import Timer, timer_of
 from tests.support import batches
+from tests.support.servers import servers
 from tests.support.tools_process import all_of, event_id, read, stack
 
 FLOW = batches.ONE_CALL.replace("steps:", "steps:\n  - wait: 2h")
@@ -161,15 +161,8 @@ def main() -> None:
     parser.add_argument("--due", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=0)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        kafka, postgres = KafkaServer(Path(folder) / "kafka"), PostgresServer(Path(folder) / "postgres")
-        try:
-            kafka.start()
-            postgres.start()
-            asyncio.run(measure(kafka.bootstrap, postgres.url, given.pending, given.due, given.kills))
-        finally:
-            kafka.stop()
-            postgres.stop()
+    with servers() as parts:
+        asyncio.run(measure(parts.kafka.bootstrap, parts.postgres.url, given.pending, given.due, given.kills))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import asyncio
 import itertools
 import random
 import shutil
-import tempfile
 import time
 import uuid
 from collections import Counter
@@ -24,12 +23,12 @@ import httpx
 import orjson
 
 from contracts.topics import HISTORY
-from deploy.local import KafkaServer, PostgresServer
 from services.cli.records import read
 from services.runtime.settings import RuntimeSettings
 from tests.support import ingest
 from tests.support.actions import kafka, worker
 from tests.support.closum import Closum, closum
+from tests.support.servers import servers
 from tests.support.tools_process import stack
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "two-way-sync"
@@ -213,26 +212,18 @@ def main() -> None:
     parser.add_argument("--edits", type=int, default=10_000)
     parser.add_argument("--off", action="store_true")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        servers = KafkaServer(folder / "kafka"), PostgresServer(folder / "postgres")
-        try:
-            for server in servers:
-                server.start()
-            found = asyncio.run(
-                sync(
-                    servers[0].bootstrap,
-                    servers[1].url,
-                    folder,
-                    contacts=given.contacts,
-                    edits=given.edits,
-                    on=not given.off,
-                    most_seconds=30 if given.off else 600,
-                )
+    with servers() as parts:
+        found = asyncio.run(
+            sync(
+                parts.kafka.bootstrap,
+                parts.postgres.url,
+                parts.folder,
+                contacts=given.contacts,
+                edits=given.edits,
+                on=not given.off,
+                most_seconds=30 if given.off else 600,
             )
-        finally:
-            for server in servers:
-                server.stop()
+        )
     print(f"{found.contacts:,} contacts, {found.edits:,} edits: our writes {found.writes:,}")
     print(f"the last write came {found.settled_seconds:.1f} s after the last edit")
     print(f"both sides agree on {found.agree:,} contacts; {found.right:,} of {found.undisputed:,} undisputed are right")

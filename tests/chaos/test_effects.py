@@ -31,12 +31,17 @@ def stand_in() -> Iterator[Closum]:
 async def test_killed_workers_and_cut_connections(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, stand_in: Closum, own_database: str
 ) -> None:
-    """Three SIGKILLs: at most once is never seen twice, the others all arrive, what is unknown was in flight."""
+    """Three SIGKILLs: at most once is never seen twice, the others all arrive, what is unknown was in flight.
+
+    The destination has limits, and says 503 now and then, so that calls are parked.
+    """
     stand_in.reset()
     async with kafka(kafka_bootstrap, topic_prefix) as topics:
         story = Story(topics, stand_in, own_database, mixed(2_400))
         story.faults(0.02)
-        with worker(topics, tmp_path, stand_in.url, own_database) as one:
+        story.refusals(0.02, 1)
+        limits = "{ requests_per_second: 500, concurrency: 100 }"
+        with worker(topics, tmp_path, stand_in.url, own_database, limits, FLOWS_PARK_SECONDS="0.5") as one:
             await topics.put(story.requests)
             one.start()
             await story.kill_at_random([one], 3, random.Random(1))  # noqa: S311 - the same moments in every run

@@ -21,7 +21,7 @@ ILL_SECONDS = 2.0
 async def test_order_holds_while_some_fail(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
 ) -> None:
-    """100 contacts with 20 requests each, ten of them ill until all others are done; some waits are parked."""
+    """100 contacts with 20 requests each, ten ill until all others are done; some are parked, most are read ahead."""
     asked = requests(SUBJECTS, EACH)
     well_at = float("inf")
     healthy = SUBJECTS * EACH * 9 // 10
@@ -37,7 +37,9 @@ async def test_order_holds_while_some_fail(
     async with kafka(kafka_bootstrap, topic_prefix) as topics:
         with (
             recorder(some_ill) as destination,
-            worker(topics, tmp_path, destination.url, own_database, FLOWS_PARK_SECONDS="1") as one,
+            worker(
+                topics, tmp_path, destination.url, own_database, FLOWS_PARK_SECONDS="1", FLOWS_MAX_PENDING="400"
+            ) as one,
         ):
             one.start()
             await one.says("partitions.assigned")

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.actions.delivery.lanes import Lanes
+from services.actions.limits.ready import Sort
 
 Job = tuple[str, int]
 
@@ -91,6 +92,36 @@ async def test_a_waiting_job_holds_its_lane_and_nobody_else() -> None:
         lanes.put("well", ("well", number))
     await finished(lanes)
     assert done == [*(("well", number) for number in range(50)), ("sick", 0), ("sick", 1)]
+
+
+async def test_a_flows_jobs_are_counted_but_for_those_behind_a_waiting_one() -> None:
+    """So a flow with failing contacts keeps its part of memory for the others."""
+    go, counts = asyncio.Event(), []
+
+    async def work(job: Job) -> float | None:
+        if job == ("sick", 0) and not go.is_set():
+            return 0.02
+        await go.wait()
+        return None
+
+    lanes = Lanes(work, 2, fail, sort=lambda _: Sort("crm", "flow"))
+    lanes.put("sick", ("sick", 0))
+    lanes.put("sick", ("sick", 1))
+    counts.append(lanes.awake_of("flow"))
+    await asyncio.sleep(0.005)
+    counts.append(lanes.awake_of("flow"))
+    lanes.put("sick", ("sick", 2))
+    lanes.put("well", ("well", 0))
+    counts.append(lanes.awake_of("flow"))
+    assert lanes.pending_of("flow") == 4
+    go.set()
+    await finished(lanes)
+    assert [*counts, lanes.awake_of("flow")] == [2, 0, 1, 0]
+    lanes.put("sick", ("sick", 0))
+    go.clear()
+    await asyncio.sleep(0.005)
+    lanes.put("sick", ("sick", 1))
+    assert (lanes.drop(lambda _: True), lanes.awake_of("flow"), lanes.pending_of("flow")) == (2, 0, 0)
 
 
 async def test_dropping_leaves_what_is_at_work() -> None:

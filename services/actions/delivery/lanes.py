@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from services.actions.limits.ready import FlowGuard, Ready, Sort
@@ -55,6 +55,7 @@ class Lanes(Generic[J]):
         self._ready = Ready((lambda _: 0.0) if gate is None else gate.take, guard)
         self._kicking: asyncio.TimerHandle | None = None
         self._flows: Counter[str] = Counter()
+        self._awake: Counter[str] = Counter()
         self._asleep: dict[Hashable, asyncio.TimerHandle] = {}
         self._working: dict[Hashable, float] = {}
         self._workers: set[asyncio.Task[None]] = set()
@@ -86,6 +87,10 @@ class Lanes(Generic[J]):
         """Jobs of one flow that are not finished."""
         return self._flows[flow]
 
+    def awake_of(self, flow: str) -> int:
+        """Those of them in lanes that do not wait for another attempt of their first."""
+        return self._awake[flow]
+
     def kick(self) -> None:
         """Look whether more may begin."""
         if self._kicking is not None:
@@ -100,7 +105,9 @@ class Lanes(Generic[J]):
     def put(self, lane: Hashable, job: J) -> None:
         """Add a job at the end of its lane."""
         self._pending += 1
-        self._flows[self._sort(job).flow] += 1
+        self._count(self._flows, (job,), 1)
+        if lane not in self._asleep:
+            self._count(self._awake, (job,), 1)
         queue = self._lanes.get(lane)
         if queue is not None:
             queue.append(job)
@@ -113,7 +120,7 @@ class Lanes(Generic[J]):
         queue = self._lanes[lane]
         behind = list(queue)[1:]
         self._lanes[lane] = deque((queue[0],))
-        self._less(behind)
+        self._less(lane, behind)
         return behind
 
     def holds(self, lane: Hashable) -> bool:
@@ -133,7 +140,7 @@ class Lanes(Generic[J]):
             gone: list[J] = []
             for job in queue:
                 (gone if unwanted(job) else kept).append(job)
-            self._less(gone)
+            self._less(lane, gone)
             dropped += len(gone)
             self._lanes[lane] = deque(head + kept)
             if not self._lanes[lane]:
@@ -167,9 +174,10 @@ class Lanes(Generic[J]):
         await asyncio.gather(*self._workers, return_exceptions=True)
 
     def _wake(self, lane: Hashable) -> None:
-        self._asleep.pop(lane, None)
         if self._closed:
             return
+        if self._asleep.pop(lane, None) is not None:
+            self._count(self._awake, self._lanes[lane], 1)
         self._ready.push(self._sort(self._lanes[lane][0]), lane)
         if self._active < self._concurrency:
             self._begin()
@@ -220,18 +228,24 @@ class Lanes(Generic[J]):
             self._next(lane)
         elif not self._closed:
             self._asleep[lane] = asyncio.get_running_loop().call_later(wait, self._wake, lane)
+            self._count(self._awake, self._lanes[lane], -1)
 
-    def _less(self, jobs: Iterable[J]) -> None:
+    def _less(self, lane: Hashable, jobs: Collection[J]) -> None:
+        self._pending -= len(jobs)
+        self._count(self._flows, jobs, -1)
+        if lane not in self._asleep:
+            self._count(self._awake, jobs, -1)
+
+    def _count(self, counts: Counter[str], jobs: Iterable[J], change: int) -> None:
         for job in jobs:
-            self._pending -= 1
             flow = self._sort(job).flow
-            self._flows[flow] -= 1
-            if not self._flows[flow]:
-                del self._flows[flow]
+            counts[flow] += change
+            if not counts[flow]:
+                del counts[flow]
 
     def _next(self, lane: Hashable) -> None:
         queue = self._lanes[lane]
-        self._less((queue.popleft(),))
+        self._less(lane, (queue.popleft(),))
         if not queue:
             del self._lanes[lane]
         elif not self._closed:

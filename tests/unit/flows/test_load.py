@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from services.flows.faults import FaultCode
 from services.flows.load import load_paths, load_text
 from services.flows.places import Place
 from services.flows.syntax import Expression, Template, ToolStep
@@ -20,6 +21,20 @@ def test_folders_are_read_whole(tmp_path: Path) -> None:
     sources, faults = load_paths([tmp_path, tmp_path / "b.yaml"])
     assert [source.name for source in sources] == ["a", "b", "c"]
     assert faults == []
+
+
+def test_what_is_no_flow_is_passed_over_in_folders(tmp_path: Path) -> None:
+    """Sources and connections files, and what `flows dev` keeps; named alone, each is told what it is."""
+    others = {".flows/a.yaml": FLOW, "c.yaml": "# ours\nconnections:\n  crm: {}\n", "d.yaml": '"sources": {}\n'}
+    for name, text in {"a.yaml": FLOW, **others}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    sources, faults = load_paths([tmp_path])
+    assert [Path(source.file).name for source in sources] == ["a.yaml"]
+    assert faults == []
+    assert "this is a sources file" in str(load_paths([tmp_path / "d.yaml"])[1])
+    (tmp_path / "e.yaml").write_text("sources: {}\nsteps: []\n")
+    assert [fault.code for fault in load_paths([tmp_path])[1]].count(FaultCode.KEY_MISSING) == 2
 
 
 def test_a_file_can_hold_several_flows() -> None:

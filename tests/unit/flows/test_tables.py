@@ -234,6 +234,17 @@ def test_a_deployment_needs_the_file_no_more(tmp_path: Path) -> None:
     assert back_to(Deployment(1, flows=flows), versions)(Deployment(2, flows=more), versions)[0] == flows
 
 
+def test_a_table_may_stand_in_the_flow_as_csv(tmp_path: Path) -> None:
+    """Several lines are no name of a file: the same version, and `flows show` gives a text that can be read."""
+    (tmp_path / "managers.csv").write_text(CSV)
+    one = version(tmp_path)
+    (source,), _ = load_paths([tmp_path / "flow.yaml"])
+    assert 'table: { csv: "country,manager,phone\\nPT,ana,' in source.text
+    (tmp_path / "managers.csv").unlink()
+    lines = "".join(f"        {line}\n" for line in CSV.splitlines())
+    assert version(tmp_path, FLOW.replace("{ csv: managers.csv }\n", f"\n      csv: |\n{lines}")) == one
+
+
 def test_a_text_without_its_folder_says_so() -> None:
     """As a flow that was copied out of a file."""
     assert "this flow was not read from a folder" in str(load_text(FLOW)[1][0])

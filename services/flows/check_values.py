@@ -1,0 +1,98 @@
+"""The values of a flow: keys, conditions, and what any value is at the place where it stands."""
+
+from __future__ import annotations
+
+from services.flows.catalogue import Catalogue
+from services.flows.check_names import NameCheck
+from services.flows.faults import FaultCode
+from services.flows.fits import fits, remedy
+from services.flows.inputs import Inputs, of_constant
+from services.flows.judge import UNKNOWN, Judgement, judge
+from services.flows.load import FlowSource
+from services.flows.logic import Formula, Not, Truth, verdict
+from services.flows.places import Place
+from services.flows.presence import State
+from services.flows.shapes import ANY, TEXT, Kind, Shape
+from services.flows.syntax import (
+    Constant,
+    Expression,
+    ListOf,
+    Template,
+    Value,
+)
+from services.flows.types import Types
+
+KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
+
+
+class ValueCheck(NameCheck):
+    """The values of one flow. `state` is what is known where the check stands."""
+
+    def __init__(self, source: FlowSource, catalogue: Catalogue, types: Types) -> None:
+        super().__init__(source, catalogue, types)
+        self.state = State()
+        self.inputs = Inputs(self.shapes, self.judge, self.report)
+
+    def judge(self, expression: Expression) -> Judgement:
+        """What an expression is and says. Reports what is wrong with it."""
+        return judge(expression, self.types, self.variables, self.names, self.state, report=self.report)
+
+    def key(self, value: Value, name: str) -> None:
+        """A key of an event, a lane or a claim: a text that is not the same for all."""
+        if isinstance(value, Expression):
+            shape = self.judge(value).shape
+            if shape.kind not in KEYS:
+                self.report(value.place, FaultCode.EXPRESSION_TYPE, f"`{name}` is a text, this is {shape}")
+        elif isinstance(value, Template):
+            self.inputs.value(value, TEXT, f"`{name}`")
+        else:
+            text = f"`{name}` is an expression, such as ${{ trigger.from }}: with a fixed key, all runs have the same"
+            self.report(value.place, FaultCode.VALUE_INVALID, text)
+
+    def condition(self, value: Value, name: str) -> Judgement:
+        """A condition: true or false, and not always the same."""
+        if not isinstance(value, Expression):
+            self.report(value.place, FaultCode.VALUE_INVALID, f"`{name}` is one expression, such as ${{ phone.valid }}")
+            return UNKNOWN
+        judgement = self.judge(value)
+        if judgement.shape.kind not in (Kind.BOOL, Kind.ANY):
+            text = f"`{name}` is true or false, this is {judgement.shape}: compare it with something"
+            self.report(value.place, FaultCode.EXPRESSION_TYPE, text)
+        self.decided(judgement.formula, value.place, f"`{name}`")
+        return judgement
+
+    def decided(self, formula: Formula, place: Place, what: str) -> None:
+        """Reports a condition that is always true or always false here."""
+        found = verdict(formula, self.state.truths)
+        if found is None:
+            return
+        lines = " and ".join(str(line) for line in found.lines)
+        why = f" here, by the condition{'s' * (len(found.lines) > 1)} in line {lines}" if lines else ""
+        remedy = "it decides nothing" if found.value else "what it guards never runs"
+        text = f"{what} is always {str(found.value).lower()}{why}: {remedy}. Remove or correct it"
+        self.report(place, FaultCode.CONDITION_CONSTANT, text)
+
+    def where(self, state: State, judgement: Judgement, place: Place, *, true: bool = True) -> State:
+        """What is known where a condition holds, or does not."""
+        formula = judgement.formula if true else Not(judgement.formula)
+        state = state.with_facts(judgement.true if true else judgement.false)
+        return state.with_truth(Truth(formula, place.line, judgement.roots))
+
+    def shape_of(self, value: Value) -> Shape:
+        """The shape of any value, with all faults in it reported."""
+        if isinstance(value, Expression):
+            shape = self.judge(value).shape
+            shape = (shape.item or ANY) if shape.kind is Kind.OPTIONAL else shape
+            if not fits(shape, ANY, self.shapes):
+                self.report(value.place, FaultCode.EXPRESSION_TYPE, f"a value cannot be {shape}: {remedy(shape, ANY)}")
+            return shape
+        if isinstance(value, Constant):
+            return of_constant(value) if value.value is not None else ANY
+        if isinstance(value, Template):
+            self.inputs.value(value, TEXT, "")
+            return TEXT
+        if isinstance(value, ListOf):
+            items = {self.shape_of(item) for item in value.items}
+            return Shape(Kind.LIST, items.pop() if len(items) == 1 else ANY)
+        items = {self.shape_of(item) for _, item in value.items}
+        return Shape(Kind.MAP, items.pop() if len(items) == 1 else ANY)
