@@ -141,7 +141,7 @@ async def test_a_run_whose_version_cannot_be_had_is_a_dead_letter_with_the_remed
         await connection.execute("update flow_versions set version = 'gone'")
         await connection.close()
         replica.kill()
-        (tmp_path / "hello.yaml").write_text(SECOND)
+        (tmp_path / "hello.yaml").write_text(FIRST.replace("/first", "/second"))
         await ran(replica, "deploy", "hello.yaml", "--all")
         replica.start()
         await replica.ready()
