@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from services.cli import waits
+from services.cli import database, waits
 from services.cli.terminal import CommandError, show
 from services.flows.durations import DurationError, parse_duration
 
@@ -35,7 +35,7 @@ def command(
     if (until is None) == (in_ is None):
         raise CommandError("say when: --until MOMENT or --in 2h", 2)
     due = _moment(until) if until is not None else _from_now(in_ or "")
-    found = waits.ask(lambda connection: waits.reschedule(connection, waits.Wanted(run=run), due))
+    found = database.ask(lambda connection: waits.reschedule(connection, waits.Wanted(run=run), due))
     if not found:
         raise CommandError(f"no run {run!r} waits. `flows runs --waiting` shows what does")
     show([one.row(as_json=as_json) for one in found], waits.COLUMNS, as_json=as_json, empty="")
