@@ -68,10 +68,11 @@ def command(
 
 async def _cancel(wanted: waits.Wanted, why: str) -> list[waits.Waiting]:
     """Tell Kafka first, then delete: a wait that fires meanwhile ends once, whichever record is read first."""
-    settings = place.settings()
-    producer = kafka.Producer(settings)
     async with database.connected() as connection:
         found = await waits.find(connection, wanted)
+        if not found:
+            return []
+        producer = kafka.Producer(place.settings())
         try:
             await asyncio.wait_for(producer.start(), SECONDS)
             for begin in range(0, len(found), BATCH):

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from services.cli import database, waits
 from services.cli.terminal import CommandError, show
-from services.flows.durations import DurationError, parse_duration
+from services.flows.durations import LONGEST_SECONDS, DurationError, parse_duration
 
 
 def command(
@@ -43,10 +43,12 @@ def command(
 
 def _moment(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
+        found = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise CommandError(f"--until {text!r} is no moment: write it as 2026-12-24T18:00+00:00", 2) from None
-    return found.astimezone(UTC)
+    if found - datetime.now(UTC) > timedelta(seconds=LONGEST_SECONDS):
+        raise CommandError(f"--until {text!r} is too late: the longest wait is ten years", 2)
+    return found
 
 
 def _from_now(text: str) -> datetime:
