@@ -13,7 +13,7 @@ from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
 
 Taken = tuple[Record, Prefix]
-# What the interpreter needs for a record beside its bytes: measured, 650 for one with a lane of its own, 360 in a lane of 8.
+# What a record takes beside its bytes: measured, 650 with a lane of its own, 360 in a lane of eight.
 OBJECTS_BYTES = 650
 
 
