@@ -20,6 +20,11 @@ def migrate() -> None:
     url = place.settings().database_url
     try:
         applied = asyncio.run(apply(url))
+    except asyncpg.LockNotAvailableError:
+        raise CommandError(
+            "a table that a migration changes was held for a minute by another session, so nothing of it was done. "
+            "`select * from pg_stat_activity where state <> 'idle'` shows whose; then run this again"
+        ) from None
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CommandError(f"PostgreSQL: {error or 'no answer in time'}. {place.how_to_reach('PostgreSQL')}") from None
     print("\n".join(f"applied {name}" for name in applied) or "The tables are up to date.")

@@ -18,7 +18,7 @@ from services.actions.preview import preview, repeatable
 from services.cli import place, times
 from services.cli.connection_files import shown_connections
 from services.cli.records import told
-from services.cli.terminal import CommandError, console, show
+from services.cli.terminal import CommandError, Limit, console, show
 from services.dead_letters import decisions, redrive
 from services.dead_letters.decisions import Decision
 from services.dead_letters.edit import EditError, change, edited
@@ -93,7 +93,7 @@ ANY = Chosen()
 
 @command.command(name="list")
 def list_letters(
-    *, chosen: Chosen = ANY, each: Flag = False, decided: Flag = False, limit: int = 50, as_json: Json = False
+    *, chosen: Chosen = ANY, each: Flag = False, decided: Flag = False, limit: Limit = 50, as_json: Json = False
 ) -> None:
     """What could not be done, by cause: how often, first and last, and who must act. The most frequent first.
 

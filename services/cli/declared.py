@@ -24,7 +24,6 @@ class Known:
 
     triggers: dict[str, type[Payload]] = field(default_factory=lambda: dict(TRIGGERS))
     faults: list[Fault] = field(default_factory=list)
-    files: list[Path] = field(default_factory=list)
     _unsure: set[str] = field(default_factory=set)
     _whole: bool = True
 
@@ -32,12 +31,11 @@ class Known:
         """Whether a trigger may be declared by a source that is wrong."""
         return trigger in self._unsure or (not self._whole and trigger.partition(".")[0] in KINDS)
 
-    def add(self, path: Path) -> None:
-        """What a sources file, or a folder of them, declares."""
-        found = declarations(path)
+    def add(self, paths: Sequence[Path]) -> None:
+        """What sources files, or folders of them, declare together."""
+        found = declarations(*paths)
         self.triggers |= found.triggers
         self.faults += found.faults
-        self.files.append(path)
         self._unsure |= found.unsure
         self._whole = self._whole and found.whole
 
@@ -45,9 +43,10 @@ class Known:
 def known(paths: Sequence[Path] = (), more: Sequence[Path] = ()) -> Known:
     """The triggers for the flows of these paths, and those of `more` sources files. No secret is read. Never raises."""
     found = Known()
-    every = {path.resolve(): path for path in (*files(paths), *more)}
-    for path in every.values():
-        found.add(path)
+    own = {path.resolve(): path for path in files(paths)}
+    others = {path.resolve(): path for path in more}
+    found.add(list(own.values()))
+    found.add([path for resolved, path in others.items() if resolved not in own])
     return found
 
 

@@ -12,7 +12,7 @@ from contracts.runs import HistoryRecord, Outcome
 from contracts.topics import HISTORY
 from services.cli import place, times, waits
 from services.cli.records import read
-from services.cli.terminal import show
+from services.cli.terminal import Limit, show
 from services.runtime.settings import RuntimeSettings
 
 SHORT = 12  # enough to tell runs apart; `flows run` takes it
@@ -24,7 +24,7 @@ def command(
     since: str | None = None,
     outcome: Outcome | None = None,
     flow: str | None = None,
-    limit: int = 50,
+    limit: Limit = 50,
     waiting: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:

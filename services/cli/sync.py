@@ -12,7 +12,7 @@ import orjson
 from cyclopts import App, Parameter
 
 from services.cli import times, waits
-from services.cli.terminal import console, show
+from services.cli.terminal import Limit, console, show
 from services.flows.sync import ALIASES, alias_hash, people, system_of
 
 COLUMNS = ("at", "what", "system", "decision", "fields", "why", "hops", "id")
@@ -60,7 +60,7 @@ def explain(
     entity: Annotated[str, Parameter(name="ENTITY")],
     *,
     account: str = "default",
-    limit: int = 50,
+    limit: Limit = 50,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Our writes to one entity, the changes that came in of it, and what became of each. Newest last.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+from cyclopts import Parameter, validators
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+Limit = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+"""How long a list may be."""
 NARROW = frozenset({"at", "id", "run_id", "name", "kind", "outcome"})
 COLOURS = {
     "delivered": "green",

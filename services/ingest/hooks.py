@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -22,7 +23,7 @@ from services.ingest.encodings import unpacked
 from services.ingest.envelope import envelope, event_id
 from services.ingest.limits import Limit
 from services.ingest.problems import Refused, wrong_shape
-from services.ingest.readers.reading import Sent
+from services.ingest.readers.reading import Reading, Sent
 from services.ingest.replays import Replays
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.taking import Ready, Taker
@@ -90,7 +91,7 @@ class HookEndpoint:
         encoding = request.headers.get(b"content-encoding")
         body = unpacked(request.body, encoding.decode("latin-1"), most) if encoding else request.body
         sent = sent_of(request, body)
-        challenge = handshakes.slack(sent.value)
+        challenge = handshakes.slack(sent[0].value) if sent else None
         if challenge is not None:
             return challenge
         reply = await self._parts.taker.take(events_of(hook, sent, body))
@@ -108,25 +109,33 @@ def _handshake(hook: Hook, request: Request) -> Reply:
     return challenge
 
 
-def sent_of(request: Request, body: bytes) -> Sent:
-    """The parsed body; of a CloudEvent its data, with what the envelope says."""
+def sent_of(request: Request, body: bytes) -> list[Sent]:
+    """The parsed body, or what is in its batch; of each CloudEvent its data, with what the envelope says."""
     kind = request.headers.get(b"content-type", b"").decode("latin-1")
     if forms.is_form(kind, body):
-        return Sent(forms.parse(body, kind), request.headers)
+        return [Sent(forms.parse(body, kind), request.headers)]
     value = parse(body)
     how = cloudevents.mode(request.headers)
-    if how is Mode.NONE or how is Mode.BATCH:
-        return Sent(value, request.headers)
-    [document] = cloudevents.documents(how, request.headers, value)
+    if how is Mode.NONE:
+        return [Sent(value, request.headers)]
+    found = cloudevents.documents(how, request.headers, value)
+    return [
+        _unwrapped(document, request.headers, (place,) if how is Mode.BATCH else ())
+        for place, document in enumerate(found)
+    ]
+
+
+def _unwrapped(document: Any, headers: dict[bytes, bytes], place: tuple[int, ...]) -> Sent:  # noqa: ANN401 - any JSON value
     if not isinstance(document, dict) or "data" not in document:
-        return Sent(document, request.headers)
+        return Sent(document, headers, place=place)
     identity, origin = _text(document.get("id")), _text(document.get("source"))
     return Sent(
         document["data"],
-        request.headers,
+        headers,
         identity=f"{origin} {identity}" if identity else None,
         time=moment(document.get("time")),
         subject=_text(document.get("subject")) or None,
+        place=place and (*place, "data"),
     )
 
 
@@ -134,19 +143,22 @@ def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return value[:512] if isinstance(value, str) else ""
 
 
-def events_of(hook: Hook, sent: Sent, body: bytes) -> list[Ready]:
-    """The events that a body holds, ready for Kafka. Raises Refused: 422."""
-    try:
-        readings = hook.reader.read(sent)
-    except ValidationError as error:
-        raise wrong_shape(error) from None
+def events_of(hook: Hook, sent: Sequence[Sent], body: bytes) -> list[Ready]:
+    """The events that a body holds, ready for Kafka: all of them, or none. Raises Refused: 422."""
     events = []
-    for place, reading in enumerate(readings):
+    for place, reading in enumerate(reading for one in sent for reading in _readings(hook, one)):
         identity = event_id(hook.uri, reading, body, place)
         key, value = envelope(hook.uri, hook.account, reading, identity, hook.duplicate_seconds)
         counter = hook.accepted[reading.payload.trigger]
         events.append(Ready(hook.uri, identity, key, value, counter, hook.duplicate_seconds))
     return events
+
+
+def _readings(hook: Hook, sent: Sent) -> Sequence[Reading]:
+    try:
+        return hook.reader.read(sent)
+    except ValidationError as error:
+        raise wrong_shape(error, below=sent.place) from None
 
 
 def only_post(method: str) -> Refused:

@@ -109,7 +109,7 @@ def _hook(triggers: Triggers, tag: str, summary: str) -> Json:
     return {
         "operationId": f"post_{tag}",
         "summary": summary,
-        "description": "The body is what the source expects: JSON, a form, or a CloudEvent around it. "
+        "description": "The body is what the source expects: JSON, a form, or CloudEvents around it. "
         "Unknown fields are kept under `raw`.",
         "requestBody": {
             "required": True,
@@ -120,6 +120,7 @@ def _hook(triggers: Triggers, tag: str, summary: str) -> Json:
                 },
                 "application/x-www-form-urlencoded": form,
                 "multipart/form-data": form,
+                **_cloudevents(),
             },
         },
         "responses": _responses(
@@ -135,6 +136,16 @@ def _hook(triggers: Triggers, tag: str, summary: str) -> Json:
     }
 
 
+def _cloudevents() -> Json:
+    event = {"$ref": _reference(Event)}
+    return {
+        "application/cloudevents+json": {"schema": event},
+        "application/cloudevents-batch+json": {
+            "schema": {"type": "array", "items": event, "maxItems": cloudevents.MOST_EVENTS}
+        },
+    }
+
+
 def _json(schema: Json) -> Json:
     return {"application/json": {"schema": schema}}
 
@@ -142,7 +153,8 @@ def _json(schema: Json) -> Json:
 def _events(triggers: Triggers) -> Json:
     name, model = next(iter(triggers.items()))
     example = {"specversion": "1.0", "id": "1", "source": "/shop", "type": name, "data": model.example}
-    event = {"$ref": _reference(Event)}
+    content = _cloudevents()
+    content["application/cloudevents+json"]["examples"] = {name: {"value": example}}
     return {
         "operationId": "post_event",
         "summary": "Whole events, as CloudEvents 1.0: structured, binary (ce-* headers), or a batch",
@@ -150,12 +162,7 @@ def _events(triggers: Triggers) -> Json:
         "security": [{"eventsToken": []}],
         "requestBody": {
             "required": True,
-            "content": {
-                "application/cloudevents+json": {"schema": event, "examples": {name: {"value": example}}},
-                "application/cloudevents-batch+json": {
-                    "schema": {"type": "array", "items": event, "maxItems": cloudevents.MOST_EVENTS}
-                },
-            },
+            "content": content,
         },
         "responses": _responses({"401": "No bearer token, or a wrong one."}),
     }

@@ -52,6 +52,9 @@ async def keep(polls: Sequence[Poll], data: Database, taker: Taker, client: Clie
     """Ask them, for ever."""
     if not polls:
         return
+    for poll in polls:  # at 0, so that the first failure is seen to be one more
+        for outcome in ("answered", "failed"):
+            metrics.POLLS.labels(poll.name, outcome)
     await asyncio.gather(*(_keep(poll, data, taker, client) for poll in polls))
 
 
@@ -60,6 +63,8 @@ async def _keep(poll: Poll, data: Database, taker: Taker, client: Client) -> Non
         try:
             await ask(poll, await data.connect(), taker, client, datetime.now(UTC))
         except (PollError, CallError, Refused, *database.FAULTS) as error:
+            if isinstance(error, PollError | CallError):  # else it is Kafka or PostgreSQL that is away
+                metrics.POLLS.labels(poll.name, "failed").inc()
             log.warning("poll.failed", source=poll.name, cause=f"{type(error).__name__}: {error}"[:300])
             await asyncio.sleep(min(AGAIN_SECONDS, poll.every_seconds))
         await asyncio.sleep(min(1.0, poll.every_seconds))
@@ -89,6 +94,7 @@ async def ask(poll: Poll, pool: asyncpg.Pool, taker: Taker, client: Client, now:
                 await connection.execute(ASKED, poll.name, cursor, now)
                 if not (moved and (page.events or page.unfit)):
                     break
+    metrics.POLLS.labels(poll.name, "answered").inc()
     if count:
         log.info("poll.answered", source=poll.name, count=count)
     return count

@@ -15,6 +15,8 @@ from services.runtime import logging, metrics
 
 T = TypeVar("T")
 LOCK = 0x666C6F7773  # "flows": only one process migrates at a time
+LOCK_SECONDS = 1.0
+LOCK_TRIES = 30
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 15.0
 LONGEST_WAIT_SECONDS = 2.0
@@ -73,6 +75,26 @@ def short(name: str) -> str:
     return storable(name) if len(name) <= LONGEST_NAME else stable_id(name)
 
 
+async def apply(connection: asyncpg.Connection, name: str, statements: str) -> None:
+    """Apply one migration, while old workers run.
+
+    Whoever comes to a table that a migration waits for waits behind it: so it waits a little only, lets them pass, and
+    tries again. Raises LockNotAvailableError when it never had the table.
+    """
+    for left in reversed(range(LOCK_TRIES)):
+        try:
+            async with connection.transaction():
+                await connection.execute(f"set local lock_timeout = '{LOCK_SECONDS:g}s'")
+                await connection.execute(statements)
+                await connection.execute("insert into migrations (name) values ($1)", name)
+        except asyncpg.LockNotAvailableError:
+            if not left:
+                raise
+            await asyncio.sleep(LOCK_SECONDS)
+        else:
+            return
+
+
 async def migrate(url: str) -> list[str]:
     """Apply the migrations that are missing, in order, each in a transaction; answer their names. Twice is once."""
     connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
@@ -86,9 +108,7 @@ async def migrate(url: str) -> list[str]:
         applied = []
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
             if entry.name.endswith(".sql") and entry.name not in done:
-                async with connection.transaction():
-                    await connection.execute(entry.read_text())
-                    await connection.execute("insert into migrations (name) values ($1)", entry.name)
+                await apply(connection, entry.name, entry.read_text())
                 applied.append(entry.name)
         return applied
     finally:

@@ -11,6 +11,9 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 EVENTS_ACCEPTED = Counter("flows_events_accepted", "Events that Kafka acknowledged", ["source", "trigger"])
 INGEST_RESPONSES = Counter("flows_ingest_responses", "Answers of ingest by HTTP status", ["source", "status"])
+POLLS = Counter(
+    "flows_polls", "Questions to a polled system: answered, failed (each tried again)", ["source", "outcome"]
+)
 ACKNOWLEDGEMENT = Histogram("flows_acknowledgement_seconds", "Request read to Kafka's acknowledgement", buckets=SECONDS)
 RUNS_STARTED = Counter("flows_runs_started", "Runs begun", ["flow"])
 RUNS_ENDED = Counter("flows_runs_ended", "Runs ended", ["flow", "outcome"])

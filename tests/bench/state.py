@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import shutil
 import statistics
@@ -67,6 +68,7 @@ async def measure(url: str) -> None:
 
 def main() -> None:
     """Start PostgreSQL, measure, leave nothing."""
+    argparse.ArgumentParser(prog="python -m tests.bench.state", description=__doc__).parse_args()
     folder = Path(tempfile.mkdtemp(prefix="flows-bench-"))
     server = PostgresServer(folder)
     server.start()

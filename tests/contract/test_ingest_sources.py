@@ -371,6 +371,22 @@ async def test_a_hook_takes_a_cloudevent_around_its_body(ingest: Ingest) -> None
     assert event.time.isoformat() == "2026-02-02T00:00:00+00:00"
 
 
+async def test_a_hook_takes_a_batch_of_cloudevents(ingest: Ingest) -> None:
+    """All of them or none; each is an event of its own, and one that is no CloudEvent is its payload."""
+    http, kafka = ingest
+    headers = {"Content-Type": "application/cloudevents-batch+json"}
+    other = ORDER | {"order": {"id": 8}}
+    wrong = await http.post(SHOP, content=json.dumps([CE, CE | {"data": {"order": 1}}]), headers=headers)
+    assert code(wrong) == (422, ErrorCode.SHAPE_INVALID)
+    assert "/1/data/order" in [fault["pointer"] for fault in wrong.json()["errors"]]
+    assert kafka.records == []
+    answer = await http.post(SHOP, content=json.dumps([CE, CE | {"id": "8"}, other]), headers=headers)
+    assert answer.json()["ids"] == [record["id"] for _, record in kafka.records]
+    assert len(set(answer.json()["ids"])) == 3
+    assert [record["data"]["order"]["id"] for _, record in kafka.records] == [7, 7, 8]
+    assert (await http.post(SHOP, content="[]", headers=headers)).json() == {"ids": []}
+
+
 async def test_a_compressed_body_is_unpacked_and_a_bomb_is_cut(ingest: Ingest) -> None:
     """Not one byte over the limit is made of it; a broken one is a 400, an unknown encoding a 415."""
     http, kafka = ingest

@@ -8,13 +8,14 @@ import dataclasses
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 from aiohttp import web
+from prometheus_client import REGISTRY
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode, WhoMustAct
@@ -27,6 +28,7 @@ from services.flows.from_example import schema_of
 from services.ingest import ends, polls, schedules
 from services.ingest.acknowledged import Acknowledged
 from services.ingest.auth.proof import Request
+from services.ingest.database import Database
 from services.ingest.limits import Limit
 from services.ingest.polls import PollError
 from services.ingest.problems import Refused
@@ -163,6 +165,8 @@ async def test_a_poll_goes_on_where_it_ended(pool: asyncpg.Pool) -> None:
         asked = len(system.asked)
         system.items.append({"id": 7, "name": "n7"})
         assert await all_ask(START + timedelta(seconds=11)) == 1
+        answered = REGISTRY.get_sample_value("flows_polls_total", {"source": poll.name, "outcome": "answered"})
+        assert answered == 2
         assert system.asked[0] == {"kind": "order", "since": "0", "authorization": "Bearer t"}
         assert system.asked[asked]["since"] == "5"
         events = [event for _, recorder in replicas for _, event in recorder.records]
@@ -171,6 +175,36 @@ async def test_a_poll_goes_on_where_it_ended(pool: asyncpg.Pool) -> None:
         with pytest.raises(PollError, match="500"):
             await polls.ask(poll, pool, replicas[0][0], client, START + timedelta(seconds=30))
     await client.close()
+
+
+async def test_a_system_that_does_not_answer_is_asked_again_and_counted(pool: asyncpg.Pool) -> None:
+    """So that an alert can tell; it begins at 0, and what comes after is taken."""
+    system = System()
+    system.items, system.status = [{"id": 1, "name": "n"}], 500
+    client = Client(Egress([allowed("127.0.0.0/8")]))
+    taker, recorder = replica()
+    data = Database("")
+    data._pool = pool
+
+    def counted(outcome: str) -> float | None:
+        return REGISTRY.get_sample_value("flows_polls_total", {"source": poll.name, "outcome": outcome})
+
+    async def until(true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not true():  # noqa: ASYNC110 - counters have no event
+                await asyncio.sleep(0.02)
+
+    async with served(system) as url:
+        poll = dataclasses.replace(poll_of(url, f"p{uuid.uuid4().hex[:8]}"), every_seconds=0.05)
+        keeping = asyncio.create_task(polls.keep([poll], data, taker, client))
+        await until(lambda: (counted("failed") or 0) >= 2)
+        assert counted("answered") == 0
+        system.status = 200
+        await until(lambda: bool(recorder.records))
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+    await client.close()
+    assert recorder.records[0][1]["data"]["id"] == 1
 
 
 async def test_an_item_that_is_no_event_is_one_dead_letter(pool: asyncpg.Pool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -112,6 +113,27 @@ async def test_the_rate_bounds_what_is_taken_at_once(pool: asyncpg.Pool) -> None
     store, published = Store(pool), Published()
     await store.set([made(number, ago(5)) for number in range(100)])
     assert await Firing(store, published, 40).turn() == 10
+
+
+async def test_what_a_pause_of_hours_left_comes_in_order_and_at_the_rate(pool: asyncpg.Pool) -> None:
+    """However much is overdue: in no second of the loop of one replica more than its rate, and a quarter."""
+    store, published = Store(pool), Published()
+    await store.set([made(number, ago(3600 - number)) for number in range(240)])
+    moments: list[float] = []
+    done = asyncio.Event()
+
+    async def publish(outputs: Sequence[Output]) -> None:
+        moments.extend(time.monotonic() for _ in outputs)
+        published.outputs += outputs
+        if len(moments) == 240:
+            done.set()
+
+    published.publish = publish  # type: ignore[method-assign]
+    firing = asyncio.create_task(Firing(store, published, 160).run())
+    await asyncio.wait_for(done.wait(), 30)
+    firing.cancel()
+    assert published.runs() == [stable_id("run", str(number)) for number in range(240)]
+    assert all(later - moment >= 1.0 for moment, later in zip(moments, moments[200:], strict=False))
 
 
 async def test_events_end_waits_of_their_key(pool: asyncpg.Pool) -> None:

@@ -2,65 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from services.flows.state.cells import Asked, Stateful
-from services.flows.state.claims import Claim, Claimed
+from services.flows.state.claims import Claim, Claimed, Settle, Settled
+from services.flows.state.counters import Count, Counted
 from services.flows.state.digests import Collect, Collected, Release, Released
+from services.flows.state.permits import Permit, Permitted
 from services.flows.state.rotations import Turn, Turned
+from services.flows.state.storage import Load, Loaded, Stored
+from services.flows.state.storage import Store as Put
 from services.runtime import dead_runs
-from services.runtime.database import connect, migrate
 from services.tools.state.store import Store
-from tests.support.breaking import BreakingPool
+from tests.support.machines import DIES, RULES, World, bound
 
-RULES = settings(
-    max_examples=60,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-STEPS = st.none() | st.integers(0, 4)
-"""Where the worker dies: before reading, before asking who is dead, before writing, after the commit; or not at all."""
 LONG = 86_400.0
-
-
-class World:
-    """An event loop of its own and a pool, for a state machine, whose rules are no coroutines."""
-
-    def __init__(self, url: str) -> None:
-        self._runner = asyncio.Runner()
-        self.run(migrate(url))
-        self.pool: asyncpg.Pool = self.run(connect(url))
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Its result."""
-        return self._runner.run(work)
-
-    def close(self) -> None:
-        """Leave nothing open."""
-        self.pool.terminate()
-        self._runner.close()
-
-
-@pytest.fixture
-def world(database_url: str) -> Iterator[World]:
-    made = World(database_url)
-    yield made
-    made.close()
+KEEP = timedelta(hours=1)
 
 
 class Machine(RuleBasedStateMachine):
-    """An account of its own. A batch that dies is done again by another worker, at once, as Kafka does."""
+    """An account of its own. A batch that dies is done again by another worker, at once, as Kafka does.
+
+    Kafka cuts the batch anew: the other worker gets its first half first.
+    """
 
     world: World
 
@@ -68,15 +39,15 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.account = uuid.uuid4().hex
 
-    def ask(self, asks: Sequence[tuple[int, Stateful[Any]]], died: int | None, done: int = 0) -> list[Any]:
+    def ask(
+        self, asks: Sequence[tuple[int, Stateful[Any]]], dies: int | None, done: int = 0, step: str = "0"
+    ) -> list[Any]:
         """The answers of a batch of (run, need)."""
-        batch = [Asked(self.account, "flow", f"{self.account} {run}", "0", 0, need, done) for run, need in asks]
-        keep = timedelta(hours=1)
-        try:
-            self.world.run(Store(BreakingPool.of(self.world.pool, died), keep).answer(batch))
-        except ConnectionResetError:
-            assert died is not None
-        return list(self.world.run(Store(self.world.pool, keep).answer(batch)))
+        batch = [Asked(self.account, "flow", f"{self.account} {run}", step, 0, need, done) for run, need in asks]
+        self.world.attempt(lambda pool: Store(pool, KEEP).answer(batch), dies)
+        half = len(batch) // 2
+        parts = [batch[:half], batch[half:]] if half else [batch]
+        return [one for part in parts for one in self.world.run(Store(self.world.pool, KEEP).answer(part))]
 
     def expire(self, kind: str) -> None:
         """The time of all that this account holds of a kind is over."""
@@ -91,25 +62,26 @@ class Claims(Machine):
     def begin(self) -> None:
         """Nothing is held."""
         self.holders: dict[int, int] = {}
-        self.answers: dict[tuple[int, int], bool] = {}
+        self.results: dict[int, int] = {}
+        self.answers: dict[tuple[int, int], tuple[bool, int | None]] = {}
+        self.settled: dict[int, bool] = {}
         self.dead: set[int] = set()
-        self.sent: dict[int, set[int]] = {}
 
     @rule(
         batch=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3)), min_size=1, max_size=6),
-        died=STEPS,
+        dies=DIES,
     )
-    def claim(self, batch: list[tuple[int, int]], died: int | None) -> None:
+    def claim(self, batch: list[tuple[int, int]], dies: int | None) -> None:
         """A batch of claims."""
         # A run has one key: its inputs are the same on every replay.
         asks = [(run * 4 + key, key) for run, key in batch]
-        found = self.ask([(run, Claim("", str(key), LONG)) for run, key in asks], died)
+        found = self.ask([(run, Claim("", str(key), LONG)) for run, key in asks], dies)
         for (run, key), answer in zip(asks, found, strict=True):
             assert isinstance(answer, Claimed)
-            assert answer.first == self.expected(run, key)
+            assert (answer.first, answer.result) == self.expected(run, key)
 
-    def expected(self, run: int, key: int) -> bool:
-        """Whether the run is the first."""
+    def expected(self, run: int, key: int) -> tuple[bool, int | None]:
+        """Whether the run is the first, and what the first has stored."""
         if (run, key) in self.answers:
             self.dead.discard(run)
             return self.answers[run, key]
@@ -119,9 +91,25 @@ class Claims(Machine):
             holder = None
         if holder is None:
             self.holders[key] = holder = run
+            self.results.pop(key, None)
             self.dead.discard(run)  # what it does now, it does alive
-        self.answers[run, key] = holder == run
-        return holder == run
+        self.answers[run, key] = holder == run, self.results.get(key)
+        return self.answers[run, key]
+
+    @rule(batch=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3)), min_size=1, max_size=4), dies=DIES)
+    def settle(self, batch: list[tuple[int, int]], dies: int | None) -> None:
+        """Runs store what came of their claims: those that hold them."""
+        asks = [(run * 4 + key, key) for run, key in batch]
+        found = self.ask([(run, Settle("", str(key), run)) for run, key in asks], dies, step="1")
+        for (run, key), answer in zip(asks, found, strict=True):
+            assert isinstance(answer, Settled)
+            if run in self.settled:
+                self.dead.discard(run)
+            else:
+                self.settled[run] = self.holders.get(key) == run
+                if self.settled[run]:
+                    self.results[key] = run
+            assert answer.stored == self.settled[run]
 
     @rule(run=st.integers(0, 51), done=st.integers(0, 1))
     def die(self, run: int, done: int) -> None:
@@ -140,6 +128,7 @@ class Claims(Machine):
         """All claims are over."""
         self.expire("claim")
         self.holders.clear()
+        self.results.clear()
 
 
 class Rotations(Machine):
@@ -167,16 +156,16 @@ class Rotations(Machine):
             min_size=1,
             max_size=8,
         ),
-        died=STEPS,
+        dies=DIES,
     )
-    def turn(self, batch: list[tuple[int, str, frozenset[str]]], died: int | None) -> None:
+    def turn(self, batch: list[tuple[int, str, frozenset[str]]], dies: int | None) -> None:
         """A batch of turns."""
         asks: list[tuple[int, Stateful[Any]]] = []
         for run, key, absent in batch:
             self.inputs.setdefault(run, (key, absent))
             key, absent = self.inputs[run]  # noqa: PLW2901 - a run's inputs are the same on every replay
             asks.append((run, Turn("team", self.members, self.weights, key, LONG, tuple(sorted(absent)))))
-        found = self.ask(asks, died)
+        found = self.ask(asks, dies)
         for (run, _), answer in zip(asks, found, strict=True):
             assert isinstance(answer, Turned)
             assert answer.value == self.expected(run)
@@ -228,11 +217,11 @@ class Digests(Machine):
         self.keys: dict[int, str] = {}
         self.taken: dict[int, list[int] | None] = {}
 
-    @rule(batch=st.lists(st.tuples(st.integers(0, 60), st.sampled_from("kl")), min_size=1, max_size=6), died=STEPS)
-    def collect(self, batch: list[tuple[int, str]], died: int | None) -> None:
+    @rule(batch=st.lists(st.tuples(st.integers(0, 60), st.sampled_from("kl")), min_size=1, max_size=6), dies=DIES)
+    def collect(self, batch: list[tuple[int, str]], dies: int | None) -> None:
         """A batch of items; a run's item is its number."""
         asks = [(run, self.keys.setdefault(run, key)) for run, key in batch]
-        found = self.ask([(run, Collect("", key, run, self.count, LONG)) for run, key in asks], died)
+        found = self.ask([(run, Collect("", key, run, self.count, LONG)) for run, key in asks], dies)
         for (run, key), answer in zip(asks, found, strict=True):
             assert isinstance(answer, Collected)
             if run in self.answers:
@@ -246,15 +235,15 @@ class Digests(Machine):
             if answer.items is not None:
                 self.released += self.open.pop(key)[1]
 
-    @rule(data=st.data(), died=STEPS)
-    def release(self, data: st.DataObject, died: int | None) -> None:
+    @rule(data=st.data(), dies=DIES)
+    def release(self, data: st.DataObject, dies: int | None) -> None:
         """The time of a collection is over: its opener takes what is there, if it is the same collection still."""
         openers = [run for run, answer in self.answers.items() if answer.opened and answer.items is None]
         if not openers:
             return
         run = data.draw(st.sampled_from(openers))
         key, collection = self.keys[run], self.answers[run].collection
-        (answer,) = self.ask([(1000 + run, Release("", key, collection))], died)
+        (answer,) = self.ask([(1000 + run, Release("", key, collection))], dies)
         assert isinstance(answer, Released)
         if run not in self.taken:
             current = self.open.get(key)
@@ -269,11 +258,141 @@ class Digests(Machine):
         assert sorted(self.released + waiting) == sorted(self.answers)
 
 
-def of(machine: type[Machine], world: World) -> type[Machine]:
-    """The machine in this world."""
-    return type(machine.__name__, (machine,), {"world": world})
+class Counters(Machine):
+    """How many: by a dictionary of totals, and another of what was answered."""
+
+    @initialize()
+    def begin(self) -> None:
+        """Nothing is counted."""
+        self.totals: dict[str, int] = {}
+        self.since: dict[str, float] = {}
+        self.inputs: dict[int, tuple[str, int]] = {}
+        self.answers: dict[int, Counted] = {}
+
+    @rule(
+        batch=st.lists(
+            st.tuples(st.integers(0, 40), st.sampled_from("kl"), st.integers(-2, 3)), min_size=1, max_size=8
+        ),
+        dies=DIES,
+    )
+    def count(self, batch: list[tuple[int, str, int]], dies: int | None) -> None:
+        """A batch of additions; a run adds once, however often it asks."""
+        for run, key, add in batch:
+            self.inputs.setdefault(run, (key, add))
+        asks = [(run, Count("", self.inputs[run][0], self.inputs[run][1], LONG)) for run, _, _ in batch]
+        for (run, need), answer in zip(asks, self.ask(asks, dies), strict=True):
+            assert isinstance(answer, Counted)
+            if run not in self.answers:
+                self.totals[need.key] = self.totals.get(need.key, 0) + need.add
+                since = self.since.setdefault(need.key, answer.since)
+                self.answers[run] = Counted(total=self.totals[need.key], since=since)
+            assert answer == self.answers[run]
+
+    @rule()
+    def over(self) -> None:
+        """Counting begins anew."""
+        self.expire("counter")
+        self.totals.clear()
+        self.since.clear()
 
 
-@pytest.mark.parametrize("machine", [Claims, Rotations, Digests])
+class Storages(Machine):
+    """What is stored: by a dictionary, and another of what was answered."""
+
+    @initialize()
+    def begin(self) -> None:
+        """Nothing is stored."""
+        self.values: dict[str, Any] = {}
+        self.inputs: dict[int, tuple[str, bool, Any]] = {}
+        self.answers: dict[int, tuple[bool, Any]] = {}
+
+    @rule(
+        batch=st.lists(
+            st.tuples(
+                st.integers(0, 40),
+                st.sampled_from("kl"),
+                st.booleans(),
+                st.none() | st.integers(0, 3) | st.just({"a": [1, None]}),
+            ),
+            min_size=1,
+            max_size=8,
+        ),
+        dies=DIES,
+    )
+    def use(self, batch: list[tuple[int, str, bool, Any]], dies: int | None) -> None:
+        """A batch of reads and writes: each sees what those before it wrote, and the same when it asks again."""
+        for run, *given in batch:
+            self.inputs.setdefault(run, (given[0], given[1], given[2]))
+        asks: list[tuple[int, Stateful[Any]]] = []
+        for run, *_ in batch:
+            key, writes, value = self.inputs[run]
+            asks.append((run, Put("", key, value, LONG) if writes else Load("", key)))
+        for (run, _), answer in zip(asks, self.ask(asks, dies), strict=True):
+            assert isinstance(answer, Loaded | Stored)
+            if isinstance(answer, Loaded):
+                assert (answer.found, answer.value) == self.expected(run)
+            else:
+                assert (answer.replaced, answer.previous) == self.expected(run)
+
+    def expected(self, run: int) -> tuple[bool, Any]:
+        """Whether something was there, and what."""
+        if run not in self.answers:
+            key, writes, value = self.inputs[run]
+            self.answers[run] = key in self.values, self.values.get(key)
+            if writes and value is None:
+                self.values.pop(key, None)
+            elif writes:
+                self.values[key] = value
+        return self.answers[run]
+
+    @rule()
+    def over(self) -> None:
+        """All that is stored is over."""
+        self.expire("storage")
+        self.values.clear()
+
+
+class Throttles(Machine):
+    """Who passes when: three a day; by lists of moments. Of key `l`, who must wait up to two days waits."""
+
+    most = 3
+
+    @initialize()
+    def begin(self) -> None:
+        """Nobody passed."""
+        self.passed: dict[str, list[float]] = {"k": [], "l": []}
+        self.keys: dict[int, str] = {}
+        self.answers: dict[int, Permitted] = {}
+
+    @rule(batch=st.lists(st.tuples(st.integers(0, 60), st.sampled_from("kl")), min_size=1, max_size=8), dies=DIES)
+    def permit(self, batch: list[tuple[int, str]], dies: int | None) -> None:
+        """A batch of runs that want to pass; a place is taken once."""
+        runs = [(run, self.keys.setdefault(run, key)) for run, key in batch]
+        asks = [(run, Permit("", key, self.most, LONG, 2 * LONG if key == "l" else 0.0)) for run, key in runs]
+        for (run, key), answer in zip(runs, self.ask(asks, dies), strict=True):
+            assert isinstance(answer, Permitted)
+            if run in self.answers:
+                assert answer == self.answers[run]
+                continue
+            self.answers[run] = answer
+            passed = self.passed[key]
+            round_ = len(passed) // self.most
+            assert (answer.passed, answer.waits) == (
+                (True, round_ > 0) if round_ <= (key == "l") * 2 else (False, False)
+            )
+            if round_:
+                assert answer.at == passed[-self.most] + LONG
+            if answer.passed:
+                passed.append(answer.at)
+
+    @rule()
+    def over(self) -> None:
+        """All of it is over."""
+        self.expire("throttle")
+        for passed in self.passed.values():
+            passed.clear()
+
+
+@pytest.mark.parametrize("machine", [Claims, Rotations, Digests, Counters, Storages, Throttles])
 def test_state_is_that_of_the_model_wherever_workers_die(machine: type[Machine], world: World) -> None:
-    run_state_machine_as_test(of(machine, world), settings=RULES)
+    run_state_machine_as_test(bound(machine, world), settings=RULES)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
@@ -21,7 +20,6 @@ from contracts.runs import EndedBy, Run, RunMessage, Wake
 from services.flows.outcomes import Sleep
 from services.flows.sync import Write, changed
 from services.flows.waiting import cancel_hash, timer_id
-from services.runtime.database import connect, migrate
 from services.tools import claims
 from services.tools.claims import Claim
 from services.tools.echoes.limits import Limits
@@ -33,44 +31,11 @@ from services.tools.timers.store import Store
 from services.tools.timers.timer import timer_of
 from services.tools.timers.timers import SCOPE
 from tests.support import batches
-from tests.support.breaking import BreakingPool
+from tests.support.machines import DIES, RULES, World, bound
 
-RULES = settings(
-    max_examples=40,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-DIES = st.none() | st.integers(0, 5)
-"""Before which statement or commit the worker dies; none: it lives."""
+T = TypeVar("T")
 KEEP = timedelta(hours=1)
 NOON = datetime(2026, 5, 31, 12, tzinfo=UTC)
-
-
-class World:
-    """An event loop of its own and a pool, for a state machine, whose rules are no coroutines."""
-
-    def __init__(self, url: str) -> None:
-        self._runner = asyncio.Runner()
-        self.run(migrate(url))
-        self.pool: asyncpg.Pool = self.run(connect(url))
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Its result."""
-        return self._runner.run(work)
-
-    def close(self) -> None:
-        """Leave nothing open."""
-        self.run(self.pool.execute("truncate timers"))
-        self.pool.terminate()
-        self._runner.close()
-
-
-@pytest.fixture
-def world(database_url: str) -> Iterator[World]:
-    made = World(database_url)
-    yield made
-    made.close()
 
 
 class Waits(RuleBasedStateMachine):
@@ -88,19 +53,6 @@ class Waits(RuleBasedStateMachine):
         self.set: dict[int, bool] = {}  # wait → whether it is due
         self.cancelled: set[int] = set()
         self.resumed: list[str] = []
-
-    def pool(self, dies: int | None) -> asyncpg.Pool:
-        """A worker's pool."""
-        return BreakingPool.of(self.world.pool, dies)
-
-    def attempt(self, work: Callable[[asyncpg.Pool], Coroutine[Any, Any, Any]], dies: int | None) -> bool:
-        """Do it with a worker that may die; whether it lived."""
-        try:
-            self.world.run(work(self.pool(dies)))
-        except ConnectionResetError:
-            assert dies is not None
-            return False
-        return True
 
     def event(self, number: int, after: int) -> Event:
         """An event of this account."""
@@ -121,14 +73,14 @@ class Waits(RuleBasedStateMachine):
         until = datetime.now(UTC) + timedelta(hours=-1 if due else 1)
         cancel = cancel_hash(self.account, event.type, "", event.subject)
         one = timer_of(Sleep(run, timer_id(run.id, "0"), until, cancel))
-        if not self.attempt(lambda pool: Store(pool).set([one]), dies):
-            self.attempt(lambda pool: Store(pool).set([one]), None)
+        self.world.attempt(lambda pool: Store(pool).set([one]), dies)
+        self.world.attempt(lambda pool: Store(pool).set([one]), None)
         self.set.setdefault(number, due)
 
     @rule(dies=DIES)
     def fire(self, dies: int | None) -> None:
         """Whoever comes next fires what is left."""
-        self.attempt(lambda pool: Firing(Store(pool), self, 1000).turn(), dies)
+        self.world.attempt(lambda pool: Firing(Store(pool), self, 1000).turn(), dies)
 
     @rule(number=st.integers(6, 9), dies=DIES)
     def event_comes(self, number: int, dies: int | None) -> None:
@@ -145,8 +97,8 @@ class Waits(RuleBasedStateMachine):
             )
             await store.delete([one.id for one, _ in found])
 
-        if not self.attempt(take, dies):
-            self.attempt(take, None)
+        self.world.attempt(take, dies)
+        self.world.attempt(take, None)
 
     @rule(dies=DIES)
     def go_on(self, dies: int | None) -> None:
@@ -156,13 +108,12 @@ class Waits(RuleBasedStateMachine):
             assert message.wake is not None
             wish = Claim(self.account, message.wake.timer, f"{self.account}/{place}")
 
-            async def take(pool: asyncpg.Pool, wish: Claim = wish) -> None:
+            async def take(pool: asyncpg.Pool, wish: Claim = wish) -> bool:
                 (first,) = await claims.claim(pool, SCOPE, [wish], KEEP)
-                self.first = first
+                return first
 
-            self.attempt(take, dies)
-            self.attempt(take, None)
-            if self.first:
+            self.world.attempt(take, dies)
+            if self.world.attempt(take, None):
                 self.resumed.append(message.run.id)
         self.read = len(self.kafka)
 
@@ -180,8 +131,8 @@ class Waits(RuleBasedStateMachine):
         assert waiting == {stable_id(self.account, str(one)) for one in self.set} - ended
 
 
-class Syncs(RuleBasedStateMachine):
-    """Two contacts, three values. The model: how many writes of a value are open, and what each event was told."""
+class Echoed(RuleBasedStateMachine):
+    """Writes of ours and changes that come in, of an account of its own."""
 
     world: World
 
@@ -189,70 +140,122 @@ class Syncs(RuleBasedStateMachine):
     def begin(self) -> None:
         """Nothing was written."""
         self.account = uuid.uuid4().hex
-        self.open: dict[tuple[int, int], int] = {}
-        self.written: set[tuple[int, int, int]] = set()
-        self.told: dict[tuple[int, int, int], str] = {}
+        self.open: Counter[tuple[int, str]] = Counter()
+        self.written: set[str] = set()
+        self.told: dict[str, str] = {}
 
-    def event(self, contact: int, value: int, number: int) -> Event:
-        """A contact's name is that value now."""
-        data = {"contact_id": str(contact), "name": f"n{value}", "changed": ["name"]}
+    def event(self, contact: int, name: str, field: str, **change: object) -> Event:
+        """Something of a contact is another now."""
         return Event(
-            id=f"{contact}-{value}-{number}",
+            id=name,
             source="/crm",
             type="webhook.crm",
             subject=str(contact),
             account=self.account,
             time=NOON,
-            data=data,
+            data={"contact_id": str(contact), "changes": {field: change}},
         )
 
-    def twice(self, work: Callable[[Echoes], Coroutine[Any, Any, Any]], dies: int | None) -> Any:
+    def twice(self, work: Callable[[Echoes], Coroutine[Any, Any, T]], dies: int | None) -> T:
         """With a worker that may die; then another does it again, in any case."""
-        try:
-            self.world.run(
-                work(Echoes(BreakingPool.of(self.world.pool, dies), Limits(most_a_minute=10_000, most_hops=99)))
-            )
-        except ConnectionResetError:
-            assert dies is not None
-        return self.world.run(work(Echoes(self.world.pool, Limits(most_a_minute=10_000, most_hops=99))))
+        limits = Limits(most_a_minute=10_000, most_hops=99)
+        self.world.attempt(lambda pool: work(Echoes(pool, limits)), dies)
+        done: T = self.world.run(work(Echoes(self.world.pool, limits)))
+        return done
+
+    def wrote(self, contact: int, name: str, write: Write, dies: int | None) -> bool:
+        """A call is about to be made. Whether it is another one: the same call again is the same write."""
+        event = self.event(contact, name, "x")
+        run = Run(id=name, flow="f", version="v", event=event, key=str(contact))
+        request = ActionRequest(
+            effect_id=stable_id(self.account, name), action="a", inputs={}, step="0", run=run, requested=NOON
+        )
+        self.twice(lambda echoes: echoes.write([(request, write)]), dies)
+        new = name not in self.written
+        self.written.add(name)
+        return new
+
+    def came(self, events: Sequence[Event], dies: int | None) -> list[str]:
+        """What a batch of changes is told; those that came before are told the same."""
+        pairs = [(event, change) for event in events if (change := changed(event)) is not None]
+        assert len(pairs) == len(events)
+        return [verdict.decision for verdict in self.twice(lambda echoes: echoes.judge(pairs), dies)]
+
+
+class Syncs(Echoed):
+    """Two contacts, three values. The model: how many writes of a value are open, and what each event was told."""
 
     @rule(contact=st.integers(0, 1), value=st.integers(0, 2), number=st.integers(0, 3), dies=DIES)
     def write(self, contact: int, value: int, number: int, dies: int | None) -> None:
-        """A call is about to set a value; the same call again is the same write."""
-        event = self.event(contact, value, number)
-        one = (contact, value, number)
-        run = Run(id=str(one), flow="f", version="v", event=event, key=str(contact))
-        request = ActionRequest(
-            effect_id=stable_id(self.account, str(one)), action="a", inputs={}, step="0", run=run, requested=NOON
-        )
-        write = Write("crm", {"id": str(contact)}, {"name": f"n{value}"})
-        self.twice(lambda echoes: echoes.write([(request, write)]), dies)
-        if one not in self.written:
-            self.written.add(one)
-            self.open[contact, value] = self.open.get((contact, value), 0) + 1
+        """A call is about to set a value."""
+        name = f"{contact}-{value}-{number}"
+        if self.wrote(contact, name, Write("crm", {"id": str(contact)}, {"name": f"n{value}"}), dies):
+            self.open[contact, f"n{value}"] += 1
 
     @rule(
         batch=st.lists(
-            st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(0, 5)), min_size=1, max_size=5, unique=True
+            st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(0, 5), st.booleans()),
+            min_size=1,
+            max_size=5,
+            unique=True,
         ),
         dies=DIES,
     )
-    def changes_come(self, batch: list[tuple[int, int, int]], dies: int | None) -> None:
-        """A batch of changes; some came before, and are told the same."""
-        events = [self.event(*one) for one in batch]
-        pairs = [(event, change) for event in events if (change := changed(event)) is not None]
-        found = self.twice(lambda echoes: echoes.judge(pairs), dies)
-        for (contact, value, number), verdict in zip(batch, found, strict=True):
-            one = (contact, value, number)
-            if one not in self.told:
-                left = self.open.get((contact, value), 0)
-                self.told[one] = "suppressed" if left else "passed"
-                self.open[contact, value] = max(0, left - 1)
-            assert verdict.decision == self.told[one]
+    def changes_come(self, batch: list[tuple[int, int, int, bool]], dies: int | None) -> None:
+        """A batch of changes, some of them altered on their way."""
+        events = [
+            self.event(contact, str(one), "name", after=f" N{value}" if altered else f"n{value}")
+            for one in batch
+            for contact, value, _, altered in [one]
+        ]
+        found = self.came(events, dies)
+        for (contact, value, *_), event, decision in zip(batch, events, found, strict=True):
+            if event.id not in self.told:
+                left = self.open[contact, f"n{value}"]
+                self.told[event.id] = "suppressed" if left else "passed"
+                self.open[contact, f"n{value}"] = max(0, left - 1)
+            assert decision == self.told[event.id]
 
 
-@pytest.mark.parametrize("machine", [Waits, Syncs])
-def test_as_plain_python_has_it(machine: type[Waits | Syncs], world: World) -> None:
+class Tags(Echoed):
+    """One contact's tags, set one by one. The model: how many of each that come or go are ours and not heard yet."""
+
+    @rule(tag=st.sampled_from("abc"), comes=st.booleans(), number=st.integers(0, 3), dies=DIES)
+    def write(self, tag: str, comes: bool, number: int, dies: int | None) -> None:  # noqa: FBT001 - by name
+        """A call is about to add a tag, or to remove one."""
+        sign = "+" if comes else "-"
+        one = {"tags": tag}
+        write = Write("crm", {"id": "8"}, {}, one if comes else {}, {} if comes else one)
+        if self.wrote(8, f"{sign}{tag}{number}", write, dies):
+            self.open[8, sign + tag] += 1
+
+    @rule(
+        batch=st.lists(
+            st.tuples(
+                st.frozensets(st.sampled_from("abc")), st.frozensets(st.sampled_from("abc")), st.integers(0, 2)
+            ).filter(lambda one: one[0] != one[1]),
+            min_size=1,
+            max_size=4,
+        ),
+        dies=DIES,
+    )
+    def changes_come(self, batch: list[tuple[frozenset[str], frozenset[str], int]], dies: int | None) -> None:
+        """A batch of changes: of some all is ours, of some a part."""
+        events = [
+            self.event(8, f"{sorted(was)} {sorted(now)} {number}", "tags", before=sorted(was), after=sorted(now))
+            for was, now, number in batch
+        ]
+        found = self.came(events, dies)
+        for (was, now, _), event, decision in zip(batch, events, found, strict=True):
+            if event.id not in self.told:
+                moved = [f"+{tag}" for tag in now - was] + [f"-{tag}" for tag in was - now]
+                ours = [one for one in moved if self.open[8, one]]
+                self.open.subtract((8, one) for one in ours)
+                self.told[event.id] = "suppressed" if ours == moved else "passed"
+            assert decision == self.told[event.id]
+
+
+@pytest.mark.parametrize("machine", [Waits, Syncs, Tags])
+def test_as_plain_python_has_it(machine: type[Waits | Echoed], world: World) -> None:
     """Whatever dies between which steps: each wait goes on once, each write answers for one change."""
-    bound = type(machine.__name__, (machine,), {"world": world})
-    run_state_machine_as_test(bound, settings=RULES)
+    run_state_machine_as_test(bound(machine, world), settings=RULES)

@@ -123,7 +123,7 @@ def outcome(number: int, sent: dict[bytes, bytes], body: bytes) -> str:
     try:
         plain = unpacked(body, sent.get(b"content-encoding", b"").decode("latin-1"), MOST)
         read = sent_of(request, plain)
-        if handshakes.slack(read.value) is not None:
+        if read and handshakes.slack(read[0].value) is not None:
             return "handshake"
         for event in events_of(hook, read, plain):
             found = Event.model_validate_json(event.value)

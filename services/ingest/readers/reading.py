@@ -19,6 +19,7 @@ class Sent:
     identity: str | None = None
     time: datetime | None = None
     subject: str | None = None
+    place: tuple[str | int, ...] = ()  # where in the body it stands
 
 
 @dataclass(frozen=True)

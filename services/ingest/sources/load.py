@@ -82,16 +82,20 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Sources:
     )
 
 
-def declarations(path: Path) -> Declarations:
-    """What a sources file, or a folder of them, declares. No secret is read. Never raises."""
-    try:
-        loaded = [_Loaded(file) for file in _files(path)]
-    except SourcesError as error:
-        return Declarations({}, error.faults, frozenset(), whole=False)
-    faults = [fault for each in loaded for fault in (*each.faults, *each.declare())] + _twice(loaded)
+def declarations(*paths: Path) -> Declarations:
+    """What sources files, or folders of them, declare together. No secret is read. Never raises."""
+    loaded: list[_Loaded] = []
+    faults: list[Fault] = []
+    for path in paths:
+        try:
+            loaded += map(_Loaded, _files(path))
+        except SourcesError as error:
+            faults += error.faults
+    whole = not faults and all(each.read for each in loaded)
+    faults += [fault for each in loaded for fault in (*each.faults, *each.declare())] + _twice(loaded)
     triggers = {name: model for each in loaded for name, model in each.triggers.items()}
     unsure = frozenset(f"{kind}.{name}" for each in loaded for name in each.wrong for kind in KINDS)
-    return Declarations(triggers, tuple(faults), unsure, whole=all(each.read for each in loaded))
+    return Declarations(triggers, tuple(faults), unsure, whole=whole)
 
 
 def declared_triggers(path: Path) -> dict[str, type[Payload]]:

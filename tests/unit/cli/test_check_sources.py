@@ -123,6 +123,18 @@ def test_all_mistakes_of_flows_and_sources_are_told_at_once(here: Path, capsys: 
     assert out.endswith("4 mistakes.\n")
 
 
+def test_one_name_in_two_files_is_told(here: Path) -> None:
+    """They would run together. A file of another place that is named too is looked at alone."""
+    for name in ("a/sources.yaml", "b/sources.yaml"):
+        (here / name).parent.mkdir()
+        (here / name).write_text(RIGHT.partition("  shop:")[0])
+    assert [fault.rpartition("/")[2] for fault in told(here)] == [
+        "sources.yaml:2:3 key_duplicate",
+        "sources.yaml:4:3 key_duplicate",
+    ]
+    assert told(here, here / "a", here / "a/sources.yaml") == []
+
+
 def test_a_file_that_cannot_be_read_blames_no_flow(here: Path) -> None:
     """Its triggers are not known, which is not the flow's mistake."""
     (here / "sources.yaml").write_text("sources: {\n")

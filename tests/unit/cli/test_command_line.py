@@ -54,6 +54,13 @@ def test_a_command_whose_servers_are_away_says_what_to_do(tmp_path: Path) -> Non
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("words", [("runs",), ("dead", "list"), ("sync", "explain", "8")], ids=" ".join)
+def test_a_list_of_nothing_is_refused(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = flows(*words, "--limit", "0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--limit. Must be >= 1" in done.stderr
+
+
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     done = flows("runs", cwd=tmp_path, env={"FLOWS_TOPIC_PREFFIX": "x."})
     assert done.returncode == 1
