@@ -193,7 +193,7 @@ class ToolsSettings(DyingSettings):
     batch_seconds: float = Field(default=0.01, gt=0, le=1, description="longest wait for a batch to fill")
     answer_hours: float = Field(
         default=192.0,
-        ge=1,
+        gt=0,
         description="what steps with state were answered is kept for replays: longer than Kafka keeps `runs`",
     )
     echo_suppression: bool = Field(
@@ -204,6 +204,9 @@ class ToolsSettings(DyingSettings):
         ge=1,
         le=86_400,
         description="how long a write waits for its echo, beside the time of its retries",
+    )
+    ledger_days: float = Field(
+        default=7.0, gt=0, description="how long `flows sync explain` knows why a change passed or not"
     )
     most_hops: int = Field(
         default=5, ge=1, le=100, description="writes after a first change; over it a fast change is held as a loop"

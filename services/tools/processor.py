@@ -15,8 +15,8 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from contracts.dead_letters import REDRIVEN, REDRIVEN_FLOW
-from contracts.errors import ErrorCode
+from contracts.dead_letters import REDRIVEN, REDRIVEN_FLOW, DeadLetter
+from contracts.errors import ErrorCode, WhoMustAct
 from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import EndedBy, Outcome, RunMessage, Wake
@@ -122,7 +122,7 @@ class Processor:
     async def events(self, records: Sequence[Record]) -> list[bool]:
         """Take a batch of the topic `events`; return when all that follows from it is acknowledged by Kafka.
 
-        For each record, whether nothing came of it but dead letters.
+        For each record, whether nothing came of it but dead letters, by a fault of ours: a sender's holds nobody up.
         """
         _consumed(records)
         batch = _Batch()
@@ -281,7 +281,7 @@ class _Batch:
         return outputs
 
     def died(self, records: Sequence[Record]) -> list[bool]:
-        """Whether a record, and every run of it, left dead letters.
+        """Whether a record, and every run of it, left dead letters that are no sender's fault.
 
         A change that is held because it goes back and forth counts as alive: it says nothing of others.
         """
@@ -294,7 +294,12 @@ class _Batch:
 
 
 def _dead(outputs: Sequence[Output]) -> bool:
-    return any(output.topic in (EVENTS_DLQ, RUNS_DLQ) for output in outputs)
+    """Whether they are dead letters that somebody here must act on: what a sender did wrong stops no topic."""
+    return any(
+        output.topic in (EVENTS_DLQ, RUNS_DLQ)
+        and DeadLetter.from_headers(output.headers or []).who_must_act is not WhoMustAct.SENDER
+        for output in outputs
+    )
 
 
 def _without_run(outputs: list[Output], one: _Arrived, end: _End) -> None:

@@ -157,6 +157,7 @@ def _limits(settings: ToolsSettings) -> Limits:
     return Limits(
         on=settings.echo_suppression,
         seconds=settings.echo_seconds,
+        ledger_seconds=settings.ledger_days * 86_400,
         most_hops=settings.most_hops,
         most_a_minute=settings.most_changes_a_minute,
     )

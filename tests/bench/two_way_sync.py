@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import random
 import shutil
 import time
@@ -60,6 +61,7 @@ class Edits:
         self._client = client
         self._chance = random.Random(seed)  # noqa: S311 - a test's edits
         self._count = contacts
+        self._numbers = itertools.count()
         self.leads: dict[str, str] = {}
         self.last: dict[tuple[str, str], tuple[str, str]] = {}  # (phone, field) → (side, value)
         self.sides: dict[tuple[str, str], list[str]] = {}
@@ -75,11 +77,12 @@ class Edits:
             await self._crm({"phone": phone, "closum_id": lead, **fields})
 
     async def edit(self, count: int) -> None:
-        """So many edits, of any contact and field, on either side."""
+        """So many edits more, of any contact and field, on either side. No two set the same value."""
         wanted = asyncio.Semaphore(AT_ONCE)
 
-        async def one(number: int) -> None:
+        async def one() -> None:
             async with wanted:
+                number = next(self._numbers)
                 phone = self._chance.choice(list(self.leads))
                 field, side = self._chance.choice(FIELDS), self._chance.choice(("closum", "crm"))
                 value = f"Name {number}" if field == "name" else f"e{number}@example.com"
@@ -90,7 +93,7 @@ class Edits:
                 self.last[phone, field] = (side, value)
                 self.sides.setdefault((phone, field), []).append(side)
 
-        await asyncio.gather(*(one(number) for number in range(count)))
+        await asyncio.gather(*(one() for _ in range(count)))
 
     async def _v2(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = await self._client.post(f"{self._stand_in.v2}{path}?api-key=people", json=body)

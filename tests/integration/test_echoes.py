@@ -24,6 +24,7 @@ from services.runtime import database
 from services.tools.echoes.echoes import InDatabase, Off
 from services.tools.echoes.limits import Limits
 from services.tools.echoes.store import Store
+from services.tools.state.janitor import forget_expired
 from tests.support import batches
 from tests.support.flows_command import flows
 
@@ -134,6 +135,16 @@ async def test_a_write_is_forgotten_after_its_time(pool: asyncpg.Pool) -> None:
     await store.write([write(1, "Ana")])
     await pool.execute("update echoes set expires_at = now()")
     assert [one.decision for one in await store.judge([change(1, "Ana")])] == ["passed"]
+
+
+async def test_verdicts_are_kept_as_long_as_the_setting_says(pool: asyncpg.Pool) -> None:
+    """FLOWS_LEDGER_DAYS: after it, the janitor takes them."""
+    store = Store(pool, Limits(ledger_seconds=0.05))
+    await store.judge([change(1, "Ana")])
+    assert await pool.fetchval("select count(*) from sync_ledger") == 1
+    await asyncio.sleep(0.06)
+    await forget_expired(pool)
+    assert await pool.fetchval("select count(*) from sync_ledger") == 0
 
 
 async def test_workers_that_judge_at_the_same_time_use_each_write_once(pool: asyncpg.Pool) -> None:

@@ -39,7 +39,7 @@ NETWORK = "127.0.0.0/8"
 class Progress(Protocol):
     """Told what is being started. Called from several threads."""
 
-    def __call__(self, part: str, text: str) -> None:
+    def __call__(self, part: str, text: str, /) -> None:
         """`part` now does `text`; the last one is `ready`."""
 
 

@@ -10,7 +10,9 @@ SLOW = 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`seconds`: how long a write waits for its echo. `on`: false lets everything pass, and loops.
+    """`seconds`: how long a write waits for its echo; `ledger_seconds`: how long a verdict is kept.
+
+    `on`: false lets everything pass, and loops.
 
     People who edit on both sides in turn make hops, too: so a change is held only when its entity also changes fast,
     or when no person can have made so many.
@@ -18,6 +20,7 @@ class Limits:
 
     on: bool = True
     seconds: float = 600.0
+    ledger_seconds: float = 7 * 86_400.0
     most_hops: int = 5
     most_a_minute: int = 20
 

@@ -23,7 +23,6 @@ from services.runtime.database import storable
 from services.tools.echoes.limits import Limits
 from services.tools.timers.timer import origin
 
-LEDGER_SECONDS = 7 * 86_400.0
 LONGEST_TEXT = 300
 
 WRITE = """
@@ -180,7 +179,7 @@ class Store:
                 row = (UUID(alias), one, *told, verdict.why, verdict.hops, echoes)
                 rows.setdefault((UUID(alias), one), row)
         columns = [list(column) for column in zip(*(rows[key] for key in sorted(rows)), strict=True)]
-        await connection.execute(NOTE, *columns, LEDGER_SECONDS)
+        await connection.execute(NOTE, *columns, self._limits.ledger_seconds)
 
 
 def _again(event: Event, change: Change, row: asyncpg.Record) -> Verdict:

@@ -1,0 +1,1 @@
+"""A long load of everything at once, and what it leaves behind."""
