@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 from cyclopts import App, Parameter
 
-from services.cli import times, waits
+from services.cli import database, times
 from services.cli.terminal import Limit, console, show
 from services.flows.sync import ALIASES, alias_hash, people, system_of
 
@@ -76,7 +76,7 @@ def explain(
     as_json:
         Print a JSON array.
     """
-    found = waits.ask(lambda connection: _lines(connection, account, entity))
+    found = database.ask(lambda connection: _lines(connection, account, entity))
     nothing = f"Nothing was written to {entity!r}, and no change of it came in, within what is kept."
     show([one.row(as_json=as_json) for one in found[-limit:]], COLUMNS, as_json=as_json, empty=nothing)
     if not as_json and found:

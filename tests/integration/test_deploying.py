@@ -30,7 +30,17 @@ steps:
     connection: crm
     with: { method: POST, url: "/first/${ crm.status }", json: {} }
 """
-SECOND = FIRST.replace("/first", "/second")
+LOOKUP = """steps:
+  - id: where
+    tool: lookup
+    with: { key: hello, table: { csv: where.csv }, key_field: flow, value_field: path, default: / }
+"""
+TABLE = "flow,path\nhello,/second\n"
+SECOND = (
+    FIRST.replace("steps:\n", LOOKUP)
+    .replace("url: /first,", 'url: "${ where.value }",')
+    .replace("/first/", "${ where.value }/")
+)
 WRONG = FIRST.replace("crm.status", "crm.statut")
 
 
@@ -62,7 +72,8 @@ async def test_a_set_is_deployed_taken_up_refused_and_rolled_back(
 ) -> None:
     """The first deployment is waited for; later ones run within 2 s; a broken one changes nothing; rollback goes back.
 
-    A run that began on an earlier version ends on it, also in a worker that has never seen that version.
+    A run that began on an earlier version ends on it, also in a worker that has never seen that version. The second one
+    has a table beside it, of which the worker knows what was deployed.
     """
     own = await own_database(database_url, "deploying_" + topic_prefix.strip("."))
     async with stack(kafka_bootstrap, own, topic_prefix, tmp_path) as replica:
@@ -84,6 +95,7 @@ async def test_a_set_is_deployed_taken_up_refused_and_rolled_back(
         assert "nothing was deployed, what runs runs on" in refused
 
         file.write_text(SECOND)
+        (tmp_path / "where.csv").write_text(TABLE)
         assert "changed hello" in await ran(replica, "deploy", "hello.yaml")
         deployed_at = time.monotonic()
         number = 0
@@ -95,6 +107,7 @@ async def test_a_set_is_deployed_taken_up_refused_and_rolled_back(
                 break
             assert time.monotonic() - deployed_at < 10
         assert "nothing changed" in await ran(replica, "deploy", "hello.yaml")
+        (tmp_path / "where.csv").unlink()
 
         replica.kill()
         replica.start()
