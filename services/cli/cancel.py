@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from cyclopts import Parameter
 
 from contracts.runs import EndedBy, Wake
-from services.cli import place, waits
+from services.cli import database, place, waits
 from services.cli.terminal import CommandError, show
 from services.runtime import kafka
 from services.tools.publisher import Publisher
@@ -52,7 +52,7 @@ def command(
     if wanted == waits.Wanted():
         raise CommandError("say what to cancel: --run ID, --key KEY or --flow NAME", 2)
     if dry_run:
-        found = waits.ask(lambda connection: waits.find(connection, wanted))
+        found = database.ask(lambda connection: waits.find(connection, wanted))
     else:
         reason = f"cancelled by hand: {why or getpass.getuser()}"
         found = asyncio.run(_cancel(wanted, reason))
@@ -68,10 +68,11 @@ def command(
 
 async def _cancel(wanted: waits.Wanted, why: str) -> list[waits.Waiting]:
     """Tell Kafka first, then delete: a wait that fires meanwhile ends once, whichever record is read first."""
-    settings = place.settings()
-    producer = kafka.Producer(settings)
-    async with waits.connected() as connection:
+    async with database.connected() as connection:
         found = await waits.find(connection, wanted)
+        if not found:
+            return []
+        producer = kafka.Producer(place.settings())
         try:
             await asyncio.wait_for(producer.start(), SECONDS)
             for begin in range(0, len(found), BATCH):

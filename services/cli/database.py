@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import asyncpg
@@ -15,20 +16,26 @@ from services.runtime.database import CONNECT_SECONDS
 T = TypeVar("T")
 
 
-def ask(work: Callable[[asyncpg.Connection], Awaitable[T]], url: str | None = None) -> T:
-    """What `work` gets from the installation's database, or that of `url`. Raises CommandError."""
-    address = url or place.settings().database_url
-
-    async def connected() -> T:
-        connection = await asyncpg.connect(address, timeout=CONNECT_SECONDS)
+@asynccontextmanager
+async def connected(url: str | None = None) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the installation's database, or that of `url`. Raises CommandError for what a person can mend."""
+    try:
+        connection = await asyncpg.connect(url or place.settings().database_url, timeout=CONNECT_SECONDS)
         try:
-            return await work(connection)
+            yield connection
         finally:
             await connection.close()
-
-    try:
-        return asyncio.run(connected())
     except asyncpg.UndefinedTableError:
         raise CommandError("the database has no tables for this yet: flows db migrate") from None
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CommandError(f"PostgreSQL: {error or 'no answer in time'}. {place.how_to_reach('PostgreSQL')}") from None
+
+
+def ask(work: Callable[[asyncpg.Connection], Awaitable[T]], url: str | None = None) -> T:
+    """What `work` gets over a connection of its own. Raises CommandError."""
+
+    async def asked() -> T:
+        async with connected(url) as connection:
+            return await work(connection)
+
+    return asyncio.run(asked())

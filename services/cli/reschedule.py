@@ -7,9 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from services.cli import waits
+from services.cli import database, waits
 from services.cli.terminal import CommandError, show
-from services.flows.durations import DurationError, parse_duration
+from services.flows.durations import LONGEST_SECONDS, DurationError, parse_duration
 
 
 def command(
@@ -35,7 +35,7 @@ def command(
     if (until is None) == (in_ is None):
         raise CommandError("say when: --until MOMENT or --in 2h", 2)
     due = _moment(until) if until is not None else _from_now(in_ or "")
-    found = waits.ask(lambda connection: waits.reschedule(connection, waits.Wanted(run=run), due))
+    found = database.ask(lambda connection: waits.reschedule(connection, waits.Wanted(run=run), due))
     if not found:
         raise CommandError(f"no run {run!r} waits. `flows runs --waiting` shows what does")
     show([one.row(as_json=as_json) for one in found], waits.COLUMNS, as_json=as_json, empty="")
@@ -43,10 +43,12 @@ def command(
 
 def _moment(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
+        found = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise CommandError(f"--until {text!r} is no moment: write it as 2026-12-24T18:00+00:00", 2) from None
-    return found.astimezone(UTC)
+    if found - datetime.now(UTC) > timedelta(seconds=LONGEST_SECONDS):
+        raise CommandError(f"--until {text!r} is too late: the longest wait is ten years", 2)
+    return found
 
 
 def _from_now(text: str) -> datetime:

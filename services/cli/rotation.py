@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import asyncpg
 from cyclopts import App, Parameter
 
-from services.cli import place, times
+from services.cli import database, times
 from services.cli.terminal import CommandError, console, show
 from services.flows.durations import DurationError, parse_duration
-from services.runtime.database import CONNECT_SECONDS
 from services.tools.state.switches import Rotation, rotations, switch
 
-T = TypeVar("T")
 LIST = ("rotation", "members", "away", "turns")
 MEMBERS = ("member", "turns", "exact_share", "difference", "away")
 Json = Annotated[bool, Parameter(name="--json", negative="")]
@@ -59,7 +54,7 @@ def list_rotations(
     if not away and not back:
         if for_ is not None:
             raise CommandError("--for says for how long somebody is away: give --away NAME too", 2)
-        found = _ask(lambda connection: rotations(connection, account, name))
+        found = database.ask(lambda connection: rotations(connection, account, name))
         if name is None:
             show([_row(one) for one in found], LIST, as_json=as_json, empty="No `round_robin` step has run yet.")
         else:
@@ -68,7 +63,9 @@ def list_rotations(
     if name is None:
         raise CommandError("say which rotation: flows rotation list NAME --away ana", 2)
     seconds = None if for_ is None else _seconds(for_)
-    changed = _ask(lambda connection: switch(connection, account, name, away=away, back=back, for_seconds=seconds))
+    changed = database.ask(
+        lambda connection: switch(connection, account, name, away=away, back=back, for_seconds=seconds)
+    )
     _members([changed], name, as_json=as_json)
 
 
@@ -87,7 +84,7 @@ def show_rotation(
     as_json:
         Print a JSON array.
     """
-    _members(_ask(lambda connection: rotations(connection, account, name)), name, as_json=as_json)
+    _members(database.ask(lambda connection: rotations(connection, account, name)), name, as_json=as_json)
 
 
 def _members(found: list[Rotation], name: str, *, as_json: bool) -> None:
@@ -124,19 +121,3 @@ def _seconds(text: str) -> float:
         return parse_duration(text)
     except DurationError as error:
         raise CommandError(f"--for {error}", 2) from None
-
-
-def _ask(work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-    async def ask() -> T:
-        connection = await asyncpg.connect(place.settings().database_url, timeout=CONNECT_SECONDS)
-        try:
-            return await work(connection)
-        finally:
-            await connection.close()
-
-    try:
-        return asyncio.run(ask())
-    except asyncpg.UndefinedTableError:
-        raise CommandError("the tables are not there yet: flows db migrate") from None
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise CommandError(f"PostgreSQL: {error or 'no answer in time'}. {place.how_to_reach('PostgreSQL')}") from None

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from contracts.runs import HistoryRecord, Outcome
 from contracts.topics import HISTORY
-from services.cli import place, times, waits
+from services.cli import database, place, times, waits
 from services.cli.records import read
 from services.cli.terminal import Limit, show
 from services.runtime.settings import RuntimeSettings
@@ -61,7 +61,7 @@ def command(
 
 
 def _waiting(flow: str | None, limit: int, *, as_json: bool) -> None:
-    found = waits.ask(lambda connection: waits.find(connection, waits.Wanted(flow=flow), limit + 1))
+    found = database.ask(lambda connection: waits.find(connection, waits.Wanted(flow=flow), limit + 1))
     rows = [one.row(as_json=as_json) for one in found[:limit]]
     show(rows, waits.COLUMNS, as_json=as_json, empty="No run waits.")
     if not as_json and len(found) > limit:

@@ -11,11 +11,12 @@ import asyncpg
 import orjson
 from cyclopts import App, Parameter
 
-from services.cli import times, waits
+from services.cli import database, times, waits
 from services.cli.terminal import Limit, console, show
 from services.flows.sync import ALIASES, alias_hash, people, system_of
 
 COLUMNS = ("at", "what", "system", "decision", "fields", "why", "hops", "id")
+PEOPLE = ("at", "what", "fields", "why", "hops", "id")
 command = App(
     name="sync",
     help="Two-way sync: what we wrote, what came back, and why a change passed or not.",
@@ -50,9 +51,14 @@ class Line:
     id: str
 
     def row(self, *, as_json: bool) -> dict[str, Any]:
-        """For the list."""
+        """For the list. For people, so much as fits on a terminal."""
         fields = {name: getattr(self, name) for name in COLUMNS}
-        return {**fields, "at": self.at.isoformat() if as_json else times.clock(self.at)}
+        if as_json:
+            return {**fields, "at": self.at.isoformat()}
+        what = (
+            f"{self.system}: written by {self.decision}" if self.what == "write" else f"{self.system}: {self.decision}"
+        )
+        return {**fields, "at": times.clock(self.at), "what": what, "id": self.id[: waits.SHORT]}
 
 
 @command.command(name="explain")
@@ -76,11 +82,11 @@ def explain(
     as_json:
         Print a JSON array.
     """
-    found = waits.ask(lambda connection: _lines(connection, account, entity))
+    found = database.ask(lambda connection: _lines(connection, account, entity))
     nothing = f"Nothing was written to {entity!r}, and no change of it came in, within what is kept."
-    show([one.row(as_json=as_json) for one in found[-limit:]], COLUMNS, as_json=as_json, empty=nothing)
+    show([one.row(as_json=as_json) for one in found[-limit:]], PEOPLE, as_json=as_json, empty=nothing)
     if not as_json and found:
-        console().print("A write answers for one change with its values, until its time is over.")
+        console().print("A write answers for one change with its values, until its time is over. Whole ids: --json.")
 
 
 async def _lines(connection: asyncpg.Connection, account: str, entity: str) -> list[Line]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from services.cli import place, times
-from services.cli.terminal import CommandError
+from services.cli import times
 from services.flows.waiting import same_key
-from services.runtime.database import CONNECT_SECONDS, storable
+from services.runtime.database import storable
 
-T = TypeVar("T")
 SHORT = 12
 COLUMNS = ("due", "flow", "subject", "step", "run_id")
 WANTED = """
@@ -97,28 +93,3 @@ def _waiting(row: asyncpg.Record) -> Waiting:
     return Waiting(
         body=fields["run"], **{name: fields[name] for name in Waiting.__dataclass_fields__ if name != "body"}
     )
-
-
-@asynccontextmanager
-async def connected() -> AsyncIterator[asyncpg.Connection]:
-    """A connection. Raises CommandError for what a person can mend."""
-    try:
-        connection = await asyncpg.connect(place.settings().database_url, timeout=CONNECT_SECONDS)
-        try:
-            yield connection
-        finally:
-            await connection.close()
-    except asyncpg.UndefinedTableError:
-        raise CommandError("the tables are not there yet: flows db migrate") from None
-    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise CommandError(f"PostgreSQL: {error or 'no answer in time'}. {place.how_to_reach('PostgreSQL')}") from None
-
-
-def ask(work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-    """What the work gives, over a connection of its own."""
-
-    async def asked() -> T:
-        async with connected() as connection:
-            return await work(connection)
-
-    return asyncio.run(asked())

@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from itertools import count
 
 from contracts.actions import ActionRequest
 from contracts.topics import ACTIONS
@@ -28,8 +29,10 @@ from tests.support.recorder import Recorder, recorder
 from tests.support.servers import Servers, servers
 
 RATE, MOST, LEAST = 50, 55, 45
-STORM_SECONDS = 10.0
+STORM_SECONDS, STORM_RATE = 10.0, 300.0
 CAMPAIGN_RATE = 100
+# No two parts may ask for the same effect: it would be answered from the journal.
+RATE_FIRST, STORM_FIRST = 100_000_000, 200_000_000
 LEAD_EVERY_SECONDS = 0.25
 LEAD_WITHIN_SECONDS = 2.0
 LIMITED_SECONDS = 60.0
@@ -44,7 +47,9 @@ async def rate(parts: Servers, wanted: argparse.Namespace) -> bool:
             started = workers(around, topics, parts.folder, there.url, parts.postgres.url, count=3, limits=limits)
             for one in started:
                 await one.says("partitions.assigned")
-            await topics.put([of_flow(number, f"flow-{number % 4}") for number in range(amount + 2 * RATE)])
+            await topics.put(
+                [of_flow(RATE_FIRST + number, f"flow-{number % 4}") for number in range(amount + 2 * RATE)]
+            )
             await until(lambda: len(there.seen) >= amount, wanted.seconds * 3)
             seen = there.seen[:amount]
     most, used = most_in_a_second(seen), (amount - 1) / (seen[-1][0] - seen[0][0])
@@ -57,12 +62,11 @@ async def storm(parts: Servers, _: argparse.Namespace) -> bool:
     """Whether a destination that says 429 is left alone, and taken up again."""
     stormy, calm = float("inf"), float("inf")
     there = Recorder(answer=lambda _: (429, 1.0) if stormy < time.monotonic() < calm else (201, None))
-    amount = 100_000_000
     async with kafka(parts.kafka.bootstrap, parts.prefix()) as topics:
         with recorder(there), ExitStack() as around:
             (one,) = workers(around, topics, parts.folder, there.url, parts.postgres.url, count=1)
             await one.says("partitions.assigned")
-            feeding = asyncio.create_task(feed(topics, amount, 300.0))
+            feeding = asyncio.create_task(_feed(topics, STORM_RATE))
             await asyncio.sleep(5)
             stormy = time.monotonic()
             calm = stormy + STORM_SECONDS
@@ -131,13 +135,12 @@ def _at(port: int, effect_id: str) -> float | None:
     return moment
 
 
-async def feed(topics: Kafka, amount: int, a_second: float) -> None:
-    """Requests at a fixed rate."""
+async def _feed(topics: Kafka, a_second: float) -> None:
     begun = time.monotonic()
-    for number in range(amount):
+    for number in count():
         if (wait := begun + number / a_second - time.monotonic()) > 0:
             await asyncio.sleep(wait)
-        one = of_flow(number, "flow")
+        one = of_flow(STORM_FIRST + number, "flow")
         await topics.producer.send(ACTIONS, one.key, one.to_bytes())
 
 

@@ -121,7 +121,7 @@ def main() -> int:
     parser.add_argument("--subjects", type=int, default=1_000, help="contacts; each tenth is ill (default 1000)")
     parser.add_argument("--each", type=int, default=20, help="requests of each (default 20)")
     parser.add_argument("--rate", type=float, default=400.0, help="requests a second (default 400)")
-    parser.add_argument("--rounds", type=int, default=1, help="pairs of runs (default 1)")
+    parser.add_argument("--rounds", type=int, default=2, help="pairs of runs (default 2)")
     wanted = parser.parse_args()
     with servers() as parts:
         return measure(parts, wanted)

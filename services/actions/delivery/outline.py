@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -40,4 +41,6 @@ def outline(record: Record) -> Outline | None:
     except ValidationError:
         return None
     run = request.run
-    return Outline((run.event.account, run.key, request.connection or ""), run.flow)
+    # The same few texts in each of a hundred thousand.
+    account, connection, flow = map(intern, (run.event.account, request.connection or "", run.flow))
+    return Outline((account, run.key, connection), flow)

@@ -47,11 +47,20 @@ def test_an_unknown_command_is_answered_with_the_nearest(tmp_path: Path) -> None
 
 def test_a_command_whose_servers_are_away_says_what_to_do(tmp_path: Path) -> None:
     away = {"KAFKA_BOOTSTRAP": "127.0.0.1:1", "DATABASE_URL": "postgresql://flows@127.0.0.1:1/flows"}
-    for words in (("runs",), ("dead", "list"), ("db", "migrate"), ("topics", "apply")):
+    for words in (
+        ("runs",),
+        ("dead", "list"),
+        ("db", "migrate"),
+        ("topics", "apply"),
+        ("rotation", "list"),
+        ("sync", "explain", "8"),
+        ("cancel", "--flow", "x"),
+        ("reschedule", "--run", "x", "--in", "1h"),
+    ):
         done = flows(*words, cwd=tmp_path, env=away)
         assert done.returncode == 1
         assert "Start `flows dev`" in done.stderr
-        assert "Traceback" not in done.stderr
+        assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
 @pytest.mark.parametrize("words", [("runs",), ("dead", "list"), ("sync", "explain", "8")], ids=" ".join)
@@ -59,6 +68,14 @@ def test_a_list_of_nothing_is_refused(words: tuple[str, ...], tmp_path: Path) ->
     done = flows(*words, "--limit", "0", cwd=tmp_path)
     assert done.returncode == 2
     assert "--limit. Must be >= 1" in done.stderr
+
+
+@pytest.mark.parametrize("until", ["24.12.", "0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00", "2200-01-01"])
+def test_a_moment_that_no_wait_can_end_at_is_said(until: str, tmp_path: Path) -> None:
+    done = flows("reschedule", "--run", "0123456789ab", "--until", until, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is no moment" in done.stderr or "the longest wait is ten years" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
