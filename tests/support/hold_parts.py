@@ -6,6 +6,7 @@ One JSON line on stdout when all is ready: the ports, and the processes of the p
 """
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def _tell(ports: dict[str, int]) -> None:
 
 def main() -> None:
     """See above."""
+    # Ctrl-C ends it also where it is started from a shell's background, which ignores SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     what, folder = sys.argv[1], Path(sys.argv[2])
     if what == "postgres":
         with embedded_postgres(folder) as server:
