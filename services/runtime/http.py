@@ -212,9 +212,11 @@ class Client:
                 method,
                 _parsed(url),
                 headers={**OUR_HEADERS, **headers, **more, "Accept-Encoding": "identity"},
-                content=content,
+                # Not `content`: httpx would then look for headers that aiohttp sets anyway, for 7 % of a call's CPU.
+                stream=httpx.ByteStream(content or b""),
                 extensions=self._extensions,
             )
+            request.read()
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
             raise CallError(ErrorCode.INPUT_INVALID, f"no valid request: {type(error).__name__}", Sent.NO) from None
         try:
