@@ -8,6 +8,7 @@ import sys
 from cyclopts import App, CycloptsError, Group
 
 from services.cli.terminal import CommandError
+from services.runtime.version import version
 
 WRONG_USE = 2
 INTERRUPTED = 130
@@ -35,6 +36,7 @@ Exit codes: 0 done, 1 something is wrong and the text says what, 2 the command l
 HOW = {"help_epilogue": "", "help_format": "markdown"}
 app = App(
     name="flows",
+    version=version,
     help=ABOUT,
     help_epilogue=EPILOGUE,
     help_format="plaintext",

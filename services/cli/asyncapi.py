@@ -6,14 +6,13 @@ Source of the format: https://www.asyncapi.com/docs/reference/specification/v3.0
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
 from typing import Any
 
 from contracts.events import CONTENT_TYPE
 from contracts.published import PUBLISHED, Published
 from contracts.topics import ALL, DLQ_OF, EVENTS, MAX_MESSAGE_BYTES, RUNS, Topic
 from contracts.triggers.registry import TRIGGERS
+from services.runtime.version import version
 
 Json = dict[str, Any]
 DIALECT = "application/schema+json;version=draft-2020-12"
@@ -36,7 +35,7 @@ def document() -> Json:
         "id": "urn:closum-flows:topics",
         "info": {
             "title": "closum-flows topics",
-            "version": _version(),
+            "version": version(),
             "description": ABOUT,
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
@@ -69,13 +68,6 @@ def document() -> Json:
             },
         },
     }
-
-
-def _version() -> str:
-    try:
-        return installed("closum-flows")
-    except PackageNotFoundError:
-        return "0"
 
 
 def _name(topic: Topic) -> str:

@@ -24,6 +24,7 @@ from services.ingest.sources.load import Sources
 from services.ingest.taking import Taker
 from services.runtime import logging
 from services.runtime.settings import IngestSettings
+from services.runtime.version import version
 
 HOUR_SECONDS = 3600.0
 
@@ -71,7 +72,7 @@ def build(settings: IngestSettings, sources: Sources, shared: Core) -> ASGIApp:
 def _pages(sources: Sources) -> FastAPI:
     api = FastAPI(
         title=openapi.TITLE,
-        version=openapi.version(),
+        version=version(),
         description=openapi.DESCRIPTION,
         docs_url=None,  # FastAPI's own page loads its scripts from elsewhere: it is empty where that cannot be reached
         redoc_url=None,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
 from typing import Any
 
 from fastapi import FastAPI
@@ -26,14 +24,6 @@ DESCRIPTION = (
 REFERENCE = "#/components/schemas/{model}"
 
 Json = dict[str, Any]
-
-
-def version() -> str:
-    """The version of this distribution."""
-    try:
-        return installed("closum-flows")
-    except PackageNotFoundError:
-        return "0"
 
 
 Triggers = Mapping[str, type[Payload]]

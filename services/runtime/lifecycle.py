@@ -24,7 +24,8 @@ import asyncpg
 import uvloop
 from aiokafka.errors import KafkaError
 
-from services.runtime import garbage, logging, settings
+from services.runtime import garbage, logging, metrics, settings
+from services.runtime.version import version
 
 S = TypeVar("S", bound=settings.RuntimeSettings)
 T = TypeVar("T")
@@ -130,6 +131,7 @@ def begin(service: str, about: str, kind: type[S]) -> S:
     except settings.SettingsError as error:
         raise refused(error) from None
     logging.configure(service, loaded.log_level.upper())
+    metrics.BUILD.labels(version()).set(1)
     if arguments.end_with_parent:
         end_with_parent(loaded.drain_seconds)
     return loaded

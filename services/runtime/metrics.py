@@ -48,6 +48,7 @@ PARTITIONS_PAUSED = Gauge("flows_partitions_paused", "Partitions not fetched bec
 WAITS = Counter("flows_waits", "Waits for a part that is away, each followed by another try", ["part"])
 STATE_ASKS = Counter("flows_state_asks", "What tools with state asked for", ["kind"])
 STATE = Histogram("flows_state_seconds", "All asks of a batch settled in PostgreSQL", buckets=SECONDS)
+BUILD = Gauge("flows_build_info", "1, with the release that runs as label", ["version"])
 READY = Gauge("flows_ready", "1 while Kafka and PostgreSQL answer")
 
 

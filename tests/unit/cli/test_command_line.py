@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from services.cli.__main__ import COMMANDS
 from tests.support.flows_command import flows
 
+ROOT = Path(__file__).parents[3]
 GOOD = """\
 flow: hello
 on: closum.whatsapp.message_received
@@ -29,6 +31,15 @@ def test_help_names_every_command_with_a_line_and_a_first_way_to_go(tmp_path: Pa
     for name in COMMANDS:
         assert re.search(rf"│ {name} +\w", done.stdout)
     assert "flows check flows" in done.stdout
+
+
+def test_the_release_is_one_answer_everywhere(tmp_path: Path) -> None:
+    """pyproject.toml says it; the command, the generated documents and the image's tag repeat it."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        release = tomllib.load(file)["project"]["version"]
+    assert flows("--version", cwd=tmp_path).stdout.strip() == release
+    assert json.loads((ROOT / "contracts/schemas/asyncapi.json").read_text())["info"]["version"] == release
+    assert f"newTag: {release}" in (ROOT / "deploy/kubernetes/kustomization.yaml").read_text()
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 
+import pytest
 from prometheus_client import REGISTRY
 
-from services.runtime import metrics
+from services.runtime import lifecycle, metrics
+from services.runtime.settings import ToolsSettings
+from services.runtime.version import version
 
 UNBOUNDED = {"run", "run_id", "event", "event_id", "effect_id", "subject", "key", "url", "account"}
 
@@ -34,3 +38,10 @@ def test_a_histogram_is_listed_by_its_series() -> None:
     assert metrics.SERIES["flows_delivery_seconds_count"] == {"flow"}
     assert "flows_delivery_seconds" in metrics.NAMES
     assert "flows_delivery_seconds" not in metrics.SERIES
+
+
+def test_a_service_that_begins_says_which_release_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`flows_build_info{version="0.1.0"} 1`, as Prometheus expects of every program."""
+    monkeypatch.setattr(sys, "argv", ["tools"])
+    lifecycle.begin("tools", "A service of the tests.", ToolsSettings)
+    assert REGISTRY.get_sample_value("flows_build_info", {"version": version()}) == 1
