@@ -31,6 +31,7 @@ class ContactUpdated(Payload):
     """A contact was changed in Closum."""
 
     trigger: ClassVar[str] = "closum.contact.updated"
+    title: ClassVar[str] = "Contact Updated"
     example: ClassVar[dict[str, Any]] = {
         "event_id": "evt-5521",
         "contact_id": "8841",

@@ -16,6 +16,7 @@ class LeadCreated(Payload):
     """A lead was made, or a contact came from an external platform."""
 
     trigger: ClassVar[str] = "closum.lead.created"
+    title: ClassVar[str] = "New Lead (API)"
     example: ClassVar[dict[str, Any]] = {
         "lead_id": "8841",
         "name": "João Gonçalves",

@@ -148,6 +148,8 @@ class Payload(Tolerant):
     """What a flow sees as `trigger`."""
 
     trigger: ClassVar[str]
+    title: ClassVar[str] = ""
+    """The name that Closum's own catalogue gives it, such as `New Lead (API)`; empty where it has none."""
     example: ClassVar[dict[str, Any]]
 
     def subject(self) -> str | None:

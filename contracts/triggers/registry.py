@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from contracts.triggers.contact_updated import ContactUpdated
-from contracts.triggers.lead_created import LeadCreated
-from contracts.triggers.payload import Payload
-from contracts.triggers.sms_status_updated import SmsStatusUpdated
-from contracts.triggers.whatsapp_message_received import WhatsAppMessageReceived
-from contracts.triggers.whatsapp_status_updated import WhatsAppStatusUpdated
+import importlib
+import pkgutil
 
-MODELS: tuple[type[Payload], ...] = (
-    ContactUpdated,
-    LeadCreated,
-    SmsStatusUpdated,
-    WhatsAppMessageReceived,
-    WhatsAppStatusUpdated,
-)
-TRIGGERS: dict[str, type[Payload]] = {model.trigger: model for model in MODELS}
+import contracts.triggers
+from contracts.triggers.payload import Payload
+
+
+def collect() -> dict[str, type[Payload]]:
+    """The payload models of this folder that name a trigger. Raises TypeError when two files name one."""
+    found: dict[str, type[Payload]] = {}
+    for info in pkgutil.iter_modules(contracts.triggers.__path__):
+        if info.name == __name__.rpartition(".")[2]:
+            continue
+        for value in vars(importlib.import_module(f"{contracts.triggers.__name__}.{info.name}")).values():
+            if not (isinstance(value, type) and issubclass(value, Payload) and "trigger" in vars(value)):
+                continue
+            if found.setdefault(value.trigger, value) is not value:
+                raise TypeError(f"two triggers are named {value.trigger!r}")
+    return dict(sorted(found.items()))
+
+
+TRIGGERS: dict[str, type[Payload]] = collect()

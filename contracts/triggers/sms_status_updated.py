@@ -11,6 +11,7 @@ class SmsStatusUpdated(MessageStatusPayload):
     """An SMS has a new status."""
 
     trigger: ClassVar[str] = "closum.sms.status_updated"
+    title: ClassVar[str] = "SMS: Status Updated"
     example: ClassVar[dict[str, Any]] = {
         "message_id": "sms-77120",
         "recipient": "351912345678",

@@ -23,6 +23,7 @@ class WhatsAppMessageReceived(Payload):
     """A contact wrote on WhatsApp."""
 
     trigger: ClassVar[str] = "closum.whatsapp.message_received"
+    title: ClassVar[str] = "WhatsApp: Message Received"
     example: ClassVar[dict[str, Any]] = {
         "message_id": "wamid.HBgM1",
         "from": "+351 912 345 678",

@@ -11,6 +11,7 @@ class WhatsAppStatusUpdated(MessageStatusPayload):
     """A WhatsApp message that was sent has a new status."""
 
     trigger: ClassVar[str] = "whatsapp.status_updated"
+    title: ClassVar[str] = "WhatsApp: Status Updated"
     example: ClassVar[dict[str, Any]] = {
         "message_id": "wamid.HBgM2",
         "recipient": "351912345678",

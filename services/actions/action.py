@@ -1,12 +1,19 @@
 """How an action is declared: one file with `Inputs`, `Outputs` and one decorated async function.
 
-    @action("crm.contact_add", guarantee=Guarantee.KEYED)
+    @action(
+        "crm.contact_add",
+        title="CRM: Add Contact",
+        group=Group.OTHER,
+        guarantee=Guarantee.KEYED,
+        examples=[Example("a contact", {"name": "Inês"}, {"id": "1"})],
+    )
     async def contact_add(inputs: Inputs, call: Call) -> Outputs:
         '''Add a contact.'''
         reply = await call("POST", "/contacts", guarantee=Guarantee.KEYED, body=Body.json({"name": inputs.name}))
         return Outputs(id=reply.json()["id"])
 
-Its signature for the type checker, its validation, metrics and retries follow from that.
+Its signature for the type checker, its validation, metrics, retries, its row in docs/actions.md and its conformance
+tests follow from that.
 """
 
 from __future__ import annotations
@@ -18,8 +25,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from services.actions.call import Call
+from services.actions.endpoint import Endpoint
 from services.actions.verify import Verify
-from services.flows.catalogue import Action, Guarantee, declared
+from services.flows.catalogue import Action, Example, Group, Guarantee, declared, faults_of
 
 Function = Callable[[Any, Call], Coroutine[Any, Any, BaseModel]]
 
@@ -34,6 +42,20 @@ class Implementation:
     """An output that is shown as a metric of its connection, such as the credits that are left."""
     verify: Verify | None = None
     """How the destination is asked whether an effect of unknown outcome is there."""
+    endpoint: Endpoint | None = None
+    """What is called, where the API is one of Closum's. A connection may correct it."""
+
+    @property
+    def name(self) -> str:
+        """As flows name it."""
+        return self.signature.name
+
+    @property
+    def declared_endpoint(self) -> Endpoint:
+        """The endpoint. Raises TypeError where none is declared: that is a fault of the action's file."""
+        if self.endpoint is None:
+            raise TypeError(f"action {self.name!r} declares no endpoint")
+        return self.endpoint
 
     def guarantee(self, inputs: BaseModel) -> Guarantee:
         """What holds for a call with these inputs: their own `guarantee()`, where it depends on them."""
@@ -50,26 +72,51 @@ class Implementation:
 def action(
     name: str,
     *,
+    title: str,
+    group: Group,
     guarantee: Guarantee,
+    examples: Sequence[Example],
     needs_connection: bool = True,
     gauge: str | None = None,
     raises: Sequence[str] = (),
     verify: Verify | None = None,
+    endpoint: Endpoint | None = None,
 ) -> Callable[[Callable[[Any, Call], Coroutine[Any, Any, Any]]], Implementation]:
     """Declare an action. The docstring's first line is its catalogue line.
 
+    `title` is the name that Closum's own catalogue gives it. The conformance tests make the uses that
+    `examples` show, against a stand-in that holds one lead, 1001, of ines@example.com with the tag `old`. An action
+    with `verify` has an example whose call must not be made twice.
     `guarantee` is what holds for the call in general; the function says it for each call, as it may depend on inputs.
     `raises` names the triggers that it can set off, for the check of flows that set each other off for ever.
     `gauge` names an output that is shown as a metric. `verify` is asked after a call that must not be made twice and
-    that may have been made: see services/actions/verify.py. Raises TypeError at import when the file lacks `Inputs`,
-    `Outputs` or the docstring, or has no such output.
+    that may have been made: see services/actions/verify.py. `endpoint`: what is called, as a row
+    that a connection may correct. Raises TypeError at import, with all that is wrong: a missing model, docstring or
+    output, an example that does not fit the models.
     """
 
     def declare(function: Callable[[Any, Call], Coroutine[Any, Any, Any]]) -> Implementation:
         line, inputs, outputs = declared(f"action {name!r}", function)
+        faults = [fault for example in examples for fault in faults_of(example, inputs, outputs)]
+        if not examples:
+            faults.append("no example")
         if gauge is not None and gauge not in outputs.model_fields:
-            raise TypeError(f"action {name!r}: no output {gauge!r} to show as a metric")
-        signature = Action(name, line, inputs, outputs, guarantee, needs_connection, tuple(raises), verify is not None)
-        return Implementation(signature, function, gauge, verify)
+            faults.append(f"no output {gauge!r} to show as a metric")
+        if faults:
+            raise TypeError(f"action {name!r}: " + "; ".join(faults))
+        signature = Action(
+            name,
+            line,
+            inputs,
+            outputs,
+            guarantee=guarantee,
+            needs_connection=needs_connection,
+            raises=tuple(raises),
+            verified=verify is not None,
+            title=title,
+            group=group,
+            examples=tuple(examples),
+        )
+        return Implementation(signature, function, gauge, verify, endpoint)
 
     return declare

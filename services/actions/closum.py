@@ -1,7 +1,7 @@
-"""Closum's API V2 as data: a row an action, and what success looks like. See docs/closum.md for what is confirmed.
+"""Closum's API V2: how an endpoint that an action declares is called, and what success looks like.
 
-A person with the real Postman collection corrects a row here, or for one installation in its connections file
-(`endpoints`, see docs/connections.md), and no code.
+See docs/closum.md for what is confirmed. A person with the real Postman collection corrects the `endpoint` of an
+action, or for one installation its row in the connections file (`endpoints`, see docs/connections.md), and no code.
 """
 
 from __future__ import annotations
@@ -11,30 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.errors import ErrorCode
+from services.actions.action import Implementation
 from services.actions.call import Body, Call, CallFailedError
 from services.actions.endpoint import Basis, Endpoint, Place
 from services.actions.statuses import code_of, may_have_happened
 from services.flows.catalogue import Guarantee
 
-ID = {"contact_id": "lead_id"}
-ENDPOINTS: Mapping[str, Endpoint] = {
-    "closum.lead.add": Endpoint("POST", "lead/add/", Basis.CONFIRMED),
-    "closum.lead.update": Endpoint("POST", "lead/update/", Basis.ASSUMED),
-    "closum.lead.edit_by_email": Endpoint("POST", "lead/edit-by-email/", Basis.ASSUMED),
-    "closum.lead.view": Endpoint("GET", "lead/view/", Basis.ASSUMED, place=Place.QUERY),
-    "closum.lead.delete": Endpoint("POST", "lead/delete/", Basis.ASSUMED),
-    "closum.email.send_template": Endpoint("POST", "email/send-template/", Basis.ASSUMED),
-    "closum.sms.send": Endpoint("POST", "sms/send/", Basis.CONFIRMED),
-    "closum.sms.check_credits": Endpoint("GET", "sms/balance/", Basis.ASSUMED, answer={"credits": "balance"}),
-    "closum.whatsapp.send_template": Endpoint("POST", "whatsapp/send-template/", Basis.ASSUMED),
-    "closum.contact.add_tag": Endpoint("POST", "contact/add-tag/", Basis.ASSUMED, answer=ID),
-    "closum.contact.add_tag_by_email": Endpoint("POST", "contact/add-tag-by-email/", Basis.ASSUMED, answer=ID),
-    "closum.contact.remove": Endpoint("POST", "contact/remove/", Basis.ASSUMED),
-    "closum.contact.remove_tag": Endpoint("POST", "contact/remove-tag/", Basis.ASSUMED, answer=ID),
-    "closum.contact.remove_tag_by_email": Endpoint("POST", "contact/remove-tag-by-email/", Basis.ASSUMED, answer=ID),
-    "closum.tag.create": Endpoint("POST", "tag/add/", Basis.ASSUMED, done_already=frozenset({409})),
-}
-"""By action. Only names of fields that differ from the action's own stand here."""
+CONTACT_ID = {"contact_id": "lead_id"}
+"""The answer names a contact by its lead's id."""
 
 CODE, MESSAGE, DATA = "code", "message", "responseData"
 MESSAGE_LENGTH = 300
@@ -74,12 +58,12 @@ class Said:
         return found
 
 
-def endpoint_of(call: Call, action: str) -> Endpoint:
-    """The row of an action: as the connection corrects it, else as it stands here."""
-    return call.endpoints.get(action) or ENDPOINTS[action]
+def endpoint_of(call: Call, action: Implementation) -> Endpoint:
+    """The endpoint of an action: as the connection corrects it, else as its file declares it."""
+    return call.endpoints.get(action.name) or action.declared_endpoint
 
 
-async def ask(call: Call, action: str, fields: Mapping[str, Any], guarantee: Guarantee) -> Said:
+async def ask(call: Call, action: Implementation, fields: Mapping[str, Any], guarantee: Guarantee) -> Said:
     """Make the call of an action. Fields that are None are left out. Raises CallFailedError."""
     endpoint = endpoint_of(call, action)
     named = {endpoint.fields.get(name, name): value for name, value in fields.items() if value is not None}
@@ -108,7 +92,7 @@ async def ask(call: Call, action: str, fields: Mapping[str, Any], guarantee: Gua
     return Said(endpoint, found if isinstance(found, dict) else {})
 
 
-async def find(call: Call, action: str, fields: Mapping[str, Any]) -> Said | None:
+async def find(call: Call, action: Implementation, fields: Mapping[str, Any]) -> Said | None:
     """Look something up; None: Closum says that it is not there. Raises CallFailedError."""
     endpoint = endpoint_of(call, action)
     try:

@@ -12,9 +12,9 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from services.actions.closum import ENDPOINTS
 from services.actions.connection_parts import Limits, OAuth2, Probe, Transport
 from services.actions.endpoint import Basis, Endpoint, Place
+from services.actions.registry import ENDPOINTS
 from services.actions.secrets import SecretError, SecretSource
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")

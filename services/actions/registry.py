@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from types import ModuleType
 
 from services.actions import catalog
 from services.actions.action import Implementation
+from services.actions.endpoint import Endpoint
 from services.flows.catalogue import Action
 
 
@@ -17,10 +19,10 @@ def collect(package: ModuleType) -> dict[str, Implementation]:
     for info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         for value in vars(module).values():
-            if isinstance(value, Implementation):
-                if value.signature.name in found:
-                    raise TypeError(f"two actions are named {value.signature.name!r}")
-                found[value.signature.name] = value
+            if isinstance(value, Implementation) and value.run.__module__ == module.__name__:
+                if value.name in found:
+                    raise TypeError(f"two actions are named {value.name!r}")
+                found[value.name] = value
     return found
 
 
@@ -28,6 +30,20 @@ ACTIONS: dict[str, Implementation] = collect(catalog)
 """What this worker can do."""
 
 
+ENDPOINTS: dict[str, Endpoint] = {name: one.endpoint for name, one in ACTIONS.items() if one.endpoint is not None}
+"""What they call, by action, where it is one endpoint. A connection may correct a row."""
+
+
 def signatures() -> dict[str, Action]:
     """What the type checker needs to know of them."""
     return {name: one.signature for name, one in ACTIONS.items()}
+
+
+def shown_answers(actions: Mapping[str, Implementation]) -> dict[str, dict[str, object]]:
+    """What each endpoint answers by its action's first example, by path: so a stand-in knows an action at once."""
+    return {
+        one.endpoint.path: {one.endpoint.answer.get(name, name): value for name, value in outputs.items()}
+        for one in actions.values()
+        if one.endpoint is not None
+        for outputs in (one.signature.examples[0].outputs,)
+    }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 COLUMNS = ("kind", "name", "what")
-MORE = ("basis", "twice")
+MORE = ("title", "basis", "twice")
 WIDE = 120  # of a terminal: with fewer characters, more columns would leave a line's text no room
 NOTES = """basis: confirmed by Closum's own documents, or assumed by us where nothing is public (docs/closum.md).
 twice: what a second call of the same action does.   All about one: flows catalog NAME"""
@@ -67,7 +67,12 @@ def command(
 def _page(entry: dict[str, Any]) -> Iterator[str]:
     """All about one, for people."""
     yield f"{entry['kind']} {entry['name']}: {entry['what']}"
-    for key, text in (("basis", "{} (docs/closum.md)"), ("twice", "a second call: {}")):
+    for key, text in (
+        ("title", "in Closum's catalogue: {}"),
+        ("group", "under: {}"),
+        ("basis", "{} (docs/closum.md)"),
+        ("twice", "a second call: {}"),
+    ):
         if entry.get(key):
             yield text.format(TWICE.get(entry[key], entry[key]))
     for title, fields in entry["fields"].items():
@@ -99,7 +104,7 @@ def _page(entry: dict[str, Any]) -> Iterator[str]:
 
 
 def _entries() -> list[dict[str, Any]]:
-    from services.actions.closum import ENDPOINTS  # noqa: PLC0415 - heavy, and only needed here
+    from services.actions.registry import ENDPOINTS  # noqa: PLC0415 - heavy, and only needed here
     from services.cli.catalogue import catalogue  # noqa: PLC0415
 
     found = catalogue()
@@ -108,6 +113,7 @@ def _entries() -> list[dict[str, Any]]:
             "kind": "trigger",
             "name": name,
             "what": _first_line(model),
+            "title": getattr(model, "title", ""),
             "basis": "assumed" if name.startswith(ASSUMED_TRIGGERS) else None,
             "outputs": _schema(model),
             "example": getattr(model, "example", None),
@@ -120,6 +126,7 @@ def _entries() -> list[dict[str, Any]]:
             "kind": "tool",
             "name": tool.name,
             "what": tool.line,
+            "group": tool.group.value,
             "inputs": _schema(tool.inputs),
             "outputs": _schema(tool.outputs),
             "examples": [
@@ -134,6 +141,8 @@ def _entries() -> list[dict[str, Any]]:
             "kind": "action",
             "name": action.name,
             "what": action.line,
+            "title": action.title,
+            "group": action.group.value,
             "basis": ENDPOINTS[action.name].basis.value if action.name in ENDPOINTS else None,
             "inputs": _schema(action.inputs),
             "outputs": _schema(action.outputs),

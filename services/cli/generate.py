@@ -1,4 +1,4 @@
-"""Write what is made from code: contracts/schemas, contracts/examples, .env.example. `make schemas` runs it.
+"""Write what is made from code: contracts/schemas and examples, .env.example, tables in docs. `make schemas` runs it.
 
 With `--release` the schemas also become the new baseline in contracts/schemas/released, against which breaking changes
 are found (services/cli/compatibility.py). That is done when a version is released, and only then.
@@ -14,7 +14,7 @@ from typing import Any
 import contracts
 from contracts.published import PUBLISHED, Published
 from contracts.topics import Topic
-from services.cli import asyncapi
+from services.cli import asyncapi, reference
 from services.cli.catalogue import catalogue
 from services.flows.editor_schema import editor_schema
 from services.runtime import settings
@@ -22,6 +22,7 @@ from services.runtime import settings
 ROOT = Path(contracts.__file__).parent.parent
 SCHEMAS = "contracts/schemas"
 RELEASED = f"{SCHEMAS}/released"
+ACTIONS_PAGE = "docs/actions.md"
 FLOW_SCHEMA = f"{SCHEMAS}/flow.schema.json"
 EXAMPLES = "contracts/examples"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -70,13 +71,19 @@ def generated() -> dict[str, str]:
         texts[f"{EXAMPLES}/{published.name}.json"] = _text(published.example)
     texts[f"{SCHEMAS}/asyncapi.json"] = _text(asyncapi.document())
     texts[".env.example"] = settings.env_example()
+    texts[ACTIONS_PAGE] = reference.with_actions((ROOT / ACTIONS_PAGE).read_text())
     texts[FLOW_SCHEMA] = _text(editor_schema(catalogue()))
     return texts
 
 
 def present(root: Path = ROOT) -> dict[str, str]:
     """What stands there now, in the places where generated files are."""
-    files = [root / ".env.example", *(root / SCHEMAS).rglob("*.json"), *(root / EXAMPLES).rglob("*.json")]
+    files = [
+        root / ".env.example",
+        root / ACTIONS_PAGE,
+        *(root / SCHEMAS).rglob("*.json"),
+        *(root / EXAMPLES).rglob("*.json"),
+    ]
     names = {file.relative_to(root).as_posix(): file for file in files if file.is_file()}
     return {name: file.read_text() for name, file in names.items() if not name.startswith(RELEASED + "/")}
 

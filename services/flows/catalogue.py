@@ -29,6 +29,26 @@ class Guarantee(StrEnum):
     AT_MOST_ONCE = "at_most_once"  # a second call is a second effect
 
 
+class Group(StrEnum):
+    """What a tool or an action is for, in the words and the order of Closum's own catalogue; the last two are ours."""
+
+    LEADS = "Lead Management"
+    COMMUNICATION = "Communication"
+    CONTACTS = "Contact Management"
+    OTHER = "Other"
+    PHONES = "Format phone numbers"
+    JSON = "Parse JSON from external APIs"
+    CONDITIONS = "Apply conditions"
+    DISTRIBUTE = "Distribute leads across teams"
+    DELAY = "Delay between channels"
+    PARSE = "Parse and structure data"
+    FORMAT = "Format data"
+    VALIDATE = "Validate, enrich, normalise"
+    DUPLICATES = "Avoid lead duplication"
+    VALUES = "Keep values"
+    SYNC = "Keep systems in sync"
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One use of a component, which a test runs: what it shows, the inputs, those outputs worth showing."""
@@ -51,6 +71,7 @@ class Tool:
     outputs: type[BaseModel]
     run: Callable[[Any], Coroutine[Any, Any, BaseModel]]
     examples: tuple[Example, ...] = ()
+    group: Group = Group.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +89,10 @@ class Action:
     raises: tuple[str, ...] = ()
     # Whether the destination can be asked if a call happened; its inputs may say more (`verifiable`).
     verified: bool = False
+    title: str = ""
+    """The name that Closum's own catalogue gives it, such as `Lead: Add Lead`."""
+    group: Group = Group.OTHER
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +124,8 @@ def declared(what: str, function: Callable[..., object]) -> tuple[str, type[Base
 
 def faults_of(example: Example, inputs: type[BaseModel], outputs: type[BaseModel]) -> list[str]:
     """What is wrong with an example's names and values. Whether its outputs are true is a test's business."""
-    faults = [
-        f"example {example.says!r}: no input {name!r}" for name in example.inputs if name not in inputs.model_fields
-    ]
+    named = {info.alias or name for name, info in inputs.model_fields.items()}
+    faults = [f"example {example.says!r}: no input {name!r}" for name in example.inputs if name not in named]
     faults += [
         f"example {example.says!r}: no output {name!r}" for name in example.outputs if name not in outputs.model_fields
     ]
@@ -115,7 +139,9 @@ def faults_of(example: Example, inputs: type[BaseModel], outputs: type[BaseModel
     return faults
 
 
-def tool(name: str, *, examples: Sequence[Example] = ()) -> Callable[[Callable[[Any], Coroutine[Any, Any, Any]]], Tool]:
+def tool(
+    name: str, *, group: Group = Group.OTHER, examples: Sequence[Example] = ()
+) -> Callable[[Callable[[Any], Coroutine[Any, Any, Any]]], Tool]:
     """Declare a tool: `Inputs`, `Outputs` and one async function, in one file.
 
     The docstring's first line is its catalogue line. Raises TypeError at import, with all that is wrong:
@@ -127,7 +153,7 @@ def tool(name: str, *, examples: Sequence[Example] = ()) -> Callable[[Callable[[
         faults = [fault for example in examples for fault in faults_of(example, inputs, outputs)]
         if faults:
             raise TypeError(f"tool {name!r}: " + "; ".join(faults))
-        return Tool(name, line, inputs, outputs, function, tuple(examples))
+        return Tool(name, line, inputs, outputs, function, tuple(examples), group)
 
     return declare
 

@@ -1,6 +1,6 @@
 """Every action of the catalogue against the stand-in Closum, over real HTTP: success, each failure, each repetition.
 
-A new action needs one line in `USES` here, and no test of its own for any of this.
+A new action needs no line here, and no test of its own for any of this: what is tried is its declared examples.
 """
 
 from __future__ import annotations
@@ -19,62 +19,33 @@ from contracts.errors import ErrorCode
 from contracts.runs import RunMessage
 from contracts.topics import RUNS
 from services.actions.action import Implementation
-from services.actions.closum import ENDPOINTS
 from services.actions.connections import Connection
 from services.actions.delivery import doubt
 from services.actions.delivery.attempt import Done, Failed, attempt, checked
 from services.actions.delivery.calling import HttpCall
 from services.actions.endpoint import Basis
-from services.actions.registry import ACTIONS
+from services.actions.registry import ACTIONS, ENDPOINTS
 from services.actions.secrets import Mask
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Guarantee
 from services.runtime.egress import Egress, allowed
 from services.runtime.http import Client
 from tests.support.actions import kafka, request, worker
 from tests.support.closum import Closum, closum
 
+AT_MOST_ONCE = Guarantee.AT_MOST_ONCE
 SECRET = "Marker-s3cret-7"
 LEAD = {"name": "Inês", "email": "ines@example.com", "consent_email": True, "consent_sms": False}
-SMS: dict[str, Any] = {"recipient": "+351912345678", "message": "Olá", "sender": "Loja"}
-# The inputs of one use of each action; `{lead}` is the id of a lead that is there.
-USES: dict[str, dict[str, Any]] = {
-    "http.request": {"method": "POST", "url": "/contacts", "json": {"phone": "+351912345678"}},
-    "closum.lead.add": {**LEAD, "email": "new@example.com", "tags": ["feira"], "birth_date": "1990-02-01"},
-    "closum.lead.update": {"lead_id": "{lead}", "name": "Inês C.", "contact_lifecycle_stage_id": 7},
-    "closum.lead.edit_by_email": {"email": "ines@example.com", "consent_sms": True},
-    "closum.lead.view": {"email": "ines@example.com"},
-    "closum.lead.delete": {"lead_id": "{lead}"},
-    "closum.email.send_template": {"to": "ines@example.com", "template": "welcome", "variables": {"name": "Inês"}},
-    "closum.sms.send": {**SMS, "send_time": "2026-05-31T14:30:00+01:00"},
-    "closum.sms.check_credits": {},
-    "closum.whatsapp.send_template": {
-        "to": "351912345678",
-        "template": "welcome",
-        "language": "pt_PT",
-        "parameters": ["Inês"],
-        "header": {"kind": "image", "url": "https://example.com/a.png"},
-        "buttons": [{"index": 0, "kind": "url", "value": "abc"}],
-    },
-    "closum.contact.add_tag": {"contact_id": "{lead}", "tag": "feira"},
-    "closum.contact.add_tag_by_email": {"email": "ines@example.com", "tag": "feira"},
-    "closum.contact.remove": {"contact_id": "{lead}"},
-    "closum.contact.remove_tag": {"contact_id": "{lead}", "tag": "old"},
-    "closum.contact.remove_tag_by_email": {"email": "ines@example.com", "tag": "old"},
-    "closum.tag.create": {"name": "verão"},
-}
+# Inputs of each action's first example. Lead 1001 is there.
+USES: dict[str, dict[str, Any]] = {name: dict(one.signature.examples[0].inputs) for name, one in ACTIONS.items()}
+LEAD_ID = "1001"
 # Inputs with which an action that declares `verify` must not be made twice, and is asked for instead.
 ASKED: dict[str, dict[str, Any]] = {
-    "http.request": {
-        **USES["http.request"],
-        "repeat": "never",
-        "verify": {
-            "url": "/contacts",
-            "query": {"phone": "+351912345678"},
-            "json_schema": {"properties": {"contacts": {"minItems": 1}}},
-        },
-    },
-    "closum.lead.add": {**USES["closum.lead.add"], "update_enabled": False},
+    name: dict(example.inputs)
+    for name, one in ACTIONS.items()
+    for example in one.signature.examples
+    if one.verify is not None
+    and one.guarantee(one.signature.inputs.model_validate(dict(example.inputs))) is AT_MOST_ONCE
 }
 DELETING = {"closum.lead.delete", "closum.contact.remove"}
 
@@ -139,9 +110,8 @@ async def bench(request: pytest.FixtureRequest, stand_in: Closum, client: Client
     stand_in.reset()
     stand_in.heal()
     name: str = request.param
-    lead = await _lead(client, stand_in, LEAD["email"])
-    given = {field: lead if value == "{lead}" else value for field, value in USES[name].items()}
-    inputs = checked(ACTIONS[name], given)
+    assert await _lead(client, stand_in, LEAD["email"]) == LEAD_ID
+    inputs = checked(ACTIONS[name], USES[name])
     assert isinstance(inputs, BaseModel), inputs
     return Bench(stand_in, client, connection(name, stand_in.url), ACTIONS[name], inputs)
 
@@ -155,12 +125,28 @@ async def _lead(client: Client, stand_in: Closum, email: object) -> str:
     return str(made.outputs["lead_id"])
 
 
-def test_every_action_is_used_here_and_has_its_row() -> None:
-    """Nothing is in the catalogue that is not held to all of this."""
-    assert set(USES) == set(ACTIONS)
+def test_every_action_declares_what_it_is_held_to() -> None:
+    """An endpoint where it calls Closum; an example that must not be made twice where it declares `verify`."""
     assert set(ENDPOINTS) == {name for name in ACTIONS if name.startswith("closum.")}
-    assert len(ENDPOINTS) == 15
     assert set(ASKED) == {name for name, action in ACTIONS.items() if action.verify is not None}
+
+
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [(name, example) for name, one in sorted(ACTIONS.items()) for example in one.signature.examples],
+    ids=lambda value: value if isinstance(value, str) else value.says,
+)
+async def test_every_example_is_true(name: str, example: Example, stand_in: Closum, client: Client) -> None:
+    """Its inputs give the outputs that it shows: docs and editors repeat them."""
+    stand_in.reset()
+    stand_in.heal()
+    await _lead(client, stand_in, LEAD["email"])
+    inputs = checked(ACTIONS[name], dict(example.inputs))
+    assert isinstance(inputs, BaseModel), inputs
+    call = HttpCall(client, connection(name, stand_in.url), "e" * 32, 5)
+    outcome = await attempt(ACTIONS[name], inputs, call)
+    assert isinstance(outcome, Done), outcome
+    assert {field: outcome.outputs[field] for field in example.outputs} == dict(example.outputs)
 
 
 @pytest.mark.parametrize("name", sorted(ACTIONS))
@@ -322,7 +308,7 @@ async def test_every_action_asked_for_twice_is_called_once(
                 email = f"n{number}@example.com"
                 lead = await _lead(client, stand_in, email)
                 inputs = {
-                    field: lead if value == "{lead}" else email if value == LEAD["email"] else value
+                    field: lead if value == LEAD_ID else email if value == LEAD["email"] else value
                     for field, value in USES[name].items()
                 }
                 where = "crm" if name == "http.request" else "closum"

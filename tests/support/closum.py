@@ -15,7 +15,7 @@ import contextlib
 import json
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,10 @@ class Closum:
     def heal(self) -> None:
         """Switch all faults off."""
         self._ask("DELETE", "/_faults")
+
+    def teach(self, answers: Mapping[str, Mapping[str, object]]) -> None:
+        """What endpoints answer that the stand-in does not know, by path below /v2/."""
+        self._ask("POST", "/_answers", answers)
 
     def reset(self) -> None:
         """As new."""

@@ -9,16 +9,17 @@ from http import HTTPStatus
 
 import orjson
 from aiohttp import web
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from deploy.local.closum import crm, others, v2
 from deploy.local.closum.faults import Fault, Faults, Kind
 from deploy.local.closum.state import State
 from deploy.local.closum.webhooks import Subscription, Webhooks
-from deploy.local.closum.wire import HTTP_OK, Call, RefusedError, Reply, refused
+from deploy.local.closum.wire import HTTP_OK, Call, RefusedError, Reply, done, refused
 
 JSON = "application/json"
 BIG = 4 * 1024 * 1024
+ANSWERS = TypeAdapter(dict[str, dict[str, object]])
 
 
 class StandIn:
@@ -28,6 +29,7 @@ class StandIn:
         self.webhooks = Webhooks()
         self.state = State(tell=self.webhooks.tell)
         self.faults = Faults()
+        self.answers: dict[str, dict[str, object]] = {}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -76,7 +78,8 @@ class StandIn:
             return refused("api-key is needed in the query", 401, HTTPStatus.UNAUTHORIZED)
         name = call.path.removeprefix("/v2").strip("/")
         if name not in v2.ENDPOINTS:
-            return refused(f"no endpoint {name!r}", 404, HTTPStatus.NOT_FOUND)
+            taught = self.answers.get(name)
+            return done("Done", taught) if taught else refused(f"no endpoint {name!r}", 404, HTTPStatus.NOT_FOUND)
         methods, endpoint = v2.ENDPOINTS[name]
         if call.method not in methods:
             return refused(f"{call.method} is not for {name!r}", 405, HTTPStatus.METHOD_NOT_ALLOWED)
@@ -116,10 +119,9 @@ class StandIn:
             await self.webhooks.close()
             self.state, self.faults = State(tell=self.webhooks.tell), Faults()
             return _response(Reply(200, {"reset": True}))
-        if what == "_faults":
-            return await self._switch(request)
-        if what == "_webhooks":
-            return await self._subscribe(request)
+        switches = {"_faults": self._switch, "_webhooks": self._subscribe, "_answers": self._teach}
+        if what in switches:
+            return await switches[what](request)
         parts = self.state.parts()
         if what == "_state":
             return _response(Reply(200, parts))
@@ -127,7 +129,9 @@ class StandIn:
         if name in parts:
             return web.Response(body=orjson.dumps(parts[name]), content_type=JSON)
         return _response(
-            crm.problem(404, f"nothing is at {request.path!r}: /_state[/PART], /_faults, /_webhooks and /_reset are")
+            crm.problem(
+                404, f"nothing is at {request.path!r}: /_state[/PART], /_faults, /_webhooks, /_answers and /_reset are"
+            )
         )
 
     async def _subscribe(self, request: web.BaseRequest) -> web.Response:
@@ -139,6 +143,18 @@ class StandIn:
             except ValidationError as error:
                 return _response(crm.problem(422, _told(error)))
         return _response(Reply(200, self.webhooks.shown))
+
+    async def _teach(self, request: web.BaseRequest) -> web.Response:
+        """Answers of endpoints that this stand-in does not know: path below /v2/ → first object of responseData."""
+        if request.method == "POST":
+            try:
+                taught = ANSWERS.validate_json(await request.read())
+            except ValidationError as error:
+                return _response(crm.problem(422, _told(error)))
+            self.answers |= {
+                name: answer for path, answer in taught.items() if (name := path.strip("/")) not in v2.ENDPOINTS
+            }
+        return _response(Reply(200, self.answers))
 
     async def _switch(self, request: web.BaseRequest) -> web.Response:
         if request.method == "DELETE":

@@ -6,9 +6,10 @@ from pydantic import BaseModel, Field
 
 from services.actions.action import action
 from services.actions.call import Call
-from services.actions.closum import ask
+from services.actions.closum import CONTACT_ID, ask
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Id, Strict, Tag
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 
 
 class Inputs(Strict):
@@ -24,8 +25,16 @@ class Outputs(BaseModel):
     contact_id: str = Field(description="the contact's id")
 
 
-@action("closum.contact.add_tag", guarantee=Guarantee.REPEATABLE, raises=("closum.contact.updated",))
+@action(
+    "closum.contact.add_tag",
+    title="Contact: Add Tag",
+    group=Group.CONTACTS,
+    guarantee=Guarantee.REPEATABLE,
+    raises=("closum.contact.updated",),
+    endpoint=Endpoint("POST", "contact/add-tag/", Basis.ASSUMED, answer=CONTACT_ID),
+    examples=[Example("by the contact's id", {"contact_id": "1001", "tag": "feira"}, {"contact_id": "1001"})],
+)
 async def contact_add_tag(inputs: Inputs, call: Call) -> Outputs:
     """Give a contact a tag; one that has it keeps it."""
-    said = await ask(call, "closum.contact.add_tag", inputs.model_dump(), Guarantee.REPEATABLE)
+    said = await ask(call, contact_add_tag, inputs.model_dump(), Guarantee.REPEATABLE)
     return Outputs(contact_id=said.identity("contact_id") or inputs.contact_id)

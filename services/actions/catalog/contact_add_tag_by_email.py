@@ -6,9 +6,10 @@ from pydantic import BaseModel, Field
 
 from services.actions.action import action
 from services.actions.call import Call
-from services.actions.closum import ask
+from services.actions.closum import CONTACT_ID, ask
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Strict, Tag
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
 
 
@@ -25,8 +26,16 @@ class Outputs(BaseModel):
     contact_id: str = Field(description="the contact's id; empty when Closum does not say")
 
 
-@action("closum.contact.add_tag_by_email", guarantee=Guarantee.REPEATABLE, raises=("closum.contact.updated",))
+@action(
+    "closum.contact.add_tag_by_email",
+    title="Contact: Add Tag by Email",
+    group=Group.CONTACTS,
+    guarantee=Guarantee.REPEATABLE,
+    raises=("closum.contact.updated",),
+    endpoint=Endpoint("POST", "contact/add-tag-by-email/", Basis.ASSUMED, answer=CONTACT_ID),
+    examples=[Example("by e-mail", {"email": "ines@example.com", "tag": "feira"}, {"contact_id": "1001"})],
+)
 async def contact_add_tag_by_email(inputs: Inputs, call: Call) -> Outputs:
     """Give the contact with this e-mail address a tag; one that has it keeps it."""
-    said = await ask(call, "closum.contact.add_tag_by_email", inputs.model_dump(), Guarantee.REPEATABLE)
+    said = await ask(call, contact_add_tag_by_email, inputs.model_dump(), Guarantee.REPEATABLE)
     return Outputs(contact_id=said.identity("contact_id"))

@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import ask
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Id, Strict
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 
 
 class Inputs(Strict):
@@ -23,12 +24,19 @@ class Outputs(BaseModel):
     contact_id: str = Field(description="the id that is gone")
 
 
-@action("closum.contact.remove", guarantee=Guarantee.REPEATABLE)
+@action(
+    "closum.contact.remove",
+    title="Contact: Remove",
+    group=Group.CONTACTS,
+    guarantee=Guarantee.REPEATABLE,
+    endpoint=Endpoint("POST", "contact/remove/", Basis.ASSUMED),
+    examples=[Example("by its id", {"contact_id": "1001"}, {"contact_id": "1001"})],
+)
 async def contact_remove(inputs: Inputs, call: Call) -> Outputs:
     """Remove a contact. This cannot be undone.
 
     A second call finds nothing, is refused, and changes nothing more. It passes for no success: the same answer may
     mean that the assumed path is wrong.
     """
-    await ask(call, "closum.contact.remove", inputs.model_dump(), Guarantee.REPEATABLE)
+    await ask(call, contact_remove, inputs.model_dump(), Guarantee.REPEATABLE)
     return Outputs(contact_id=inputs.contact_id)

@@ -6,9 +6,10 @@ from pydantic import BaseModel, Field
 
 from services.actions.action import action
 from services.actions.call import Call
-from services.actions.closum import ask
+from services.actions.closum import CONTACT_ID, ask
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Strict, Tag
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
 
 
@@ -25,8 +26,16 @@ class Outputs(BaseModel):
     contact_id: str = Field(description="the contact's id; empty when Closum does not say")
 
 
-@action("closum.contact.remove_tag_by_email", guarantee=Guarantee.REPEATABLE, raises=("closum.contact.updated",))
+@action(
+    "closum.contact.remove_tag_by_email",
+    title="Contact: Remove Tag by Email",
+    group=Group.CONTACTS,
+    guarantee=Guarantee.REPEATABLE,
+    raises=("closum.contact.updated",),
+    endpoint=Endpoint("POST", "contact/remove-tag-by-email/", Basis.ASSUMED, answer=CONTACT_ID),
+    examples=[Example("by e-mail", {"email": "ines@example.com", "tag": "old"}, {"contact_id": "1001"})],
+)
 async def contact_remove_tag_by_email(inputs: Inputs, call: Call) -> Outputs:
     """Take a tag from the contact with this e-mail address; one that lacks it stays as it is."""
-    said = await ask(call, "closum.contact.remove_tag_by_email", inputs.model_dump(), Guarantee.REPEATABLE)
+    said = await ask(call, contact_remove_tag_by_email, inputs.model_dump(), Guarantee.REPEATABLE)
     return Outputs(contact_id=said.identity("contact_id"))

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import ask
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Absent, Id, Strict
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email, Timestamp
 
 
@@ -34,8 +35,21 @@ class Outputs(BaseModel):
     email_id: str = Field(description="id of the message; empty when Closum does not say")
 
 
-@action("closum.email.send_template", guarantee=Guarantee.AT_MOST_ONCE)
+@action(
+    "closum.email.send_template",
+    title="Email: Send Template",
+    group=Group.COMMUNICATION,
+    guarantee=Guarantee.AT_MOST_ONCE,
+    endpoint=Endpoint("POST", "email/send-template/", Basis.ASSUMED),
+    examples=[
+        Example(
+            "a welcome",
+            {"to": "ines@example.com", "template": "welcome", "variables": {"name": "Inês"}},
+            {"email_id": "1"},
+        )
+    ],
+)
 async def email_send_template(inputs: Inputs, call: Call) -> Outputs:
     """Send an e-mail from a template."""
-    said = await ask(call, "closum.email.send_template", inputs.model_dump(), Guarantee.AT_MOST_ONCE)
+    said = await ask(call, email_send_template, inputs.model_dump(), Guarantee.AT_MOST_ONCE)
     return Outputs(email_id=said.identity("email_id"))

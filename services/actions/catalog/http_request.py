@@ -19,7 +19,7 @@ from services.actions.addresses import check_form
 from services.actions.call import Body, Call, CallFailedError, Reply
 from services.actions.multipart import File, multipart
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 
 # The client writes these itself, or they are a connection's business.
 NOT_HERE = {
@@ -89,6 +89,22 @@ class Upload(BaseModel):
         """As it is sent."""
         content = base64.b64decode(self.base64 or "") if self.text is None else self.text.encode()
         return File(self.filename, self.content_type, content)
+
+
+def _no_retrieval(address: str) -> Any:  # noqa: ANN401 - a JSON value
+    """A schema of a flow never reads a file or the network."""
+    raise ValueError(f"{address!r} is outside of this schema")
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: bytes) -> jsonschema_rs.Validator:
+    """A compiled schema. Patterns run in linear time. Raises ValueError for one that cannot be used."""
+    try:
+        return jsonschema_rs.validator_for(
+            orjson.loads(schema), pattern_options=jsonschema_rs.RegexOptions(), retriever=_no_retrieval
+        )
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise ValueError(f"json_schema cannot be used: {str(error).splitlines()[0]}") from None
 
 
 def _usable(schema: dict[str, Any]) -> dict[str, Any]:
@@ -256,10 +272,34 @@ async def did_happen(inputs: Inputs, call: Call) -> Verdict:
 
 @action(
     "http.request",
+    title="Custom API Request",
+    group=Group.OTHER,
     guarantee=Guarantee.KEYED,
     needs_connection=False,
     raises=("webhook.{system}",),
     verify=did_happen,
+    examples=[
+        Example(
+            "a contact for the CRM",
+            {"method": "POST", "url": "/contacts", "json": {"phone": "+351912345678"}},
+            {"status": 201},
+        ),
+        Example(
+            "to an API that makes a second contact of a second call",
+            {
+                "method": "POST",
+                "url": "/contacts",
+                "json": {"phone": "+351912345678"},
+                "repeat": "never",
+                "verify": {
+                    "url": "/contacts",
+                    "query": {"phone": "+351912345678"},
+                    "json_schema": {"properties": {"contacts": {"minItems": 1}}},
+                },
+            },
+            {"status": 201},
+        ),
+    ],
 )
 async def http_request(inputs: Inputs, call: Call) -> Outputs:
     """Call any HTTP API."""
@@ -301,19 +341,3 @@ def _mismatch(reply: Reply, schema: dict[str, Any]) -> str | None:
         place = "/".join(str(part) for part in error.instance_path)
         return f"does not match json_schema at /{place}: {error.message[:300]}"
     return None
-
-
-def _no_retrieval(address: str) -> Any:  # noqa: ANN401 - a JSON value
-    """A schema of a flow never reads a file or the network."""
-    raise ValueError(f"{address!r} is outside of this schema")
-
-
-@lru_cache(maxsize=256)
-def _validator(schema: bytes) -> jsonschema_rs.Validator:
-    """A compiled schema. Patterns run in linear time. Raises ValueError for one that cannot be used."""
-    try:
-        return jsonschema_rs.validator_for(
-            orjson.loads(schema), pattern_options=jsonschema_rs.RegexOptions(), retriever=_no_retrieval
-        )
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        raise ValueError(f"json_schema cannot be used: {str(error).splitlines()[0]}") from None

@@ -8,16 +8,16 @@ from pydantic import BaseModel, Field, model_validator
 
 from services.actions.action import action
 from services.actions.call import Call
+from services.actions.catalog.lead_view import lead_view
 from services.actions.closum import ask, endpoint_of, find
-from services.actions.endpoint import Basis
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import LeadFields, digits
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 
-VIEW = "closum.lead.view"
 NOT_PROVEN = (
     "Closum says that the lead is not there, but that leads can be looked up so is assumed: when you have seen that it "
-    f"is so, name {VIEW!r} under `endpoints` of the connection"
+    f"is so, name {lead_view.name!r} under `endpoints` of the connection"
 )
 
 
@@ -55,9 +55,9 @@ async def was_added(inputs: Inputs, call: Call) -> Verdict:
     While it is only assumed that leads can be looked up so, a lead that is not found may be there all the same.
     """
     known_by = {"email": inputs.email} if inputs.email else {"mobile_number": digits(inputs.mobile_number or "")}
-    said = await find(call, VIEW, known_by)
+    said = await find(call, lead_view, known_by)
     if said is None:
-        return CannotTell(NOT_PROVEN) if endpoint_of(call, VIEW).basis is Basis.ASSUMED else DidNot()
+        return CannotTell(NOT_PROVEN) if endpoint_of(call, lead_view).basis is Basis.ASSUMED else DidNot()
     lead_id = said.text("lead_id")
     if not lead_id or said.text("name") != inputs.name:
         return CannotTell("a lead with this address or phone is there, under another name or without an id")
@@ -66,11 +66,39 @@ async def was_added(inputs: Inputs, call: Call) -> Verdict:
 
 @action(
     "closum.lead.add",
+    title="Lead: Add Lead",
+    group=Group.LEADS,
     guarantee=Guarantee.REPEATABLE,
     raises=("closum.lead.created", "closum.contact.updated"),
     verify=was_added,
+    endpoint=Endpoint("POST", "lead/add/", Basis.CONFIRMED),
+    examples=[
+        Example(
+            "a lead from a fair",
+            {
+                "name": "Inês Conceição",
+                "email": "new@example.com",
+                "consent_email": True,
+                "consent_sms": False,
+                "tags": ["feira"],
+                "birth_date": "1990-02-01",
+            },
+            {"lead_id": "1002"},
+        ),
+        Example(
+            "only a lead that is not there yet",
+            {
+                "name": "Inês Conceição",
+                "email": "new@example.com",
+                "consent_email": True,
+                "consent_sms": False,
+                "update_enabled": False,
+            },
+            {"lead_id": "1002"},
+        ),
+    ],
 )
 async def lead_add(inputs: Inputs, call: Call) -> Outputs:
     """Add a lead to Closum, or update the one with the same e-mail or mobile number."""
-    said = await ask(call, "closum.lead.add", inputs.given(), inputs.guarantee())
+    said = await ask(call, lead_add, inputs.given(), inputs.guarantee())
     return Outputs(lead_id=said.identity("lead_id"))

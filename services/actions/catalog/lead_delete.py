@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import ask
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Id, Strict
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 
 
 class Inputs(Strict):
@@ -23,12 +24,19 @@ class Outputs(BaseModel):
     lead_id: str = Field(description="the id that is gone")
 
 
-@action("closum.lead.delete", guarantee=Guarantee.REPEATABLE)
+@action(
+    "closum.lead.delete",
+    title="Lead: Delete",
+    group=Group.LEADS,
+    guarantee=Guarantee.REPEATABLE,
+    endpoint=Endpoint("POST", "lead/delete/", Basis.ASSUMED),
+    examples=[Example("by its id", {"lead_id": "1001"}, {"lead_id": "1001"})],
+)
 async def lead_delete(inputs: Inputs, call: Call) -> Outputs:
     """Delete a lead. This cannot be undone.
 
     A second call finds nothing, is refused, and changes nothing more. It passes for no success: the same answer may
     mean that the assumed path is wrong.
     """
-    await ask(call, "closum.lead.delete", inputs.model_dump(), Guarantee.REPEATABLE)
+    await ask(call, lead_delete, inputs.model_dump(), Guarantee.REPEATABLE)
     return Outputs(lead_id=inputs.lead_id)

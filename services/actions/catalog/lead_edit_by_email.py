@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field, model_validator
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import ask
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import LeadFields
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
 
 
@@ -32,8 +33,18 @@ class Outputs(BaseModel):
     lead_id: str = Field(description="Closum's id of the lead; empty when it does not say")
 
 
-@action("closum.lead.edit_by_email", guarantee=Guarantee.REPEATABLE, raises=("closum.contact.updated",))
+@action(
+    "closum.lead.edit_by_email",
+    title="Lead: Edit by Email",
+    group=Group.LEADS,
+    guarantee=Guarantee.REPEATABLE,
+    raises=("closum.contact.updated",),
+    endpoint=Endpoint("POST", "lead/edit-by-email/", Basis.ASSUMED),
+    examples=[
+        Example("consent that came later", {"email": "ines@example.com", "consent_sms": True}, {"lead_id": "1001"})
+    ],
+)
 async def lead_edit_by_email(inputs: Inputs, call: Call) -> Outputs:
     """Change fields of the lead with this e-mail address."""
-    said = await ask(call, "closum.lead.edit_by_email", inputs.given(), Guarantee.REPEATABLE)
+    said = await ask(call, lead_edit_by_email, inputs.given(), Guarantee.REPEATABLE)
     return Outputs(lead_id=said.identity("lead_id"))

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field, model_validator
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import ask
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Id, LeadFields
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 
 
 class Inputs(LeadFields):
@@ -31,8 +32,22 @@ class Outputs(BaseModel):
     lead_id: str = Field(description="the lead's id")
 
 
-@action("closum.lead.update", guarantee=Guarantee.REPEATABLE, raises=("closum.contact.updated",))
+@action(
+    "closum.lead.update",
+    title="Lead: Update Lead",
+    group=Group.LEADS,
+    guarantee=Guarantee.REPEATABLE,
+    raises=("closum.contact.updated",),
+    endpoint=Endpoint("POST", "lead/update/", Basis.ASSUMED),
+    examples=[
+        Example(
+            "a lead that became a customer",
+            {"lead_id": "1001", "name": "Inês C.", "contact_lifecycle_stage_id": 7},
+            {"lead_id": "1001"},
+        )
+    ],
+)
 async def lead_update(inputs: Inputs, call: Call) -> Outputs:
     """Change fields of a lead that is named by its id."""
-    said = await ask(call, "closum.lead.update", inputs.given(), Guarantee.REPEATABLE)
+    said = await ask(call, lead_update, inputs.given(), Guarantee.REPEATABLE)
     return Outputs(lead_id=said.identity("lead_id") or inputs.lead_id)

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field, model_validator
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import ask
+from services.actions.endpoint import Basis, Endpoint, Place
 from services.actions.fields import Absent, Id, Strict
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
 
 
@@ -40,10 +41,23 @@ class Outputs(BaseModel):
     fields: dict[str, Any] = Field(description="all that Closum answered")
 
 
-@action("closum.lead.view", guarantee=Guarantee.REPEATABLE)
+@action(
+    "closum.lead.view",
+    title="Lead: View Details",
+    group=Group.LEADS,
+    guarantee=Guarantee.REPEATABLE,
+    endpoint=Endpoint("GET", "lead/view/", Basis.ASSUMED, place=Place.QUERY),
+    examples=[
+        Example(
+            "by its e-mail address",
+            {"email": "ines@example.com"},
+            {"lead_id": "1001", "consent_email": True, "tags": ["old"]},
+        )
+    ],
+)
 async def lead_view(inputs: Inputs, call: Call) -> Outputs:
     """Look a lead up by its id or its e-mail address."""
-    said = await ask(call, "closum.lead.view", inputs.model_dump(), Guarantee.REPEATABLE)
+    said = await ask(call, lead_view, inputs.model_dump(), Guarantee.REPEATABLE)
     tags = said.field("tags")
     return Outputs(
         lead_id=said.text("lead_id") or inputs.lead_id or "",

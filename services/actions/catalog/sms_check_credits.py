@@ -8,8 +8,9 @@ from contracts.errors import ErrorCode
 from services.actions.action import action
 from services.actions.call import Call, CallFailedError
 from services.actions.closum import ask
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Strict
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 
 
 class Inputs(Strict):
@@ -22,10 +23,18 @@ class Outputs(BaseModel):
     credits: float = Field(description="SMS credits that are left")
 
 
-@action("closum.sms.check_credits", guarantee=Guarantee.REPEATABLE, gauge="credits")
+@action(
+    "closum.sms.check_credits",
+    title="SMS: Check Credits",
+    group=Group.OTHER,
+    guarantee=Guarantee.REPEATABLE,
+    gauge="credits",
+    endpoint=Endpoint("GET", "sms/balance/", Basis.ASSUMED, answer={"credits": "balance"}),
+    examples=[Example("what is left", {}, {"credits": 10000})],
+)
 async def sms_check_credits(inputs: Inputs, call: Call) -> Outputs:
     """Ask how many SMS credits are left."""
-    said = await ask(call, "closum.sms.check_credits", inputs.model_dump(), Guarantee.REPEATABLE)
+    said = await ask(call, sms_check_credits, inputs.model_dump(), Guarantee.REPEATABLE)
     try:
         return Outputs(credits=float(said.text("credits")))
     except ValueError:

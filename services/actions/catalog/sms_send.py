@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field, model_validator
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import ask
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Absent, Mobile, Strict, digits
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Timestamp
 from services.flows.sms import divided
 
@@ -52,9 +53,28 @@ class Outputs(BaseModel):
     parts: int = Field(description="how many SMS it takes: each is paid")
 
 
-@action("closum.sms.send", guarantee=Guarantee.AT_MOST_ONCE, raises=("closum.sms.status_updated",))
+@action(
+    "closum.sms.send",
+    title="SMS: Send One-Time Message",
+    group=Group.COMMUNICATION,
+    guarantee=Guarantee.AT_MOST_ONCE,
+    raises=("closum.sms.status_updated",),
+    endpoint=Endpoint("POST", "sms/send/", Basis.CONFIRMED),
+    examples=[
+        Example(
+            "tomorrow afternoon",
+            {
+                "recipient": "+351912345678",
+                "message": "Olá",
+                "sender": "Loja",
+                "send_time": "2026-05-31T14:30:00+01:00",
+            },
+            {"sms_id": "1", "parts": 1},
+        )
+    ],
+)
 async def sms_send(inputs: Inputs, call: Call) -> Outputs:
     """Send an SMS."""
     fields = {**inputs.model_dump(exclude={"max_parts"}), "recipient": digits(inputs.recipient)}
-    said = await ask(call, "closum.sms.send", fields, Guarantee.AT_MOST_ONCE)
+    said = await ask(call, sms_send, fields, Guarantee.AT_MOST_ONCE)
     return Outputs(sms_id=said.text("sms_id"), parts=divided(inputs.message).parts)

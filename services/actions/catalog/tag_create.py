@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import ask
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Strict, Tag
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 
 
 class Inputs(Strict):
@@ -24,8 +25,15 @@ class Outputs(BaseModel):
     created: bool = Field(description="false when it was there before")
 
 
-@action("closum.tag.create", guarantee=Guarantee.REPEATABLE)
+@action(
+    "closum.tag.create",
+    title="Tag: Create New",
+    group=Group.OTHER,
+    guarantee=Guarantee.REPEATABLE,
+    endpoint=Endpoint("POST", "tag/add/", Basis.ASSUMED, done_already=frozenset({409})),
+    examples=[Example("a new tag", {"name": "verão"}, {"created": True})],
+)
 async def tag_create(inputs: Inputs, call: Call) -> Outputs:
     """Create a tag; one that exists is left as it is."""
-    said = await ask(call, "closum.tag.create", inputs.model_dump(), Guarantee.REPEATABLE)
+    said = await ask(call, tag_create, inputs.model_dump(), Guarantee.REPEATABLE)
     return Outputs(tag_id="" if said.done_already else said.identity("tag_id"), created=not said.done_already)

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field, model_validator
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import ask
+from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Absent, Mobile, Strict, digits
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Url
 
 
@@ -54,9 +55,30 @@ class Outputs(BaseModel):
     message_id: str = Field(description="id of the message; empty when Closum does not say")
 
 
-@action("closum.whatsapp.send_template", guarantee=Guarantee.AT_MOST_ONCE, raises=("whatsapp.status_updated",))
+@action(
+    "closum.whatsapp.send_template",
+    title="WhatsApp: Send Message Template",
+    group=Group.COMMUNICATION,
+    guarantee=Guarantee.AT_MOST_ONCE,
+    raises=("whatsapp.status_updated",),
+    endpoint=Endpoint("POST", "whatsapp/send-template/", Basis.ASSUMED),
+    examples=[
+        Example(
+            "with a picture and a link",
+            {
+                "to": "351912345678",
+                "template": "welcome",
+                "language": "pt_PT",
+                "parameters": ["Inês"],
+                "header": {"kind": "image", "url": "https://example.com/a.png"},
+                "buttons": [{"index": 0, "kind": "url", "value": "abc"}],
+            },
+            {"message_id": "wamid.1"},
+        )
+    ],
+)
 async def whatsapp_send_template(inputs: Inputs, call: Call) -> Outputs:
     """Send a WhatsApp message from an approved template."""
     fields = {**inputs.model_dump(exclude_none=True), "to": digits(inputs.to)}
-    said = await ask(call, "closum.whatsapp.send_template", fields, Guarantee.AT_MOST_ONCE)
+    said = await ask(call, whatsapp_send_template, fields, Guarantee.AT_MOST_ONCE)
     return Outputs(message_id=said.identity("message_id"))

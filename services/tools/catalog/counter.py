@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.counters import Count
 from services.tools.kit.keyed import Key, Scope, seconds, timestamp
@@ -28,7 +28,11 @@ class Outputs(BaseModel):
     since: Timestamp = Field(description="when the first was added")
 
 
-@tool("counter", examples=[Example("the first message", {"key": "+351912345678", "within": "1d"}, {"total": 1})])
+@tool(
+    "counter",
+    group=Group.VALUES,
+    examples=[Example("the first message", {"key": "+351912345678", "within": "1d"}, {"total": 1})],
+)
 async def counter(inputs: Inputs) -> Outputs:
     """Count per key, and tell the total."""
     counted = await Count(inputs.scope, inputs.key, inputs.add, seconds(inputs.within, "within"))

@@ -10,7 +10,7 @@ import phonenumbers
 from babel.core import get_global
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import Language, locale
 
 # Codes that the CLDR still maps and ISO 3166 has withdrawn: Burma, Zaire, East Germany, metropolitan France, …
@@ -93,6 +93,7 @@ def find(text: str, language: str) -> str | None:
 
 @tool(
     "country",
+    group=Group.VALIDATE,
     examples=[
         Example(
             "a name in Portuguese",

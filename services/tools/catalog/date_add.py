@@ -8,7 +8,7 @@ from typing import Literal
 from dateutil.relativedelta import relativedelta
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, ToolError, tool
+from services.flows.catalogue import Example, Group, ToolError, tool
 from services.flows.refined import Timestamp, TimeZone
 from services.tools.kit.moments import Moment, demand, told
 from services.tools.kit.working_days import after_working_days, days_of
@@ -71,6 +71,7 @@ def snapped(at: datetime, snap: Snap) -> datetime:
 
 @tool(
     "date.add",
+    group=Group.FORMAT,
     examples=[
         Example(
             "three days later", {"at": "2026-05-31T10:00:00Z", "days": 3}, {"timestamp": "2026-06-03T10:00:00+00:00"}

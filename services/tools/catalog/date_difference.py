@@ -5,7 +5,7 @@ from __future__ import annotations
 from dateutil.relativedelta import relativedelta
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import TimeZone
 from services.tools.kit.moments import demand
 from services.tools.kit.working_days import days_of, working_days_between
@@ -41,6 +41,7 @@ class Outputs(BaseModel):
 
 @tool(
     "date.difference",
+    group=Group.FORMAT,
     examples=[
         Example("an age", {"start": "1990-06-01", "end": "2026-05-31"}, {"years": 35, "months": 431}),
         Example(

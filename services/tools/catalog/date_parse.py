@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import Language, Timestamp, TimeZone
 from services.tools.kit.moments import Order, read, told
 
@@ -41,6 +41,7 @@ class Outputs(BaseModel):
 
 @tool(
     "date.parse",
+    group=Group.PARSE,
     examples=[
         Example(
             "as people write it",

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, StopRun, tool
+from services.flows.catalogue import Example, Group, StopRun, tool
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.claims import Claim
 from services.tools.kit.keyed import Key, Scope, seconds, timestamp
@@ -40,6 +40,7 @@ class Outputs(BaseModel):
 
 @tool(
     "deduplicate",
+    group=Group.DUPLICATES,
     examples=[
         Example("nobody was before", {"key": "+351912345678", "within": "30d"}, {"first": True, "duplicate": False}),
         Example(

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.state.claims import Settle
 from services.tools.kit.keyed import Key, Scope, small
 
@@ -29,6 +29,7 @@ class Outputs(BaseModel):
 
 @tool(
     "deduplicate.result",
+    group=Group.DUPLICATES,
     examples=[Example("the lead's id", {"key": "+351912345678", "result": {"lead_id": 7}}, {"stored": False})],
 )
 async def deduplicate_result(inputs: Inputs) -> Outputs:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, StopRun, tool
+from services.flows.catalogue import Example, Group, StopRun, tool
 from services.flows.needs import Pause
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.digests import Collect, Release
@@ -33,6 +33,7 @@ class Outputs(BaseModel):
 
 @tool(
     "digest",
+    group=Group.DELAY,
     examples=[
         Example(
             "leads of an hour for one message, this one alone",

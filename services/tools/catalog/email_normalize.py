@@ -5,7 +5,7 @@ from __future__ import annotations
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import Email
 
 
@@ -33,6 +33,7 @@ GMAIL = ("gmail.com", "googlemail.com")
 
 @tool(
     "email.normalize",
+    group=Group.VALIDATE,
     examples=[
         Example(
             "capitals and spaces",

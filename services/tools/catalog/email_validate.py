@@ -5,7 +5,7 @@ from __future__ import annotations
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 
 FREE = frozenset(
     [
@@ -94,6 +94,7 @@ class Outputs(BaseModel):
 
 @tool(
     "email.validate",
+    group=Group.VALIDATE,
     examples=[
         Example("an address", {"email": "ana@closum.com"}, {"valid": True, "domain": "closum.com", "free": False}),
         Example(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import TimeZone
 from services.tools.kit.conditions import Condition, holds, prepare
 
@@ -35,6 +35,7 @@ class Outputs(BaseModel):
 
 @tool(
     "filter",
+    group=Group.CONDITIONS,
     examples=[
         Example(
             "and",

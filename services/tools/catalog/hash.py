@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.tools.kit.bounds import Text
 
 Algorithm = Literal["sha256", "sha512", "sha1", "md5", "blake2b"]
@@ -36,6 +36,7 @@ class Outputs(BaseModel):
 
 @tool(
     "hash",
+    group=Group.FORMAT,
     examples=[
         Example(
             "an e-mail address for an advertising platform",

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, ToolError, tool
+from services.flows.catalogue import Example, Group, ToolError, tool
 from services.tools.kit.bounds import bounded
 
 
@@ -39,6 +39,7 @@ def without_empty(value: Any) -> Any:  # noqa: ANN401 (a JSON value)
 
 @tool(
     "json.build",
+    group=Group.JSON,
     examples=[
         Example(
             "a body without the empty fields",

@@ -9,7 +9,7 @@ import jsonschema_rs
 import orjson
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, ToolError, tool
+from services.flows.catalogue import Example, Group, ToolError, tool
 
 
 class Inputs(BaseModel):
@@ -64,6 +64,7 @@ def fault(value: Any, schema: dict[str, Any]) -> str:  # noqa: ANN401 (a JSON va
 
 @tool(
     "json.parse",
+    group=Group.JSON,
     examples=[
         Example(
             "an API's answer", {"text": '{"id": 7, "tags": ["a"]}'}, {"valid": True, "value": {"id": 7, "tags": ["a"]}}

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.tools.kit.paths import MAX_PATH, pick
 
 
@@ -32,6 +32,7 @@ class Outputs(BaseModel):
 
 @tool(
     "json.pick",
+    group=Group.JSON,
     examples=[
         Example(
             "one value",

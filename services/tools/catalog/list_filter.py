@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import TimeZone
 from services.tools.kit.bounds import Items
 from services.tools.kit.conditions import TESTS, Test, prepare
@@ -43,6 +43,7 @@ class Outputs(BaseModel):
 
 @tool(
     "list.filter",
+    group=Group.CONDITIONS,
     examples=[
         Example(
             "lines over 10",

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.tools.kit.bounds import MAX_ITEMS, Items
 
 
@@ -34,6 +34,7 @@ class Outputs(BaseModel):
 
 @tool(
     "list.first",
+    group=Group.PARSE,
     examples=[
         Example("the first", {"items": [3, 4, 5]}, {"found": True, "value": 3, "items": [3], "rest": [4, 5]}),
         Example("the last two", {"items": [3, 4, 5], "count": 2, "end": "last"}, {"value": 5, "items": [4, 5]}),

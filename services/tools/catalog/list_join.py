@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.tools.kit.bounds import Items, bounded
 from services.tools.kit.paths import MAX_PATH, first
 from services.tools.kit.texts import as_text
@@ -33,6 +33,7 @@ class Outputs(BaseModel):
 
 @tool(
     "list.join",
+    group=Group.PARSE,
     examples=[
         Example(
             "names", {"items": ["Ana", "Rui", "Eva"], "last_separator": " e "}, {"text": "Ana, Rui e Eva", "count": 3}

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, ToolError, tool
+from services.flows.catalogue import Example, Group, ToolError, tool
 from services.tools.kit.bounds import Items, bounded
 from services.tools.kit.paths import MAX_PATH, first
 from services.tools.kit.templates import render
@@ -40,6 +40,7 @@ class Outputs(BaseModel):
 
 @tool(
     "list.map",
+    group=Group.PARSE,
     examples=[
         Example("one field", {"items": [{"a": {"b": 1}}, {}], "field": "a.b"}, {"items": [1, None], "count": 2}),
         Example("new names", {"items": [{"n": "Ana", "x": 1}], "fields": {"name": "n"}}, {"items": [{"name": "Ana"}]}),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import TimeZone
 from services.tools.kit.bounds import Items
 from services.tools.kit.moments import plain
@@ -61,6 +61,7 @@ def keys(values: list[Any], by: Kind, time_zone: str) -> list[Any]:
 
 @tool(
     "list.sort",
+    group=Group.PARSE,
     examples=[
         Example("numbers", {"items": [10, 9, "8"]}, {"items": ["8", 9, 10]}),
         Example("names", {"items": ["Zé", "álvaro", "Bea"]}, {"items": ["álvaro", "Bea", "Zé"]}),

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.tools.kit.bounds import Items
 from services.tools.kit.conditions import folded
 from services.tools.kit.paths import MAX_PATH, first
@@ -31,6 +31,7 @@ class Outputs(BaseModel):
 
 @tool(
     "list.unique",
+    group=Group.PARSE,
     examples=[
         Example("texts", {"items": ["a", "A", "b", "a"], "ignore_case": True}, {"items": ["a", "b"], "removed": 2}),
         Example(

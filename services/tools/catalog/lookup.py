@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, ToolError, tool
+from services.flows.catalogue import Example, Group, ToolError, tool
 from services.flows.faults import suggestion
 from services.tools.kit.indexes import INDEXES, key_text
 from services.tools.kit.paths import MAX_PATH, first, parse
@@ -67,6 +67,7 @@ def refuse_absent(name: str, path: str, rows: list[Any]) -> None:
 
 @tool(
     "lookup",
+    group=Group.VALIDATE,
     examples=[
         Example(
             "a manager by city",

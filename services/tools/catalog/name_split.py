@@ -8,7 +8,7 @@ from nameparser import HumanName
 from nameparser.config import Constants
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 
 TITLES = (
     "sr",
@@ -57,6 +57,7 @@ def constants() -> Constants:
 
 @tool(
     "name.split",
+    group=Group.PARSE,
     examples=[
         Example(
             "a Portuguese name",

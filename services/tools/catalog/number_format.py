@@ -9,7 +9,7 @@ from typing import Literal
 from babel.numbers import get_currency_precision
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import Language, locale
 
 Style = Literal["decimal", "currency", "percent"]
@@ -34,6 +34,7 @@ class Outputs(BaseModel):
 
 @tool(
     "number.format",
+    group=Group.FORMAT,
     examples=[
         Example("a price", {"value": 1234.5, "style": "currency", "language": "en-GB"}, {"text": "€1,234.50"}),
         Example("thousands", {"value": 1234567.891, "language": "de", "decimals": 2}, {"text": "1.234.567,89"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import Language
 from services.tools.kit.numbers import read
 
@@ -29,6 +29,7 @@ class Outputs(BaseModel):
 
 @tool(
     "number.parse",
+    group=Group.PARSE,
     examples=[
         Example(
             "a price in Portuguese",

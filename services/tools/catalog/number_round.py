@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 
 Way = Literal["half_up", "half_even", "up", "down", "floor", "ceiling"]
 WAYS: dict[str, str] = {
@@ -43,6 +43,7 @@ class Outputs(BaseModel):
 
 @tool(
     "number.round",
+    group=Group.FORMAT,
     examples=[
         Example("to cents", {"value": 2.675, "decimals": 2}, {"value": 2.68, "text": "2.68"}),
         Example("to five cents", {"value": 1.12, "step": 0.05}, {"value": 1.1, "text": "1.10"}),

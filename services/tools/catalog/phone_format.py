@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import Digits, Phone, Region
 from services.tools.kit import phones
 
@@ -31,6 +31,7 @@ class Outputs(BaseModel):
 
 @tool(
     "phone.format",
+    group=Group.PHONES,
     examples=[
         Example(
             "a Portuguese mobile as typed",

@@ -6,7 +6,7 @@ from babel.core import get_global
 from babel.languages import get_official_languages
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import Language, Region, locale
 from services.tools.kit import phones
 
@@ -42,6 +42,7 @@ def languages_of(country: str) -> list[str]:
 
 @tool(
     "phone.region",
+    group=Group.PHONES,
     examples=[
         Example(
             "a Brazilian number",

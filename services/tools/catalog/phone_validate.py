@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import Region
 from services.tools.kit import phones
 
@@ -38,6 +38,7 @@ KINDS = {"mobile": ("mobile", "fixed_or_mobile"), "fixed": ("fixed", "fixed_or_m
 
 @tool(
     "phone.validate",
+    group=Group.PHONES,
     examples=[
         Example("a mobile", {"number": "912345678", "type": "mobile"}, {"valid": True, "type": "mobile"}),
         Example(

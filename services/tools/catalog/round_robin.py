@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, ToolError, tool
+from services.flows.catalogue import Example, Group, ToolError, tool
 from services.flows.hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
 from services.flows.refined import Duration, TimeZone
 from services.flows.state.rotations import Turn
@@ -68,6 +68,7 @@ class Outputs(BaseModel):
 
 @tool(
     "round_robin",
+    group=Group.DISTRIBUTE,
     examples=[
         Example("the first turn", {"list": "sales-team", "values": ["ana", "rui", "eva"]}, {"value": "ana"}),
         Example(

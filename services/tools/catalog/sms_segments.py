@@ -7,7 +7,7 @@ from typing import Literal
 from anyascii import anyascii
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.sms import GSM7, divided
 
 
@@ -42,6 +42,7 @@ def nearest(character: str) -> str:
 
 @tool(
     "sms.segments",
+    group=Group.FORMAT,
     examples=[
         Example("one part", {"text": "Olé"}, {"encoding": "gsm7", "units": 3, "parts": 1, "left": 157}),
         Example(

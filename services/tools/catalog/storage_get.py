@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.state.storage import Load
 from services.tools.kit.keyed import Key, Scope
 
@@ -30,6 +30,7 @@ class Outputs(BaseModel):
 
 @tool(
     "storage.get",
+    group=Group.VALUES,
     examples=[
         Example("nothing there yet", {"key": "last-campaign", "default": "none"}, {"found": False, "value": "none"})
     ],

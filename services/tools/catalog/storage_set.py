@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.refined import Duration
 from services.flows.state.storage import Store
 from services.tools.kit.keyed import Key, Scope, seconds, small
@@ -30,6 +30,7 @@ class Outputs(BaseModel):
 
 @tool(
     "storage.set",
+    group=Group.VALUES,
     examples=[
         Example("remember a choice", {"key": "+351912345678", "value": "sms", "keep": "30d"}, {"replaced": False})
     ],

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.flows.state.merges import MOST_FIELDS, Stands
 from services.tools.kit.keyed import Key, small
 
@@ -27,6 +27,7 @@ class Outputs(BaseModel):
 
 @tool(
     "sync.current",
+    group=Group.SYNC,
     examples=[
         Example(
             "nobody changed it since",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, ToolError, tool
+from services.flows.catalogue import Example, Group, ToolError, tool
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.merges import MOST_FIELDS, Merge
 from services.tools.kit.keyed import Key, seconds, small
@@ -42,6 +42,7 @@ class Outputs(BaseModel):
 
 @tool(
     "sync.resolve",
+    group=Group.SYNC,
     examples=[
         Example(
             "a change that nobody disputes",

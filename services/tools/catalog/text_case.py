@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.tools.kit.bounds import Text
 
 Form = Literal["upper", "lower", "sentence", "swap", "snake", "kebab", "camel", "pascal"]
@@ -54,6 +54,7 @@ def in_form(text: str, to: Form) -> str:
 
 @tool(
     "text.case",
+    group=Group.FORMAT,
     examples=[
         Example("capitals", {"text": "olá ção", "to": "upper"}, {"text": "OLÁ ÇÃO"}),
         Example("a sentence", {"text": "HELLO ANA", "to": "sentence"}, {"text": "Hello ana"}),

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.tools.kit.texts import as_text
 
 
@@ -28,6 +28,7 @@ class Outputs(BaseModel):
 
 @tool(
     "text.default",
+    group=Group.VALIDATE,
     examples=[
         Example("a name", {"values": [None, " ", "Ana"], "default": "friend"}, {"text": "Ana", "used_default": False}),
         Example("no name", {"values": [""], "default": "friend"}, {"text": "friend", "used_default": True}),

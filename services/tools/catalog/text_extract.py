@@ -8,7 +8,7 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, ToolError, tool
+from services.flows.catalogue import Example, Group, ToolError, tool
 from services.flows.refined import MAX_PATTERN, Region, pattern
 from services.tools.kit.bounds import Text
 
@@ -95,6 +95,7 @@ def is_email(text: str) -> bool:
 
 @tool(
     "text.extract",
+    group=Group.PARSE,
     examples=[
         Example(
             "an e-mail address in a message",

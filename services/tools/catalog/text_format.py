@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.tools.kit.templates import MAX_TEMPLATE, render
 
 
@@ -26,6 +26,7 @@ class Outputs(BaseModel):
 
 @tool(
     "text.format",
+    group=Group.FORMAT,
     examples=[
         Example(
             "a greeting",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, ToolError, tool
+from services.flows.catalogue import Example, Group, ToolError, tool
 from services.flows.refined import MAX_PATTERN, Match, pattern
 from services.tools.kit.bounds import MAX_OUTPUT, Text, bounded
 
@@ -36,6 +36,7 @@ class Outputs(BaseModel):
 
 @tool(
     "text.replace",
+    group=Group.FORMAT,
     examples=[
         Example("a text", {"text": "a.b.c", "find": ".", "replacement": "-"}, {"text": "a-b-c", "count": 2}),
         Example(

@@ -7,7 +7,7 @@ import re
 from anyascii import anyascii
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 
 
 class Inputs(BaseModel):
@@ -31,6 +31,7 @@ OTHERS = re.compile(r"[^a-z0-9]+")
 
 @tool(
     "text.slug",
+    group=Group.FORMAT,
     examples=[
         Example("accents and spaces", {"text": "Promoção de Verão: 50%!"}, {"slug": "promocao-de-verao-50"}),
         Example("another script", {"text": "Привет", "separator": "_"}, {"slug": "privet"}),

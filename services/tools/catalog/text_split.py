@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, ToolError, tool
+from services.flows.catalogue import Example, Group, ToolError, tool
 from services.tools.kit.bounds import MAX_ITEMS, Text
 
 
@@ -31,6 +31,7 @@ class Outputs(BaseModel):
 
 @tool(
     "text.split",
+    group=Group.PARSE,
     examples=[
         Example("by commas", {"text": "a, b,,c"}, {"items": ["a", "b", "c"], "count": 3, "first": "a", "last": "c"}),
         Example(

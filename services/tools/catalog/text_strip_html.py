@@ -7,7 +7,7 @@ import re
 from pydantic import BaseModel, Field
 from selectolax.lexbor import LexborHTMLParser
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.tools.kit.bounds import Text
 
 HIDDEN = "script, style, template, noscript, head, iframe, object, svg"
@@ -35,6 +35,7 @@ SPACES = re.compile(r"[ \t\r\f\n\xa0]+")
 
 @tool(
     "text.strip_html",
+    group=Group.PARSE,
     examples=[
         Example("a paragraph", {"html": "<p>Olá&nbsp;<b>Ana</b> &amp; Rui</p>"}, {"text": "Olá Ana & Rui"}),
         Example("lines", {"html": "<p>one</p><p>two<br>three</p>"}, {"text": "one\ntwo\nthree"}),

@@ -6,7 +6,7 @@ import re
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.tools.kit.bounds import Text
 
 SMALL = (
@@ -60,6 +60,7 @@ def capital(word: str) -> str:
 
 @tool(
     "text.title",
+    group=Group.FORMAT,
     examples=[
         Example("a name in capitals", {"text": "MARIA DA CONCEIÇÃO E SOUSA"}, {"text": "Maria da Conceição e Sousa"}),
         Example("apostrophes and hyphens", {"text": "anne-marie o'neill"}, {"text": "Anne-Marie O'Neill"}),

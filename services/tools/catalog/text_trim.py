@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.tools.kit.bounds import Text
 
 
@@ -32,6 +32,7 @@ SPACE = " \t\n\r\x0b\x0c\x85\xa0\u2028\u2029\u202f\u2009\u3000" + INVISIBLE
 
 @tool(
     "text.trim",
+    group=Group.FORMAT,
     examples=[
         Example("around", {"text": "  Ana \n"}, {"text": "Ana", "length": 3}),
         Example("within too", {"text": " Ana \n  Sousa", "collapse": True}, {"text": "Ana Sousa"}),

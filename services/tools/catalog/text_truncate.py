@@ -6,7 +6,7 @@ import unicodedata
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, tool
+from services.flows.catalogue import Example, Group, tool
 from services.tools.kit.bounds import MAX_TEXT, Text
 
 
@@ -44,6 +44,7 @@ def splits_character(text: str, at: int) -> bool:
 
 @tool(
     "text.truncate",
+    group=Group.FORMAT,
     examples=[
         Example("at a word's end", {"text": "Hello dear Ana", "length": 11}, {"text": "Hello dear…", "cut": True}),
         Example("anywhere", {"text": "Hello", "length": 3, "ending": "", "whole_words": False}, {"text": "Hel"}),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, StopRun, ToolError, tool
+from services.flows.catalogue import Example, Group, StopRun, ToolError, tool
 from services.flows.needs import Pause
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.permits import Permit
@@ -38,6 +38,7 @@ class Outputs(BaseModel):
 
 @tool(
     "throttle",
+    group=Group.DELAY,
     examples=[
         Example("one message a day and contact", {"key": "+351912345678", "most": 1, "per": "1d"}, {"passed": True}),
         Example("drop what is too much", {"most": 100, "per": "1m", "then": "stop"}, {"passed": True}),

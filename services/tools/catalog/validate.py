@@ -8,7 +8,7 @@ from typing import Any, Literal
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from services.flows.catalogue import Example, ToolError, tool
+from services.flows.catalogue import Example, Group, ToolError, tool
 from services.flows.refined import Region, TimeZone, Url
 from services.tools.kit import phones
 from services.tools.kit.conditions import TESTS, Test, is_empty, prepare
@@ -127,6 +127,7 @@ def text_of(rule: Rule) -> str:
 
 @tool(
     "validate",
+    group=Group.VALIDATE,
     examples=[
         Example(
             "a lead",

@@ -16,7 +16,7 @@ from services.actions.action import Implementation, action
 from services.actions.call import Call, CallFailedError
 from services.actions.catalog import http_request, lead_add, whatsapp_send_template
 from services.actions.registry import ACTIONS, collect, signatures
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import Group, Guarantee
 from tests.unit.actions.calls import FakeCall
 
 GOOD = {"status": True, "code": 200, "message": "ok", "responseData": [{"lead_id": 7, "message_id": "wamid.1"}]}
@@ -60,7 +60,7 @@ def test_a_declaration_tells_all_that_it_lacks() -> None:
     async def bare(inputs: BaseModel, call: Call) -> None: ...
 
     with pytest.raises(TypeError, match=r"no model `Inputs`.*no docstring"):
-        action("x.y", guarantee=Guarantee.KEYED)(bare)
+        action("x.y", title="X: Y", group=Group.OTHER, guarantee=Guarantee.KEYED, examples=[])(bare)
 
 
 def test_two_actions_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_two_actions_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     package = ModuleType("tests.unit.actions.twice")
     package.__path__ = ["nowhere"]
     one: Implementation = ACTIONS["http.request"]
-    twice = ModuleType("tests.unit.actions.twice.a")
+    twice = ModuleType(one.run.__module__)
     twice.__dict__.update(first=one, second=one)
     monkeypatch.setattr("pkgutil.iter_modules", lambda _path: [type("Info", (), {"name": "a"})()])
     monkeypatch.setattr("importlib.import_module", lambda _name: twice)

@@ -12,11 +12,10 @@ from contracts.errors import ErrorCode
 from services.actions.call import CallFailedError
 from services.actions.catalog import lead_add
 from services.actions.catalog.http_request import Outputs as Answered
-from services.actions.closum import ENDPOINTS
 from services.actions.delivery.attempt import Done, Failed, checked
 from services.actions.delivery.doubt import Doubt, ask
 from services.actions.endpoint import Basis
-from services.actions.registry import ACTIONS
+from services.actions.registry import ACTIONS, ENDPOINTS
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from tests.unit.actions.calls import FakeCall
 

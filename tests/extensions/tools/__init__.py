@@ -1,0 +1,1 @@
+"""Tools as a stranger would add them: one file each, in services/tools/catalog/."""
