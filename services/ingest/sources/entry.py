@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Collection
+from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
+from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -45,6 +46,7 @@ Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 LEAST_SECONDS = 1.0
 IN_BODY, IN_HEADER = "[body]", "[header]"  # in the places of faults, and not in the file
 CRON_FIELDS = 5
+A_LEAP_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def _listed(value: object) -> object:
@@ -151,8 +153,16 @@ class ScheduleForm(Form):
     @field_validator("cron")
     @classmethod
     def _cron(cls, text: str | None) -> str | None:
-        if text is not None and (len(text.split()) != CRON_FIELDS or not croniter.is_valid(text)):
+        if text is None:
+            return None
+        try:
+            times = CronSim(text, A_LEAP_YEAR)
+        except CronSimError:
+            times = None
+        if times is None or len(text.split()) != CRON_FIELDS:
             raise ValueError("is no cron expression: minute hour day month weekday, such as `0 9 * * mon-fri`")
+        if next(times, None) is None:
+            raise ValueError("never comes: no such day is in any month")
         return text
 
     @field_validator("time_zone")

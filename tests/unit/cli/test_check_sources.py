@@ -40,6 +40,7 @@ sources:
 # name → (what stands there, what stands there instead, what must be reported)
 WRONG = {
     "a bad cron": ("0 9 * * mon-fri", "0 25 * * mon-fri", "3:23 value_invalid"),
+    "a day that never comes": ("0 9 * * mon-fri", "0 9 30 2 *", "3:23 value_invalid"),
     "a cron of four fields": ("0 9 * * mon-fri", "0 9 * *", "3:23 value_invalid"),
     "a bad time zone": ("Europe/Lisbon", "Europe/Lisboa", "3:53 value_invalid"),
     "a choice that is none": ("missed: skip", "missed: later", "3:76 value_invalid"),

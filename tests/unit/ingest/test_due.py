@@ -57,6 +57,13 @@ def test_an_hour_that_comes_twice_fires_once() -> None:
     assert fired == [at("2026-10-25T00:30"), at("2026-10-26T01:30")]
 
 
+def test_what_comes_every_hour_or_more_often_goes_on_through_changes_of_clocks() -> None:
+    """In 25 hours 100 quarters, also those of the hour that comes twice; in 23 hours 23 times a quarter past."""
+    often, hourly = schedule("*/15 * * * *", missed="catch_up"), schedule("15 * * * *", missed="catch_up")
+    assert len(due(often, at("2026-10-24T22:59"), at("2026-10-25T23:59"))) == 100
+    assert len(due(hourly, at("2026-03-28T23:59"), at("2026-03-29T22:59"))) == 23
+
+
 def test_of_missed_times_the_latest_or_all_as_declared() -> None:
     """After a night without the service."""
     since, now = at("2026-01-01T00:00"), at("2026-01-01T03:05")
