@@ -1,0 +1,112 @@
+"""What an action's code asks of its destination, and what comes of the recorded replies: no network, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from contracts.errors import ErrorCode
+from services.actions.action import Implementation
+from services.actions.call import Body, CallFailedError, Reply
+from services.actions.delivery.attempt import Done, Failed, attempt, checked
+from services.actions.endpoint import Endpoint
+from services.flows.catalogue import Guarantee
+
+Exchange = dict[str, Any]
+"""`asked`: the request. `reply` or `failed`: what came of it; neither, where the recording ends with the request."""
+
+
+def asked(method: str, url: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    """A request as JSON, without what it does not say. `more` as `services.actions.call.Call` names it.
+
+    Its guarantee decides on Idempotency-Key, and on repetition.
+    """
+    body: Body | None = more.get("body")
+    said = {
+        "method": method,
+        "url": url,
+        "guarantee": more["guarantee"].value,
+        "query": dict(more["query"]) if more.get("query") else None,
+        "headers": dict(more["headers"]) if more.get("headers") else None,
+        "type": None if body is None else body.media_type,
+        "body": None if body is None else body.content.decode("utf-8", "replace"),
+        "accept": sorted(more["accept"]) if more.get("accept") else None,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def replied(reply: Reply) -> dict[str, Any]:
+    """A reply as JSON."""
+    return {"status": reply.status, "headers": dict(reply.headers), "body": reply.body.decode("utf-8", "replace")}
+
+
+def failed(error: CallFailedError) -> dict[str, Any]:
+    """A failed call as JSON."""
+    return {"code": error.code.value, "maybe": error.may_have_happened}
+
+
+def result_of(result: Done | Failed) -> dict[str, Any]:
+    """What came of an attempt as JSON, without texts for people. `again`: it is tried anew."""
+    if isinstance(result, Done):
+        return {"outputs": result.outputs}
+    return {"code": result.code.value, "again": result.again, "maybe": result.maybe, "unknown": result.unknown}
+
+
+def performed(
+    action: Implementation, effect_id: str, connection: str, inputs: dict[str, Any], recorded: Sequence[Exchange]
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """What the action asks for with these inputs, and its result; None where the recorded replies end before it."""
+    given = checked(action, inputs)
+    if isinstance(given, Failed):
+        return [], result_of(given)
+    call = _Call(effect_id, connection, recorded)
+    try:
+        return call.made, result_of(_driven(attempt(action, given, call)))
+    except _Over:
+        return call.made, None
+
+
+class _Over(BaseException):
+    """There is no recorded reply any more. Passes through `attempt`, which makes a bug of every exception."""
+
+
+class _Call:
+    """See `services.actions.call.Call`."""
+
+    def __init__(self, effect_id: str, connection: str, recorded: Sequence[Exchange]) -> None:
+        self.effect_id = effect_id
+        self.connection = connection
+        self.guarantee: Guarantee | None = None
+        self.endpoints: Mapping[str, Endpoint] = {}
+        self.made: list[dict[str, Any]] = []
+        self._recorded = recorded
+
+    async def __call__(self, method: str, url: str, *, guarantee: Guarantee, **more: Any) -> Reply:
+        """The recorded reply."""
+        self.guarantee = guarantee
+        number = len(self.made)
+        self.made.append(plain(asked(method, url, {"guarantee": guarantee, **more})))
+        then = self._recorded[number] if number < len(self._recorded) else {}
+        if (reply := then.get("reply")) is not None:
+            return Reply(reply["status"], reply["headers"], reply["body"].encode())
+        if (fault := then.get("failed")) is not None:
+            raise CallFailedError(ErrorCode[fault["code"].upper()], "as recorded", may_have_happened=fault["maybe"])
+        raise _Over
+
+
+def plain(value: object) -> Any:
+    """A value as it is read again from JSON."""
+    return orjson.loads(orjson.dumps(value))
+
+
+def _driven(running: Coroutine[Any, Any, Done | Failed]) -> Done | Failed:
+    """Its result: it awaits nothing but our own call, which never waits."""
+    try:
+        running.send(None)
+    except StopIteration as done:
+        result: Done | Failed = done.value
+        return result
+    running.close()
+    raise RuntimeError("an action waits for something else than its HTTP call")
