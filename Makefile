@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint unit bench schemas lock clean
+.PHONY: help install demo dev test lint unit bench schemas release lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,6 +43,10 @@ bench: $(STAMP) ## Delivered flows a second on this machine, with CPU seconds a 
 
 schemas: $(STAMP) ## Write contracts/schemas, contracts/examples and .env.example anew from the models
 	@$(BIN)/python -m services.cli.generate
+
+release: $(STAMP) ## Make a release, RELEASE=0.2.0: version, changelog, schemas, recorded runs, wheel, manifests, notes
+	@$(BIN)/python -m deploy.release "$(RELEASE)"
+	@touch $(STAMP)
 
 lock: $(STAMP) ## Resolve requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-annotate --quiet -o requirements.lock

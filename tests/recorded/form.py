@@ -56,3 +56,22 @@ def message_of(played: Json, number: int, event: Json) -> Json:
 def request_of(turn: Json, event: Json) -> Json:
     """The ActionRequest of a turn that ends in one, as the release wrote it on `actions`."""
     return {**turn["next"]["act"], "run": {**turn["run"], "event": event}}
+
+
+def unplayed(folder: Path) -> list[str]:
+    """What a release declares and no run of its recording does: kinds of step, triggers, tools, actions, ends."""
+    manifest = read(folder / MANIFEST)
+    done: set[str] = set()
+    for _, recorded in stories(folder):
+        for case in recorded["cases"]:
+            done |= {f"trigger {noted['event']['type']}" for noted in case["events"]}
+            done |= {f"end {end['outcome']}" for end in case["ends"]}
+            for played in case["runs"]:
+                steps = recorded["flows"][played["flow"]]["steps"]
+                done |= {steps[told.split()[0]] for told in played["trace"] if told.split()[0] in steps}
+                done |= {f"end {turn['ends']['outcome']}" for turn in played["turns"] if "ends" in turn}
+    if any(not one["judged"]["foreign"] for one in readings(folder)["echoes"]):
+        done.add("end suppressed")
+    done |= {f"kind {one.split()[0]}" for one in done}
+    parts = {"kinds": "kind", "triggers": "trigger", "tools": "tool", "actions": "action", "outcomes": "end"}
+    return sorted({f"{what} {name}" for part, what in parts.items() for name in manifest[part]} - done)

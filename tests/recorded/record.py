@@ -37,7 +37,7 @@ from contracts.triggers.registry import TRIGGERS  # noqa: E402
 from services.actions.action import Implementation  # noqa: E402
 from services.actions.call import Call, CallFailedError, Reply  # noqa: E402
 from services.actions.delivery.attempt import Done, Failed, attempt  # noqa: E402
-from services.actions.registry import ACTIONS  # noqa: E402
+from services.actions.registry import ACTIONS, signatures  # noqa: E402
 from services.cli import declared  # noqa: E402
 from services.cli.catalogue import catalogue  # noqa: E402
 from services.cli.rehearsal import files, performer  # noqa: E402
@@ -61,6 +61,7 @@ from tests.recorded import form, wire  # noqa: E402
 
 _KIND = {"ForEachStep": "for_each"}
 PEOPLE_A_CASE = 4
+DONE = {"action": "http.request", "connection": "crm", "with": {"method": "POST", "url": "/done"}}
 PEOPLE_A_TOOL = 4
 performer_call = performer._Call
 NOTE = {
@@ -230,6 +231,8 @@ def record(folder: Path, commit: str) -> None:
         form.write(
             whole / form.MANIFEST, {"release": version(), "commit": commit, **_declared(known), "sources": sources}
         )
+        if missing := form.unplayed(whole):
+            sys.exit(f"{HERE.relative_to(ROOT)} has no line that plays these: {', '.join(missing)}")
         shutil.copytree(whole, folder)
 
 
@@ -312,7 +315,7 @@ def _people() -> list[dict[str, str]]:
 
 
 def _lay_out(folder: Path, tools: dict[str, Tool]) -> None:
-    """All flows as files with their cases: those of flows/, each case for some people in turn, and two flows a tool."""
+    """All flows as files with their cases: those of flows/, each case for some people in turn; those of tools and actions."""
     shutil.copytree(HERE / "flows", folder)
     for file in sorted(folder.glob("*.test.yaml")):
         text = file.read_text()
@@ -330,27 +333,34 @@ def _lay_out(folder: Path, tools: dict[str, Tool]) -> None:
     inputs = YAML(typ="safe").load((HERE / "tools.yaml").read_text())
     people = _people()
     for number, (name, tool) in enumerate(sorted(tools.items())):
-        if name not in inputs:
-            sys.exit(f"tools.yaml does not say what the tool {name!r} is given of a person")
-        label = name.replace(".", "-").replace("_", "-")
-        steps: list[Any] = [{"id": "gave", "tool": name, "with": inputs[name]}, NOTE]
-        _dump(folder / f"tool-{label}.yaml", {"flow": f"tool-{label}", "on": "webhook.person", "steps": steps})
-        chosen = [people[(number + more) % len(people)] for more in range(PEOPLE_A_TOOL)]
-        given = [{"data": _person(person), "after": "1m"} for person in chosen]
-        _dump(
-            folder / f"tool-{label}.test.yaml",
-            {"flow": f"tool-{label}", "cases": [{"name": "people", "given": given}]},
-        )
-        examples = [
+        if name in inputs:
+            chosen = [people[(number + more) % len(people)] for more in range(PEOPLE_A_TOOL)]
+            _lay(folder, f"tool-{_label(name)}", [{"id": "gave", "tool": name, "with": inputs[name]}, NOTE], chosen)
+        steps = [
             {"id": f"e{place}", "tool": name, "with": _plain(example.inputs), "on_error": "continue"}
             for place, example in enumerate(tool.examples)
         ]
-        if examples:
-            last = {"action": "http.request", "connection": "crm", "with": {"method": "POST", "url": "/done"}}
-            flow = {"flow": f"examples-{label}", "on": "webhook.person", "steps": [*examples, last]}
-            _dump(folder / f"examples-{label}.yaml", flow)
-            case = {"name": "its examples", "given": {"data": _person(people[0])}}
-            _dump(folder / f"examples-{label}.test.yaml", {"flow": f"examples-{label}", "cases": [case]})
+        if steps:
+            _lay(folder, f"examples-{_label(name)}", [*steps, DONE], people[:1])
+    for name, action in sorted(signatures().items()):
+        connection = {"connection": "closum" if name.startswith("closum.") else "crm"}
+        _lay(
+            folder,
+            f"examples-{_label(name)}",
+            [{"action": name, "with": _plain(example.inputs)} | connection for example in action.examples],
+            people[:1],
+        )
+
+
+def _lay(folder: Path, flow: str, steps: Sequence[Any], people: Sequence[dict[str, str]]) -> None:
+    """A flow of these steps, to which the people come a minute after each other."""
+    _dump(folder / f"{flow}.yaml", {"flow": flow, "on": "webhook.person", "steps": steps})
+    given = [{"data": _person(person), "after": "1m"} for person in people]
+    _dump(folder / f"{flow}.test.yaml", {"flow": flow, "cases": [{"name": "people", "given": given}]})
+
+
+def _label(name: str) -> str:
+    return name.replace(".", "-").replace("_", "-")
 
 
 def _person(person: dict[str, str]) -> dict[str, Any]:

@@ -109,12 +109,13 @@ class Worker:
     environ: dict[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = field(default=None)
+    python: str = sys.executable
 
     def start(self) -> None:
         """Start it."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.actions"], env=self.environ, stdin=subprocess.DEVNULL, stderr=log
+                [self.python, "-m", "services.actions"], env=self.environ, stdin=subprocess.DEVNULL, stderr=log
             )
 
     def kill(self) -> None:

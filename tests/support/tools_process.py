@@ -43,6 +43,7 @@ class ToolsProcess:
     folder: Path
     more: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    python: str = sys.executable
 
     @property
     def log(self) -> Path:
@@ -57,14 +58,13 @@ class ToolsProcess:
             "DATABASE_URL": self.settings.database_url,
             "FLOWS_TOPIC_PREFIX": self.settings.topic_prefix,
             "FLOWS_INSTANCE_ID": self.settings.instance_id or "",
-            "FLOWS_FLOWS_DIR": str(self.settings.flows_dir),
             "FLOWS_HEALTH_PORT": str(self.settings.health_port),
             "FLOWS_DRAIN_SECONDS": "10",
         }
+        if self.settings.flows_dir is not None:
+            environ["FLOWS_FLOWS_DIR"] = str(self.settings.flows_dir)
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.tools"], env=environ | self.more, stderr=log
-            )
+            self.process = subprocess.Popen([self.python, "-m", "services.tools"], env=environ | self.more, stderr=log)
 
     def kill(self) -> None:
         """SIGKILL."""
