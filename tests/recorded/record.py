@@ -315,19 +315,18 @@ def _people() -> list[dict[str, str]]:
 
 
 def _lay_out(folder: Path, tools: dict[str, Tool]) -> None:
-    """All flows as files with their cases: those of flows/, each case for some people in turn; those of tools and actions."""
+    """All flows as files with their cases: those of flows/, with some people in turn; those of tools and actions."""
     shutil.copytree(HERE / "flows", folder)
     for file in sorted(folder.glob("*.test.yaml")):
         text = file.read_text()
         suites = [YAML(typ="safe").load(_filled(text, person)) for person in _people()]
         one = suites[0]
         if "$" in text:
+            people = _people()
             one["cases"] = [
-                {**case, "name": f"{_people()[place]['id']}: {case['name']}"}
+                {**own[place], "name": f"{people[place]['id']}: {own[place]['name']}"}
                 for number, own in enumerate(zip(*(suite["cases"] for suite in suites), strict=True))
-                for place, case in sorted(enumerate(own), key=lambda pair: (pair[0] - number) % len(own))[
-                    :PEOPLE_A_CASE
-                ]
+                for place in ((number + more) % len(people) for more in range(PEOPLE_A_CASE))
             ]
         _dump(file, one)
     inputs = YAML(typ="safe").load((HERE / "tools.yaml").read_text())
