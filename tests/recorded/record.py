@@ -32,7 +32,7 @@ if str(ROOT) not in sys.path:
 
 from contracts.actions import ActionRequest  # noqa: E402
 from contracts.events import Event  # noqa: E402
-from contracts.runs import Answer, Outcome, Run, RunMessage, Wake  # noqa: E402
+from contracts.runs import Answer, Outcome, Run, RunMessage  # noqa: E402
 from contracts.triggers.registry import TRIGGERS  # noqa: E402
 from services.actions.action import Implementation  # noqa: E402
 from services.actions.call import Call, CallFailedError, Reply  # noqa: E402
@@ -88,36 +88,25 @@ class _Recorder:
         self.events = [event for _, event in found]
         return found
 
-    def advance(
-        self,
-        flow: CompiledFlow,
-        run: Run,
-        *,
-        answer: Answer | None = None,
-        answers: Sequence[object] = (),
-        wake: Wake | None = None,
-        now: datetime | None = None,
-        trace: Trace = untraced,
-    ) -> Next:
+    def advance(self, flow: CompiledFlow, run: Run, *, now: datetime, trace: Trace = untraced, **given: Any) -> Next:
         """As `services.flows.advance.advance`, noted."""
-        assert now is not None
         played = self.runs.get(run.id) or self._begun(run)
-        if answers:
+        if answers := given.get("answers"):
             played["turns"][-1]["needs"][-1]["answer"] = _json(answers[-1])
         else:
-            given = _message(RunMessage(run=run, answer=answer, wake=wake))
-            event, own = given["run"].pop("event"), given.pop("run")
+            read = _message(RunMessage(run=run, answer=given.get("answer"), wake=given.get("wake")))
+            event, own = read["run"].pop("event"), read.pop("run")
             assert event == _message(self.events[played["event"]]), "a run carries its event as it came"
             assert own == (played["turns"][-1]["run"] if played["turns"] else played["begin"]), (
                 "a run goes on as it was"
             )
-            played["turns"].append({"now": now.isoformat(), "with": given, "needs": []})
+            played["turns"].append({"now": now.isoformat(), "with": read, "needs": []})
 
         def told(path: str, way: str) -> None:
             played["trace"].append(f"{path} {way}".rstrip())
             trace(path, way)
 
-        after = advance(flow, run, answer=answer, answers=answers, wake=wake, now=now, trace=told)
+        after = advance(flow, run, now=now, trace=told, **given)
         turn = played["turns"][-1]
         if isinstance(after, Ask):
             turn["needs"].append({"at": after.run.at, "need": type(after.need).__name__, "of": _json(after.need)})

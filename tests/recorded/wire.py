@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from services.actions.action import Implementation
 from services.actions.call import Body, CallFailedError, Reply
 from services.actions.delivery.attempt import Done, Failed, attempt, checked
 from services.actions.endpoint import Endpoint
+from services.cli.rehearsal.performer import _driven
 from services.flows.catalogue import Guarantee
 
 Exchange = dict[str, Any]
@@ -99,14 +100,3 @@ class _Call:
 def plain(value: object) -> Any:
     """A value as it is read again from JSON."""
     return orjson.loads(orjson.dumps(value))
-
-
-def _driven(running: Coroutine[Any, Any, Done | Failed]) -> Done | Failed:
-    """Its result: it awaits nothing but our own call, which never waits."""
-    try:
-        running.send(None)
-    except StopIteration as done:
-        result: Done | Failed = done.value
-        return result
-    running.close()
-    raise RuntimeError("an action waits for something else than its HTTP call")
