@@ -9,6 +9,7 @@ from cyclopts import App
 
 from services.cli import place
 from services.cli.terminal import CommandError
+from services.runtime.database import MigrationChangedError
 from services.runtime.database import migrate as apply
 
 command = App(name="db", help="The database.", help_epilogue="", help_format="markdown")
@@ -24,6 +25,10 @@ def migrate() -> None:
         raise CommandError(
             "a table that a migration changes was held for a minute by another session, so nothing of it was done. "
             "`select * from pg_stat_activity where state <> 'idle'` shows whose; then run this again"
+        ) from None
+    except MigrationChangedError as error:
+        raise CommandError(
+            f"{error}. Nothing was changed; run the release whose migrations these tables have"
         ) from None
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CommandError(f"PostgreSQL: {error or 'no answer in time'}. {place.how_to_reach('PostgreSQL')}") from None

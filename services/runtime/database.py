@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
@@ -26,6 +27,10 @@ FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, 
 
 The last one comes from a connection whose server was killed in the middle of a query, and that a pool gave out again.
 """
+
+
+class MigrationChangedError(Exception):
+    """The tables were made by other migrations than this version has."""
 
 
 async def connect(url: str, *, size: int = 4) -> asyncpg.Pool:
@@ -86,7 +91,7 @@ async def apply(connection: asyncpg.Connection, name: str, statements: str) -> N
             async with connection.transaction():
                 await connection.execute(f"set local lock_timeout = '{LOCK_SECONDS:g}s'")
                 await connection.execute(statements)
-                await connection.execute("insert into migrations (name) values ($1)", name)
+                await connection.execute("insert into migrations (name, hash) values ($1, $2)", name, _hash(statements))
         except asyncpg.LockNotAvailableError:
             if not left:
                 raise
@@ -96,20 +101,37 @@ async def apply(connection: asyncpg.Connection, name: str, statements: str) -> N
 
 
 async def migrate(url: str) -> list[str]:
-    """Apply the migrations that are missing, in order, each in a transaction; answer their names. Twice is once."""
+    """Apply the migrations that are missing, in order, each in a transaction; answer their names. Twice is once.
+
+    Raises MigrationChangedError, before anything is applied, for one that was applied with another text.
+    """
     connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
     try:
         await connection.execute("select pg_advisory_lock($1)", LOCK)
         await connection.execute(
             "create table if not exists migrations (name text primary key, applied_at timestamptz default now())"
         )
-        done = {row["name"] for row in await connection.fetch("select name from migrations")}
+        await connection.execute("alter table migrations add column if not exists hash text")
+        done = {row["name"]: row["hash"] for row in await connection.fetch("select name, hash from migrations")}
         folder = files("services.runtime") / "migrations"
-        applied = []
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if entry.name.endswith(".sql") and entry.name not in done:
-                await apply(connection, entry.name, entry.read_text())
-                applied.append(entry.name)
-        return applied
+        texts = {entry.name: entry.read_text() for entry in folder.iterdir() if entry.name.endswith(".sql")}
+        for name, was in done.items():
+            if was is not None and name in texts and was != _hash(texts[name]):
+                raise MigrationChangedError(
+                    f"{name} was applied here with another text: a migration is never changed, a new one is added"
+                )
+        missing = [name for name in sorted(texts) if name not in done]
+        for name in missing:
+            await apply(connection, name, texts[name])
+        # Those that a release applied which kept no hash.
+        await connection.executemany(
+            "update migrations set hash = $2 where name = $1 and hash is null",
+            [(name, _hash(text)) for name, text in texts.items()],
+        )
+        return missing
     finally:
         await connection.close()
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -171,3 +171,19 @@ async def test_a_migration_that_never_gets_its_table_leaves_everything_as_it_was
     assert await connection.fetchval("select count(*) from migrations where name = 'later.sql'") == 0
     assert await connection.fetchval("select to_regclass('one')") is None
     await connection.close()
+
+
+async def test_a_migration_that_was_changed_after_it_was_applied_is_refused(own_database: str) -> None:
+    """And nothing is done. One that a release applied before hashes were kept gets its hash."""
+    connection = await asyncpg.connect(own_database)
+    name = "0001_claims.sql"
+    kept = await connection.fetchval("select hash from migrations where name = $1", name)
+    await connection.execute("update migrations set hash = null where name = $1", name)
+    assert await database.migrate(own_database) == []
+    assert await connection.fetchval("select hash from migrations where name = $1", name) == kept
+    await connection.execute("update migrations set hash = 'another' where name = $1", name)
+    await connection.execute("delete from migrations where name like '0063%'")
+    with pytest.raises(database.MigrationChangedError, match="0001_claims"):
+        await database.migrate(own_database)
+    assert await connection.fetchval("select count(*) from migrations where name like '0063%'") == 0
+    await connection.close()
