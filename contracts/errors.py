@@ -46,6 +46,7 @@ class ErrorCode(StrEnum):
     METHOD_NOT_ALLOWED = ("method_not_allowed", WhoMustAct.SENDER, False, "the address does not take this method")
     MEDIA_UNSUPPORTED = ("media_unsupported", WhoMustAct.SENDER, False, "the body is of a kind that is not read here")
     BODY_TIMED_OUT = ("body_timed_out", WhoMustAct.SENDER, True, "the body did not come in time")
+    BODY_CUT = ("body_cut", WhoMustAct.SENDER, True, "the connection ended before the body did")
     RATE_LIMITED = ("rate_limited", WhoMustAct.SENDER, True, "more requests a second than the source may send")
     EVENT_UNKNOWN = ("event_unknown", WhoMustAct.SENDER, False, "no end of an event with this id is known")
     DATABASE_UNAVAILABLE = ("database_unavailable", WhoMustAct.OPERATOR, True, "PostgreSQL did not answer in time")

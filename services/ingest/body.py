@@ -34,23 +34,26 @@ def announced(scope: Scope, most: int) -> int:
 
 
 async def read(scope: Scope, receive: Receive, most: int) -> bytes:
-    """The whole body.
+    """The whole body, once it ended as it said: after all bytes of its Content-Length, or with its last chunk.
 
     Raises Refused: 413 before anything is read when Content-Length says too much, or as soon as a chunked body is over
-    the limit; 408 when the body does not come within 10 seconds.
+    the limit; 408 when the body does not come within 10 seconds; 400 when its connection ends first, in whatever way:
+    ASGI servers tell that as `http.disconnect` in place of a last part.
     """
     announced(scope, most)
+    chunks: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            message = await receive()
-            body: bytes = message.get("body", b"")
-            if len(body) <= most and not message.get("more_body"):
-                return body
-            chunks, size = [body], len(body)
-            while message.get("more_body") and size <= most:
+            while size <= most:
                 message = await receive()
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
+                if message["type"] == "http.disconnect":
+                    raise _cut(size)
+                chunk: bytes = message.get("body", b"")
+                chunks.append(chunk)
+                size += len(chunk)
+                if size <= most and not message.get("more_body"):
+                    return b"".join(chunks)
     except TimeoutError:
         raise Refused(
             HTTPStatus.REQUEST_TIMEOUT,
@@ -58,9 +61,16 @@ async def read(scope: Scope, receive: Receive, most: int) -> bytes:
             f"The body did not come within {BODY_SECONDS:g} seconds. Send it at once.",
             headers={"Connection": "close"},
         ) from None
-    if size > most:
-        raise _too_large(most)
-    return b"".join(chunks)
+    raise _too_large(most)
+
+
+def _cut(size: int) -> Refused:
+    return Refused(
+        HTTPStatus.BAD_REQUEST,
+        ErrorCode.BODY_CUT,
+        f"The connection ended after {size} bytes, before the body did. Send the whole request again.",
+        headers={"Connection": "close"},
+    )
 
 
 def _too_large(most: int) -> Refused:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import zlib
 from http import HTTPStatus
 
@@ -13,7 +15,11 @@ KNOWN = {"gzip": GZIP, "x-gzip": GZIP, "deflate": zlib.MAX_WBITS}
 
 
 def unpacked(body: bytes, encoding: str, most: int) -> bytes:
-    """The body without its Content-Encoding. Raises Refused: 413 over `most` bytes, 415 for what is not known, 400."""
+    """The body without its Content-Encoding; of gzip all members, as RFC 1952 section 2.2 has them.
+
+    Raises Refused: 413 over `most` bytes, 415 for what is not known, 400 for what is broken, cut off or goes on behind
+    its end.
+    """
     name = encoding.strip().lower()
     if name in {"", "identity"}:
         return body
@@ -27,7 +33,11 @@ def unpacked(body: bytes, encoding: str, most: int) -> bytes:
     unpacker = zlib.decompressobj(KNOWN[name])
     try:
         plain = unpacker.decompress(body, most + 1)
-    except zlib.error:
+        if unpacker.unused_data:
+            if KNOWN[name] != GZIP:
+                raise _broken()
+            plain = _members(body, most)
+    except (zlib.error, EOFError, gzip.BadGzipFile):
         raise _broken() from None
     if len(plain) > most:
         raise Refused(
@@ -40,6 +50,11 @@ def unpacked(body: bytes, encoding: str, most: int) -> bytes:
     if not unpacker.eof:
         raise _broken()
     return plain
+
+
+def _members(body: bytes, most: int) -> bytes:
+    with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+        return file.read(most + 1)
 
 
 def _broken() -> Refused:

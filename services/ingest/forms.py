@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import re
 from collections.abc import Iterable
@@ -10,7 +9,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import Field, File, parse_form
+from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
 from contracts.errors import ErrorCode
 from services.ingest.problems import Refused
@@ -34,7 +33,7 @@ def is_form(content_type: str, body: bytes) -> bool:
 def parse(body: bytes, content_type: str) -> dict[str, object]:
     """Field → text; a field that comes more than once, or is named `tags[]` or `tags[1]`, is a list; `a[b]` an object.
 
-    Files of a multipart form are left out. Raises Refused: 400.
+    Files of a multipart form are left out. Raises Refused: 400, also for a multipart form without its closing boundary.
     """
     try:
         if content_type.partition(";")[0].strip().lower() == URLENCODED:
@@ -45,7 +44,7 @@ def parse(body: bytes, content_type: str) -> dict[str, object]:
         raise Refused(
             HTTPStatus.BAD_REQUEST,
             ErrorCode.JSON_INVALID,
-            f"The form cannot be read: at most {MOST_FIELDS} fields, in UTF-8, as its Content-Type says.",
+            f"The form cannot be read: at most {MOST_FIELDS} fields, in UTF-8, as its Content-Type says, to its end.",
         ) from None
     return _object((name.replace(NUL, ""), value.replace(NUL, "")) for name, value in fields)
 
@@ -61,8 +60,15 @@ def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
     def on_file(file: File) -> None:
         file.close()
 
-    headers = {"Content-Type": content_type.encode(), "Content-Length": str(len(body)).encode()}
-    parse_form(headers, io.BytesIO(body), on_field, on_file)
+    ends: list[bool] = []
+    _, parameters = parse_options_header(content_type)
+    boundary = parameters.get(b"boundary")
+    parser = FormParser(MULTIPART, on_field, on_file, on_end=lambda: ends.append(True), boundary=boundary)
+    parser.write(body)
+    parser.finalize()
+    # The parser takes a form without its closing boundary for whole, and a field that was cut for shorter.
+    if not ends:
+        raise ValueError
     return found
 
 
