@@ -12,7 +12,7 @@ from contracts.triggers.registry import TRIGGERS
 from services.cli import place
 from services.cli.terminal import CommandError
 from services.flows.faults import Fault
-from services.flows.load import is_sources, yaml_files
+from services.flows.load import SUFFIXES, is_sources, yaml_files
 from services.ingest.sources.load import KINDS, declarations
 
 HERE = (Path("sources.yaml"), Path("sources"))
@@ -77,3 +77,9 @@ def files(paths: Sequence[Path] = ()) -> list[Path]:
 def beside(paths: Sequence[Path]) -> list[Path]:
     """Every sources file in the folders that are named."""
     return list(dict.fromkeys(file for path in paths if path.is_dir() for file in yaml_files(path) if is_sources(file)))
+
+
+def each_file(paths: Sequence[Path]) -> list[Path]:
+    """These sources files, and those of the folders among them, as ingest reads them. What is not there is left out."""
+    found = [sorted(path.iterdir()) if path.is_dir() else [path] for path in paths]
+    return [file for files in found for file in files if file.suffix in SUFFIXES and file.is_file()]

@@ -31,7 +31,8 @@ def command(
     connections:
         Your connections file, to call real systems. Default: the stand-in as `closum` and `crm`.
     sources:
-        Your sources file. Default: a hook for each trigger of Closum, and every `*sources.yaml` in the flows' folder.
+        Your sources file, and no others. Default: the sources that `flows check` knows, and a hook for each trigger of
+        Closum.
     """
     need_local("flows dev")
     from services.cli.stack.develop import develop  # noqa: PLC0415 - needs what only a whole installation has

@@ -20,6 +20,7 @@ from tests.support.flows_process import Running, flows_process
 from tests.support.left_running import left_running, wait_for_none
 
 READY = "Ctrl-C ends all"
+FORM = "flow: form\ndescription: A form.\non: webhook.form\nsteps: [{ stop: seen }]\n"
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "flows").mkdir()
     for name in ("whatsapp-to-crm", "new-contact-to-closum"):
         shutil.copy(Path(__file__).parents[2] / "examples" / f"{name}.yaml", made / "flows")
+    (made / "flows" / "form.yaml").write_text(FORM)
+    (made / "e.json").write_text('{"email": "ana@example.pt"}')
     return made
 
 
@@ -44,7 +47,9 @@ def contacts(closum: str) -> list[dict[str, Any]]:
 
 
 def test_an_event_sent_as_it_says_has_its_effect_and_ctrl_c_ends_all(folder: Path) -> None:
-    with flows_process("dev", cwd=folder) as running:
+    assert flows("sources", "new", "form", "--from", "e.json", cwd=folder).returncode == 0
+    assert flows("check", "flows", cwd=folder).returncode == 0
+    with flows_process("dev", "flows", cwd=folder) as running:
         running.until(READY)
         closum = found(r"Stand-in Closum and CRM: (\S+)", running)
         example, hook = found(r"curl -d '(.*whatsapp/\S+)", running).rsplit("' ", 1)
@@ -68,6 +73,9 @@ def test_an_event_sent_as_it_says_has_its_effect_and_ctrl_c_ends_all(folder: Pat
         file.write_text(text)
         assert len(json.loads(flows("runs", "--json", cwd=folder).stdout)) == 2
         assert flows("doctor", cwd=folder).returncode == 0
+        example, hook = found(r"curl -d '(.*form/\S+)", running).rsplit("' ", 1)
+        assert httpx.post(hook, content=example.encode(), trust_env=False, timeout=10).status_code == 202
+        assert "flow=form" in running.until("filtered")
 
         again = flows("dev", cwd=folder)
         assert again.returncode == 1

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 
-from contracts.triggers.registry import TRIGGERS
 from services.cli import declared, place
 from services.cli.check import checked
 from services.cli.stack.addresses import known_or_next
@@ -22,14 +21,11 @@ from services.cli.stack.startup import shown
 from services.cli.stack.watching import Watch, redeployed
 from services.cli.terminal import CommandError, console
 from services.flows.load import load_paths
+from services.ingest.sources.hook import Hook
+from services.ingest.sources.load import load
+from services.runtime.settings import SettingsError
 
 LOOK_SECONDS = 0.25
-HOOKS = {
-    "whatsapp": ("HOOK_TOKEN_WHATSAPP", "closum.whatsapp.message_received"),
-    "leads": ("HOOK_TOKEN_LEADS", "closum.lead.created"),
-    "contacts": ("HOOK_TOKEN_CONTACTS", "closum.contact.updated"),
-    "sms": ("HOOK_TOKEN_SMS", "closum.sms.status_updated"),
-}
 
 
 def develop(path: Path | None, port: int, connections: Path | None, sources: Path | None) -> int:
@@ -42,14 +38,16 @@ def develop(path: Path | None, port: int, connections: Path | None, sources: Pat
     try:
         with stop_on_signals() as stopping, held(place.FOLDER, "flows dev") as folder:
             wanted = {"ingest": port}
-            beside = [] if sources else declared.beside([flows])
+            if sources:  # the check and every deployment know its triggers too
+                os.environ["FLOWS_SOURCES_FILE"] = str(sources.absolute())
+            found = declared.each_file(declared.files([flows]))
             ports = known_or_next(wanted)
             plan = Plan(
                 flows=flows,
                 ports=ports,
-                sources=(sources or folder.sources(beside)).absolute(),
+                sources=(sources or folder.sources(found)).absolute(),
                 connections=(connections or folder.connections(ports.closum)).absolute(),
-                secrets=folder.secrets(beside),
+                secrets=folder.secrets(found),
             )
             _, faults = checked([flows], plan.connections)
             if faults:
@@ -61,7 +59,7 @@ def develop(path: Path | None, port: int, connections: Path | None, sources: Pat
                     stack = all_of_it.enter_context(running(folder, plan, log, progress))
                 folder.tell(_told(stack, plan))
                 all_of_it.enter_context(followed(stack.settings(), log))
-                _explain(out, stack, plan.secrets, flows, own_sources=sources is not None)
+                _explain(out, stack, plan)
                 files = Watch(flows)
                 while not stopping.is_set():
                     stack.check()
@@ -89,7 +87,7 @@ def _told(stack: Stack, plan: Plan) -> dict[str, object]:
     }
 
 
-def _explain(out: Console, stack: Stack, secrets: Mapping[str, str], flows: Path, *, own_sources: bool) -> None:
+def _explain(out: Console, stack: Stack, plan: Plan) -> None:
     """Where everything is, and what to type first."""
     ports = stack.ports
     health = (ports.ingest_health, ports.tools_health, ports.actions_health)
@@ -101,18 +99,25 @@ def _explain(out: Console, stack: Stack, secrets: Mapping[str, str], flows: Path
         f"Kafka: {stack.environ['KAFKA_BOOTSTRAP']}   every line of every service: .flows/logs/",
         "",
     ]
-    if not own_sources:
+    if hooks := _hooks(plan):
         lines.append("Send something:")
-        heard = {word.text for each in load_paths([flows])[0] for word in each.flow.triggers}
-        some = heard & {trigger for _, trigger in HOOKS.values()}
-        for source, (variable, trigger) in HOOKS.items():
-            if some and trigger not in some:
-                continue  # no flow here would run for it
-            example = json.dumps(TRIGGERS[trigger].example, ensure_ascii=False)
-            lines.append(f"  curl -d '{example}' {stack.hook(source, secrets[variable])}")
+    for hook in hooks:
+        example = json.dumps(hook.reader.triggers[0].example, ensure_ascii=False)
+        lines.append(f"  curl -d '{example}' {stack.hook(hook.name, hook.tokens[0].decode())}")
     lines += [
         "In another terminal, in this folder: flows runs, flows dead list, flows send --help",
-        f"A flow file below {flows} that is saved runs a moment later. Ctrl-C ends all.",
+        f"A flow file below {plan.flows} that is saved runs a moment later. Ctrl-C ends all.",
         "",
     ]
     out.print("\n".join(lines), soft_wrap=True)
+
+
+def _hooks(plan: Plan) -> list[Hook]:
+    """The hooks that a token opens: those for which a flow runs, if there are such."""
+    try:
+        hooks = [hook for hook in load(plan.sources, {**os.environ, **plan.secrets}).hooks if hook.tokens]
+    except SettingsError:
+        return []  # ingest would not have started: the file was changed since
+    heard = {word.text for each in load_paths([plan.flows])[0] for word in each.flow.triggers}
+    some = [hook for hook in hooks if any(trigger.trigger in heard for trigger in hook.reader.triggers)]
+    return [hook for hook in some or hooks if hook.proof is None]

@@ -16,7 +16,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,33 +24,20 @@ from filelock import FileLock, Timeout
 
 from services.cli import place
 from services.cli.terminal import CommandError
+from services.ingest.sources import document
+from services.ingest.sources.document import SourcesError
 
-SECRETS = (
-    "HOOK_TOKEN_WHATSAPP",
-    "HOOK_TOKEN_LEADS",
-    "HOOK_TOKEN_CONTACTS",
-    "HOOK_TOKEN_SMS",
-    "FLOWS_EVENTS_TOKEN",
-    "CLOSUM_API_KEY",
-    "CRM_TOKEN",
-)
 ENV = re.compile(r"\benv:\s*([A-Za-z_]\w*)")
-SOURCES = """\
-# Made by `flows dev`. To use your own: flows dev --sources FILE
-sources:
-  whatsapp:
-    trigger: closum.whatsapp.message_received
-    token: { env: HOOK_TOKEN_WHATSAPP }
-  leads:
-    trigger: closum.lead.created
-    token: { env: HOOK_TOKEN_LEADS }
-  contacts:
-    trigger: closum.contact.updated
-    token: { env: HOOK_TOKEN_CONTACTS }
-  sms:
-    trigger: closum.sms.status_updated
-    token: { env: HOOK_TOKEN_SMS }
-"""
+HOOKS = {
+    "whatsapp": ("HOOK_TOKEN_WHATSAPP", "closum.whatsapp.message_received"),
+    "leads": ("HOOK_TOKEN_LEADS", "closum.lead.created"),
+    "contacts": ("HOOK_TOKEN_CONTACTS", "closum.contact.updated"),
+    "sms": ("HOOK_TOKEN_SMS", "closum.sms.status_updated"),
+}
+"""By source: the variable of its token, and its trigger."""
+SOURCES = "# Made by `flows dev`. To use your own: flows dev --sources FILE\nsources:"
+SOURCE = "\n  {name}:\n    trigger: {trigger}\n    token: {{ env: {variable} }}"
+SECRETS = (*(variable for variable, _ in HOOKS.values()), "FLOWS_EVENTS_TOKEN", "CLOSUM_API_KEY", "CRM_TOKEN")
 CONNECTIONS = """\
 # Made by `flows dev`; all are the stand-in on this machine. To use your own: flows dev --connections FILE
 connections:
@@ -98,13 +85,16 @@ class Folder:
         return {name: os.environ.get(name) or value for name, value in kept.items()}
 
     def sources(self, beside: Sequence[Path] = ()) -> Path:
-        """Our sources, written anew: a file, or a folder with links to those beside the flows too."""
+        """Our sources, written anew: a file, or a folder with links to those beside the flows too.
+
+        One of ours whose name stands there too is left out.
+        """
         if not beside:
-            return self._write("sources.yaml", SOURCES)
+            return self._write("sources.yaml", _own(set()))
         folder = self.path / "sources"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        (folder / "own.yaml").write_text(SOURCES)
+        (folder / "own.yaml").write_text(_own({name for file in beside for name in _names(file)}))
         for number, file in enumerate(beside):
             (folder / f"{number}-{file.name}").symlink_to(file.absolute())
         return folder
@@ -123,6 +113,21 @@ class Folder:
         file = self.path / name
         file.write_text(text)
         return file
+
+
+def _own(taken: Collection[str]) -> str:
+    left = [(name, hook) for name, hook in HOOKS.items() if name not in taken]
+    entries = [SOURCE.format(name=name, trigger=trigger, variable=variable) for name, (variable, trigger) in left]
+    return SOURCES + ("".join(entries) or " {}") + "\n"
+
+
+def _names(file: Path) -> list[str]:
+    """The sources of a file, as far as it can be read: its mistakes are told by the check."""
+    with contextlib.suppress(SourcesError):
+        found = document.read(file)
+        entries = found.get("sources") if isinstance(found, dict) else None
+        return [str(name) for name in entries] if isinstance(entries, dict) else []
+    return []
 
 
 @contextlib.contextmanager
