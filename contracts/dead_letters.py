@@ -15,6 +15,8 @@ REDRIVEN = "flows-redriven"
 """Header of a record that was a dead letter: which one. Where it came from takes it for no duplicate."""
 REDRIVEN_FLOW = "flows-redriven-flow"
 """Header beside it, of an event: the flow that it died in. Its other flows have had the event."""
+REDRIVEN_OCCURRENCE = "flows-redriven-occurrence"
+"""Header beside it, of an event whose id was made of its content: which of several such it was, and is again."""
 
 
 class DeadLetter(Message):
@@ -34,6 +36,7 @@ class DeadLetter(Message):
     flow: str | None = None
     step: str | None = None
     effect_id: str | None = None
+    occurrence: str | None = Field(default=None, description="of an event without an id of its own: see the event's")
     effect_possible: bool | None = Field(
         default=None, description="whether some attempt may have had its effect; absent: what `code` says of the last"
     )

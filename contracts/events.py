@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
+from contracts.ids import stable_id
 from contracts.model import Message
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -23,7 +24,7 @@ class Event(Message):
     """One thing that happened. Produced by services/ingest and by other teams; consumed by services/tools.
 
     `id` and `source` together are unique: the same pair again, within `duplicateseconds`, is a duplicate that starts
-    nothing.
+    nothing. Where the sender gives no id, `contentid` says so: the same content can come to be once more.
     The Kafka key is `account/subject`: all that concerns one contact keeps its order.
     """
 
@@ -45,8 +46,22 @@ class Event(Message):
         le=LONGEST_DUPLICATE_SECONDS,
         description="how long the same id and source is a duplicate; absent: as long as the installation is set to",
     )
+    contentid: NonEmpty | None = Field(
+        default=None,
+        description="the id was made of the content, and of which: within `duplicateseconds` the same id is a duplicate"
+        " only until another event of the same source and subject came",
+    )
+    occurrence: NonEmpty | None = Field(
+        default=None,
+        description="of several events whose id was made of the same content, which: set by services/tools",
+    )
     hops: int | None = Field(default=None, ge=1, description="writes of ours since the first change that led to this")
     data: dict[str, Any] = Field(description="the trigger's payload")
+
+    @property
+    def happening(self) -> str:
+        """What tells it from every other event of its source: its id, unless that can come again for another one."""
+        return self.id if self.occurrence is None else stable_id(self.id, self.occurrence)
 
     @property
     def key(self) -> bytes:

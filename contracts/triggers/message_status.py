@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -17,6 +17,8 @@ SPELLINGS = ("status", "state", "delivery_status", "message_status")
 
 class MessageStatusPayload(Payload):
     """A message to `recipient` has a new status."""
+
+    recurs: ClassVar[bool] = True  # of another message, where none is named
 
     message_id: Text = Field(
         default="", validation_alias=spelled("message_id", "id", "sms_id", "wamid"), max_length=512

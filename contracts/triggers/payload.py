@@ -151,6 +151,8 @@ class Payload(Tolerant):
     title: ClassVar[str] = ""
     """The name that Closum's own catalogue gives it, such as `New Lead (API)`; empty where it has none."""
     example: ClassVar[dict[str, Any]]
+    recurs: ClassVar[bool] = False
+    """Whether the same can happen twice in a row: one writes `Sim` again, a contact is not renamed to Bea again."""
 
     def subject(self) -> str | None:
         """The entity whose order matters; None when the payload names none."""

@@ -24,6 +24,7 @@ class WhatsAppMessageReceived(Payload):
 
     trigger: ClassVar[str] = "closum.whatsapp.message_received"
     title: ClassVar[str] = "WhatsApp: Message Received"
+    recurs: ClassVar[bool] = True
     example: ClassVar[dict[str, Any]] = {
         "message_id": "wamid.HBgM1",
         "from": "+351 912 345 678",

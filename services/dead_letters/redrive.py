@@ -16,7 +16,7 @@ from typing import Any
 
 import asyncpg
 
-from contracts.dead_letters import PREFIX, REDRIVEN, REDRIVEN_FLOW, DeadLetter
+from contracts.dead_letters import PREFIX, REDRIVEN, REDRIVEN_FLOW, REDRIVEN_OCCURRENCE, DeadLetter
 from contracts.errors import ErrorCode
 from contracts.topics import EVENTS, MAX_MESSAGE_BYTES
 from services.dead_letters.decisions import Decision, decide
@@ -119,4 +119,6 @@ def headers(letter: Found) -> kafka.Headers:
     made = [*kept, (REDRIVEN, letter.id.encode())]
     if BACK_TO[letter.topic] is EVENTS and letter.letter is not None and letter.letter.flow:
         made.append((REDRIVEN_FLOW, letter.letter.flow.encode()))
+        if letter.letter.occurrence:
+            made.append((REDRIVEN_OCCURRENCE, letter.letter.occurrence.encode()))
     return made

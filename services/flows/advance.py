@@ -79,7 +79,7 @@ def begin(flow: CompiledFlow, event: Event) -> Run:
     except EvaluationError:
         key = event.subject
     return Run.model_construct(
-        id=stable_id(flow.name, flow.version, event.account, event.source, event.id),
+        id=stable_id(flow.name, flow.version, event.account, event.source, event.happening),
         flow=flow.name,
         version=flow.version,
         event=event,

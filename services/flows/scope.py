@@ -50,7 +50,7 @@ class Scope:
 
 def _event(event: Event) -> dict[str, Any]:
     return {
-        "id": event.id,
+        "id": event.happening,
         "source": event.source,
         "type": event.type,
         "subject": event.subject,

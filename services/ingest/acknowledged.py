@@ -12,23 +12,49 @@ from collections.abc import Callable
 
 
 class Acknowledged:
-    """Ids with the time until which they count: at most `most`, for `keep_seconds` or as long as an event says."""
+    """Ids with the time until which they count: at most `most`, for `keep_seconds` or as long as an event says.
+
+    An id that was made of a content counts only until another event of its subject came, as services/tools decides it;
+    what came through other replicas is not known here.
+    """
 
     def __init__(self, most: int, keep_seconds: float, now: Callable[[], float] = time.monotonic) -> None:
         self._most = most
         self._keep = keep_seconds
         self._now = now
         self._until: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._latest: OrderedDict[tuple[str, bytes], tuple[str, set[str]]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._until)
 
-    def add(self, source: str, identity: str, keep_seconds: float | None = None) -> None:
-        """Kafka has this event."""
+    def add(
+        self,
+        source: str,
+        identity: str,
+        keep_seconds: float | None = None,
+        subject: bytes = b"",
+        content: str | None = None,
+    ) -> None:
+        """Kafka has this event, under the key `subject`. `content`: of which its id was made, if it was."""
+        again = self.known(source, identity)
+        if content is not None or not again:
+            self._supersede(source, subject, identity, content)
         keep = self._keep if keep_seconds is None else keep_seconds
         self._until.setdefault((source, identity), self._now() + keep)
         if len(self._until) > self._most:
             self._until.popitem(last=False)
+
+    def _supersede(self, source: str, subject: bytes, identity: str, content: str | None) -> None:
+        latest = self._latest.get((source, subject))
+        if latest is not None and latest[0] != content:
+            for other in latest[1]:
+                self._until.pop((source, other), None)
+            del self._latest[source, subject]
+        if content is not None:
+            self._latest.setdefault((source, subject), (content, set()))[1].add(identity)
+            if len(self._latest) > self._most:
+                self._latest.popitem(last=False)
 
     def known(self, source: str, identity: str) -> bool:
         """Whether it was acknowledged, not too long ago."""

@@ -15,6 +15,7 @@ from services.ingest.problems import FieldError, Refused
 
 MOST_EVENTS = 500
 PREFIX = b"ce-"
+TELLING = (b"ce-source", b"ce-subject", b"ce-time", b"ce-type")
 
 
 class Mode(Enum):
@@ -50,6 +51,14 @@ def documents(how: Mode, headers: dict[bytes, bytes], value: Any) -> list[Any]: 
             errors=[FieldError(pointer="", detail=f"must be an array of at most {MOST_EVENTS} objects")],
         )
     return value
+
+
+def content(headers: dict[bytes, bytes], body: bytes) -> bytes:
+    """The body, in binary mode with what its headers say of the event: a time there tells it from another one."""
+    if mode(headers) is not Mode.BINARY:
+        return body
+    told = (name + b":" + headers[name] for name in TELLING if name in headers)
+    return b"\n".join((*told, body))
 
 
 def attributes(headers: dict[bytes, bytes]) -> dict[str, str]:

@@ -16,25 +16,39 @@ LONGEST = 512
 def event_id(uri: str, reading: Reading, body: bytes, place: int = 0) -> str:
     """The same request has the same id, whenever and wherever it arrives.
 
-    From the sender's own id where there is one, else from the body's bytes: two bodies without an id that are alike to
-    the byte are one event. `place` tells several events of one body apart.
+    From the sender's own id where there is one, else from the body's bytes. `place` tells several events of one body
+    apart.
     """
     if reading.identity:
         return stable_id(uri, "id", reading.identity)
     return stable_id(uri, "body", body) if not place else stable_id(uri, "body", body, str(place))
 
 
+def content_id(uri: str, reading: Reading, body: bytes) -> str | None:
+    """What the id was made of where it was made of the content: of all events of one body the same."""
+    return None if reading.identity else stable_id(uri, "body", body)
+
+
 def envelope(
-    uri: str, account: str, reading: Reading, identity: str, duplicate_seconds: int | None = None
+    uri: str,
+    account: str,
+    reading: Reading,
+    identity: str,
+    *,
+    duplicate_seconds: int | None = None,
+    content: str | None = None,
 ) -> tuple[bytes, bytes]:
     """The Kafka key and the event's bytes, as contracts.events.Event reads them.
 
-    `duplicate_seconds`: how long the same id is a duplicate, where the source declares it.
+    `duplicate_seconds`: how long the same id is a duplicate, where the source declares it. `content`: what it was made
+    of, where the sender sent none and the same content can come to be again.
     """
     payload = reading.payload
     subject = (reading.subject or payload.subject() or identity)[:LONGEST]
     now = datetime.now(UTC)
-    declared = {} if duplicate_seconds is None else {"duplicateseconds": duplicate_seconds}
+    declared: dict[str, object] = {} if duplicate_seconds is None else {"duplicateseconds": duplicate_seconds}
+    if content is not None:
+        declared["contentid"] = content
     event = orjson.dumps(
         {
             "specversion": "1.0",

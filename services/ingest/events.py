@@ -92,7 +92,8 @@ def not_proven() -> Refused:
 
 def _ready(event: Event) -> Ready:
     accepted = counter(event.type)
-    return Ready(event.source, event.id, event.key, event.to_bytes(), accepted, event.duplicateseconds)
+    keep = event.duplicateseconds
+    return Ready(event.source, event.id, event.key, event.to_bytes(), accepted, keep, event.contentid)
 
 
 @lru_cache(4096)

@@ -20,7 +20,7 @@ from services.ingest.auth.proof import Request, request_of
 from services.ingest.body import announced, parse, read
 from services.ingest.cloudevents import Mode
 from services.ingest.encodings import unpacked
-from services.ingest.envelope import envelope, event_id
+from services.ingest.envelope import content_id, envelope, event_id
 from services.ingest.limits import Limit
 from services.ingest.problems import Refused, wrong_shape
 from services.ingest.readers.reading import Reading, Sent
@@ -94,7 +94,7 @@ class HookEndpoint:
         challenge = handshakes.slack(sent[0].value) if sent else None
         if challenge is not None:
             return challenge
-        reply = await self._parts.taker.take(events_of(hook, sent, body))
+        reply = await self._parts.taker.take(events_of(hook, sent, cloudevents.content(request.headers, body)))
         if mark is not None:
             await self._parts.replays.add(hook, mark)
         return reply
@@ -144,13 +144,18 @@ def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def events_of(hook: Hook, sent: Sequence[Sent], body: bytes) -> list[Ready]:
-    """The events that a body holds, ready for Kafka: all of them, or none. Raises Refused: 422."""
+    """The events that a body holds, ready for Kafka: all of them, or none. Raises Refused: 422.
+
+    `body` is what identifies those without an id: the body, with what stands of the event outside of it.
+    """
     events = []
     for place, reading in enumerate(reading for one in sent for reading in _readings(hook, one)):
         identity = event_id(hook.uri, reading, body, place)
-        key, value = envelope(hook.uri, hook.account, reading, identity, hook.duplicate_seconds)
+        content = content_id(hook.uri, reading, body)
+        keep = hook.duplicate_seconds if content is None else hook.repeat_seconds or reading.repeat_seconds
+        key, value = envelope(hook.uri, hook.account, reading, identity, duplicate_seconds=keep, content=content)
         counter = hook.accepted[reading.payload.trigger]
-        events.append(Ready(hook.uri, identity, key, value, counter, hook.duplicate_seconds))
+        events.append(Ready(hook.uri, identity, key, value, counter, keep, content))
     return events
 
 

@@ -154,7 +154,7 @@ def _event(poll: Poll, item: object, number: int) -> Ready | Unfit:
         return Unfit(item, place, number, ErrorCode.SHAPE_INVALID, why)
     reading = Reading(payload, payload.own_id(), payload.happened())
     identity = event_id(poll.uri, reading, orjson.dumps(item, option=orjson.OPT_SORT_KEYS))
-    key, value = envelope(poll.uri, poll.account, reading, identity, poll.duplicate_seconds)
+    key, value = envelope(poll.uri, poll.account, reading, identity, duplicate_seconds=poll.duplicate_seconds)
     if len(value) > MAX_MESSAGE_BYTES:
         why = f"it makes a message of {len(value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"
         return Unfit(item, place, number, ErrorCode.MESSAGE_TOO_LARGE, why)

@@ -23,6 +23,7 @@ class Ready:
     value: bytes
     accepted: Counter
     duplicate_seconds: int | None = None
+    content: str | None = None
 
 
 class Taker:
@@ -53,4 +54,4 @@ class Taker:
 
     async def _publish(self, event: Ready) -> None:
         await self.publisher.publish(event.key, event.value, event.accepted)
-        self._acknowledged.add(event.source, event.identity, event.duplicate_seconds)
+        self._acknowledged.add(event.source, event.identity, event.duplicate_seconds, event.key, event.content)

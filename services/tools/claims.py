@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -36,11 +36,26 @@ delete from claims where ctid = any (array(
 
 
 @dataclass(frozen=True, slots=True)
+class Among:
+    """Where an event stands among those of its subject: services/tools/repeats.py decides by it.
+
+    `subject` and `content` are hashes, `place` is the partition, `position` orders it there, `at` is when it was taken.
+    `content`: None where the event has an id of its own.
+    """
+
+    subject: str
+    place: str
+    position: int
+    at: datetime
+    content: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A wish to be the first. `claimed_by` is the same on every replay, and no two claimers share it.
 
     `note` is kept with a claim that is made, and given back to its claimer's replays. `keep`: how long it holds; None:
-    as long as its call says.
+    as long as its call says. `among`: for an event, where it stands among those of its subject.
     """
 
     account: str
@@ -48,6 +63,7 @@ class Claim:
     claimed_by: str
     note: str = ""
     keep: timedelta | None = None
+    among: Among | None = None
 
 
 async def claim(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: timedelta) -> list[bool]:

@@ -17,7 +17,10 @@ def dead_letter(
 ) -> Output:
     """The record for `*.dlq`, and count it. Headers of an earlier dead letter (a redriven record) are replaced."""
     topic = DLQ_OF[record.topic]
-    ids = {} if run is None else {"run_id": run.id, "event_id": run.event.id, "flow": run.flow, "step": step}
+    ids: dict[str, str | None] = {}
+    if run is not None:
+        event = run.event
+        ids = {"run_id": run.id, "event_id": event.id, "flow": run.flow, "step": step, "occurrence": event.occurrence}
     letter = DeadLetter.of(record.coordinates, code, cause, SERVICE, **ids)
     kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
     metrics.DEAD_LETTERS.labels(topic.name, code.value).inc()

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from contracts.dead_letters import REDRIVEN, REDRIVEN_FLOW, DeadLetter
+from contracts.dead_letters import REDRIVEN, REDRIVEN_FLOW, REDRIVEN_OCCURRENCE, DeadLetter
 from contracts.errors import ErrorCode, WhoMustAct
 from contracts.events import Event
 from contracts.ids import stable_id
@@ -29,7 +29,7 @@ from services.flows.waiting import Match, hashes_of
 from services.runtime import metrics
 from services.runtime.dead_runs import Death
 from services.tools import answerers, history
-from services.tools.claims import Claim
+from services.tools.claims import Among, Claim
 from services.tools.echoes.echoes import Echoes, Off
 from services.tools.jobs import Job, begun
 from services.tools.letters import dead_letter
@@ -129,7 +129,7 @@ class Processor:
         read: list[tuple[Record, Event]] = []
         for record in records:
             try:
-                read.append((record, event_of(record.value)))
+                read.append((record, _occurred(record, event_of(record.value))))
             except ValidationError as error:
                 _unreadable(batch.place(record), record, ErrorCode.EVENT_INVALID, error)
         arrived = await self._arrived(read)
@@ -323,13 +323,34 @@ def _asked(ask: Ask) -> Asked:
     return Asked(run.event.account, run.flow, run.id, run.at, len(ask.answers), ask.need, run.done)
 
 
+def _occurred(record: Record, event: Event) -> Event:
+    """The event; one without an id of its own under the place of its record, where its like may have been before."""
+    if event.contentid is None:
+        return event
+    before = _header(record, REDRIVEN_OCCURRENCE)
+    occurrence = record.place if before is None else before.decode("utf-8", "replace")
+    return event.model_copy(update={"occurrence": occurrence})
+
+
 def _claim(record: Record, event: Event, note: str) -> Claim:
-    # A hash: source and id together may be longer than an index row can be.
     redriven = _header(record, REDRIVEN)
     # A dead letter that comes back is no duplicate of the event that it was, but one of itself when it comes twice.
+    # Nor does it say what its subject is by now.
     again = () if redriven is None else (redriven,)
+    among = _among(record, event) if redriven is None else None
     keep = None if event.duplicateseconds is None else timedelta(seconds=event.duplicateseconds)
-    return Claim(event.account, stable_id(event.source, event.id, *again), record.place, note, keep)
+    # A hash: source and id together may be longer than an index row can be.
+    return Claim(event.account, stable_id(event.source, event.id, *again), record.place, note, keep, among)
+
+
+def _among(record: Record, event: Event) -> Among:
+    return Among(
+        stable_id(event.source, event.subject),
+        f"{record.name}/{record.partition}",
+        record.offset,
+        event.accepted or event.time,
+        None if event.contentid is None else stable_id(event.contentid),
+    )
 
 
 def _meant(record: Record, flows: Sequence[CompiledFlow]) -> Sequence[CompiledFlow]:

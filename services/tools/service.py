@@ -18,7 +18,7 @@ from services.runtime.guard import Guard
 from services.runtime.offsets import Offsets
 from services.runtime.settings import ToolsSettings
 from services.runtime.watchdog import Watchdog
-from services.tools import app, brake, catalog, claims
+from services.tools import app, brake, catalog, claims, repeats
 from services.tools.deaths import Deaths
 from services.tools.deployed.loaded import Deployed, NothingRunsError
 from services.tools.echoes import echoes
@@ -93,7 +93,7 @@ async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _
 
     async def claim(wishes: Sequence[claims.Claim]) -> list[str | None]:
         return await database.patiently(
-            "claims", lambda: claims.noted(parts.pool, EVENT_SCOPE, wishes, keep), watchdog.moved
+            "claims", lambda: repeats.noted(parts.pool, EVENT_SCOPE, wishes, keep), watchdog.moved
         )
 
     async def mark(dead: Sequence[dead_runs.Death]) -> None:

@@ -97,7 +97,7 @@ class _Stage:
         begun = [flow for flow in self.flows if event.type in flow.triggers]
         if not begun and event.type not in self._ending:
             raise CaseError(f"the flow {self.flows[0].name!r} neither begins with {event.type!r} nor waits for it")
-        identity = (event.account, event.source, event.id)
+        identity = (event.account, event.source, event.happening)
         again = identity in self._seen
         self._seen.add(identity)
         ended = [] if again else self._ended_by(event)

@@ -22,6 +22,12 @@ class Sent:
     place: tuple[str | int, ...] = ()  # where in the body it stands
 
 
+REPEAT_SECONDS = 600
+"""How long a sender repeats a delivery that was not acknowledged, where it sends no id: most do within minutes."""
+RECUR_SECONDS = 30
+"""The same where nothing tells a delivery from the next happening that is alike: two `Sim` a minute apart are two."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """One event: its payload, and what stands outside of it."""
@@ -30,6 +36,15 @@ class Reading:
     identity: str | None = None
     time: datetime | None = None
     subject: str | None = None
+
+    @property
+    def repeat_seconds(self) -> int:
+        """How long the same content is the same delivery, where there is no id.
+
+        Minutes where what is new differs: by its time, or because something else of its subject comes in between.
+        """
+        known = self.subject or self.payload.subject()
+        return REPEAT_SECONDS if known and (self.time or not self.payload.recurs) else RECUR_SECONDS
 
 
 class Reader(Protocol):

@@ -16,7 +16,7 @@ from services.flows.faults import Fault, FaultCode, nearest
 from services.ingest.sources.entry import IN_BODY, IN_HEADER
 from services.runtime.settings import SettingsError
 
-DURATIONS = ("every", "within")
+DURATIONS = ("every", "within", "repeats_within")
 KEY = "[key]"
 TAGS = (KEY, IN_BODY, IN_HEADER)  # what is in the places of faults, and not in the file
 CODES = {"extra_forbidden": FaultCode.KEY_UNKNOWN, "missing": FaultCode.KEY_MISSING}

@@ -239,14 +239,26 @@ Identity = Annotated[
 
 
 class DeduplicateForm(Form):
-    """How long the same id is a duplicate."""
+    """How long the same id is a duplicate; and where its sender sends none, how long the same content is a repeat."""
 
-    within: Duration
+    within: Duration | None = None
+    repeats_within: Duration | None = None
 
     @property
-    def seconds(self) -> int:
+    def seconds(self) -> int | None:
         """Whole seconds, not fewer."""
-        return math.ceil(self.within)
+        return None if self.within is None else math.ceil(self.within)
+
+    @property
+    def repeat_seconds(self) -> int | None:
+        """Whole seconds, not fewer."""
+        return None if self.repeats_within is None else math.ceil(self.repeats_within)
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.within is None and self.repeats_within is None:
+            raise ValueError("is within, or repeats_within, or both")
+        return self
 
 
 class Entry(Form):
@@ -299,6 +311,8 @@ class Entry(Form):
             raise ValueError("id, time and subject belong to a source with a schema or an example")
         if self.schedule is not None and self.deduplicate is not None:
             raise ValueError("deduplicate: each time of a schedule has an id of its own, so that nothing is to be told")
+        if self.poll is not None and self.deduplicate is not None and self.deduplicate.repeats_within is not None:
+            raise ValueError("repeats_within belongs to a source that sends; a poll asks again by itself")
         incoming = self.schedule is None and self.poll is None
         if incoming and self.token is None and self.authentication is None:
             raise ValueError("nobody proves anything: give it a token, or authentication, or both")

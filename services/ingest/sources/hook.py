@@ -33,6 +33,7 @@ class Hook:
     requests_per_second: int | None = None
     body_bytes: int | None = None
     duplicate_seconds: int | None = None
+    repeat_seconds: int | None = None
 
     @cached_property
     def uri(self) -> str:

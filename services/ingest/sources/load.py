@@ -273,6 +273,7 @@ def _hook(name: str, entry: Entry, model: type[Payload] | None, made: Mapping[st
         requests_per_second=entry.limits.requests_per_second,
         body_bytes=entry.limits.body_bytes,
         duplicate_seconds=_duplicate_seconds(entry),
+        repeat_seconds=None if entry.deduplicate is None else entry.deduplicate.repeat_seconds,
     )
 
 

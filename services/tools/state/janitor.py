@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-TABLES = ("state_cells", "state_answers", "dead_runs", "echoes", "echo_aliases", "sync_ledger")
+TABLES = ("contents", "state_cells", "state_answers", "dead_runs", "echoes", "echo_aliases", "sync_ledger")
 FORGET = """
 delete from {table} where ctid = any (array(
     select ctid from {table} where expires_at < now() order by expires_at limit $1 for update skip locked

@@ -45,7 +45,7 @@ def began(event: Event) -> datetime:
 
 def origin(event: Event) -> str:
     """Which event: 32 hex digits."""
-    return stable_id(event.account, event.source, event.id)
+    return stable_id(event.account, event.source, event.happening)
 
 
 def record(key: bytes, run: bytes, wake: Wake) -> Output:
