@@ -17,12 +17,14 @@ import orjson
 from pydantic import ValidationError
 
 from contracts.errors import ErrorCode
+from contracts.ids import stable_id
 from contracts.topics import MAX_MESSAGE_BYTES
 from services.flows.declared import at
 from services.ingest import poll_letters
 from services.ingest.body import parse
 from services.ingest.database import Database
 from services.ingest.envelope import envelope, event_id
+from services.ingest.listed import Listing
 from services.ingest.poll_letters import Unfit
 from services.ingest.problems import Refused, wrong_shape
 from services.ingest.readers.reading import Reading
@@ -38,8 +40,8 @@ MOST_ITEMS = 5000
 SHOWN_FAULTS = 5
 OK = range(200, 300)
 BEGIN = "insert into polls (name, cursor, asked_at) values ($1, $2, '-infinity') on conflict do nothing"
-LOCK = "select cursor, asked_at from polls where name = $1 for update skip locked"
-ASKED = "update polls set cursor = $2, asked_at = $3 where name = $1"
+LOCK = "select cursor, asked_at, listed from polls where name = $1 for update skip locked"
+ASKED = "update polls set cursor = $2, asked_at = $3, listed = coalesce($4, listed) where name = $1"
 
 log = logging.get("polls")
 
@@ -83,15 +85,19 @@ async def ask(poll: Poll, pool: asyncpg.Pool, taker: Taker, client: Client, now:
             if row is None or not _is_time(row["asked_at"], poll, now):
                 return 0
             cursor, count = row["cursor"], 0
+            listed = orjson.loads(row["listed"])
             for _ in range(MOST_PAGES):
-                page = await _page(poll, client, cursor)
+                listing = Listing(listed, cursor)
+                page = await _page(poll, client, cursor, listing)
                 if page.events:
                     await taker.take(page.events)
                 await poll_letters.tell(connection, taker.publisher, poll, page.unfit)
                 count += len(page.events)
                 moved = page.cursor is not None and page.cursor != cursor
                 cursor = page.cursor if moved else cursor
-                await connection.execute(ASKED, poll.name, cursor, now)
+                before, listed = listed, listing.after()
+                changed = orjson.dumps(listed).decode() if listed != before else None
+                await connection.execute(ASKED, poll.name, cursor, now, changed)
                 if not (moved and (page.events or page.unfit)):
                     break
     metrics.POLLS.labels(poll.name, "answered").inc()
@@ -112,7 +118,7 @@ class _Page:
     cursor: str | None
 
 
-async def _page(poll: Poll, client: Client, cursor: str | None) -> _Page:
+async def _page(poll: Poll, client: Client, cursor: str | None, listing: Listing) -> _Page:
     query = dict(poll.query)
     if poll.cursor and cursor is not None:
         query[poll.cursor.parameter] = cursor
@@ -130,7 +136,7 @@ async def _page(poll: Poll, client: Client, cursor: str | None) -> _Page:
     items = at(body, poll.items)
     if not isinstance(items, list) or len(items) > MOST_ITEMS:
         raise PollError(f"there is no list of at most {MOST_ITEMS} items at {poll.items or 'the whole answer'!r}")
-    read = [_event(poll, item, number) for number, item in enumerate(items)]
+    read = [_event(poll, item, number, listing) for number, item in enumerate(items)]
     events = [one for one in read if isinstance(one, Ready)]
     return _Page(events, [one for one in read if isinstance(one, Unfit)], _cursor(poll, body, items))
 
@@ -143,7 +149,7 @@ def _cursor(poll: Poll, body: object, items: list[object]) -> str | None:
     return str(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else None
 
 
-def _event(poll: Poll, item: object, number: int) -> Ready | Unfit:
+def _event(poll: Poll, item: object, number: int, listing: Listing) -> Ready | Unfit:
     """The event that an item is, or why it is none: then the others go on."""
     place = f"{poll.items}/{number}"
     try:
@@ -153,7 +159,11 @@ def _event(poll: Poll, item: object, number: int) -> Ready | Unfit:
         why = "; ".join(f"{fault['pointer'] or 'it'} {fault['detail']}" for fault in faults)
         return Unfit(item, place, number, ErrorCode.SHAPE_INVALID, why)
     reading = Reading(payload, payload.own_id(), payload.happened())
-    identity = event_id(poll.uri, reading, orjson.dumps(item, option=orjson.OPT_SORT_KEYS))
+    content = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+    identity = event_id(poll.uri, reading, content)
+    if not reading.identity and (subject := payload.subject()):
+        which = listing.number(stable_id(subject), identity)
+        identity = stable_id(identity, *map(str, which)) if any(which) else identity
     key, value = envelope(poll.uri, poll.account, reading, identity, duplicate_seconds=poll.duplicate_seconds)
     if len(value) > MAX_MESSAGE_BYTES:
         why = f"it makes a message of {len(value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"

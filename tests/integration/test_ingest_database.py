@@ -235,6 +235,36 @@ async def test_an_item_that_is_no_event_is_one_dead_letter(pool: asyncpg.Pool) -
     assert [(end.outcome, end.event_id) for end in ends] == [(Outcome.DEAD, event["id"]) for event, _ in letters]
 
 
+async def test_an_item_without_an_id_that_comes_to_be_again_is_new(pool: asyncpg.Pool) -> None:
+    """A contact's state there and back is every change; while it stays, and when Kafka was away, it is the same."""
+    system = System()
+    client = Client(Egress([allowed("127.0.0.0/8")]))
+    taker, recorder = replica()
+    shape = declared("poll.states", schema_of({"id": 1, "name": "x"}), Places((), (), ("/id",)), {})
+    async with served(system) as url:
+        name = f"p{uuid.uuid4().hex[:8]}"
+        poll = dataclasses.replace(poll_of(url + "&all=1", name), trigger=shape, cursor=None)
+        minutes = iter(range(100))
+
+        async def ask() -> list[str]:
+            recorder.records.clear()
+            await polls.ask(poll, pool, taker, client, START + timedelta(minutes=next(minutes)))
+            return [event["id"] for _, event in recorder.records]
+
+        ids = []
+        for state in ("Ana", "Bea", "Ana", "Bea"):
+            system.items = [{"id": 8841, "name": state}, {"id": 8842, "name": "Rui"}]
+            recorder.refuse = recorder._unavailable()
+            with pytest.raises(Refused):
+                await ask()
+            recorder.refuse = None
+            ids += [one := await ask()]
+            assert await ask() == one
+    await client.close()
+    assert len({first for first, _ in ids}) == 4
+    assert len({second for _, second in ids}) == 1
+
+
 async def test_a_poll_does_not_move_on_when_kafka_does_not_acknowledge(pool: asyncpg.Pool) -> None:
     """The same items come again, with the same ids."""
     system = System()

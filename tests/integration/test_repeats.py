@@ -89,7 +89,7 @@ async def test_it_does_what_the_model_does(seed: int, pool: asyncpg.Pool, accoun
         batch = log[position : position + chance.randrange(1, 50)]
         if chance.random() < 0.3:
             with suppress(ConnectionResetError):
-                await repeats.noted(BreakingPool.of(pool, chance.randrange(4)), "event", batch, DAY)
+                await repeats.noted(BreakingPool.of(pool, chance.randrange(6)), "event", batch, DAY)
             batch = batch[: chance.randrange(1, len(batch) + 1)]
         changed = [Claim(w.account, w.key, w.claimed_by, w.note, w.keep, w.among) for w in batch]
         assert await repeats.noted(pool, "event", changed, DAY) == expected[position : position + len(batch)]
@@ -145,3 +145,23 @@ async def test_there_and_back_are_runs_with_effects_of_their_own(
     assert len(set(effects)) == 4, "what the journal knows as done must not be taken for the change that came later"
     assert await taken(log) == (phones, effects, 3)
     assert (await taken(log[4:]))[:2] == (phones[2:], effects[2:])
+
+
+async def test_what_was_before_is_found_by_its_index_at_any_size(own_database: str) -> None:
+    """Also by a statement that was planned while the table was empty, and known to be."""
+    await database.migrate(own_database)
+    pool = await database.connect(own_database, size=1)
+    await pool.execute("vacuum analyze contents")
+    for seed in range(8):  # a prepared statement has its one plan after five
+        await repeats.noted(pool, "event", log_of(f"a{seed}", random.Random(seed), 20), DAY)  # noqa: S311 - a test's order
+    await pool.execute(
+        "insert into contents select 'other', n::text, 'events/0', n, 'c', 'k', now(), '', now() + interval '1 day'"
+        " from generate_series(1, 50000) as n"
+    )
+    read = "select seq_tup_read from pg_stat_user_tables where relname = 'contents'"
+    await pool.execute("select pg_stat_force_next_flush()")
+    before = await pool.fetchval(read)
+    await repeats.noted(pool, "event", log_of("last", random.Random(9), 50), DAY)  # noqa: S311 - a test's order
+    await pool.execute("select pg_stat_force_next_flush()")
+    assert await pool.fetchval(read) - before < 1000
+    await pool.close()

@@ -16,6 +16,8 @@ from pydantic import BaseModel
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode, WhoMustAct
 from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY, RUNS
+from services.dead_letters.letters import Found
+from services.dead_letters.redrive import headers as redriven
 from services.flows.advance import advance
 from services.flows.catalogue import Tool
 from services.flows.compile import CompiledFlow
@@ -286,6 +288,29 @@ async def test_a_dead_letter_that_comes_back_is_no_duplicate_but_for_itself(tmp_
     assert [request["run"]["flow"] for request in requests[2:]] == ["one-call"]
     assert requests[2]["effect_id"] in {request["effect_id"] for request in requests[:2]}
     assert published.ends() == [("duplicate", None)]
+
+
+async def test_an_event_without_an_id_of_its_own_keeps_its_effects_when_it_comes_back(tmp_path: Path) -> None:
+    """Alike to one before it has effects of its own; redriven, those that it had: what was done is not done twice."""
+    broken = batches.ONE_CALL.replace("one-call", "broken").replace("${ trigger.from }", "${ trigger.raw.no.where }")
+    flows = batches.compiled(tmp_path, batches.ONE_CALL, broken)
+    value = batches.event(1, contentid="c").to_bytes()
+    effects = []
+    for offset in (0, 7):  # each in a world of its own, where it is new
+        processor, published = batches.processor(flows)
+        await processor.events([batches.record(value, offset)])
+        effects += [request["effect_id"] for request in published.to(ACTIONS)]
+    assert len(set(effects)) == 2
+    [output] = [output for output in published.outputs if output.topic is EVENTS_DLQ]
+    letter = DeadLetter.from_headers(output.headers or [])
+    assert letter.occurrence == "test.events/0/7"
+    for offset, flow in ((9, "broken"), (11, "one-call")):
+        dead = letter.model_copy(update={"flow": flow})
+        marks = redriven(Found(f"events.dlq/0/{offset}", dead, value, headers=tuple(output.headers or ())))
+        await processor.events([replace(batches.record(value, offset), headers=marks)])
+    letters = [DeadLetter.from_headers(out.headers or []) for out in published.outputs if out.topic is EVENTS_DLQ]
+    assert [one.occurrence for one in letters] == [letter.occurrence] * 2
+    assert [request["effect_id"] for request in published.to(ACTIONS)] == [effects[1]] * 2
 
 
 async def test_a_replayed_event_begins_the_flows_of_the_deployment_that_it_began_with(tmp_path: Path) -> None:
