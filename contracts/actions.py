@@ -5,15 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from contracts.events import partition_key
-from contracts.model import Message
+from contracts.model import TEN_YEARS, Message, Moment, Seconds
 from contracts.runs import Run
 
 MOST_WAITS = 99
 LONGEST_WAIT_SECONDS = 259_200.0  # three days: the journal remembers an effect for longer
-TEN_YEARS = 315_360_000.0
 
 
 class Retry(Message):
@@ -23,7 +22,7 @@ class Retry(Message):
     """
 
     attempts: int = Field(default=5, ge=1, le=100)
-    within_seconds: float = Field(default=60.0, gt=0)
+    within_seconds: Seconds = 60.0
     schedule_seconds: list[Annotated[float, Field(gt=0, le=LONGEST_WAIT_SECONDS)]] | None = Field(
         default=None,
         min_length=1,
@@ -58,7 +57,7 @@ class ActionRequest(Message):
     connection: str | None = None
     inputs: dict[str, Any]
     retry: Retry = Retry()
-    timeout_seconds: float | None = Field(default=None, gt=0, description="whole time of one call; absent: the setting")
+    timeout_seconds: Seconds | None = Field(default=None, description="whole time of one call; absent: the setting")
     step: str = Field(description="path of the step in the flow, such as `2` or `1.then.0`")
     name: str | None = Field(default=None, description="id of the step: the name of its output")
     last: bool = Field(default=False, description="nothing comes after: the run is delivered when the call is done")
@@ -69,7 +68,7 @@ class ActionRequest(Message):
         default=False, description="a final failure goes back to the run as an answer instead of to actions.dlq"
     )
     run: Run
-    requested: AwareDatetime
+    requested: Moment
 
     @property
     def key(self) -> bytes:

@@ -1,14 +1,19 @@
-"""A dead letter: the original record, untouched, with headers that say where, why, how often, and who must act."""
+"""A dead letter: the original record, untouched, with headers that say where, why, how often, and who must act.
+
+One that would not fit into its topic is kept *by reference*: `original_bytes` says how large the record is, the headers
+where it is, and of key and value only the first bytes are kept.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from contracts.errors import ErrorCode, WhoMustAct
-from contracts.model import Message
+from contracts.model import Message, Moment
 
 PREFIX = "flows-"
 REDRIVEN = "flows-redriven"
@@ -19,8 +24,15 @@ REDRIVEN_OCCURRENCE = "flows-redriven-occurrence"
 """Header beside it, of an event whose id was made of its content: which of several such it was, and is again."""
 
 
+LONGEST_CAUSE = 2000
+LONGEST_ID = 512
+
+
 class DeadLetter(Message):
-    """The headers of a record in a `*.dlq` topic. Key, value and other headers are those of the original."""
+    """The headers of a record in a `*.dlq` topic. Key, value and other headers are those of the original.
+
+    With `original_bytes` there are only the first bytes of key and value.
+    """
 
     topic: str = Field(description="where the original record was; of a poll's item its source, `/polls/NAME`")
     partition: int
@@ -30,7 +42,7 @@ class DeadLetter(Message):
     cause: str = Field(description="one sentence for a person; never holds a secret")
     attempts: int = Field(default=1, ge=0)
     service: str = Field(description="which service gave up: ingest, tools or actions")
-    at: AwareDatetime
+    at: Moment
     run_id: str | None = None
     event_id: str | None = None
     flow: str | None = None
@@ -40,12 +52,18 @@ class DeadLetter(Message):
     effect_possible: bool | None = Field(
         default=None, description="whether some attempt may have had its effect; absent: what `code` says of the last"
     )
+    original_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="size of the original record. Present: the letter is kept by reference, and holds only its first"
+        " bytes. The whole is at topic, partition and offset, as long as Kafka keeps it there",
+    )
 
     @classmethod
     def of(
         cls, coordinates: tuple[str, int, int], code: ErrorCode, cause: str, service: str, **ids: str | int | None
     ) -> Self:
-        """A dead letter for the record at (topic, partition, offset), now."""
+        """A dead letter for the record at (topic, partition, offset), now. Texts are cut: they come from anybody."""
         topic, partition, offset = coordinates
         return cls.model_validate(
             {
@@ -54,10 +72,10 @@ class DeadLetter(Message):
                 "offset": offset,
                 "code": code,
                 "who_must_act": code.who_must_act,
-                "cause": cause[:2000],
+                "cause": cause[:LONGEST_CAUSE],
                 "service": service,
                 "at": datetime.now(UTC),
-                **ids,
+                **{name: one[:LONGEST_ID] if isinstance(one, str) else one for name, one in ids.items()},
             }
         )
 
@@ -67,9 +85,11 @@ class DeadLetter(Message):
         return [(PREFIX + name.replace("_", "-"), str(value).encode()) for name, value in fields.items()]
 
     @classmethod
-    def from_headers(cls, headers: list[tuple[str, bytes]] | tuple[tuple[str, bytes], ...]) -> Self:
+    def from_headers(cls, headers: Sequence[tuple[str, bytes | None]]) -> Self:
         """The other way. Raises pydantic.ValidationError when the headers are not ours."""
         own = {
-            name[len(PREFIX) :].replace("-", "_"): value.decode() for name, value in headers if name.startswith(PREFIX)
+            name[len(PREFIX) :].replace("-", "_"): value.decode("utf-8", "replace")
+            for name, value in headers
+            if name.startswith(PREFIX) and value is not None
         }
         return cls.model_validate(own)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from contracts.ids import stable_id
-from contracts.model import Message
+from contracts.model import Message, Moment, countable
 
 CONTENT_TYPE = "application/cloudevents+json"
 
@@ -36,10 +36,10 @@ class Event(Message):
     source: NonEmpty = Field(description="who says so, a URI reference such as `/hooks/whatsapp`")
     type: NonEmpty = Field(description="the trigger's name, such as `closum.whatsapp.message_received`")
     subject: NonEmpty = Field(description="the entity whose order matters: a phone, an e-mail, a lead's id")
-    time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC), description="when it happened")
+    time: Moment = Field(default_factory=lambda: datetime.now(UTC), description="when it happened")
     datacontenttype: Literal["application/json"] = "application/json"
     account: NonEmpty = Field(default="default", description="whose it is; nothing of one account touches another's")
-    accepted: AwareDatetime | None = Field(default=None, description="when ingest took it")
+    accepted: Moment | None = Field(default=None, description="when ingest took it")
     duplicateseconds: int | None = Field(
         default=None,
         ge=1,
@@ -55,7 +55,9 @@ class Event(Message):
         default=None,
         description="of several events whose id was made of the same content, which: set by services/tools",
     )
-    hops: int | None = Field(default=None, ge=1, description="writes of ours since the first change that led to this")
+    hops: Annotated[int, Field(ge=1), countable] | None = Field(
+        default=None, description="writes of ours since the first change that led to this"
+    )
     data: dict[str, Any] = Field(description="the trigger's payload")
 
     @property

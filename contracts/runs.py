@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from contracts.errors import ErrorCode
 from contracts.events import Event
-from contracts.model import Message
+from contracts.model import Count, Message, Moment, Name
 
 
 class StepError(Message):
@@ -17,15 +17,15 @@ class StepError(Message):
 
     code: ErrorCode
     cause: str = Field(description="one sentence for a person; never holds a secret")
-    attempts: int = Field(default=1, ge=0)
+    attempts: Count = 1
 
 
 class Run(Message):
     """Where an event is in a flow, with everything needed to go on."""
 
-    id: str = Field(description="blake2b-128 of flow version and event: the same on every replay")
-    flow: str
-    version: str = Field(description="content hash of the flow: a run ends on the version it began on")
+    id: Name = Field(description="blake2b-128 of flow version and event: the same on every replay")
+    flow: Name
+    version: Name = Field(description="content hash of the flow: a run ends on the version it began on")
     event: Event
     key: str = Field(description="the entity whose order this run keeps")
     at: str = Field(
@@ -38,7 +38,7 @@ class Run(Message):
     loops: dict[str, list[Any]] = Field(
         default_factory=dict, description="items of each `for_each` that the run is inside of, by its path"
     )
-    done: int = Field(default=0, ge=0, description="calls that were done so far, or may have been")
+    done: Count = Field(default=0, description="calls that were done so far, or may have been")
 
 
 class Answer(Message):
@@ -66,8 +66,8 @@ class EndedBy(StrEnum):
 class Wake(Message):
     """The end of a wait, on its way to the run that waits. Of several for one `timer`, the first to be read counts."""
 
-    timer: str = Field(description="id of the wait: the same on every replay of the step that began it")
-    due: AwareDatetime = Field(description="when the wait was to end")
+    timer: Name = Field(description="id of the wait: the same on every replay of the step that began it")
+    due: Moment = Field(description="when the wait was to end")
     by: EndedBy = EndedBy.TIME
     why: str | None = Field(default=None, description="for a person: which event, who, what for")
 
@@ -100,15 +100,15 @@ class HistoryRecord(Message):
     At least once: the same end can be recorded twice with the same `run_id`; count distinct ids.
     """
 
-    run_id: str = Field(description="the run, or a stable id of the event's record where no run started")
-    event_id: str
-    source: str
-    account: str
-    subject: str
+    run_id: Name = Field(description="the run, or a stable id of the event's record where no run started")
+    event_id: Name
+    source: Name
+    account: Name
+    subject: Name
     outcome: Outcome
-    at: AwareDatetime
+    at: Moment
     flow: str | None = None
     step: str | None = None
     reason: str | None = None
     code: ErrorCode | None = None
-    accepted: AwareDatetime | None = None
+    accepted: Moment | None = None

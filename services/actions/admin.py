@@ -29,7 +29,7 @@ from services.actions.problems import ProblemError, body_of, json_of, problem
 from services.dead_letters import decisions, redrive
 from services.dead_letters.edit import EditError, edited
 from services.dead_letters.groups import Filter, groups
-from services.dead_letters.letters import Found, read_all
+from services.dead_letters.letters import Found, read_all, with_originals
 from services.runtime import database, kafka, reading
 from services.runtime.settings import ActionsSettings
 
@@ -163,7 +163,7 @@ class Admin:
 
     async def _redrive(self, request: web.Request) -> object:
         asked = Redriving.model_validate(await body_of(request))
-        meant = await self._meant(asked)
+        meant = await with_originals(self._settings, await self._meant(asked))
         planned = redrive.plan(meant, await self._known(meant), repeatable, even_if_sent=asked.even_if_sent)
         for one in planned.letters:
             edited(one, asked.put)

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -17,7 +18,7 @@ from aiokafka.errors import KafkaError
 from contracts.topics import ACTIONS
 from services.actions.delivery.ahead import Ahead
 from services.actions.delivery.courier import Courier
-from services.actions.delivery.job import Job, Planner, Ready
+from services.actions.delivery.job import Job, Planner, Ready, broken
 from services.actions.delivery.lanes import Lanes
 from services.actions.delivery.outline import outline
 from services.actions.delivery.pace import Pace
@@ -154,15 +155,26 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
                 taken.topic, taken.partition, taken.offset, taken.key, taken.value, list(taken.headers or ())
             )
             prefix.take(taken.offset)
-            about = outline(record)
-            if about is not None and (self._ahead.holds(about.lane) or self._has_its_part(about.flow)):
-                self._ahead.add(about, record, prefix)
-            else:
-                self._take_in(self._planner.job(record, prefix))
+            self._guarded(self._take_one, record, prefix)
         metrics.CONSUMED.labels(ACTIONS.name).inc(len(records))
 
-    def _take_in(self, job: Job, *, spill: bool = False) -> None:
+    def _guarded(self, take: Callable[[Record, Prefix], None], record: Record, prefix: Prefix) -> None:
+        """What nobody foresaw is the dead letter of its record."""
+        try:
+            take(record, prefix)
+        except Exception as error:  # noqa: BLE001 - told as a bug where it becomes a job
+            self.put(broken(record, prefix, error))
+
+    def _take_one(self, record: Record, prefix: Prefix) -> None:
+        about = outline(record)
+        if about is not None and (self._ahead.holds(about.lane) or self._has_its_part(about.flow)):
+            self._ahead.add(about, record, prefix)
+        else:
+            self._take_in(record, prefix)
+
+    def _take_in(self, record: Record, prefix: Prefix, *, spill: bool = False) -> None:
         """Into memory, or to where its lane waits; `spill`: to PostgreSQL, unless its lane is in memory."""
+        job = self._planner.job(record, prefix)
         if isinstance(job.plan, Ready) and job.plan.seconds is not None:
             self._longest_call = max(self._longest_call, job.plan.seconds)
         if self._parking.takes(job):
@@ -192,7 +204,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
                 full = self._parking.entering >= SPILLING if slow else self._has_its_part(flow)
                 if full or not self._ahead.waiting_of(flow):
                     break
-                self._take_in(self._planner.job(*self._ahead.take(flow)), spill=slow)
+                self._guarded(partial(self._take_in, spill=slow), *self._ahead.take(flow))
 
     def _measure(self) -> None:
         """Once a second."""
@@ -223,7 +235,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
 
     def _watched(self, courier: Courier) -> Callable[[Job], Awaitable[float | None]]:
         async def work(job: Job) -> float | None:
-            wait = await courier.work(job)
+            try:
+                wait = await courier.work(job)
+            except Exception as error:  # noqa: BLE001 - the last guard: a dead letter, told as a bug
+                wait = None
+                await courier.broke(job, error)
             self._moved()
             if wait is None:
                 self._pace.finished(job.sort.flow)
@@ -237,6 +253,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         return self._prefixes.get(_place(job)) is job.prefix
 
     def _bug(self, job: Job, error: BaseException) -> None:
+        """Not even its dead letter could be made: whoever comes next begins with this record again."""
         log.critical("job.broke", coordinates=job.record.coordinates, exc_info=error)
         if not self._broken.done():
             self._broken.set_exception(error)

@@ -19,7 +19,7 @@ def _whole(value: object) -> object:
 
 
 Absent = BeforeValidator(_absent)
-"""Before an optional text: the empty one is None."""
+"""Before an optional text: the empty one is None. Its constraints belong inside the option, where no None comes."""
 
 Id = Annotated[str, BeforeValidator(_whole), Field(min_length=1, max_length=128)]
 """An id as the other side gave it; a whole number is its digits."""
@@ -45,7 +45,9 @@ class Strict(BaseModel):
 class LeadFields(Strict):
     """What a lead has, all of it optional."""
 
-    name: Annotated[str | None, Absent, Field(max_length=250)] = Field(default=None, description="the full name")
+    name: Annotated[Annotated[str, Field(max_length=250)] | None, Absent] = Field(
+        default=None, description="the full name"
+    )
     email: Annotated[Email | None, Absent] = Field(default=None, description="e-mail address")
     mobile_number: Annotated[Mobile | None, Absent] = Field(default=None, description="phone with country code")
     consent_email: bool | None = Field(default=None, description="whether e-mail campaigns may be sent")

@@ -58,7 +58,7 @@ async def preview(letter: Found, connections: Mapping[str, Connection]) -> dict[
     if letter.topic != ACTIONS_DLQ.name:
         return "no call was being made"
     try:
-        request = ActionRequest.model_validate_json(letter.value)
+        request = ActionRequest.read(letter.value)
     except ValidationError:
         return "the message is no action request that can be read"
     action = ACTIONS.get(request.action)

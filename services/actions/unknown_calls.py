@@ -47,7 +47,7 @@ async def decide(
 async def asked(one: Open, connections: Mapping[str, Connection], client: Client, seconds: float) -> Verdict:
     """The word of the call's destination. `connections` are equipped for calls."""
     try:
-        request = ActionRequest.model_validate_json(one.value)
+        request = ActionRequest.read(one.value)
     except ValidationError:
         return CannotTell("its request cannot be read")
     action = KNOWN.get(request.action)

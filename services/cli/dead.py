@@ -23,7 +23,7 @@ from services.dead_letters import decisions, redrive
 from services.dead_letters.decisions import Decision
 from services.dead_letters.edit import EditError, change, edited
 from services.dead_letters.groups import Filter, groups
-from services.dead_letters.letters import BACK_TO, Found, read_all
+from services.dead_letters.letters import BACK_TO, Found, read_all, with_originals
 from services.runtime import database, reading
 from services.runtime.kafka import Producer
 from services.runtime.settings import RuntimeSettings
@@ -117,7 +117,7 @@ def list_letters(
         return
     found = [one for one in found if one.id not in known]
     if each:
-        rows = [one.row() if as_json else {**one.row(), "at": times.clock(one.at)} for one in found[-limit:]]
+        rows = [one.row() if as_json else _line(one) for one in found[-limit:]]
         show(rows, EACH, as_json=as_json, empty="There are no dead letters.")
         return
     rows = [group.row() for group in groups(found)[:limit]]
@@ -128,6 +128,12 @@ def list_letters(
         print(
             "Each of a group: flows dead list --each --group ID.   Once mended: flows dead redrive --group ID --dry-run"
         )
+
+
+def _line(one: Found) -> dict[str, Any]:
+    row = one.row()
+    original = f"\n(the original: {row['original']})" if "original" in row else ""
+    return {**row, "at": times.clock(one.at), "cause": f"{row['cause']}{original}"}
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +182,8 @@ def show_letter(identity: Annotated[str, Parameter(name="ID")], *, as_json: Json
     if one.id in known:
         console().print(f"{known[one.id].decision:>13}  {times.clock(known[one.id].at)}: {known[one.id].reason}")
     console().print(f"\nThe request as it would be sent\n{_pretty(request)}")
-    console().print(f"\nThe original message\n{_pretty(one.body) if one.body is not None else repr(one.value)}")
+    first = "The first bytes of the original message" if "original" in one.row() else "The original message"
+    console().print(f"\n{first}\n{_pretty(one.body) if one.body is not None else repr(one.value)}")
 
 
 def _pretty(value: object) -> str:
@@ -222,6 +229,10 @@ def redrive_letters(
         raise CommandError("--rate is a number above 0", 2)
     found = _meant(asyncio.run(letters(settings)), chosen.filter(ids), everything=everything)
     known = asyncio.run(_decisions(settings, found))
+    try:
+        found = asyncio.run(with_originals(settings, found))
+    except reading.UnreachableError as error:
+        raise told(settings, error) from None
     planned = redrive.plan(found, known, repeatable, even_if_sent=even_if_sent)
     for identity, why in planned.left_out.items():
         console().print(f"left out  {identity}  {why}")

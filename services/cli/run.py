@@ -62,7 +62,7 @@ async def _tell(settings: RuntimeSettings, identity: str) -> dict[str, list[dict
     asked: dict[str, dict[str, Any]] = {}
     async for record in read(settings, ACTIONS):
         try:
-            request = ActionRequest.model_validate_json(record.value or b"")
+            request = ActionRequest.read(record.value)
         except ValidationError:
             continue
         if request.run.id in runs or request.run.event.id in events:

@@ -73,7 +73,7 @@ async def ends(settings: RuntimeSettings, since: str | None = None) -> dict[str,
     found: dict[str, HistoryRecord] = {}
     async for record in read(settings, HISTORY, times.moment(since)):
         try:
-            one = HistoryRecord.model_validate_json(record.value or b"")
+            one = HistoryRecord.read(record.value)
         except ValidationError:  # another team's record, or a newer version's: not ours to judge
             continue
         known = found.get(one.run_id)

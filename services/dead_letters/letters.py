@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ import orjson
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
-from contracts.dead_letters import DeadLetter
+from contracts.dead_letters import PREFIX, DeadLetter
 from contracts.topics import DLQ_OF, Topic
 from services.runtime import reading
 from services.runtime.settings import RuntimeSettings
@@ -29,9 +30,10 @@ class Found:
     letter: DeadLetter | None  # None: the headers are not ours
     value: bytes
     key: bytes | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
     at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     guard: str = ""  # what a decision about it is kept under
+    missing: str = ""  # why its original, which it only refers to, is not at hand
 
     @property
     def topic(self) -> str:
@@ -68,9 +70,37 @@ class Found:
         if self.letter is None:
             return {"id": self.id, "cause": "its headers are not those of a dead letter"}
         row = {"id": self.id, **self.letter.model_dump(mode="json")}
+        if self.letter.original_bytes is not None:
+            row["original"] = f"{self.letter.original_bytes} bytes at {_place(self.letter)}: here are the first of them"
         if self.action:
             row |= {"action": self.action, "connection": self.connection or None}
         return row
+
+
+def _place(letter: DeadLetter) -> str:
+    return f"{letter.topic}/{letter.partition}/{letter.offset}"
+
+
+async def with_originals(settings: RuntimeSettings, letters: Sequence[Found]) -> list[Found]:
+    """The same letters, with key, value and headers of the originals to which some of them only refer.
+
+    `missing` says why one could not be had. Raises UnreachableError.
+    """
+    wanted = {
+        one.id: (one.letter.topic, one.letter.partition, one.letter.offset)
+        for one in letters
+        if one.letter is not None and one.letter.original_bytes is not None
+    }
+    originals = await reading.at(settings, wanted.values()) if wanted else {}
+    return [_whole(one, originals.get(wanted[one.id])) if one.id in wanted else one for one in letters]
+
+
+def _whole(one: Found, original: ConsumerRecord[bytes, bytes] | None) -> Found:
+    assert one.letter is not None  # noqa: S101 - only such were asked for
+    if original is None:
+        return replace(one, missing=f"only its first bytes are kept, and its original, {_place(one.letter)}, is gone")
+    kept = [header for header in one.headers if header[0].startswith(PREFIX)]
+    return replace(one, key=original.key, value=original.value or b"", headers=(*original.headers, *kept))
 
 
 def found(topic: Topic, record: ConsumerRecord[bytes, bytes]) -> Found:

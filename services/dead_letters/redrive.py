@@ -46,7 +46,10 @@ def plan(
     *,
     even_if_sent: bool = False,
 ) -> Plan:
-    """Choose and order. A subject's originals had one partition each, so their order there is theirs."""
+    """Choose and order letters that have their originals (`letters.with_originals`).
+
+    A subject's originals had one partition each, so their order there is theirs.
+    """
     chosen, left_out = [], {}
     for letter in letters:
         known = letter.letter
@@ -55,8 +58,10 @@ def plan(
             left_out[letter.id] = f"was {one.decision} at {one.at:%Y-%m-%d %H:%M}: {one.reason}"
         elif known is None:
             left_out[letter.id] = "its headers are not those of a dead letter: nobody knows where it came from"
-        elif len(letter.value) > MAX_MESSAGE_BYTES:
-            left_out[letter.id] = f"it has {len(letter.value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"
+        elif letter.missing:
+            left_out[letter.id] = letter.missing
+        elif too_large := _too_large(letter):
+            left_out[letter.id] = too_large
         elif _may_have_happened(known) and not even_if_sent and not repeatable(letter):
             left_out[letter.id] = (
                 f"{known.code.value}: its effect may have happened, and a second call may be a second effect. "
@@ -65,6 +70,16 @@ def plan(
         else:
             chosen.append(letter)
     return Plan(sorted(chosen, key=_original), left_out)
+
+
+def _too_large(letter: Found) -> str:
+    if len(letter.value) > MAX_MESSAGE_BYTES:
+        return f"it has {len(letter.value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"
+    try:
+        kafka.check_size(BACK_TO[letter.topic], letter.key, letter.value, headers(letter))
+    except kafka.MessageTooLargeError as error:
+        return str(error)
+    return ""
 
 
 def _may_have_happened(letter: DeadLetter) -> bool:
@@ -116,7 +131,7 @@ async def perform(
 def headers(letter: Found) -> kafka.Headers:
     """Those of the original, and which dead letter it was."""
     kept = [(name, value) for name, value in letter.headers if not name.startswith(PREFIX)]
-    made = [*kept, (REDRIVEN, letter.id.encode())]
+    made: kafka.Headers = [*kept, (REDRIVEN, letter.id.encode())]
     if BACK_TO[letter.topic] is EVENTS and letter.letter is not None and letter.letter.flow:
         made.append((REDRIVEN_FLOW, letter.letter.flow.encode()))
         if letter.letter.occurrence:

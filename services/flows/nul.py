@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contracts.plain import plain as without_nul
 
-
-def without_nul(value: Any) -> Any:  # noqa: ANN401 - JSON, whatever it is
-    """The same JSON value with every NUL taken out of its texts and keys, at any depth. Twice is once."""
-    kind = type(value)
-    if kind is str:
-        return value.replace("\0", "") if "\0" in value else value
-    if kind is dict:
-        return {without_nul(name): without_nul(item) for name, item in value.items()}
-    if kind is list:
-        return [without_nul(item) for item in value]
-    return value
+__all__ = ["without_nul"]

@@ -13,13 +13,16 @@ from datetime import timedelta
 from functools import partial
 
 import asyncpg
+from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from contracts.runs import HistoryRecord
 from contracts.topics import HISTORY
 from services.ingest.database import Database
-from services.runtime import database, kafka, logging
+from services.runtime import database, kafka, logging, metrics
+from services.runtime.apart import apart
+from services.runtime.cures import curable
 from services.runtime.database import storable
 from services.runtime.settings import IngestSettings
 
@@ -69,7 +72,9 @@ async def keep(settings: IngestSettings, data: Database) -> None:
         try:
             pool = await data.connect()
             await asyncio.gather(_follow(settings, pool), _forget(pool, timedelta(days=settings.ends_keep_days)))
-        except (KafkaError, OSError, *database.FAULTS) as error:
+        except Exception as error:
+            if not curable(error):
+                raise  # a bug, that whoever keeps this work going tells of
             log.debug("ends.delayed", cause=f"{type(error).__name__}: {error}"[:300])
         await asyncio.sleep(AGAIN_SECONDS)
 
@@ -81,13 +86,24 @@ async def _follow(settings: IngestSettings, pool: asyncpg.Pool) -> None:
         await consumer.start()
         while True:
             batches = await consumer.getmany(timeout_ms=WAIT_MS, max_records=MOST)
-            values = [record.value for records in batches.values() for record in records]
-            if values:
-                await database.patiently("ends", partial(write, pool, rows_of(values)))
+            taken = [record for records in batches.values() for record in records]
+            if taken:
+                await apart(taken, partial(_written, pool), _passed_over)
                 await consumer.commit()
     finally:
         with suppress(KafkaError, TimeoutError):
             await asyncio.wait_for(consumer.stop(), AGAIN_SECONDS)
+
+
+async def _written(pool: asyncpg.Pool, records: Sequence[ConsumerRecord]) -> list[None]:
+    await database.patiently("ends", partial(write, pool, rows_of([record.value for record in records])))
+    return [None] * len(records)
+
+
+async def _passed_over(record: ConsumerRecord, error: Exception) -> None:
+    """It stays in `history`; only `GET /v1/events/{id}` does not know of it."""
+    log.critical("record.broke", topic=record.topic, partition=record.partition, offset=record.offset, exc_info=error)
+    metrics.BUGS.labels(HISTORY.name).inc()
 
 
 def rows_of(values: Sequence[bytes | None]) -> list[Row]:
@@ -95,7 +111,7 @@ def rows_of(values: Sequence[bytes | None]) -> list[Row]:
     rows: dict[str, Row] = {}
     for value in values:
         try:
-            end = HistoryRecord.model_validate_json(value or b"")
+            end = HistoryRecord.read(value)
         except ValidationError:
             continue
         texts = (end.run_id, end.event_id, end.source, end.account, end.outcome.value)

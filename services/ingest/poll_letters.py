@@ -23,6 +23,8 @@ from contracts.topics import EVENTS_DLQ, HISTORY
 from services.ingest.publisher import Publisher
 from services.ingest.sources.timed import Poll
 from services.runtime import logging, metrics
+from services.runtime.buried import buried
+from services.runtime.kafka import Headers
 
 SERVICE = "ingest"
 SCOPE = "poll.letter"
@@ -102,8 +104,8 @@ async def _bury(publisher: Publisher, poll: Poll, identity: str, one: Unfit) -> 
     )
     letter = DeadLetter.of((poll.uri, 0, one.number), one.code, cause, SERVICE, event_id=identity)
     key = partition_key(poll.account, identity)
-    headers = [("content-type", CONTENT_TYPE.encode()), *letter.to_headers()]
-    await publisher.put(EVENTS_DLQ, key, orjson.dumps(event), headers)
+    headers: Headers = [("content-type", CONTENT_TYPE.encode())]
+    await publisher.put(EVENTS_DLQ, *buried(EVENTS_DLQ, letter, key, orjson.dumps(event), headers))
     await publisher.put(HISTORY, key, ended.to_bytes())
     metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=poll.trigger.trigger).inc()
     metrics.EVENTS_ENDED.labels(Outcome.DEAD.value).inc()

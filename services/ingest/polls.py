@@ -30,7 +30,8 @@ from services.ingest.problems import Refused, wrong_shape
 from services.ingest.readers.reading import Reading
 from services.ingest.sources.timed import Poll
 from services.ingest.taking import Ready, Taker
-from services.runtime import database, logging, metrics
+from services.runtime import logging, metrics
+from services.runtime.cures import curable
 from services.runtime.http import CallError, Client
 
 CALL_SECONDS = 20.0
@@ -64,9 +65,13 @@ async def _keep(poll: Poll, data: Database, taker: Taker, client: Client) -> Non
     while True:
         try:
             await ask(poll, await data.connect(), taker, client, datetime.now(UTC))
-        except (PollError, CallError, Refused, *database.FAULTS) as error:
-            if isinstance(error, PollError | CallError):  # else it is Kafka or PostgreSQL that is away
+        except Exception as error:
+            away = isinstance(error, Refused) or curable(error)  # Kafka or PostgreSQL
+            if not away:
                 metrics.POLLS.labels(poll.name, "failed").inc()
+            if not (away or isinstance(error, PollError | CallError)):
+                log.critical("poll.broke", source=poll.name, exc_info=error)
+                metrics.BUGS.labels(poll.uri).inc()
             log.warning("poll.failed", source=poll.name, cause=f"{type(error).__name__}: {error}"[:300])
             await asyncio.sleep(min(AGAIN_SECONDS, poll.every_seconds))
         await asyncio.sleep(min(1.0, poll.every_seconds))
@@ -89,8 +94,7 @@ async def ask(poll: Poll, pool: asyncpg.Pool, taker: Taker, client: Client, now:
             for _ in range(MOST_PAGES):
                 listing = Listing(listed, cursor)
                 page = await _page(poll, client, cursor, listing)
-                if page.events:
-                    await taker.take(page.events)
+                await _take(page, taker)
                 await poll_letters.tell(connection, taker.publisher, poll, page.unfit)
                 count += len(page.events)
                 moved = page.cursor is not None and page.cursor != cursor
@@ -111,9 +115,33 @@ def _is_time(asked_at: datetime, poll: Poll, now: datetime) -> bool:
     return asked_at.year <= 1 or now - asked_at >= timedelta(seconds=poll.every_seconds)
 
 
+async def _take(page: _Page, taker: Taker) -> None:
+    """Publish the events. One that Kafka never takes is unfit, and the others go on. Raises Refused."""
+    try:
+        if page.events:
+            await taker.take(page.events)
+    except Refused as refused:
+        if refused.code is not ErrorCode.MESSAGE_TOO_LARGE:
+            raise
+        for event, (item, place, number) in zip(page.events, page.places, strict=True):
+            try:
+                await taker.take([event])
+            except Refused as error:
+                if error.code is not ErrorCode.MESSAGE_TOO_LARGE:
+                    raise
+                page.unfit.append(Unfit(item, place, number, error.code, error.detail))
+
+
+Item = tuple[object, str, int]
+"""An item of an answer, where it stands there, and its number."""
+
+
 @dataclass(frozen=True)
 class _Page:
+    """`places`: of each event its item's, should Kafka refuse it."""
+
     events: list[Ready]
+    places: list[Item]
     unfit: list[Unfit]
     cursor: str | None
 
@@ -136,9 +164,21 @@ async def _page(poll: Poll, client: Client, cursor: str | None, listing: Listing
     items = at(body, poll.items)
     if not isinstance(items, list) or len(items) > MOST_ITEMS:
         raise PollError(f"there is no list of at most {MOST_ITEMS} items at {poll.items or 'the whole answer'!r}")
-    read = [_event(poll, item, number, listing) for number, item in enumerate(items)]
-    events = [one for one in read if isinstance(one, Ready)]
-    return _Page(events, [one for one in read if isinstance(one, Unfit)], _cursor(poll, body, items))
+    page = _Page([], [], [], _cursor(poll, body, items))
+    for number, item in enumerate(items):
+        place = f"{poll.items}/{number}"
+        try:
+            read = _event(poll, item, place, number, listing)
+        except Exception as error:  # noqa: BLE001 - the last guard: a dead letter, told as a bug
+            log.critical("item.broke", source=poll.name, item=place, exc_info=error)
+            metrics.BUGS.labels(poll.uri).inc()
+            read = Unfit(item, place, number, ErrorCode.BUG, type(error).__name__)
+        if isinstance(read, Unfit):
+            page.unfit.append(read)
+        else:
+            page.events.append(read)
+            page.places.append((item, place, number))
+    return page
 
 
 def _cursor(poll: Poll, body: object, items: list[object]) -> str | None:
@@ -149,9 +189,8 @@ def _cursor(poll: Poll, body: object, items: list[object]) -> str | None:
     return str(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else None
 
 
-def _event(poll: Poll, item: object, number: int, listing: Listing) -> Ready | Unfit:
+def _event(poll: Poll, item: object, place: str, number: int, listing: Listing) -> Ready | Unfit:
     """The event that an item is, or why it is none: then the others go on."""
-    place = f"{poll.items}/{number}"
     try:
         payload = poll.trigger.read(item)
     except ValidationError as error:

@@ -16,10 +16,11 @@ from contracts.events import CONTENT_TYPE
 from contracts.topics import EVENTS, Topic
 from services.ingest.problems import Refused
 from services.runtime import logging, metrics
-from services.runtime.kafka import Headers, MessageTooLargeError, Producer
+from services.runtime.cures import curable
+from services.runtime.kafka import Headers, MessageTooLargeError, Producer, refusal
 from services.runtime.settings import IngestSettings
 
-HEADERS = [("content-type", CONTENT_TYPE.encode())]
+HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
 AGAIN_SECONDS = 1.0
 LEAST_REQUEST_SECONDS = 2.0
 STOP_SECONDS = 5.0
@@ -76,19 +77,20 @@ class Publisher:
     async def publish(self, key: bytes, event: bytes, accepted: Counter) -> None:
         """Send one event; return when Kafka acknowledged it, and count it in `accepted`.
 
-        Raises Refused: 503 when Kafka does not acknowledge in time, 413 when the event is over what a topic takes.
+        Raises Refused: 503 when Kafka does not acknowledge in time, 413 when the event is over what a topic takes. What
+        else Kafka never takes is raised as it comes: a bug.
         """
         begun = time.perf_counter()
         await self._send(EVENTS, key, event, HEADERS, lambda done: _count_late(done, accepted))
         metrics.ACKNOWLEDGEMENT.observe(time.perf_counter() - begun)
         accepted.inc()
 
-    async def put(self, topic: Topic, key: bytes, value: bytes, headers: Headers | None = None) -> None:
-        """Send one record of any topic; return when Kafka acknowledged it. Raises Refused as `publish` does."""
+    async def put(self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None = None) -> None:
+        """Send one record of any topic; return when Kafka acknowledged it. Raises as `publish` does."""
         await self._send(topic, key, value, headers)
 
     async def _send(
-        self, topic: Topic, key: bytes, value: bytes, headers: Headers | None, late: Late | None = None
+        self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None, late: Late | None = None
     ) -> None:
         """`late` hears of an acknowledgement that comes after the sender was told that there is none."""
         producer = self._producer
@@ -105,10 +107,12 @@ class Publisher:
             self._lost("no acknowledgement in time")
             raise self._unavailable() from None
         except MessageTooLargeError as error:
-            raise Refused(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.MESSAGE_TOO_LARGE, f"The event is too large: {error}."
-            ) from None
+            raise _too_large(error) from None
         except KafkaError as error:
+            if not curable(error):
+                self._broken.set()  # a record that was refused has left a gap in the producer's sequence
+                told = refusal(topic, error)
+                raise _too_large(told) if isinstance(told, MessageTooLargeError) else told from None
             self._lost(f"{type(error).__name__}: {error}")
             # A full buffer empties when Kafka is back. Whatever else is not worth a retry has broken the producer's
             # sequence or its rights: only a new one helps.
@@ -140,6 +144,12 @@ class Publisher:
             "Kafka does not acknowledge. Send the same request again later: it will not count twice.",
             headers=RETRY_AFTER,
         )
+
+
+def _too_large(error: MessageTooLargeError) -> Refused:
+    return Refused(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.MESSAGE_TOO_LARGE, f"The event is too large: {error}."
+    )
 
 
 def _count_late(done: asyncio.Future[object], accepted: Counter) -> None:

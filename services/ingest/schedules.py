@@ -20,7 +20,8 @@ from services.ingest.problems import Refused
 from services.ingest.readers.reading import Reading
 from services.ingest.sources.timed import Schedule
 from services.ingest.taking import Ready, Taker
-from services.runtime import database, logging, metrics
+from services.runtime import logging, metrics
+from services.runtime.cures import curable
 
 LONGEST_WAIT_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
@@ -43,7 +44,10 @@ async def _keep(schedule: Schedule, data: Database, taker: Taker) -> None:
         now = datetime.now(UTC)
         try:
             await fire(schedule, await data.connect(), taker, now)
-        except (Refused, *database.FAULTS) as error:
+        except Exception as error:
+            if not (isinstance(error, Refused) or curable(error)):
+                log.critical("schedule.broke", schedule=schedule.name, exc_info=error)
+                metrics.BUGS.labels(schedule.uri).inc()
             log.warning("schedule.delayed", schedule=schedule.name, cause=f"{type(error).__name__}: {error}"[:300])
             await asyncio.sleep(AGAIN_SECONDS)
             continue

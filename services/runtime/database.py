@@ -13,6 +13,7 @@ import asyncpg
 
 from contracts.ids import stable_id
 from services.runtime import logging, metrics
+from services.runtime.cures import curable
 
 T = TypeVar("T")
 LOCK = 0x666C6F7773  # "flows": only one process migrates at a time
@@ -23,7 +24,7 @@ COMMAND_SECONDS = 15.0
 LONGEST_WAIT_SECONDS = 2.0
 LONGEST_NAME = 200
 FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What a query raises while PostgreSQL is away, or not set up. asyncpg raises no other.
+"""What a query raises. A loop that tries again asks `services.runtime.cures` which of them waiting cures.
 
 The last one comes from a connection whose server was killed in the middle of a query, and that a pool gave out again.
 """
@@ -52,13 +53,16 @@ async def patiently(what: str, work: Callable[[], Awaitable[T]], on_wait: Callab
     """Do the work; while PostgreSQL is away, wait and do it again, for ever. So the work must bear being done twice.
 
     Each wait is logged and counted, and `on_wait` is called: waiting for a part that is known to be away is no stall.
+    Raises what no waiting cures (`cures.NEVER`, and what is no part's error): the fault of what the work holds.
     """
     log = logging.get("database")
     attempt = 0
     while True:
         try:
             return await work()
-        except FAULTS as error:
+        except Exception as error:
+            if not curable(error):
+                raise
             attempt += 1
             on_wait()
             metrics.WAITS.labels("postgresql").inc()

@@ -3,28 +3,67 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    RecordTooLargeError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from contracts.topics import ALL, DAY_SECONDS, DLQ_OF, MAX_MESSAGE_BYTES, Topic
 from services.runtime.settings import RuntimeSettings
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, bytes | None]]
+"""As Kafka has them: a header's value may be absent."""
 
 MAX_RECORD_BYTES = 1_048_588
 """What a topic takes: Kafka's own default. Ours stay below; other teams' records may be as large."""
 MAX_DEAD_BYTES = 2 * MAX_RECORD_BYTES
 """What a dead-letter topic takes: the largest record, and the headers that say why it is there."""
+FRAME_BYTES = 200
+"""What Kafka puts around one record, and 12 bytes around each header: more than it ever is."""
 RENEW_SECONDS = 5.0
 DEAD_LETTERS = frozenset(DLQ_OF.values())
 
 
+TOO_LARGE = (MessageSizeTooLargeError, RecordTooLargeError, RecordListTooLargeError)
+"""What a broker says of a record that is over what its topic takes."""
+
+
 class MessageTooLargeError(Exception):
-    """A message is over 900 KB: it cannot be produced, and a later try will not help."""
+    """A message is over what its topic takes: it cannot be produced, and a later try will not help."""
+
+
+def refusal(topic: Topic, error: Exception) -> Exception:
+    """What to raise for an error that waiting does not cure, told by Kafka of one record."""
+    return (
+        MessageTooLargeError(f"more bytes than the topic {topic.name} takes") if isinstance(error, TOO_LARGE) else error
+    )
+
+
+def size_of(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] | None) -> int:
+    """At most so many bytes a record takes in Kafka."""
+    around = sum(12 + len(name.encode()) + len(one or b"") for name, one in headers or ())
+    return FRAME_BYTES + len(key or b"") + len(value or b"") + around
+
+
+def check_size(
+    topic: Topic, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] | None
+) -> None:
+    """Raise MessageTooLargeError for a record that its topic does not take: before it is sent, where it can be told."""
+    if topic not in DEAD_LETTERS and value is not None and len(value) > MAX_MESSAGE_BYTES:
+        raise MessageTooLargeError(f"{len(value)} bytes for {topic.name}, at most {MAX_MESSAGE_BYTES}")
+    size, most = size_of(key, value, headers), MAX_DEAD_BYTES if topic in DEAD_LETTERS else MAX_RECORD_BYTES
+    if size > most:
+        raise MessageTooLargeError(f"{size} bytes with key and headers for {topic.name}, at most {most}")
 
 
 class Producer:
@@ -75,11 +114,10 @@ class Producer:
     ) -> asyncio.Future[object]:
         """Hand over one record; the future is done when Kafka acknowledged. Order is that of the calls.
 
-        Raises MessageTooLargeError over 900 KB, KafkaError when the buffer stays full because no broker answers. A
-        record that was taken is tried again for ever, as long as trying again may help: bound the wait, not the send.
+        Raises as `check_size` does, and KafkaError when the buffer stays full because no broker answers. A record that
+        was taken is tried again for ever, as long as trying again may help: bound the wait, not the send.
         """
-        if value is not None and len(value) > MAX_MESSAGE_BYTES and topic not in DEAD_LETTERS:
-            raise MessageTooLargeError(f"{len(value)} bytes for {topic.name}, at most {MAX_MESSAGE_BYTES}")
+        check_size(topic, key, value, headers)
         future: asyncio.Future[object] = await self._producer.send(
             topic.under(self._prefix), value=value, key=key, headers=headers
         )

@@ -22,9 +22,9 @@ from typing import Any, TypeVar
 
 import asyncpg
 import uvloop
-from aiokafka.errors import KafkaError
 
 from services.runtime import garbage, logging, metrics, settings
+from services.runtime.cures import curable
 from services.runtime.version import version
 
 S = TypeVar("S", bound=settings.RuntimeSettings)
@@ -32,18 +32,6 @@ T = TypeVar("T")
 WRONG_SETTING = 2
 TRY_AGAIN_SECONDS = 1.0
 STDIN = 0
-NOT_THERE_YET = (
-    OSError,
-    TimeoutError,
-    KafkaError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,  # the connection was lost while it was made
-    asyncpg.OperatorInterventionError,  # starting, stopping, crashed
-    asyncpg.InsufficientResourcesError,  # too many connections for now
-    asyncpg.InvalidCatalogNameError,  # the database is made by somebody else, later
-    asyncpg.UndefinedTableError,  # the migrations are too
-)
-"""What Kafka and PostgreSQL raise while they are away, start, stop, or are not set up."""
 
 
 def stop_signal() -> asyncio.Event:
@@ -86,8 +74,8 @@ async def until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
 async def patiently(what: str, make: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T:
     """Try again, every second, until Kafka or PostgreSQL is there or the service is told to stop.
 
-    Raises SettingsError when PostgreSQL refuses the user, and SystemExit(0) when told to stop. Any other error than
-    "not there yet" is raised.
+    Raises SettingsError when PostgreSQL refuses the user, and SystemExit(0) when told to stop. What
+    no waiting cures is raised.
     """
     log = logging.get("lifecycle")
     while not stop.is_set():
@@ -95,7 +83,9 @@ async def patiently(what: str, make: Callable[[], Awaitable[T]], stop: asyncio.E
             return await make()
         except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.exceptions.ClientConfigurationError) as error:
             raise settings.SettingsError(f"DATABASE_URL: {error}. Look at its user and password") from error
-        except NOT_THERE_YET as error:
+        except Exception as error:
+            if not curable(error):
+                raise
             log.warning("start.delayed", waiting_for=what, cause=f"{type(error).__name__}: {error}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TRY_AGAIN_SECONDS)

@@ -29,6 +29,11 @@ VERIFICATIONS = Counter(
 )
 CREDITS_LEFT = Gauge("flows_credits_left", "SMS credits, as closum.sms.check_credits last saw them", ["connection"])
 DEAD_LETTERS = Counter("flows_dead_letters", "Records sent to a dead-letter topic", ["topic", "code"])
+BUGS = Counter(
+    "flows_bugs",
+    "Records whose handling raised what nobody foresaw, by topic or place: each with its stack in the log",
+    ["topic"],
+)
 LAG = Gauge("flows_lag_records", "Records waiting behind the committed offset", ["topic", "partition"])
 CONSUMED = Counter("flows_records_consumed", "Records taken from a topic", ["topic"])
 DELIVERY = Histogram("flows_delivery_seconds", "Event accepted to run delivered", ["flow"], buckets=SECONDS)

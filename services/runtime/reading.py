@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -51,6 +51,43 @@ async def read(
             yield record
     finally:
         await consumer.stop()
+
+
+async def at(
+    settings: RuntimeSettings, places: Iterable[tuple[str, int, int]]
+) -> dict[tuple[str, int, int], ConsumerRecord[bytes, bytes]]:
+    """The records at these places, (name of the topic on the broker, partition, offset), that are still there.
+
+    Raises UnreachableError.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="none"
+    )
+    found = {}
+    try:
+        await asyncio.wait_for(consumer.start(), REACH_SECONDS)
+        topics = await asyncio.wait_for(consumer.topics(), REACH_SECONDS)
+        for place in places:
+            if place[0] in topics and (record := await asyncio.wait_for(_at(consumer, *place), REACH_SECONDS)):
+                found[place] = record
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise UnreachableError(str(error) or "no answer in time") from None
+    finally:
+        await consumer.stop()
+    return found
+
+
+async def _at(consumer: AIOKafkaConsumer, topic: str, number: int, offset: int) -> ConsumerRecord[bytes, bytes] | None:
+    partition = TopicPartition(topic, number)
+    consumer.assign([partition])
+    begins, ends = await consumer.beginning_offsets([partition]), await consumer.end_offsets([partition])
+    if not begins[partition] <= offset < ends[partition]:
+        return None
+    consumer.seek(partition, offset)
+    while True:
+        record = await consumer.getone(partition)
+        if record.offset >= offset:
+            return record if record.offset == offset else None
 
 
 def quietly() -> None:

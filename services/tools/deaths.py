@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from contracts.actions import ActionRequest
 from contracts.dead_letters import DeadLetter
 from contracts.topics import ACTIONS_DLQ
-from services.runtime import kafka, logging
+from services.runtime import kafka, logging, metrics
+from services.runtime.apart import apart
+from services.runtime.cures import curable
 from services.runtime.dead_runs import Death
 from services.runtime.settings import ToolsSettings
 
@@ -28,17 +29,19 @@ PAUSE_SECONDS = 5.0
 
 def deaths(letters: Sequence[ConsumerRecord]) -> list[Death]:
     """The runs that came to nothing, by their letters. One whose call may have had its effect keeps what it claimed."""
-    found = []
-    for one in letters:
-        try:
-            letter = DeadLetter.from_headers(list(one.headers or ()))
-            request = ActionRequest.model_validate_json(one.value or b"")
-        except (ValidationError, UnicodeDecodeError):
-            continue  # a request that nobody can read: what it claimed stays claimed
-        run = request.run
-        if not (letter.code.effect_possible if letter.effect_possible is None else letter.effect_possible):
-            found.append(Death(run.id, run.done, letter.at, run.event.account, request.effect_id))
-    return found
+    return [found for letter in letters if (found := _death(letter)) is not None]
+
+
+def _death(letter: ConsumerRecord) -> Death | None:
+    try:
+        found = DeadLetter.from_headers(letter.headers or ())
+        request = ActionRequest.read(letter.value)
+    except ValidationError:
+        return None  # a request that nobody can read: what it claimed stays claimed
+    run = request.run
+    if found.code.effect_possible if found.effect_possible is None else found.effect_possible:
+        return None
+    return Death(run.id, run.done, found.at, run.event.account, request.effect_id)
 
 
 class Deaths:
@@ -56,7 +59,9 @@ class Deaths:
             try:
                 await consumer.start()
                 await self._follow(consumer)
-            except (KafkaError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - no letter ends this process; a bug is told
+                if not curable(error):
+                    _bug(error)
                 log.warning("deaths.delayed", cause=f"{type(error).__name__}: {error}"[:500])
             finally:
                 await consumer.stop()
@@ -67,5 +72,19 @@ class Deaths:
             taken = await consumer.getmany(timeout_ms=POLL_MS)
             letters = [record for records in taken.values() for record in records]
             if letters:
-                await self._mark(deaths(letters))
+                await apart(letters, self._marked, _passed_over)
                 await consumer.commit()
+
+    async def _marked(self, letters: Sequence[ConsumerRecord]) -> list[None]:
+        await self._mark(deaths(letters))
+        return [None] * len(letters)
+
+
+async def _passed_over(letter: ConsumerRecord, error: Exception) -> None:
+    """It is a dead letter already, and stays one: only what its run claimed stays claimed."""
+    _bug(error, partition=letter.partition, offset=letter.offset)
+
+
+def _bug(error: Exception, **where: int) -> None:
+    log.critical("letter.broke", topic=ACTIONS_DLQ.name, exc_info=error, **where)
+    metrics.BUGS.labels(ACTIONS_DLQ.name).inc()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contracts.dead_letters import PREFIX, DeadLetter
+from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.runs import Run
 from contracts.topics import DLQ_OF
 from services.runtime import metrics
+from services.runtime.buried import buried
 from services.tools.records import Output, Record
 
 SERVICE = "tools"
@@ -22,8 +23,5 @@ def dead_letter(
         event = run.event
         ids = {"run_id": run.id, "event_id": event.id, "flow": run.flow, "step": step, "occurrence": event.occurrence}
     letter = DeadLetter.of(record.coordinates, code, cause, SERVICE, **ids)
-    kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
     metrics.DEAD_LETTERS.labels(topic.name, code.value).inc()
-    # aiokafka's producer refuses a record without key and value, which Kafka and other clients allow.
-    key = b"" if record.key is None and record.value is None else record.key
-    return Output(topic, key, record.value, [*kept, *letter.to_headers()])
+    return Output(topic, *buried(topic, letter, record.key, record.value, record.headers))

@@ -27,8 +27,9 @@ from services.flows.state.cells import Asked
 from services.flows.sync import changed
 from services.flows.waiting import Match, hashes_of
 from services.runtime import metrics
+from services.runtime.apart import apart
 from services.runtime.dead_runs import Death
-from services.tools import answerers, history
+from services.tools import answerers, bugs, history
 from services.tools.claims import Among, Claim
 from services.tools.echoes.echoes import Echoes, Off
 from services.tools.jobs import Job, begun
@@ -84,19 +85,19 @@ class Flows(Protocol):
         ...
 
 
-async def _nobody_is_told(_dead: Sequence[Death]) -> None:
-    pass
-
-
 Claims = Callable[[Sequence[Claim]], Awaitable[Sequence[str | None]]]
 """For each claim, its note if its claimer is the first, else None. Waits while PostgreSQL is away."""
 
-Deaths = Callable[[Sequence[Death]], Awaitable[None]]
+Deaths = bugs.Died
 """Told of runs that end as dead, each with its calls that were done. Waits while PostgreSQL is away."""
 
 
 class Processor:
-    """What this service does with a batch. Its methods do not raise for what a record or a flow holds."""
+    """What this service does with a batch. Its methods do not raise for what a record or a flow holds.
+
+    What nobody foresaw is found by doing the batch again in halves, as after a crash: the record with which it comes
+    even alone becomes a dead letter.
+    """
 
     def __init__(
         self,
@@ -107,7 +108,7 @@ class Processor:
         *,
         answer: answerers.Answerers | None = None,
         on_batch: Callable[[], object] = lambda: None,
-        died: Deaths = _nobody_is_told,
+        died: Deaths = bugs.nobody,
         echoes: Echoes | None = None,
     ) -> None:
         self._flows = flows
@@ -125,6 +126,18 @@ class Processor:
         For each record, whether nothing came of it but dead letters, by a fault of ours: a sender's holds nobody up.
         """
         _consumed(records)
+        return await apart(records, self._events, self._broke)
+
+    async def runs(self, records: Sequence[Record]) -> list[bool]:
+        """Take a batch of the topic `runs`: as `events`."""
+        _consumed(records)
+        return await apart(records, self._runs, self._broke)
+
+    async def _broke(self, record: Record, error: Exception) -> bool:
+        await bugs.bury(record, error, self._publisher.publish, self._died)
+        return True
+
+    async def _events(self, records: Sequence[Record]) -> list[bool]:
         batch = _Batch()
         read: list[tuple[Record, Event]] = []
         for record in records:
@@ -147,14 +160,12 @@ class Processor:
         await self._timers.delete([waiting.id for waiting, _ in ended])
         return batch.died(records)
 
-    async def runs(self, records: Sequence[Record]) -> list[bool]:
-        """Take a batch of the topic `runs`: as `events`."""
-        _consumed(records)
+    async def _runs(self, records: Sequence[Record]) -> list[bool]:
         batch = _Batch()
         read: list[tuple[Record, RunMessage]] = []
         for record in records:
             try:
-                read.append((record, RunMessage.model_validate_json(record.value or b"")))
+                read.append((record, RunMessage.read(record.value)))
             except ValidationError as error:
                 _unreadable(batch.place(record), record, ErrorCode.RUN_INVALID, error)
         await self._flows.fetch({(message.run.flow, message.run.version) for _, message in read})

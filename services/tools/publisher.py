@@ -10,6 +10,9 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from contracts.topics import Topic
 from services.runtime import logging, metrics
+from services.runtime.buried import smaller
+from services.runtime.cures import curable
+from services.runtime.kafka import DEAD_LETTERS, refusal
 from services.tools.records import Headers, Output
 
 log = logging.get("publisher")
@@ -38,36 +41,63 @@ class Publisher:
         self._on_wait = on_wait
 
     async def publish(self, outputs: Sequence[Output]) -> None:
-        """Return when every record is acknowledged; never raises for Kafka's sake.
+        """Return when every record is acknowledged; never raises for a part that is away.
 
         Records of one key reach their partition in the order of `outputs`. After a failure everything from the first
         record without acknowledgement on is sent again, in order: some twice, none in a wrong order.
-        """
-        done = attempt = 0
-        while done < len(outputs):
-            acknowledged, fault = await self._send(outputs[done:])
-            done += acknowledged
-            attempt = 1 if acknowledged else attempt + 1
-            if fault is not None:
-                await self._wait(fault, attempt, len(outputs) - done)
 
-    async def _send(self, outputs: Sequence[Output]) -> tuple[int, BaseException | None]:
-        """How many were acknowledged before the first that was not, and why it was not."""
+        What Kafka never takes holds up no other record. A dead letter is made smaller (`buried.smaller`); for
+        anything else it raises, once all others are acknowledged: MessageTooLargeError, or what Kafka said.
+        """
+        left = list(outputs)
+        refused: Exception | None = None
+        alone, attempt = False, 0
+        while left:
+            acknowledged, fault, its_own = await self._send(left[:1] if alone else left)
+            del left[:acknowledged]
+            if fault is None:
+                alone, attempt = False, 0
+                continue
+            attempt = 1 if acknowledged else attempt + 1
+            if curable(fault):
+                await self._wait(fault, attempt, len(left))
+            elif not (its_own or alone):
+                # Kafka refuses what it gets together: by itself it will be seen whose fault it is.
+                alone = True
+                await self._renew()
+            elif (less := _smaller(left[0])) is not None:
+                left[0] = less
+                await self._renew()
+            elif left[0].topic in DEAD_LETTERS:
+                # It is as small as can be: its topic is not as it was made. There is nothing to do but to wait.
+                await self._wait(fault, attempt, len(left))
+            else:
+                refused = refused or refusal(left[0].topic, fault)
+                del left[0]
+                alone = False
+                await self._renew()
+        if refused is not None:
+            raise refused
+
+    async def _send(self, outputs: Sequence[Output]) -> tuple[int, Exception | None, bool]:
+        """How many were acknowledged before the first that was not, why it was not, and whether it is its own fault."""
         futures: list[asyncio.Future[object]] = []
-        fault: BaseException | None = None
+        fault: Exception | None = None
         try:
             for output in outputs:
                 futures.append(await self._producer.send(output.topic, output.key, output.value, output.headers))  # noqa: PERF401 - those sent before a failure count
-        except (KafkaError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the table of causes says what follows
             fault = error
         # The idempotent producer never gives up a record that it has taken, as long as trying again may help.
         results = await asyncio.gather(*futures, return_exceptions=True)
         for position, result in enumerate(results):
+            if isinstance(result, Exception):
+                return position, result, len(outputs) == 1
             if isinstance(result, BaseException):
-                return position, result
-        return len(futures), fault
+                raise result
+        return len(futures), fault, True
 
-    async def _wait(self, fault: BaseException, attempt: int, left: int) -> None:
+    async def _wait(self, fault: Exception, attempt: int, left: int) -> None:
         self._on_wait()
         metrics.WAITS.labels("kafka").inc()
         log.warning(
@@ -75,7 +105,16 @@ class Publisher:
         )
         await asyncio.sleep(min(LONGEST_WAIT_SECONDS, 0.1 * 2 ** min(attempt, 10)))
         if not isinstance(fault, KafkaTimeoutError):
-            try:
-                await self._producer.renew()
-            except (KafkaError, OSError) as error:
-                log.warning("producer.renewal_failed", cause=f"{type(error).__name__}: {error}"[:500])
+            await self._renew()
+
+    async def _renew(self) -> None:
+        """A record that was refused has left a gap in the sequence of the idempotent producer."""
+        try:
+            await self._producer.renew()
+        except (KafkaError, OSError) as error:
+            log.warning("producer.renewal_failed", cause=f"{type(error).__name__}: {error}"[:500])
+
+
+def _smaller(output: Output) -> Output | None:
+    less = smaller(output.topic, output.key, output.value, output.headers or [])
+    return None if less is None else Output(output.topic, *less)

@@ -15,7 +15,7 @@ def event_of(value: bytes | None) -> Event:
     Ingest has read the data of what it took, and says so in `accepted`. Another team's producer sends what it has: it
     is read here by the same model of the same trigger, so that flows meet one shape whichever way an event came.
     """
-    event = Event.model_validate_json(value or b"")
+    event = Event.read(value)
     if event.accepted is not None:
         return event
     data = without_nul(event.data)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from contracts.topics import Topic
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _
         lambda: app.assigned(application), lambda: offsets.of(topics), lambda: app.rejoin(application)
     )
     store = Store(parts.pool)
-    firing = Firing(store, Publisher(parts.producer), settings.timer_rate)
+    firing = Firing(store, Publisher(parts.producer), settings.timer_rate, mark)
     answers_kept = timedelta(hours=settings.answer_hours)
     processor = Processor(
         flows,

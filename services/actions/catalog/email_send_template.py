@@ -23,7 +23,7 @@ class Inputs(Strict):
     variables: dict[str, str | int | float | bool] | None = Field(
         default=None, description="values of the template's variables, by name"
     )
-    subject: Annotated[str | None, Absent, Field(max_length=500)] = Field(
+    subject: Annotated[Annotated[str, Field(max_length=500)] | None, Absent] = Field(
         default=None, description="another subject than the template's"
     )
     send_time: Annotated[Timestamp | None, Absent] = Field(default=None, description="later; absent: now")

@@ -14,6 +14,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from contracts.errors import ErrorCode
+from contracts.plain import plain
 from services.actions.action import action
 from services.actions.addresses import check_form
 from services.actions.call import Body, Call, CallFailedError, Reply
@@ -108,8 +109,9 @@ def _validator(schema: bytes) -> jsonschema_rs.Validator:
 
 
 def _usable(schema: dict[str, Any]) -> dict[str, Any]:
-    _validator(orjson.dumps(schema))
-    return schema
+    whole: dict[str, Any] = plain(schema)
+    _validator(orjson.dumps(whole))
+    return whole
 
 
 Query = dict[str, str | int | float | bool | list[str]]

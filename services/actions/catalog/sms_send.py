@@ -24,7 +24,7 @@ class Inputs(Strict):
 
     recipient: Mobile = Field(description="whom it goes to")
     message: str = Field(min_length=1, max_length=20_000, description="the text")
-    sender: Annotated[str | None, Absent, Field(pattern=SENDER)] = Field(
+    sender: Annotated[Annotated[str, Field(pattern=SENDER)] | None, Absent] = Field(
         default=None, description="a name of at most 11 characters, or a number; absent: the account's own"
     )
     send_time: Annotated[Timestamp | None, Absent] = Field(default=None, description="later; absent: now")

@@ -19,7 +19,9 @@ class Header(Strict):
     """What stands above the body: a text's value, or a file."""
 
     kind: Literal["text", "image", "video", "document"] = Field(description="as the template has it")
-    text: Annotated[str | None, Absent, Field(max_length=1024)] = Field(default=None, description="of kind text")
+    text: Annotated[Annotated[str, Field(max_length=1024)] | None, Absent] = Field(
+        default=None, description="of kind text"
+    )
     url: Annotated[Url | None, Absent] = Field(default=None, description="where the file is, of every other kind")
 
     @model_validator(mode="after")

@@ -96,5 +96,5 @@ class Ahead:
 
 
 def _bytes(record: Record) -> int:
-    headers = sum(len(name) + len(value) for name, value in record.headers)
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
     return OBJECTS_BYTES + len(record.key or b"") + len(record.value or b"") + headers

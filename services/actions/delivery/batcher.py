@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+from services.runtime.apart import apart
+
 A = TypeVar("A")
 R = TypeVar("R")
 
@@ -15,7 +17,7 @@ R = TypeVar("R")
 class Batcher(Generic[A, R]):
     """`work` answers a batch, in its order. One batch is at work at a time: meanwhile the next one gathers.
 
-    What `work` raises is raised to everyone of its batch.
+    What `work` raises is the fault of one item, with which it fails even alone: it is raised to whoever asked for that.
     """
 
     def __init__(
@@ -57,17 +59,20 @@ class Batcher(Generic[A, R]):
         self._task = None
 
     async def _answer(self, batch: list[tuple[A, asyncio.Future[R]]]) -> None:
+        async def work(part: Sequence[tuple[A, asyncio.Future[R]]]) -> list[None]:
+            answers = await self._work([item for item, _ in part])
+            for (_, future), answer in zip(part, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+            return [None] * len(part)
+
+        async def alone(one: tuple[A, asyncio.Future[R]], error: Exception) -> None:
+            if not one[1].done():
+                one[1].set_exception(error)
+
         try:
-            answers = await self._work([item for item, _ in batch])
+            await apart(batch, work, alone)
         except asyncio.CancelledError:
             for _, future in batch:
                 future.cancel()
             raise
-        except Exception as error:  # noqa: BLE001 - raised to everyone who waits
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-            return
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if not future.done():
-                future.set_result(answer)

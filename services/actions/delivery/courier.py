@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from contracts.actions import ActionRequest
@@ -15,7 +15,7 @@ from services.actions.delivery.attempt import Done, Failed, attempt
 from services.actions.delivery.books import Books
 from services.actions.delivery.calling import Before, HttpCall
 from services.actions.delivery.doubt import Doubt
-from services.actions.delivery.job import Job, Ready
+from services.actions.delivery.job import Job, Ready, bug
 from services.actions.delivery.publisher import Publisher
 from services.actions.limits.gates import Gates
 from services.actions.parking.parking import Parking
@@ -62,6 +62,32 @@ class Courier:
             return outcome
         doubtful = _doubtful(job, outcome)
         return await (self._after(job, outcome) if doubtful is None else self._doubt(job, doubtful))
+
+    async def broke(self, job: Job, error: Exception) -> None:
+        """End a job whose work raised what nobody foresaw: a dead letter, with whatever else can be told of its end.
+
+        Returns when Kafka has acknowledged the letter. Raises only when there is none: then nothing may be committed.
+        """
+        failed = bug(job.record, error, maybe=job.maybe or job.attempts > 0)
+        if job.open:
+            await self._quietly(known.settle(self._books.journal, job, failed, again=False))
+        if not self._owned(job):
+            return
+        if not job.ended:
+            letter, end = ends.dead(job, failed)
+            await self._publisher.publish([letter])
+            await self._quietly(self._publisher.publish([end]))
+            ends.count(job, [letter, end], failed)
+            self._guard.ended(job.sort.flow, dead=True)
+        if job.parked is not None:
+            await self._quietly(self._parking.finished(job))
+        job.prefix.finish(job.record.offset)
+
+    async def _quietly(self, work: Awaitable[object]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("end.untold")
 
     async def _after(self, job: Job, outcome: Done | Failed) -> float | None:
         wait = self._wait(job, outcome) if isinstance(outcome, Failed) else None
@@ -164,6 +190,7 @@ class Courier:
             )
             outputs = ends.dead(job, failed)
             await self._publisher.publish(outputs)
+        job.ended = True
         ends.count(job, outputs, failed)
         self._guard.ended(job.sort.flow, dead=any(output.topic is ACTIONS_DLQ for output in outputs))
         if failed is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from contracts.actions import ActionRequest
-from contracts.dead_letters import PREFIX, DeadLetter
+from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.events import partition_key
 from contracts.ids import stable_id
@@ -18,8 +18,10 @@ from services.actions.delivery.attempt import Done, Failed
 from services.actions.delivery.job import Job
 from services.actions.delivery.records import Output
 from services.runtime import metrics
+from services.runtime.buried import buried
 
 SERVICE = "actions"
+LONGEST_REASON = 2000  # characters: a reason may quote an answer, and a record must always fit
 
 
 def end(job: Job, outcome: Done | Failed) -> list[Output]:
@@ -47,10 +49,8 @@ def dead(job: Job, failed: Failed) -> list[Output]:
         ids |= {"run_id": run.id, "event_id": run.event.id, "flow": run.flow}
         ids |= {"step": request.step, "effect_id": request.effect_id}
     letter = DeadLetter.of(record.coordinates, failed.code, failed.cause, SERVICE, **ids)
-    # Those of an earlier dead letter, of a record that was redriven, are replaced.
-    kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
     return [
-        Output(ACTIONS_DLQ, record.key, record.value, [*kept, *letter.to_headers()]),
+        Output(ACTIONS_DLQ, *buried(ACTIONS_DLQ, letter, record.key, record.value, record.headers)),
         _unreadable(job, failed) if request is None else _history(request, Outcome.DEAD, failed.cause, failed.code),
     ]
 
@@ -95,7 +95,7 @@ def _history(request: ActionRequest, outcome: Outcome, reason: str | None, code:
         at=datetime.now(UTC),
         flow=run.flow,
         step=request.step,
-        reason=reason,
+        reason=reason and reason[:LONGEST_REASON],
         code=code,
         accepted=event.accepted,
     )
@@ -116,7 +116,7 @@ def _unreadable(job: Job, failed: Failed) -> Output:
         outcome=Outcome.DEAD,
         at=datetime.now(UTC),
         flow=_text(run, "flow") or None,
-        reason=failed.cause,
+        reason=failed.cause[:LONGEST_REASON],
         code=failed.code,
     )
     return Output(HISTORY, partition_key(account, subject), record.to_bytes())

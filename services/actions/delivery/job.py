@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.actions import ActionRequest, Priority
 from contracts.errors import ErrorCode
+from contracts.topics import ACTIONS
 from services.actions.action import Implementation
 from services.actions.connections import Connection, nearest
 from services.actions.delivery.attempt import Failed, checked
@@ -19,8 +20,11 @@ from services.actions.delivery.records import Record
 from services.actions.delivery.retry import Schedule
 from services.actions.journal.effects import Key
 from services.actions.limits.ready import Sort
+from services.runtime import logging, metrics
 from services.runtime.database import short
 
+log = logging.get("job")
+LONGEST_CAUSE = 500
 WEIGHTS = {Priority.HIGH: 8, Priority.NORMAL: 2, Priority.LOW: 1}
 
 
@@ -48,6 +52,7 @@ class Job:
     began: float = field(default_factory=time.monotonic)
     parked: str | None = None  # the lane in PostgreSQL that it came from
     doubt: Doubt | None = None  # a call that may have been made; the destination is being asked
+    ended: bool = False  # Kafka has acknowledged its end
     open: bool = False  # the journal said that the request may be sent, and has not been told what came of it
 
     @property
@@ -70,6 +75,19 @@ class Job:
         return self.record.coordinates if self.request is None else self.request.lane
 
 
+def broken(record: Record, prefix: Prefix, error: Exception, *, parked: str | None = None) -> Job:
+    """The job of a record whose handling raised what nobody foresaw: to be a dead letter, with its stack in the log."""
+    return Job(record, prefix, None, bug(record, error), parked=parked)
+
+
+def bug(record: Record, error: Exception, *, maybe: bool = False) -> Failed:
+    """Tell and count it; the end of its record. `maybe`: its call may have been made."""
+    topic, partition, offset = record.coordinates
+    log.critical("record.broke", topic=topic, partition=partition, offset=offset, exc_info=error)
+    metrics.BUGS.labels(ACTIONS.name).inc()
+    return Failed(ErrorCode.BUG, f"{type(error).__name__}: {error}"[:LONGEST_CAUSE], again=False, maybe=maybe)
+
+
 class Planner:
     """Turns records into jobs. Never raises for what a record holds."""
 
@@ -80,7 +98,13 @@ class Planner:
     def job(self, record: Record, prefix: Prefix) -> Job:
         """Read a record."""
         try:
-            request = ActionRequest.model_validate_json(record.value or b"")
+            return self._job(record, prefix)
+        except Exception as error:  # noqa: BLE001 - the last guard: told as a bug
+            return broken(record, prefix, error)
+
+    def _job(self, record: Record, prefix: Prefix) -> Job:
+        try:
+            request = ActionRequest.read(record.value)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the record"

@@ -50,13 +50,15 @@ async def keep(
 
 def packed(headers: Headers) -> bytes:
     """Headers as JSON."""
-    return orjson.dumps([[name, base64.b64encode(value).decode()] for name, value in headers])
+    return orjson.dumps(
+        [[name, None if value is None else base64.b64encode(value).decode()] for name, value in headers]
+    )
 
 
 def unpacked(content: bytes) -> Headers:
     """The other way."""
     pairs: list[Any] = orjson.loads(content)
-    return [(name, base64.b64decode(value)) for name, value in pairs]
+    return [(name, None if value is None else base64.b64decode(value)) for name, value in pairs]
 
 
 LIST = """

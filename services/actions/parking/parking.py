@@ -13,17 +13,20 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from contracts.ids import stable_id
+from contracts.topics import ACTIONS
 from services.actions.delivery.batcher import Batcher
-from services.actions.delivery.job import Job
+from services.actions.delivery.job import Job, broken
 from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
 from services.actions.parking.store import Parked, Store
 from services.runtime import database, logging, metrics
+from services.runtime.apart import apart
 
 log = logging.get("parking")
 ROWS_A_LANE = 20
 # With the rows above, a sixth of what memory holds.
 LANES_AT_ONCE = 40
+UNLOADABLE_SECONDS = 60.0
 
 
 class Lane:
@@ -180,11 +183,20 @@ class Parking:
         now = time.monotonic()
         rows = [Parked(lane.place, lane.name, job.record, job.attempts, now - job.began, wait_seconds) for job in jobs]
         try:
-            await asyncio.gather(*(self._adder.ask(row) for row in rows))
+            came = await asyncio.gather(*(self._adder.ask(row) for row in rows), return_exceptions=True)
         finally:
             lane.adding -= 1
-        self._count(lane, sum(not job.parked for job in jobs))
-        for job in jobs:
+        kept = []
+        for job, fault in zip(jobs, came, strict=True):
+            if fault is None:
+                kept.append(job)
+            elif not isinstance(fault, Exception):
+                raise fault
+            elif self._memory is not None:
+                # PostgreSQL cannot hold this one.
+                self._memory.put(broken(job.record, job.prefix, fault, parked=job.parked))
+        self._count(lane, sum(not job.parked for job in kept))
+        for job in kept:
             if not job.parked:
                 job.prefix.finish(job.record.offset)
 
@@ -235,28 +247,38 @@ class Parking:
 
     async def _load_lanes(self, lanes: dict[tuple[str, str], Lane], memory: Memory) -> None:
         before = {key: (lane.added, lane.adding) for key, lane in lanes.items()}
-        rows = await database.patiently(
-            "parked.load", lambda: self._store.load(list(lanes), ROWS_A_LANE), self._on_wait
-        )
-        found: dict[tuple[str, str], list[Parked]] = {}
-        for row in rows:
-            found.setdefault((row.place, row.lane), []).append(row)
+        loaded = await apart(list(lanes), self._rows_of, self._unloadable)
+        found = dict(zip(lanes, loaded, strict=True))
         for key, lane in lanes.items():
             if not self._here(lane):
                 continue  # its partition was given up meanwhile
-            if key not in found:
+            if found[key] is None:
+                self._schedule(lane, UNLOADABLE_SECONDS)
+            elif not found[key]:
                 if before[key] == (lane.added, 0):
                     self._forget(lane)
                     del self._places[lane.prefix][lane.name]
                 else:
                     self._schedule(lane, 0.05)  # some are on their way into the table
                 continue
-            for row in found[key]:
+            for row in found[key] or ():
                 job = self._job(row.record, lane.prefix)
                 job.parked, job.attempts = lane.name, row.attempts
                 job.began = time.monotonic() - row.age_seconds
                 lane.loaded += 1
                 memory.put(job)
+
+    async def _rows_of(self, keys: Sequence[tuple[str, str]]) -> list[list[Parked] | None]:
+        rows = await database.patiently("parked.load", lambda: self._store.load(keys, ROWS_A_LANE), self._on_wait)
+        found: dict[tuple[str, str], list[Parked]] = {}
+        for row in rows:
+            found.setdefault((row.place, row.lane), []).append(row)
+        return [found.get(key, []) for key in keys]
+
+    async def _unloadable(self, key: tuple[str, str], error: Exception) -> None:
+        """A lane whose rows cannot be read waits, and is told of again and again: no other does."""
+        log.critical("lane.broke", place=key[0], lane=key[1], exc_info=error)
+        metrics.BUGS.labels(ACTIONS.name).inc()
 
     def _here(self, lane: Lane) -> bool:
         return self._places.get(lane.prefix, {}).get(lane.name) is lane

@@ -54,7 +54,7 @@ async def _follow(settings: RuntimeSettings, sink: Sink, ready: threading.Event)
         ready.set()
         async for record in consumer:
             with contextlib.suppress(ValidationError):
-                sink(NAME, told(HistoryRecord.model_validate_json(record.value or b"")))
+                sink(NAME, told(HistoryRecord.read(record.value)))
     finally:
         await consumer.stop()
 

@@ -9,6 +9,7 @@ import jsonschema_rs
 import orjson
 from pydantic import BaseModel, Field
 
+from contracts.plain import plain
 from services.flows.catalogue import Example, Group, ToolError, tool
 
 
@@ -55,7 +56,7 @@ def validator(schema: bytes) -> jsonschema_rs.Validator:
 def fault(value: Any, schema: dict[str, Any]) -> str:  # noqa: ANN401 (a JSON value)
     """The first that does not match, with its place, or empty. Not all: a hostile list has 200,000 of them."""
     try:
-        validator(orjson.dumps(schema)).validate(value)
+        validator(orjson.dumps(plain(schema))).validate(value)
     except jsonschema_rs.ValidationError as error:
         place = "/" + "/".join(str(part) for part in error.instance_path)
         return f"{place}: {error.message[:500]}"

@@ -81,7 +81,9 @@ def as_decimal(value: Any) -> Decimal | None:  # noqa: ANN401 (a JSON value)
     """A JSON number, or a text that is one in plain form (`-12.5`), or None. Truth values are no numbers."""
     if isinstance(value, bool) or value is None:
         return None
-    if isinstance(value, int | float):
+    if isinstance(value, int):
+        return Decimal(value)
+    if isinstance(value, float):
         return Decimal(repr(value)) if math.isfinite(value) else None
     if isinstance(value, str) and len(value) <= MAX_DIGITS and re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", value.strip()):
         try:

@@ -105,18 +105,9 @@ class Store:
     async def answer(self, asks: Sequence[Asked]) -> list[Given | Exception]:
         """One answer an ask, in order; an error for an ask that is a bug. Done again, it answers the same.
 
-        Raises one of `database.FAULTS` while PostgreSQL is away: then nothing happened, or all of it did.
+        Raises one of `database.FAULTS` while PostgreSQL is away, and for an ask that cannot be written: then nothing
+        happened, or all of it did.
         """
-        try:
-            return await self._settled(asks)
-        except (TypeError, ValueError, LookupError) as error:
-            # Something that cannot be written: find whose it is, and let the others have their answers.
-            if len(asks) == 1:
-                return [error]
-            half = len(asks) // 2
-            return [*await self.answer(asks[:half]), *await self.answer(asks[half:])]
-
-    async def _settled(self, asks: Sequence[Asked]) -> list[Given | Exception]:
         questions = [Question.of(asked) for asked in asks]
         while True:
             try:

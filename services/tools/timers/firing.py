@@ -12,8 +12,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from contracts.runs import Wake
+from contracts.topics import RUNS
 from services.runtime import database, logging, metrics
-from services.tools.records import Output
+from services.runtime.apart import apart
+from services.tools import bugs
+from services.tools.records import Output, Record
 from services.tools.timers import timer
 from services.tools.timers.store import Store, Waiting
 
@@ -33,12 +36,16 @@ class Publishes(Protocol):
 
 
 class Firing:
-    """The loop of one replica. `rate`: at most so many a second, so that what is overdue floods no destination."""
+    """The loop of one replica. `rate`: at most so many a second, so that what is overdue floods no destination.
 
-    def __init__(self, store: Store, publisher: Publishes, rate: float) -> None:
+    `died` is told of runs that end as dead.
+    """
+
+    def __init__(self, store: Store, publisher: Publishes, rate: float, died: bugs.Died = bugs.nobody) -> None:
         self._store = store
         self._publisher = publisher
         self._rate = rate
+        self._died = died
         self._most = max(1, min(MOST, int(rate * SHARE_SECONDS)))
 
     async def run(self) -> None:
@@ -54,12 +61,24 @@ class Firing:
         return await self._store.fire(self._most, self._publish)
 
     async def _publish(self, waits: Sequence[Waiting]) -> None:
-        await self._publisher.publish(
-            [timer.record(one.key, one.run, Wake(timer=one.timer, due=one.due)) for one in waits]
-        )
+        await apart(waits, self._wake, self._broke)
         now = datetime.now(UTC)
         for one in waits:
             metrics.TIMER_LATENESS.observe(max(0.0, (now - one.due).total_seconds()))
+
+    async def _wake(self, waits: Sequence[Waiting]) -> list[None]:
+        await self._publisher.publish([_record(one) for one in waits])
+        return [None] * len(waits)
+
+    async def _broke(self, one: Waiting, error: Exception) -> None:
+        """Its run cannot go on: a dead letter of what was to wake it."""
+        value = b'{"run":%b}' % one.run
+        record = Record(RUNS, f"timers/{one.timer}", 0, 0, one.key, value, [])
+        await bugs.bury(record, error, self._publisher.publish, self._died)
+
+
+def _record(one: Waiting) -> Output:
+    return timer.record(one.key, one.run, Wake(timer=one.timer, due=one.due))
 
 
 async def watch(store: Store, seconds: float = 5.0) -> None:

@@ -1,0 +1,62 @@
+"""The last guard: a record whose handling raises becomes a dead letter, its stack is in the log, the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from contracts.errors import ErrorCode
+from contracts.runs import Outcome, Run, RunMessage
+from contracts.topics import RUNS
+from services.runtime import logging, metrics
+from services.runtime.dead_runs import Death
+from services.runtime.kafka import MessageTooLargeError
+from services.tools import history
+from services.tools.letters import dead_letter
+from services.tools.records import Output, Record
+
+log = logging.get("bugs")
+LONGEST_CAUSE = 500
+
+Publish = Callable[[Sequence[Output]], Awaitable[object]]
+Died = Callable[[Sequence[Death]], Awaitable[None]]
+
+
+async def nobody(_dead: Sequence[Death]) -> None:
+    """Nobody is told of deaths."""
+
+
+async def bury(record: Record, error: Exception, publish: Publish, died: Died) -> None:
+    """Return when Kafka has acknowledged the dead letter. Raises only if there is none: then nothing may be committed.
+
+    What else belongs to it, the end of its run and what it claimed, is told as far as it can be.
+    """
+    topic, partition, offset = record.coordinates
+    log.critical("record.broke", topic=topic, partition=partition, offset=offset, exc_info=error)
+    metrics.BUGS.labels(record.topic.name).inc()
+    code = ErrorCode.MESSAGE_TOO_LARGE if isinstance(error, MessageTooLargeError) else ErrorCode.BUG
+    cause = f"{type(error).__name__}: {error}"[:LONGEST_CAUSE]
+    message = _message(record)
+    run = None if message is None else message.run
+    await publish([dead_letter(record, code, cause, run=run)])
+    try:
+        await publish([_end(record, run, cause, code)])
+        if message is not None:
+            done = message.run.done + (message.answer is not None and message.answer.done)
+            await died([Death(message.run.id, done)])
+    except Exception:
+        log.exception("end.untold", topic=topic, partition=partition, offset=offset)
+
+
+def _message(record: Record) -> RunMessage | None:
+    if record.topic is not RUNS:
+        return None
+    try:
+        return RunMessage.read(record.value)
+    except Exception:  # noqa: BLE001 - that it cannot be read may be what it died of
+        return None
+
+
+def _end(record: Record, run: Run | None, cause: str, code: ErrorCode) -> Output:
+    if run is None:
+        return history.unreadable(record, cause, code)
+    return history.end_of_run(run, Outcome.DEAD, reason=cause, code=code)
