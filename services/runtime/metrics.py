@@ -7,6 +7,8 @@ import re
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
+from contracts.topics import ALL
+
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 
 EVENTS_ACCEPTED = Counter("flows_events_accepted", "Events that Kafka acknowledged", ["source", "trigger"])
@@ -34,6 +36,8 @@ BUGS = Counter(
     "Records whose handling raised what nobody foresaw, by topic or place: each with its stack in the log",
     ["topic"],
 )
+for _topic in ALL:  # at 0, so that the first one is seen to be one more
+    BUGS.labels(_topic.name)
 LAG = Gauge("flows_lag_records", "Records waiting behind the committed offset", ["topic", "partition"])
 CONSUMED = Counter("flows_records_consumed", "Records taken from a topic", ["topic"])
 DELIVERY = Histogram("flows_delivery_seconds", "Event accepted to run delivered", ["flow"], buckets=SECONDS)

@@ -10,12 +10,16 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from http import HTTPStatus
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
 import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode, WhoMustAct
@@ -38,6 +42,7 @@ from services.ingest.sources.entry import CursorForm
 from services.ingest.sources.hook import Hook
 from services.ingest.sources.timed import Poll, Schedule
 from services.ingest.taking import Taker
+from services.runtime.apart import apart
 from services.runtime.database import connect, migrate
 from services.runtime.egress import Egress, allowed
 from services.runtime.http import Client
@@ -263,6 +268,67 @@ async def test_an_item_without_an_id_that_comes_to_be_again_is_new(pool: asyncpg
     await client.close()
     assert len({first for first, _ in ids}) == 4
     assert len({second for _, second in ids}) == 1
+
+
+async def test_an_item_that_raises_or_that_kafka_never_takes_stops_no_other(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is one dead letter, with its code, and the cursor moves on."""
+    system = System()
+    system.items = [{"id": number, "name": f"n{number}"} for number in range(1, 7)]
+    real = polls._event
+
+    def event(poll: Poll, item: Any, *more: Any) -> Any:
+        if item["id"] == 2:
+            raise RuntimeError("nobody foresaw it")
+        return real(poll, item, *more)
+
+    monkeypatch.setattr(polls, "_event", event)
+    taker, recorder = replica()
+    publish = taker.publisher.publish
+
+    async def refusing(key: bytes, value: bytes, accepted: Any) -> None:
+        if b'"n5"' in value:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.MESSAGE_TOO_LARGE, "too large")
+        await publish(key, value, accepted)
+
+    monkeypatch.setattr(taker.publisher, "publish", refusing)
+    client = Client(Egress([allowed("127.0.0.0/8")]))
+    async with served(system) as url:
+        with capture_logs():
+            await polls.ask(poll_of(url, f"p{uuid.uuid4().hex[:8]}"), pool, taker, client, START)
+    await client.close()
+    assert {event["data"]["id"] for _, event in recorder.records} == {1, 3, 4, 6}
+    letters = [(event, DeadLetter.from_headers(headers)) for to, event, headers in recorder.others if to is EVENTS_DLQ]
+    assert [(event["data"]["id"], letter.code) for event, letter in letters] == [
+        (2, ErrorCode.BUG),
+        (5, ErrorCode.MESSAGE_TOO_LARGE),
+    ]
+
+
+async def test_an_end_that_cannot_be_kept_is_passed_over_and_told(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others of its batch are kept."""
+    real = ends.write
+    mark = uuid.uuid4().hex
+
+    async def write(to: asyncpg.Pool, rows: Sequence[Any]) -> None:
+        if any(row[0] == f"{mark}-3" for row in rows):
+            raise asyncpg.DataError("no column holds it")
+        await real(to, rows)
+
+    monkeypatch.setattr(ends, "write", write)
+    records: list[Any] = [
+        SimpleNamespace(
+            topic="history", partition=0, offset=number, value=end(f"{mark}-{number}", mark, Outcome.DEAD).to_bytes()
+        )
+        for number in range(8)
+    ]
+    with capture_logs() as logs:
+        await apart(records, partial(ends._written, pool), ends._passed_over)
+    assert {one["run_id"] for one in await ends.find(pool, mark)} == {f"{mark}-{n}" for n in range(8) if n != 3}
+    assert [(one["event"], one["offset"]) for one in logs] == [("record.broke", 3)]
 
 
 async def test_a_poll_does_not_move_on_when_kafka_does_not_acknowledge(pool: asyncpg.Pool) -> None:

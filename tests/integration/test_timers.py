@@ -10,12 +10,18 @@ from typing import Any
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
+from contracts.dead_letters import DeadLetter
+from contracts.errors import ErrorCode
 from contracts.ids import stable_id
 from contracts.runs import Run, RunMessage
+from contracts.topics import RUNS, RUNS_DLQ
 from services.flows.outcomes import Sleep
 from services.flows.waiting import cancel_hash, timer_id
 from services.runtime import database
+from services.runtime.dead_runs import Death
+from services.runtime.kafka import MessageTooLargeError
 from services.tools.records import Output
 from services.tools.timers.firing import Firing
 from services.tools.timers.store import Store, Waiting
@@ -134,6 +140,35 @@ async def test_what_a_pause_of_hours_left_comes_in_order_and_at_the_rate(pool: a
     firing.cancel()
     assert published.runs() == [stable_id("run", str(number)) for number in range(240)]
     assert all(later - moment >= 1.0 for moment, later in zip(moments, moments[200:], strict=False))
+
+
+async def test_a_wait_whose_run_cannot_go_on_is_a_dead_letter_and_the_others_fire(pool: asyncpg.Pool) -> None:
+    """Its record is one that Kafka never takes: it is not fired again and again with everybody behind it."""
+    timers = [made(number, ago(10 - number)) for number in range(6)]
+    bad = timers[2].run.id
+
+    class Refusing(Published):
+        async def publish(self, outputs: Sequence[Output]) -> None:
+            if any(one.topic is RUNS and bad.encode() in (one.value or b"") for one in outputs):
+                raise MessageTooLargeError("more than the topic takes")
+            await super().publish(outputs)
+
+    store, published, died = Store(pool), Refusing(), list[Death]()
+
+    async def mark(dead: Sequence[Death]) -> None:
+        died.extend(dead)
+
+    await store.set(timers)
+    with capture_logs():
+        assert await Firing(store, published, 1000, mark).turn() == 6
+    woken = [output for output in published.outputs if output.topic is RUNS]
+    assert len(woken) == 5
+    (letter,) = [output for output in published.outputs if output.topic is RUNS_DLQ]
+    told = DeadLetter.from_headers(letter.headers or [])
+    assert (told.code, told.run_id, told.topic) == (ErrorCode.MESSAGE_TOO_LARGE, bad, f"timers/{timers[2].id}")
+    assert RunMessage.read(letter.value).run.id == bad
+    assert [death.run_id for death in died] == [bad]
+    assert await pool.fetchval("select count(*) from timers") == 0
 
 
 async def test_events_end_waits_of_their_key(pool: asyncpg.Pool) -> None:

@@ -27,6 +27,7 @@ from services.ingest.publisher import Publisher
 from services.ingest.readers.one import One
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.load import Sources
+from services.runtime.kafka import Headers
 from services.runtime.settings import IngestSettings
 
 TOKEN = "whatsapp-0123456789abcdef"
@@ -52,7 +53,7 @@ class Recorder(Publisher):
     def __init__(self, settings: IngestSettings) -> None:
         super().__init__(settings)
         self.records: list[tuple[bytes, dict[str, Any]]] = []
-        self.others: list[tuple[Topic, dict[str, Any], list[tuple[str, bytes]]]] = []
+        self.others: list[tuple[Topic, dict[str, Any], Headers]] = []
         self.refuse: Refused | Exception | None = None
 
     async def publish(self, key: bytes, event: bytes, accepted: Counter) -> None:
@@ -62,12 +63,12 @@ class Recorder(Publisher):
         accepted.inc()
         self.records.append((key, json.loads(event)))
 
-    async def put(self, topic: Topic, key: bytes, value: bytes, headers: list[tuple[str, bytes]] | None = None) -> None:
+    async def put(self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None = None) -> None:
         """Keep one record of another topic."""
         del key
         if self.refuse is not None:
             raise self.refuse
-        self.others.append((topic, json.loads(value), list(headers or ())))
+        self.others.append((topic, json.loads(value or b"null"), list(headers or ())))
 
 
 def hooks() -> Hooks:

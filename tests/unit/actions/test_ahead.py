@@ -12,13 +12,13 @@ from services.actions.delivery.ahead import OBJECTS_BYTES, Ahead
 from services.actions.delivery.outline import Outline, outline
 from services.actions.delivery.pace import Pace
 from services.actions.delivery.prefix import Prefix
-from services.actions.delivery.records import Record
+from services.actions.delivery.records import Headers, Record
 from tests.support.actions import request
 
 HERE, THERE = Prefix(), Prefix()
 
 
-def record(offset: int, value: bytes = b"", headers: list[tuple[str, bytes]] | None = None) -> Record:
+def record(offset: int, value: bytes = b"", headers: Headers | None = None) -> Record:
     """A record of one topic."""
     return Record("t", 0, offset, b"key", value, headers or [])
 

@@ -1,4 +1,4 @@
-"""Group commit: each gets its answer, many are done in one go, and an error is everyone's."""
+"""Group commit: each gets its answer, many are done in one go, and an error is only whose it is."""
 
 from __future__ import annotations
 
@@ -37,6 +37,20 @@ async def test_an_error_is_raised_to_everyone_of_the_batch() -> None:
     assert [type(one) for one in found] == [ZeroDivisionError, ZeroDivisionError]
     bad = False
     assert await batcher.ask(3) == 3
+
+
+async def test_an_error_is_raised_to_whose_item_it_is() -> None:
+    """The others of the batch get their answers."""
+
+    async def work(items: list[int]) -> list[int]:
+        if 3 in items:
+            raise ZeroDivisionError
+        return items
+
+    batcher = Batcher(work)
+    found = await asyncio.gather(*(batcher.ask(number) for number in range(6)), return_exceptions=True)
+    assert [number for number, one in enumerate(found) if isinstance(one, ZeroDivisionError)] == [3]
+    assert [one for one in found if isinstance(one, int)] == [0, 1, 2, 4, 5]
 
 
 async def test_closing_cancels_who_waits() -> None:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, OutOfOrderSequenceNumber
+from aiokafka.errors import (
+    InvalidTimestampError,
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+)
 
-from contracts.topics import HISTORY, RUNS, Topic
+from contracts.dead_letters import DeadLetter
+from contracts.errors import ErrorCode
+from contracts.topics import ACTIONS_DLQ, HISTORY, RUNS, Topic
 from services.actions.delivery import publisher
 from services.actions.delivery.publisher import Publisher
 from services.actions.delivery.records import Headers, Output
@@ -80,3 +88,23 @@ async def test_what_is_too_large_is_told() -> None:
     """No later try helps."""
     with pytest.raises(MessageTooLargeError):
         await Publisher(FakeProducer(MessageTooLargeError("big"))).publish([output(b"1")])
+
+
+@pytest.mark.parametrize("fault", [MessageSizeTooLargeError, InvalidTimestampError])
+async def test_what_kafka_refuses_twice_is_told(fault: type[Exception]) -> None:
+    """Once may be the fault of what came in the same batch."""
+    producer = FakeProducer(fault())
+    await Publisher(producer).publish([output(b"1")])
+    assert producer.taken == [b"1"]
+    with pytest.raises(MessageTooLargeError if fault is MessageSizeTooLargeError else fault):
+        await asyncio.wait_for(Publisher(FakeProducer(fault(), fault())).publish([output(b"1")]), 5)
+
+
+async def test_a_dead_letter_that_kafka_refuses_is_made_smaller() -> None:
+    """Until it is taken."""
+    letter = DeadLetter.of(("closum.actions", 1, 2), ErrorCode.REQUEST_INVALID, "no", "actions")
+    big = Output(ACTIONS_DLQ, b"k", b"x" * 100_000, letter.to_headers())  # type: ignore[arg-type]
+    for refusals, value in ((2, b"x" * 4096), (4, None)):
+        producer = FakeProducer(*[MessageSizeTooLargeError() for _ in range(refusals)])
+        await asyncio.wait_for(Publisher(producer).publish([big]), 5)
+        assert producer.taken == [value]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from contracts.actions import TEN_YEARS, Priority
+from contracts.actions import Priority
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
+from contracts.model import TEN_YEARS
 from contracts.runs import Answer, Outcome, Run, StepError
 from services.flows.advance import advance, begin
 from services.flows.catalogue import Tool

@@ -12,6 +12,7 @@ import pytest
 from aiokafka.errors import (
     KafkaConnectionError,
     KafkaTimeoutError,
+    MessageSizeTooLargeError,
     NotLeaderForPartitionError,
     OutOfOrderSequenceNumber,
 )
@@ -188,3 +189,16 @@ async def test_an_event_over_what_a_topic_takes_is_the_senders_to_mend(broker: B
     broker.outcome = lambda: MessageTooLargeError("900001 bytes")
     async with connected() as publisher:
         assert (await refusal(publisher, accepted)).code is ErrorCode.MESSAGE_TOO_LARGE
+
+
+async def test_an_event_that_the_broker_finds_too_large_is_a_413_too(broker: Broker, accepted: Counter) -> None:
+    """Its topic may take less than we know of. The producer is made anew: the refusal has broken its sequence."""
+    broker.outcome = MessageSizeTooLargeError
+    async with connected() as publisher:
+        refused = await refusal(publisher, accepted)
+        assert (refused.status, refused.code) == (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.MESSAGE_TOO_LARGE)
+        broker.outcome = lambda: None
+        await asyncio.sleep(0)
+        await until_connected(publisher)
+        await publisher.publish(b"k", b"{}", accepted)
+    assert broker.made == 2

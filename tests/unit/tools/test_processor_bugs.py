@@ -17,11 +17,14 @@ from contracts.errors import ErrorCode
 from contracts.runs import Outcome, Run, RunMessage
 from contracts.topics import ACTIONS, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ, Topic
 from services.flows.state.claims import Claim as Need
+from services.flows.sync import changed
 from services.runtime.dead_runs import Death
 from services.runtime.kafka import MessageTooLargeError
 from services.tools import history, processor
+from services.tools.jobs import Job, begun
 from services.tools.load import InFolder
 from services.tools.processor import Processor
+from services.tools.reading import event_of
 from services.tools.records import Output
 from tests.support import batches
 
@@ -86,13 +89,13 @@ ERRORS = [ValueError("nobody foresaw it"), asyncpg.DataError("invalid input"), O
 def event_stages(world: World, patch: pytest.MonkeyPatch, error: Exception) -> dict[str, Callable[[], object]]:
     """Where the handling of an event can raise."""
     return {
-        "reading": lambda: patch.setattr(processor, "event_of", raises(processor.event_of, error)),
+        "reading": lambda: patch.setattr(processor, "event_of", raises(event_of, error)),
         "claiming": lambda: setattr(world, "claim", raises(world.claim, error)),
         "choosing flows": lambda: patch.setattr(processor, "_meant", raises(processor._meant, error)),
-        "judging changes": lambda: patch.setattr(processor, "changed", raises(processor.changed, error)),
+        "judging changes": lambda: patch.setattr(processor, "changed", raises(changed, error)),
         "ending waits": lambda: patch.setattr(world.timers, "ended_by", raises(world.timers.ended_by, error)),
-        "beginning": lambda: patch.setattr(processor, "begun", raises(processor.begun, error)),
-        "asking": lambda: patch.setattr(processor.Job, "step", raises(processor.Job.step, error)),
+        "beginning": lambda: patch.setattr(processor, "begun", raises(begun, error)),
+        "asking": lambda: patch.setattr(Job, "step", raises(Job.step, error)),
         "publishing": lambda: patch.setattr(world, "publish", raises(world.publish, error)),
     }
 
@@ -151,13 +154,13 @@ async def test_a_run_that_raises_is_dead_and_the_others_go_on(
     error = RuntimeError("nobody foresaw it")
     match stage:
         case "reading":
-            monkeypatch.setattr(processor.RunMessage, "read", raises(RunMessage.read, error))
+            monkeypatch.setattr(RunMessage, "read", raises(RunMessage.read, error))
         case "fetching":
             monkeypatch.setattr(world.flows, "version", raises(world.flows.version, error), raising=False)
         case "first":
             monkeypatch.setattr(world.timers, "first", raises(world.timers.first, error))
         case "step":
-            monkeypatch.setattr(processor.Job, "step", raises(processor.Job.step, error))
+            monkeypatch.setattr(Job, "step", raises(Job.step, error))
         case "deaths":
             monkeypatch.setattr(history, "end_of_run", raises(history.end_of_run, error))
         case _:

@@ -25,6 +25,7 @@ from services.tools import jobs
 from services.tools.claims import Claim
 from services.tools.load import InFolder
 from services.tools.processor import Processor
+from services.tools.records import Headers
 from tests.support import batches
 
 NOW = datetime.now(UTC)  # taken by ingest: it bounds what it takes
@@ -282,7 +283,7 @@ async def test_a_dead_letter_that_comes_back_is_no_duplicate_but_for_itself(tmp_
     plain = batches.record(batches.event(1).to_bytes(), 0)
     await processor.events([plain])
     assert len(published.to(ACTIONS)) == 2
-    marks = [("flows-redriven", b"events.dlq/0/7"), ("flows-redriven-flow", b"one-call")]
+    marks: Headers = [("flows-redriven", b"events.dlq/0/7"), ("flows-redriven-flow", b"one-call")]
     await processor.events([replace(plain, offset=offset, headers=marks) for offset in (1, 2)])
     requests = published.to(ACTIONS)
     assert [request["run"]["flow"] for request in requests[2:]] == ["one-call"]

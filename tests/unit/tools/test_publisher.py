@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from unittest.mock import patch
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, OutOfOrderSequenceNumber, ProducerClosed
+from aiokafka.errors import (
+    InvalidTimestampError,
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
+)
 
-from contracts.topics import ACTIONS, Topic
+from contracts.dead_letters import DeadLetter
+from contracts.errors import ErrorCode
+from contracts.topics import ACTIONS, EVENTS_DLQ, Topic
+from services.runtime.kafka import MessageTooLargeError
 from services.tools import publisher
 from services.tools.publisher import Publisher
 from services.tools.records import Headers, Output
@@ -108,3 +119,59 @@ async def test_a_renewal_that_fails_is_tried_again() -> None:
     await Publisher(producer).publish(outputs(1))
     assert producer.renewed == 2
     assert producer.acknowledged == [b"0"]
+
+
+class Limited(Flaky):
+    """A producer whose broker refuses what a test says, alone or in the batch that it comes in."""
+
+    def __init__(self, refuses: Callable[[bytes | None], bool], fault: Exception, *, at_once: bool = False) -> None:
+        super().__init__()
+        self.refuses, self.fault, self.told = refuses, fault, at_once
+        self.headers: list[Headers | None] = []
+        self.pending: list[tuple[bytes | None, asyncio.Future[object]]] = []
+
+    async def send(
+        self, _topic: Topic, _key: bytes | None, value: bytes | None, headers: Headers | None = None
+    ) -> asyncio.Future[object]:
+        """Records that come together are refused together."""
+        if self.told and self.refuses(value):
+            raise self.fault
+        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self.headers.append(headers)
+        if not self.pending:
+            asyncio.get_running_loop().call_later(0.001, self._answer)
+        self.pending.append((value, future))
+        return future
+
+    def _answer(self) -> None:
+        batch, self.pending = self.pending, []
+        bad = any(self.refuses(value) for value, _ in batch)
+        for value, future in batch:
+            if bad:
+                future.set_exception(self.fault)
+            else:
+                self.acknowledged.append(value)
+                future.set_result(None)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("fault", [MessageTooLargeError("big"), MessageSizeTooLargeError(), InvalidTimestampError()])
+async def test_one_record_that_kafka_never_takes_holds_up_no_other(fault: Exception, at_once: bool) -> None:  # noqa: FBT001 - a parameter
+    """All others are acknowledged, in order; then it is raised, once."""
+    producer = Limited(lambda value: value == b"3", fault, at_once=at_once)
+    kind = InvalidTimestampError if isinstance(fault, InvalidTimestampError) else MessageTooLargeError
+    with pytest.raises(kind):
+        await asyncio.wait_for(Publisher(producer).publish(outputs(8)), 5)
+    assert in_first_order(producer.acknowledged) == [b"0", b"1", b"2", b"4", b"5", b"6", b"7"]
+
+
+async def test_a_dead_letter_that_its_topic_refuses_is_kept_by_reference() -> None:
+    """Smaller and smaller, until it is taken: what it is about is never lost."""
+    letter = DeadLetter.of(("closum.events", 1, 2), ErrorCode.EVENT_INVALID, "no", "tools")
+    made = Output(EVENTS_DLQ, b"k", b"x" * 100_000, [("a", b"b"), *letter.to_headers()])
+    for most, value in ((50_000, b"x" * 4096), (1000, None)):
+        producer = Limited(lambda value, most=most: len(value or b"") > most, MessageSizeTooLargeError())  # type: ignore[misc]
+        await asyncio.wait_for(Publisher(producer).publish([*outputs(2), made, *outputs(2)]), 5)
+        assert value in producer.acknowledged
+        told = next(one for one in reversed(producer.headers) if one)
+        assert (DeadLetter.from_headers(told).original_bytes or 0) > 100_000
