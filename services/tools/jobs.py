@@ -10,12 +10,13 @@ from contracts.errors import ErrorCode
 from contracts.events import Event, partition_key
 from contracts.model import Message
 from contracts.runs import Answer, Outcome, Run, RunMessage, Wake
-from contracts.topics import ACTIONS, MAX_MESSAGE_BYTES, RUNS, Topic
+from contracts.topics import ACTIONS, RUNS, Topic
 from services.flows.advance import advance, begin
 from services.flows.compile import CompiledFlow
 from services.flows.outcomes import Act, Ask, End, Sleep
 from services.flows.sync import Write
 from services.runtime import logging, metrics
+from services.runtime.kafka import MessageTooLargeError, check_size
 from services.tools import history
 from services.tools.letters import dead_letter
 from services.tools.records import Output, Record
@@ -82,11 +83,12 @@ class Job:
     def produce(self, topic: Topic, key: bytes, message: Message, step: str | None) -> None:
         """Leave a message; one that is too large is dead before it is sent."""
         value = message.to_bytes()
-        if len(value) <= MAX_MESSAGE_BYTES:
-            self.outputs.append(Output(topic, key, value))
+        try:
+            check_size(topic, key, value, None)
+        except MessageTooLargeError as error:
+            self.dead(ErrorCode.MESSAGE_TOO_LARGE, f"a message is too large: {error}", step)
         else:
-            cause = f"the message for {topic.name!r} has {len(value)} bytes, at most {MAX_MESSAGE_BYTES} are allowed"
-            self.dead(ErrorCode.MESSAGE_TOO_LARGE, cause, step)
+            self.outputs.append(Output(topic, key, value))
 
     def sleep(self, sleep: Sleep) -> None:
         """Leave a timer; a run that is too large to come back is dead before it waits."""
