@@ -111,7 +111,7 @@ def rows_of(values: Sequence[bytes | None]) -> list[Row]:
     rows: dict[str, Row] = {}
     for value in values:
         try:
-            end = HistoryRecord.read(value)
+            end = HistoryRecord.model_validate_json(value or b"")
         except ValidationError:
             continue
         texts = (end.run_id, end.event_id, end.source, end.account, end.outcome.value)

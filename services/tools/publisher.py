@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 
 from contracts.topics import Topic
 from services.runtime import logging, metrics
@@ -93,8 +93,8 @@ class Publisher:
         for position, result in enumerate(results):
             if isinstance(result, Exception):
                 return position, result, len(outputs) == 1
-            if isinstance(result, BaseException):
-                raise result
+            if isinstance(result, BaseException):  # a producer that was renewed meanwhile gave it up
+                return position, ProducerClosed(), False
         return len(futures), fault, True
 
     async def _wait(self, fault: Exception, attempt: int, left: int) -> None:

@@ -70,22 +70,24 @@ class Courier:
         """
         failed = bug(job.record, error, maybe=job.maybe or job.attempts > 0)
         if job.open:
-            await self._quietly(known.settle(self._books.journal, job, failed, again=False))
+            await self._quietly(lambda: known.settle(self._books.journal, job, failed, again=False))
+            self._books.journal.abandon(job.effect)
+            job.open = False
         if not self._owned(job):
             return
         if not job.ended:
             letter, end = ends.dead(job, failed)
             await self._publisher.publish([letter])
-            await self._quietly(self._publisher.publish([end]))
+            await self._quietly(lambda: self._publisher.publish([end]))
             ends.count(job, [letter, end], failed)
             self._guard.ended(job.sort.flow, dead=True)
         if job.parked is not None:
-            await self._quietly(self._parking.finished(job))
+            await self._quietly(lambda: self._parking.finished(job))
         job.prefix.finish(job.record.offset)
 
-    async def _quietly(self, work: Awaitable[object]) -> None:
+    async def _quietly(self, work: Callable[[], Awaitable[object]]) -> None:
         try:
-            await work
+            await work()
         except Exception:
             log.exception("end.untold")
 
