@@ -31,6 +31,7 @@ from services.runtime.settings import ActionsSettings, load
 from tests.support.actions import kafka, request
 from tests.support.closum import closum
 
+CONTACT = {"method": "POST", "url": "/contacts", "json": {"phone": "+351912345678"}}
 # Where, and what raises there. The subject of the record that it raises for is `bad-` and the place.
 STAGES: dict[str, tuple[Any, str, Exception]] = {
     "outline": (consumer, "outline", RuntimeError("planted")),
@@ -87,12 +88,12 @@ async def test_each_record_that_raises_is_one_dead_letter(
                 url = "/parking" if stage == "parking" else "/contacts"
                 body = {"method": "POST", "url": url, "json": {"phone": "+351912345678", "n": number}}
                 bad = request(number, f"bad-{stage}", effect_id=f"bad-{stage}", inputs=body)
-                requests += [bad, request(100 + number, f"good-{number}")]
+                requests += [bad, request(100 + number, f"good-{number}", inputs=CONTACT)]
             work = asyncio.create_task(service.run(settings, connections_of(settings.connections_file)))
             try:
                 await topics.put(requests)
                 dead = await topics.take(ACTIONS_DLQ, lambda found: len(found) >= len(STAGES), seconds=40)
-                await topics.put([request(999, "last")])
+                await topics.put([request(999, "last", inputs=CONTACT)])
                 runs = await topics.take(RUNS, partial(_has, "last"))
                 assert not work.done()
             finally:

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from prometheus_client import CollectorRegistry, Counter
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.runs import Run, RunMessage
-from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, EVENTS_DLQ, RUNS, RUNS_DLQ, Topic
-from services.runtime.settings import RuntimeSettings
+from contracts.topics import ACTIONS, ACTIONS_DLQ, ALL, EVENTS, EVENTS_DLQ, RUNS, RUNS_DLQ, Topic
+from services.actions.delivery import publisher as delivery
+from services.actions.delivery import records as delivery_records
+from services.ingest import publisher as ingest
+from services.ingest.problems import Refused
+from services.runtime.kafka import Headers, MessageTooLargeError, Producer
+from services.runtime.settings import IngestSettings, RuntimeSettings
+from services.tools import publisher, records
 from tests.support import batches
 from tests.support.actions import kafka, request, worker
 from tests.support.closum import closum
@@ -25,6 +36,7 @@ from tests.support.flows_command import flows
 from tests.support.tools_process import all_of, read, send, stack, story
 
 HUGE = 2_300_000
+CONTACT = {"method": "POST", "url": "/contacts", "json": {"phone": "+351912345678"}}
 
 
 async def put(
@@ -124,7 +136,7 @@ async def test_actions_goes_on_past_what_it_cannot_handle(
             await one.says("partitions.assigned")
             await put(topics.settings, ACTIONS, [b"\xff" * HUGE, padded(b"{}"), odd.to_bytes()])
             await put(topics.settings, ACTIONS, [parked.to_bytes()], key=parked.key, headers=[("null", None)])
-            await topics.put([request(number, f"good-{number}") for number in range(10, 20)])
+            await topics.put([request(number, f"good-{number}", inputs=CONTACT) for number in range(10, 20)])
             dead = await topics.take(ACTIONS_DLQ, partial(enough, 4), seconds=60)
             runs = await topics.take(RUNS, partial(enough, 10))
             assert one.process is not None
@@ -166,3 +178,68 @@ async def test_a_letter_by_reference_is_redriven_from_its_original_while_that_is
         back = (await topics.take(EVENTS, partial(enough, 2)))[1]
     assert back.value == event.to_bytes()
     assert dict(back.headers)["theirs"] == b"kept"
+
+
+@contextlib.asynccontextmanager
+async def small_topics(bootstrap: str, prefix: str, most: int) -> AsyncIterator[RuntimeSettings]:
+    """Topics as somebody else made them: they take much less than ours."""
+    settings = RuntimeSettings(kafka_bootstrap=bootstrap, topic_prefix=prefix)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        small = {"max.message.bytes": str(most)}
+        await admin.create_topics([NewTopic(topic.under(prefix), 1, 1, topic_configs=small) for topic in ALL])
+        yield settings
+    finally:
+        await admin.close()
+
+
+async def test_topics_that_take_less_than_ours_hold_up_nobody(kafka_bootstrap: str, topic_prefix: str) -> None:
+    """What the broker itself refuses: a 413 at the door, a letter by reference, and the others of its batch go on."""
+    async with small_topics(kafka_bootstrap, topic_prefix, 10_000) as settings:
+        producer = Producer(settings)
+        await producer.start()
+        told = DeadLetter.of(("there", 3, 7), ErrorCode.EVENT_INVALID, "no", "tools")
+        letter_headers: Headers = [*told.to_headers()]
+        big = b"x" * 50_000
+        try:
+            outputs = [records.Output(ACTIONS, b"k", b"%d" % number) for number in range(5)]
+            outputs[2:2] = [records.Output(RUNS, b"k", big), records.Output(EVENTS_DLQ, b"k", big, letter_headers)]
+            async with asyncio.timeout(60):
+                with pytest.raises(MessageTooLargeError):
+                    await publisher.Publisher(producer).publish(outputs)
+                of_actions = delivery.Publisher(producer)
+                with pytest.raises(MessageTooLargeError):
+                    await of_actions.publish([delivery_records.Output(RUNS, b"k", big)])
+                await of_actions.publish([delivery_records.Output(ACTIONS_DLQ, b"k", big, letter_headers)])
+        finally:
+            await producer.stop()
+        sent = await read(settings, ACTIONS, partial(enough, 5))
+        assert list(dict.fromkeys(one.value for one in sent)) == [b"0", b"1", b"2", b"3", b"4"]
+        for topic in (EVENTS_DLQ, ACTIONS_DLQ):
+            (one,) = await read(settings, topic, partial(enough, 1))
+            assert (letter(one).offset, len(one.value)) == (7, 4096)
+            assert (letter(one).original_bytes or 0) > len(big)
+        door = ingest.Publisher(IngestSettings(kafka_bootstrap=kafka_bootstrap, topic_prefix=topic_prefix))
+        connecting = asyncio.create_task(door.keep_connected())
+        counter = Counter("accepted", "accepted", registry=CollectorRegistry())
+        try:
+            async with asyncio.timeout(60):
+                while True:  # until it is connected
+                    try:
+                        await door.publish(b"k", big, counter)
+                    except Refused as refused:
+                        if refused.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                            break
+                    await asyncio.sleep(0.05)
+                while True:  # it has connected anew
+                    try:
+                        await door.publish(b"k", b"{}", counter)
+                    except Refused:
+                        await asyncio.sleep(0.05)
+                    else:
+                        break
+        finally:
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
+            await door.stop()

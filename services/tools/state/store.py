@@ -22,6 +22,8 @@ from services.flows.state import claims, counters, digests, merges, permits, rot
 from services.flows.state.cells import Asked, Death, Given, Held, Stateful
 from services.flows.state.ledger import Ledger, Question
 from services.runtime import database, dead_runs, metrics
+from services.runtime.apart import apart
+from services.runtime.cures import curable
 from services.runtime.database import storable
 from services.tools.answerers import Answerers
 
@@ -105,9 +107,11 @@ class Store:
     async def answer(self, asks: Sequence[Asked]) -> list[Given | Exception]:
         """One answer an ask, in order; an error for an ask that is a bug. Done again, it answers the same.
 
-        Raises one of `database.FAULTS` while PostgreSQL is away, and for an ask that cannot be written: then nothing
-        happened, or all of it did.
+        Raises one of `database.FAULTS` while PostgreSQL is away: then nothing happened, or all of it did.
         """
+        return await apart(asks, self._settled, _a_bug, passes=curable)
+
+    async def _settled(self, asks: Sequence[Asked]) -> list[Given | Exception]:
         questions = [Question.of(asked) for asked in asks]
         while True:
             try:
@@ -136,6 +140,10 @@ class Store:
             for row in await connection.fetch(DEAD, concerned):
                 ledger.dead[row["run_id"]] = Death(row["done"], row["at"])
         return ledger
+
+
+async def _a_bug(_asked: Asked, error: Exception) -> Given | Exception:
+    return error
 
 
 def answers(pool: asyncpg.Pool, keep: timedelta, on_wait: Callable[[], object] = lambda: None) -> Answerers:
