@@ -169,7 +169,7 @@ async def _page(poll: Poll, client: Client, cursor: str | None, listing: Listing
         place = f"{poll.items}/{number}"
         try:
             read = _event(poll, item, place, number, listing)
-        except Exception as error:  # noqa: BLE001 - the last guard: a dead letter, told as a bug
+        except Exception as error:
             log.critical("item.broke", source=poll.name, item=place, exc_info=error)
             metrics.BUGS.labels(poll.uri).inc()
             read = Unfit(item, place, number, ErrorCode.BUG, type(error).__name__)
