@@ -70,7 +70,11 @@ async def test_each_record_that_raises_is_one_dead_letter(
     async with kafka(kafka_bootstrap, topic_prefix, partitions=1) as topics:
         with closum() as stand_in, capture_logs() as logs:
             stand_in.fault(path="/crm/parking", kind="status", status=503)
-            (tmp_path / "connections.yaml").write_text(f"connections: {{ crm: {{ base_url: '{stand_in.url}/crm' }} }}")
+            (tmp_path / "token").write_text("any-token\n")
+            (tmp_path / "connections.yaml").write_text(
+                f"connections:\n  crm:\n    base_url: {stand_in.url}/crm\n"
+                f"    authentication: {{ bearer: {{ file: {tmp_path / 'token'} }} }}\n"
+            )
             settings = load(
                 ActionsSettings,
                 {
