@@ -21,7 +21,9 @@ from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import EndedBy, Outcome, RunMessage, Wake
 from contracts.topics import EVENTS_DLQ, RUNS_DLQ
+from services.flows.advance import begin
 from services.flows.compiled import CompiledFlow
+from services.flows.creations import told
 from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
 from services.flows.sync import changed
@@ -137,9 +139,13 @@ class Processor:
         for one in arrived:
             flows = _meant(one.record, self._flows.for_trigger(one.event.type, one.begins)) if one.end is None else ()
             for flow in flows:
-                if job := begun(one.record, flow, one.event, batch.place(one.record)):
+                if flow.name in one.event.led_by:
+                    batch.place().append(history.end_of_run(begin(flow, one.event), Outcome.SUPPRESSED, reason=one.why))
+                elif job := begun(one.record, flow, one.event, batch.place(one.record)):
                     batch.jobs.append(job)
-            if not flows:
+            if not flows and one.end is None and one.event.led_by:
+                _without_run(batch.place(), one, _End(Outcome.SUPPRESSED, one.why))
+            elif not flows:
                 nobody = "it ended a wait" if any(one.event is by for _, by in ended) else "no flow for it"
                 _without_run(batch.place(), one, one.end or _End(Outcome.FILTERED, nobody))
         batch.place().extend(_woken(waiting, event) for waiting, event in ended)
@@ -182,7 +188,7 @@ class Processor:
         changes = {
             record.place: (event, change)
             for (record, event), is_first in zip(read, first, strict=True)
-            if is_first and (change := changed(event)) is not None
+            if is_first and (change := told(event) or changed(event)) is not None
         }
         judged = await self._echoes.judge(list(changes.values()))
         verdicts = dict(zip(changes, judged, strict=True))
@@ -191,8 +197,10 @@ class Processor:
             verdict = verdicts.get(record.place)
             if note is None:
                 arrived.append(_Arrived(record, event, _End(Outcome.DUPLICATE, "seen before")))
-            elif verdict is None or verdict.decision in ("passed", "mixed"):
-                arrived.append(_Arrived(record, verdict.event if verdict else event, None, note))
+            elif verdict is None:
+                arrived.append(_Arrived(record, event, None, note))
+            elif verdict.passes:
+                arrived.append(_Arrived(record, verdict.event, None, note, verdict.why))
             elif verdict.decision == "suppressed":
                 arrived.append(_Arrived(record, event, _End(Outcome.SUPPRESSED, verdict.why)))
             else:
@@ -261,6 +269,7 @@ class _Arrived:
     event: Event
     end: _End | None
     begins: str = ""  # the set of flows that it begins, or has begun
+    why: str = ""  # that it was judged so
 
 
 class _Batch:
