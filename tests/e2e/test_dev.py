@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for all: the second start finds the data of the first."""
     made = tmp_path_factory.mktemp("dev")
     (made / "flows").mkdir()
-    for name in ("whatsapp-to-crm", "new-contact-to-closum"):
+    for name in ("whatsapp-to-crm", "new-contact-to-closum", "sources"):
         shutil.copy(Path(__file__).parents[2] / "examples" / f"{name}.yaml", made / "flows")
     (made / "flows" / "form.yaml").write_text(FORM)
     (made / "e.json").write_text('{"email": "ana@example.pt"}')
@@ -61,7 +61,7 @@ def test_an_event_sent_as_it_says_has_its_effect_and_ctrl_c_ends_all(folder: Pat
 
         told = flows("run", answer.json()["id"], "--json", cwd=folder)
         assert json.loads(told.stdout)["end"][0]["outcome"] == "delivered", told.stderr
-        sent = flows("send", "closum.lead.created", "--example", "--json", cwd=folder)
+        sent = flows("send", "webhook.platform", "--example", "--json", cwd=folder)
         assert sent.returncode == 0, sent.stderr
         running.until("new-contact-to-closum")
         file = folder / "flows" / "whatsapp-to-crm.yaml"
