@@ -26,7 +26,7 @@ from services.actions.delivery.records import Record
 from services.actions.journal.journal import Journal
 from services.actions.limits.gates import Gates
 from services.actions.parking.parking import Parking
-from services.runtime import logging, metrics
+from services.runtime import gaps, logging, metrics
 from services.runtime.guard import Guard
 from services.runtime.offsets import Place
 from services.runtime.settings import ActionsSettings
@@ -154,6 +154,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
                 taken.topic, taken.partition, taken.offset, taken.key, taken.value, list(taken.headers or ())
             )
             prefix.take(taken.offset)
+            if gaps.empty(taken.value):
+                prefix.finish(taken.offset)
+                continue
             about = outline(record)
             if about is not None and (self._ahead.holds(about.lane) or self._has_its_part(about.flow)):
                 self._ahead.add(about, record, prefix)

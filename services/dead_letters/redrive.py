@@ -55,6 +55,11 @@ def plan(
             left_out[letter.id] = f"was {one.decision} at {one.at:%Y-%m-%d %H:%M}: {one.reason}"
         elif known is None:
             left_out[letter.id] = "its headers are not those of a dead letter: nobody knows where it came from"
+        elif known.first_offset is not None:
+            left_out[letter.id] = (
+                f"it does not hold its records, but tells of {known.topic}/{known.partition} from offset "
+                f"{known.first_offset} to {known.offset}: nobody could read them. Have their sender send them again"
+            )
         elif len(letter.value) > MAX_MESSAGE_BYTES:
             left_out[letter.id] = f"it has {len(letter.value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"
         elif _may_have_happened(known) and not even_if_sent and not repeatable(letter):

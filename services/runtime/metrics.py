@@ -30,6 +30,9 @@ VERIFICATIONS = Counter(
 CREDITS_LEFT = Gauge("flows_credits_left", "SMS credits, as closum.sms.check_credits last saw them", ["connection"])
 DEAD_LETTERS = Counter("flows_dead_letters", "Records sent to a dead-letter topic", ["topic", "code"])
 LAG = Gauge("flows_lag_records", "Records waiting behind the committed offset", ["topic", "partition"])
+RECORDS_LOST = Counter(
+    "flows_records_lost", "Records that Kafka deleted before they were read: by retention", ["topic", "partition"]
+)
 CONSUMED = Counter("flows_records_consumed", "Records taken from a topic", ["topic"])
 DELIVERY = Histogram("flows_delivery_seconds", "Event accepted to run delivered", ["flow"], buckets=SECONDS)
 WAITS_ENDED = Counter("flows_waits_ended", "Waits of runs that ended: by time, event or hand; again: dropped", ["by"])

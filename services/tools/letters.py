@@ -7,6 +7,7 @@ from contracts.errors import ErrorCode
 from contracts.runs import Run
 from contracts.topics import DLQ_OF
 from services.runtime import metrics
+from services.runtime.gaps import Gap
 from services.tools.records import Output, Record
 
 SERVICE = "tools"
@@ -16,14 +17,26 @@ def dead_letter(
     record: Record, code: ErrorCode, cause: str, *, run: Run | None = None, step: str | None = None
 ) -> Output:
     """The record for `*.dlq`, and count it. Headers of an earlier dead letter (a redriven record) are replaced."""
-    topic = DLQ_OF[record.topic]
     ids: dict[str, str | None] = {}
     if run is not None:
         event = run.event
         ids = {"run_id": run.id, "event_id": event.id, "flow": run.flow, "step": step, "occurrence": event.occurrence}
-    letter = DeadLetter.of(record.coordinates, code, cause, SERVICE, **ids)
+    return _letter(record, DeadLetter.of(record.coordinates, code, cause, SERVICE, **ids))
+
+
+def by_reference(record: Record, gap: Gap) -> Output:
+    """The same of what nobody can read: it says where that is. Counted once, however many records it tells of."""
+    cause = gap.cause or ""
+    return _letter(
+        record,
+        DeadLetter.of(record.coordinates, ErrorCode.RECORD_UNREADABLE, cause, SERVICE, first_offset=gap.first),
+    )
+
+
+def _letter(record: Record, letter: DeadLetter) -> Output:
+    topic = DLQ_OF[record.topic]
     kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
-    metrics.DEAD_LETTERS.labels(topic.name, code.value).inc()
+    metrics.DEAD_LETTERS.labels(topic.name, letter.code.value).inc()
     # aiokafka's producer refuses a record without key and value, which Kafka and other clients allow.
     key = b"" if record.key is None and record.value is None else record.key
     return Output(topic, key, record.value, [*kept, *letter.to_headers()])

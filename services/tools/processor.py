@@ -28,13 +28,13 @@ from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
 from services.flows.sync import changed
 from services.flows.waiting import Match, hashes_of
-from services.runtime import metrics
+from services.runtime import gaps, metrics
 from services.runtime.dead_runs import Death
 from services.tools import answerers, history
 from services.tools.claims import Among, Claim
 from services.tools.echoes.echoes import Echoes, Off
 from services.tools.jobs import Job, begun
-from services.tools.letters import dead_letter
+from services.tools.letters import by_reference, dead_letter
 from services.tools.reading import event_of
 from services.tools.records import Output, Record
 from services.tools.timers import timer
@@ -129,7 +129,7 @@ class Processor:
         _consumed(records)
         batch = _Batch()
         read: list[tuple[Record, Event]] = []
-        for record in records:
+        for record in _readable(records, batch):
             try:
                 read.append((record, _occurred(record, event_of(record.value))))
             except ValidationError as error:
@@ -158,7 +158,7 @@ class Processor:
         _consumed(records)
         batch = _Batch()
         read: list[tuple[Record, RunMessage]] = []
-        for record in records:
+        for record in _readable(records, batch):
             try:
                 read.append((record, RunMessage.model_validate_json(record.value or b"")))
             except ValidationError as error:
@@ -300,6 +300,19 @@ class _Batch:
     def outputs(self) -> list[Output]:
         """All of them, in order."""
         return [output for outputs in self._places for output in outputs]
+
+
+def _readable(records: Sequence[Record], batch: _Batch) -> list[Record]:
+    """Those that are records. What nobody can read is told of, and stops no topic: waiting does not make it whole."""
+    read = []
+    for record in records:
+        gap = gaps.unreadable(record.value)
+        if gap is None:
+            read.append(record)
+        else:
+            letter = by_reference(record, gap)
+            batch.place().extend((letter, history.unreadable(record, gap.cause or "", ErrorCode.RECORD_UNREADABLE)))
+    return read
 
 
 def _dead(outputs: Sequence[Output]) -> bool:

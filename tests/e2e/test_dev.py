@@ -46,6 +46,14 @@ def contacts(closum: str) -> list[dict[str, Any]]:
     return answer
 
 
+def complaints(folder: Path) -> list[str]:
+    """What services logged at warning or above."""
+    lines = [line for file in (folder / ".flows" / "logs").glob("*.log") for line in file.read_text().splitlines()]
+    return [
+        line for line in lines if re.search(r'"level":"(warning|error|critical)"', line) or not line.startswith("{")
+    ]
+
+
 def test_an_event_sent_as_it_says_has_its_effect_and_ctrl_c_ends_all(folder: Path) -> None:
     assert flows("sources", "new", "form", "--from", "e.json", cwd=folder).returncode == 0
     assert flows("check", "flows", cwd=folder).returncode == 0
@@ -57,6 +65,7 @@ def test_an_event_sent_as_it_says_has_its_effect_and_ctrl_c_ends_all(folder: Pat
         assert answer.status_code == 202
         line = running.until("delivered")
         assert "flow=whatsapp-to-crm" in line
+        assert complaints(folder) == []
         assert [contact["phone"] for contact in contacts(closum)] == ["+351912345678"]
 
         told = flows("run", answer.json()["id"], "--json", cwd=folder)

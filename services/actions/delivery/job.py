@@ -19,6 +19,7 @@ from services.actions.delivery.records import Record
 from services.actions.delivery.retry import Schedule
 from services.actions.journal.effects import Key
 from services.actions.limits.ready import Sort
+from services.runtime import gaps
 from services.runtime.database import short
 
 WEIGHTS = {Priority.HIGH: 8, Priority.NORMAL: 2, Priority.LOW: 1}
@@ -79,6 +80,8 @@ class Planner:
 
     def job(self, record: Record, prefix: Prefix) -> Job:
         """Read a record."""
+        if (gap := gaps.unreadable(record.value)) is not None:
+            return Job(record, prefix, None, Failed(ErrorCode.RECORD_UNREADABLE, gap.cause or "", again=False))
         try:
             request = ActionRequest.model_validate_json(record.value or b"")
         except ValidationError as error:
