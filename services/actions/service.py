@@ -106,7 +106,7 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
         most=settings.max_concurrency,
         kick=lambda: consumer.kick(),  # noqa: PLW0108 - it is made below
     )
-    guard = Guard(settings.dead_letter_run, settings.dead_letter_ratio, kind="flow", gauge=metrics.FLOW_HELD)
+    guard = Guard.of(settings, kind="flow", gauge=metrics.FLOW_HELD)
     consumer = Consumer(
         settings,
         parts.kafka,

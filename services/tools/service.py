@@ -111,13 +111,7 @@ async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _
         died=mark,
         echoes=echoes.made(parts.pool, _limits(settings), watchdog.moved),
     )
-    guard = Guard(
-        settings.dead_letter_run,
-        settings.dead_letter_ratio,
-        kind="topic",
-        gauge=metrics.TOPIC_HELD,
-        longest_seconds=brake.LONGEST_SECONDS,
-    )
+    guard = Guard.of(settings, kind="topic", gauge=metrics.TOPIC_HELD, longest_seconds=brake.LONGEST_SECONDS)
     events = brake.Brake(EVENTS, processor.events, guard, watchdog.moved)
     runs = brake.Brake(RUNS, processor.runs, guard, watchdog.moved)
     application = app.make(settings, events.take, runs.take)

@@ -57,6 +57,7 @@ class Courier:
         """One attempt. The seconds until the next; None when the job is over."""
         if not self._owned(job):
             return None
+        job.tried = self._guard.now()
         outcome = await (self._attempt(job) if job.doubt is None else self._asked(job, job.doubt))
         if isinstance(outcome, float):
             return outcome
@@ -165,7 +166,8 @@ class Courier:
             outputs = ends.dead(job, failed)
             await self._publisher.publish(outputs)
         ends.count(job, outputs, failed)
-        self._guard.ended(job.sort.flow, dead=any(output.topic is ACTIONS_DLQ for output in outputs))
+        dead = any(output.topic is ACTIONS_DLQ for output in outputs)
+        self._guard.ended(job.sort.flow, dead=dead, began=job.tried)
         if failed is not None:
             self._tell("call.failed", job, failed)
 

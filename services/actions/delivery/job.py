@@ -45,6 +45,7 @@ class Job:
     request: ActionRequest | None
     plan: Ready | Failed
     attempts: int = 0
+    tried: float = 0.0  # when the last attempt began, by the guard's clock
     maybe: bool = False  # some attempt may have had its effect
     began: float = field(default_factory=time.monotonic)
     parked: str | None = None  # the lane in PostgreSQL that it came from

@@ -195,9 +195,15 @@ class Lanes(Generic[J]):
         return True
 
     def _later(self, seconds: float) -> None:
-        """Look again when a gate may be open."""
-        if self._kicking is None and self._ready and not self._closed:
-            self._kicking = asyncio.get_running_loop().call_later(seconds, self.kick)
+        """Look again when a gate may be open, or sooner if somebody said so."""
+        loop = asyncio.get_running_loop()
+        if not self._ready or self._closed:
+            return
+        if self._kicking is not None:
+            if self._kicking.when() <= loop.time() + seconds:
+                return
+            self._kicking.cancel()
+        self._kicking = loop.call_later(seconds, self.kick)
 
     async def _worker(self, lane: Hashable, connection: str) -> None:
         """Work on a lane, then on others that are ready, until none may begin."""

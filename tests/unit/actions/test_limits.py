@@ -138,22 +138,22 @@ def test_a_flow_that_only_dies_is_held_and_tried() -> None:
     guard = Guard(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD, clock=lambda: world.now)
     ready = Ready(lambda _: 0.0, guard)
     for _ in range(10):
-        guard.ended("bad", dead=True)
+        guard.ended("bad", dead=True, began=world.now)
     for number in range(20):
         ready.push(Sort("crm", "bad"), ("bad", number))
     ready.push(Sort("crm", "good"), ("good", 0))
     assert ready.pop() == (("good", 0), "crm")
     assert ready.pop() == PAUSE_SECONDS
-    world.now += PAUSE_SECONDS
+    began = world.now = world.now + PAUSE_SECONDS
     tried = [ready.pop() for _ in range(TRIALS + 1)]
     assert tried[:-1] == [(("bad", number), "crm") for number in range(TRIALS)]
     assert isinstance(tried[-1], float)
     world.now += PAUSE_SECONDS
-    guard.ended("bad", dead=True)
+    guard.ended("bad", dead=True, began=began)
     assert ready.pop() == 2 * PAUSE_SECONDS
     world.now += MOST_PAUSE_SECONDS
     assert isinstance(ready.pop(), tuple)
-    guard.ended("bad", dead=False)
+    guard.ended("bad", dead=False, began=world.now)
     assert guard.held("bad") == 0
 
 
@@ -161,8 +161,8 @@ def test_a_flow_of_which_some_die_is_not_held() -> None:
     """Three of four."""
     guard = Guard(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD)
     for number in range(1_000):
-        guard.ended("so-so", dead=number % 4 != 0)
+        guard.ended("so-so", dead=number % 4 != 0, began=guard.now())
     assert guard.held("so-so") == 0
     for number in range(200):
-        guard.ended("so-so", dead=number % 9 != 0)
+        guard.ended("so-so", dead=number % 9 != 0, began=guard.now())
     assert guard.held("so-so") > 0
