@@ -105,6 +105,7 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
         ACTIONS_TOPIC.under(settings.topic_prefix),
         most=settings.max_concurrency,
         kick=lambda: consumer.kick(),  # noqa: PLW0108 - it is made below
+        waiting=lambda connection, doubted: consumer.waiting(connection, doubted),  # noqa: PLW0108 - as above
     )
     guard = Guard.of(settings, kind="flow", gauge=metrics.FLOW_HELD)
     consumer = Consumer(

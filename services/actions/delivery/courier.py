@@ -99,7 +99,7 @@ class Courier:
         assert request is not None  # noqa: S101 - as above
         verdict, came = await doubt.ask(plan.action, plan.inputs, self._call(plan, request))
         name = request.connection or ""
-        self._gates.told(name, came)
+        self._gates.told(name, job.lane, came)
         metrics.VERIFICATIONS.labels(name, request.action, doubt.LABELS[type(verdict)]).inc()
         return doubted.judged(verdict)
 
@@ -137,8 +137,8 @@ class Courier:
             return known.outcome(found.decision, outputs_needed=not request.last)
         job.maybe = job.maybe or (isinstance(outcome, Failed) and outcome.maybe)
         name = request.connection or ""
-        if job.open:
-            self._gates.told(name, outcome)
+        if job.open or (isinstance(outcome, Failed) and outcome.away):
+            self._gates.told(name, job.lane, outcome)
         label = "done" if isinstance(outcome, Done) else outcome.code.value
         metrics.ATTEMPT.labels(name, request.action).observe(time.perf_counter() - began)
         metrics.ATTEMPTS.labels(name, request.action, label).inc()
