@@ -37,6 +37,9 @@ class DeadLetter(Message):
     topic: str = Field(description="where the original record was; of a poll's item its source, `/polls/NAME`")
     partition: int
     offset: int = Field(description="of a poll's item its number in the answer")
+    first_offset: int | None = Field(
+        default=None, description="the letter tells of the records from here to `offset`; absent: it holds its record"
+    )
     code: ErrorCode
     who_must_act: WhoMustAct
     cause: str = Field(description="one sentence for a person; never holds a secret")

@@ -64,6 +64,7 @@ class ErrorCode(StrEnum):
     TOOL_FAILED = ("tool_failed", WhoMustAct.AUTHOR, False, "a tool could not do its work with this input")
     SYNC_LOOP = ("sync_loop", WhoMustAct.AUTHOR, False, "an entity is changed back and forth: its changes are held")
     MESSAGE_TOO_LARGE = ("message_too_large", WhoMustAct.AUTHOR, False, "the message is over 900 KB")
+    RECORD_UNREADABLE = ("record_unreadable", WhoMustAct.OPERATOR, False, "Kafka holds what no client can read")
     # What a call meets
     REQUEST_INVALID = ("request_invalid", WhoMustAct.OPERATOR, False, "the record is no action request of the contract")
     ACTION_UNKNOWN = ("action_unknown", WhoMustAct.OPERATOR, False, "this worker does not know the action")

@@ -58,12 +58,21 @@ class Event(Message):
     hops: Annotated[int, Field(ge=1), countable] | None = Field(
         default=None, description="writes of ours since the first change that led to this"
     )
+    ledby: str | None = Field(
+        default=None,
+        description="flows, with commas, whose runs led to this: one made it by a call. Set by services/tools only",
+    )
     data: dict[str, Any] = Field(description="the trigger's payload")
 
     @property
     def happening(self) -> str:
         """What tells it from every other event of its source: its id, unless that can come again for another one."""
         return self.id if self.occurrence is None else stable_id(self.id, self.occurrence)
+
+    @property
+    def led_by(self) -> tuple[str, ...]:
+        """The flows whose runs led to this: none of them starts by it."""
+        return tuple(self.ledby.split(",")) if self.ledby else ()
 
     @property
     def key(self) -> bytes:

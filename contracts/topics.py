@@ -34,3 +34,11 @@ ACTIONS_DLQ = Topic("actions.dlq", "calls that could not be made", ("actions",),
 
 ALL = (EVENTS, RUNS, ACTIONS, HISTORY, EVENTS_DLQ, RUNS_DLQ, ACTIONS_DLQ)
 DLQ_OF = {EVENTS: EVENTS_DLQ, RUNS: RUNS_DLQ, ACTIONS: ACTIONS_DLQ}
+
+
+def label(name: str) -> str:
+    """The logical name of a topic by its name on the broker, whatever its prefix: metrics call a topic so, all of them.
+
+    A topic that is none of ours is called as it is.
+    """
+    return max((topic.name for topic in ALL if name.endswith(topic.name)), key=len, default=name)

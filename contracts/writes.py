@@ -1,4 +1,4 @@
-"""What actions set in the systems that they call: by this, a change that our own write caused is recognised.
+"""What actions set and make in the systems that they call: by this, what we caused ourselves is recognised.
 
 A row an action. `http.request` can set anything: there the flow says it, with `writes`.
 """
@@ -26,7 +26,8 @@ TAG = {"tags": "tag"}
 class Sets:
     """One action: the system, which inputs name the entity, which are fields, which hold more fields.
 
-    `adds`, `removes`: field whose value is a list → the input that is one of its members.
+    `adds`, `removes`: field whose value is a list → the input that is one of its members. `makes`: the trigger by which
+    the system tells that the entity is new, where the call can make it; `made`: the output that is its id then.
     """
 
     system: str
@@ -35,10 +36,19 @@ class Sets:
     nested: tuple[str, ...] = ()
     adds: Mapping[str, str] = field(default_factory=dict)
     removes: Mapping[str, str] = field(default_factory=dict)
+    makes: str | None = None
+    made: str = ""
 
 
 SETS: Mapping[str, Sets] = {
-    "closum.lead.add": Sets("closum", {"email": "email", "phone": "mobile_number"}, LEAD, NESTED),
+    "closum.lead.add": Sets(
+        "closum",
+        {"email": "email", "phone": "mobile_number"},
+        LEAD,
+        NESTED,
+        makes="closum.lead.created",
+        made="lead_id",
+    ),
     "closum.lead.update": Sets("closum", {"id": "lead_id", "email": "email", "phone": "mobile_number"}, LEAD, NESTED),
     "closum.lead.edit_by_email": Sets("closum", {"email": "email", "phone": "mobile_number"}, LEAD, NESTED),
     "closum.contact.add_tag": Sets("closum", {"id": "contact_id"}, adds=TAG),
@@ -47,3 +57,5 @@ SETS: Mapping[str, Sets] = {
     "closum.contact.remove_tag_by_email": Sets("closum", {"email": "email"}, removes=TAG),
 }
 """By action. A test holds each row against the action's inputs."""
+TELL_OF_NEW: Mapping[str, str] = {sets.makes: sets.system for sets in SETS.values() if sets.makes is not None}
+"""The triggers by which systems tell of what our calls made, with their system."""

@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from contracts.triggers.moments import Moment
-from contracts.triggers.payload import Consent, Payload, Text, Words, spelled
+from contracts.triggers.payload import ByUs, Consent, Payload, Text, Words, spelled
 from contracts.triggers.phones import E164, e164
 
 
 class LeadCreated(Payload):
-    """A lead was made, or a contact came from an external platform."""
+    """A lead was made in Closum: by a person, a form of Closum's, or a call of ours."""
 
     trigger: ClassVar[str] = "closum.lead.created"
     title: ClassVar[str] = "New Lead (API)"
@@ -48,6 +48,8 @@ class LeadCreated(Payload):
         validation_alias=spelled("consent_sms", "sms_consent", "accepts_sms", "sms_opt_in", "opt_in_sms"),
         description="the contact agreed to SMS campaigns; false where the sender does not say so",
     )
+
+    by_us: ByUs = False
 
     @model_validator(mode="after")
     def _phone(self) -> Self:

@@ -84,6 +84,15 @@ Text = Annotated[str, BeforeValidator(_text)]
 Consent = Annotated[bool, BeforeValidator(_consent)]
 """Whether somebody agreed to something: never inferred, so `null` and absent are no."""
 
+ByUs = Annotated[
+    bool,
+    BeforeValidator(lambda _: False),
+    Field(
+        default=False, description="a call of ours made it, and a flow may want to know; whatever a sender says: false"
+    ),
+]
+"""Whether we made it ourselves. Set by services/tools, which recognises it (services/flows/creations.py)."""
+
 Words = Annotated[list[Text], BeforeValidator(_words)]
 """Some texts; also as one text with commas, as forms send it."""
 

@@ -77,9 +77,11 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
         ),
         graph(
             "Lag",
-            "Records that wait, by topic. Rising without an end: too few workers, or a slow destination.",
+            "Records that wait, by topic. Rising without an end: too few workers, or a slow destination. Lost: Kafka "
+            "deleted them before they were read.",
             "short",
             query("sum by (topic) (flows_lag_records)", "{{topic}}"),
+            query("sum by (topic) (increase(flows_records_lost_total[10m]))", "{{topic}}: lost in ten minutes"),
         ),
         graph(
             "Accepted to delivered",

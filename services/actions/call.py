@@ -21,6 +21,7 @@ class CallFailedError(Exception):
 
     `may_have_happened`: the effect can be there all the same. Then only a repeatable or keyed call is made again.
     `retriable`: a later try may succeed; by default what the code says. `inside`: the code that the answer's body gave.
+    `away`: nothing was sent, for a cause that all calls of the connection have now and that time cures.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class CallFailedError(Exception):
         retriable: bool | None = None,
         retry_after_seconds: float | None = None,
         inside: int | None = None,
+        away: bool = False,
     ) -> None:
         super().__init__(cause)
         self.code = code
@@ -40,6 +42,7 @@ class CallFailedError(Exception):
         self.retriable = code.retriable if retriable is None else retriable
         self.retry_after_seconds = retry_after_seconds
         self.inside = inside
+        self.away = away
 
 
 @dataclass(frozen=True, slots=True)

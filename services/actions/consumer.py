@@ -26,8 +26,9 @@ from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.records import Record
 from services.actions.journal.journal import Journal
 from services.actions.limits.gates import Gates
+from services.actions.limits.ready import Doubted
 from services.actions.parking.parking import Parking
-from services.runtime import logging, metrics
+from services.runtime import gaps, logging, metrics
 from services.runtime.guard import Guard
 from services.runtime.offsets import Place
 from services.runtime.settings import ActionsSettings
@@ -75,6 +76,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         self._kafka = kafka
         self._planner = planner
         self._journal = journal
+        self._gates = gates
         self._parking = parking
         self._entering: dict[TopicPartition, asyncio.Task[None]] = {}
         self._moved = moved
@@ -104,8 +106,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         """More calls may begin."""
         self._lanes.kick()
 
+    def waiting(self, connection: str, doubted: Doubted) -> bool | None:
+        """Whether a lane waits there for the connection only that is not doubted; None: no lane does."""
+        return self._lanes.waiting(connection, doubted)
+
     def put(self, job: Job) -> None:
         """Take in a job that was parked."""
+        if job.attempts:
+            self._gates.suspect(job.sort.connection, job.lane)
         self._lanes.put(job.lane, job)
 
     def cut(self, job: Job) -> list[Job]:
@@ -155,6 +163,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
                 taken.topic, taken.partition, taken.offset, taken.key, taken.value, list(taken.headers or ())
             )
             prefix.take(taken.offset)
+            if gaps.empty(taken.value):
+                prefix.finish(taken.offset)
+                continue
             self._guarded(self._take_one, record, prefix)
         metrics.CONSUMED.labels(ACTIONS.name).inc(len(records))
 

@@ -25,7 +25,7 @@ from services.actions.call import Body, CallFailedError
 from services.actions.connection_parts import Grant, OAuth2
 from services.actions.said import said
 from services.actions.secrets import Mask
-from services.actions.statuses import code_of
+from services.actions.statuses import code_of, retry_after_seconds
 from services.runtime import database, logging
 from services.runtime.http import CallError, Client
 
@@ -37,8 +37,11 @@ UNSAID_SECONDS = 300.0
 MARGIN_SECONDS = 30.0
 # A token that was refused younger than this is not the fault of its age: another one would be refused as well.
 YOUNG_SECONDS = 10.0
-# So long a failure is answered from memory, as each of a thousand waiting calls would ask again.
+# So long a failure is answered from memory, as each of a thousand waiting calls would ask again. One that time cures is
+# for a moment only: the breaker keeps the calls back, and the one that tries is to learn how it is now.
 FAILURE_SECONDS = 5.0
+AWAY_SECONDS = 1.0
+MOST_AWAY_SECONDS = 60.0
 SUCCESS = 200
 
 
@@ -129,7 +132,11 @@ class ClientCredentials:
             try:
                 token = await self._shared()
             except CallFailedError as error:
-                self._failure = (time.monotonic() + FAILURE_SECONDS, error)
+                seconds = FAILURE_SECONDS
+                if error.away:
+                    seconds = min(MOST_AWAY_SECONDS, max(AWAY_SECONDS, error.retry_after_seconds or 0.0))
+                    error.retry_after_seconds = None  # of the token; when the call is made, the breaker decides
+                self._failure = (time.monotonic() + seconds, error)
                 raise
             self._token = token
             self._grant = Grant({"Authorization": f"Bearer {token.value}"}, Mask((token.value,)))
@@ -180,13 +187,19 @@ class ClientCredentials:
             )
         except CallError as error:
             code = error.code if error.code is ErrorCode.EGRESS_DENIED else ErrorCode.CALL_REFUSED
-            raise CallFailedError(code, f"no access token: {self._mask.text(error.cause)}") from None
+            cause = f"no access token: {self._mask.text(error.cause)}"
+            raise CallFailedError(code, cause, away=error.code.retriable) from None
         text = self._mask.content(answer.body).decode("utf-8", "replace")
         if answer.status != SUCCESS:
             status = code_of(answer.status)
             refused = status if status.retriable else ErrorCode.CREDENTIALS_REFUSED
             words = said(answer.headers.get("content-type", ""), text)
-            raise CallFailedError(refused, f"no access token: {oauth2.token_url}: HTTP {answer.status}: {words}")
+            raise CallFailedError(
+                refused,
+                f"no access token: {oauth2.token_url}: HTTP {answer.status}: {words}",
+                retry_after_seconds=retry_after_seconds(answer.headers.get("retry-after")),
+                away=refused.retriable,
+            )
         return self._token_in(answer.body)
 
     def _token_in(self, body: bytes) -> Token:

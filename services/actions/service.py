@@ -105,8 +105,9 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
         ACTIONS_TOPIC.under(settings.topic_prefix),
         most=settings.max_concurrency,
         kick=lambda: consumer.kick(),  # noqa: PLW0108 - it is made below
+        waiting=lambda connection, doubted: consumer.waiting(connection, doubted),  # noqa: PLW0108 - as above
     )
-    guard = Guard(settings.dead_letter_run, settings.dead_letter_ratio, kind="flow", gauge=metrics.FLOW_HELD)
+    guard = Guard.of(settings, kind="flow", gauge=metrics.FLOW_HELD)
     consumer = Consumer(
         settings,
         parts.kafka,

@@ -8,9 +8,11 @@ from services.cli.local import need_local
 def command() -> int:
     """Start everything, send 200 real events through two flows, show what came of them, end everything.
 
+    The stand-in Closum tells of each lead that it gets, as Closum does: nobody is greeted twice for it.
+
     Real Kafka and PostgreSQL, in `.flows/demo/`, with ports, topics and tables of its own: it does not meet a
     `flows dev` that runs, and can be run as often as you like. Exit code 0 when every event is accounted for:
-    accepted = delivered + filtered + duplicate + dead.
+    accepted = delivered + filtered + duplicate + suppressed + dead.
     """
     need_local("flows demo")
     from services.cli.demonstration.show import demonstrate  # noqa: PLC0415 - needs what only a whole installation has

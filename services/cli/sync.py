@@ -1,4 +1,4 @@
-"""`flows sync explain`: our writes to one entity, the changes that came in of it, and why each passed or not."""
+"""`flows sync explain`: what we wrote to one entity or made of it, what came in of it, and why each passed or not."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from cyclopts import App, Parameter
 
 from services.cli import database, times, waits
 from services.cli.terminal import Limit, console, show
-from services.flows.sync import ALIASES, alias_hash, people, system_of
+from services.flows.creations import NEW
+from services.flows.entities import ALIASES, alias_hash
+from services.flows.sync import people, system_of
 
 COLUMNS = ("at", "what", "system", "decision", "fields", "why", "hops", "id")
 PEOPLE = ("at", "what", "fields", "why", "hops", "id")
 command = App(
     name="sync",
-    help="Two-way sync: what we wrote, what came back, and why a change passed or not.",
+    help="Our own echoes: what we wrote and made, what came back, and why an event passed or not.",
     help_epilogue="",
     help_format="markdown",
 )
@@ -27,7 +29,7 @@ command = App(
 SYSTEMS = "select distinct system from echoes where account = $1 union select distinct type from sync_ledger"
 WRITES = """
 select distinct on (echo.at, echo.id) echo.at, echo.system, echo.flow, echo.run_id, echo.fields, echo.hops,
-       echo.expires_at
+       echo.expires_at, echo.makes, echo.led, echo.told
 from echo_aliases known join echoes echo on echo.id = known.echo
 where known.alias = any ($1::uuid[]) order by echo.at, echo.id
 """
@@ -39,7 +41,7 @@ where alias = any ($1::uuid[]) order by at, origin
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One write of ours, or one change that came in."""
+    """One write of ours, something new that a call of ours may have made, or one event that came in."""
 
     at: datetime
     what: str
@@ -55,9 +57,8 @@ class Line:
         fields = {name: getattr(self, name) for name in COLUMNS}
         if as_json:
             return {**fields, "at": self.at.isoformat()}
-        what = (
-            f"{self.system}: written by {self.decision}" if self.what == "write" else f"{self.system}: {self.decision}"
-        )
+        by = {"write": "written by ", "new": "added by "}.get(self.what, "")
+        what = f"{self.system}: {by}{self.decision}"
         return {**fields, "at": times.clock(self.at), "what": what, "id": self.id[: waits.SHORT]}
 
 
@@ -69,7 +70,7 @@ def explain(
     limit: Limit = 50,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Our writes to one entity, the changes that came in of it, and what became of each. Newest last.
+    """What we wrote to one entity or made, the events that came in of it, and what became of each. Newest last.
 
     Parameters
     ----------
@@ -92,15 +93,20 @@ def explain(
 async def _lines(connection: asyncpg.Connection, account: str, entity: str) -> list[Line]:
     told = [row["system"] for row in await connection.fetch(SYSTEMS, account)]
     systems = {one for each in told for one in (each, system_of(each))}
-    aliases = [UUID(alias_hash(account, system, kind, entity)) for system in systems for kind in ALIASES]
+    kinds = [kind for name in ALIASES for kind in (name, NEW + name)]
+    aliases = [UUID(alias_hash(account, system, kind, entity)) for system in systems for kind in kinds]
     lines = [_write(row) for row in await connection.fetch(WRITES, aliases)]
     for row in await connection.fetch(CHANGES, aliases):
         system = system_of(row["type"])
         lines.append(Line(row["at"], "change", system, row["decision"], "", row["why"], row["hops"], row["event_id"]))
-    return sorted(lines, key=lambda line: line.at)
+    return sorted(lines, key=lambda line: (line.at, line.what == "new"))
 
 
 def _write(row: asyncpg.Record) -> Line:
+    if row["makes"] is not None:
+        came = "came once without its id; " if row["told"] is not None else ""
+        why = f"{came}what tells of it does not start {', '.join(row['led'].split(','))}"
+        return Line(row["at"], "new", row["system"], row["flow"], row["makes"], why, row["hops"], row["run_id"])
     fields = orjson.loads(row["fields"])
     back = people(name for name, mark in fields.items() if mark[2] is not None)
     waits_for = people(name for name, mark in fields.items() if mark[2] is None)

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from services.cli import times
-from services.flows.waiting import same_key
+from services.flows.entities import same_key
 from services.runtime.database import storable
 
 SHORT = 12

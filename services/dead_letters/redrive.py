@@ -58,6 +58,11 @@ def plan(
             left_out[letter.id] = f"was {one.decision} at {one.at:%Y-%m-%d %H:%M}: {one.reason}"
         elif known is None:
             left_out[letter.id] = "its headers are not those of a dead letter: nobody knows where it came from"
+        elif known.first_offset is not None:
+            left_out[letter.id] = (
+                f"it does not hold its records, but tells of {known.topic}/{known.partition} from offset "
+                f"{known.first_offset} to {known.offset}: nobody could read them. Have their sender send them again"
+            )
         elif letter.missing:
             left_out[letter.id] = letter.missing
         elif too_large := _too_large(letter):

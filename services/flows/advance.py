@@ -281,7 +281,7 @@ class _Walk:
             return Act(request, written(request))
         aliases = {kind: str(value) for kind, value in node.writes.aliases(self.scope).items() if value}
         fields = {canonical(name): value for name, value in node.writes.fields(self.scope).items()}
-        return Act(request, Write(node.writes.system, aliases, fields) if aliases and fields else None)
+        return Act(request, Write(node.writes.system, aliases, fields) if aliases and fields else written(request))
 
     def request(self, node: ActionNode) -> ActionRequest:
         return ActionRequest.model_construct(

@@ -3,6 +3,9 @@
 A circle is broken
 
 - by echo suppression: the trigger says what changed, and what the action writes is known (services/flows/sync.py);
+- by recognition: each action on the circle makes something, such as a lead, and each trigger tells that it is new
+  (services/flows/creations.py). Such an event starts no flow whose run led to it. One link of another kind is enough
+  for the circle to go on: what led to its event is forgotten;
 - by a condition, `when` or `if`, that is false for what the action wrote;
 - by `allow_cycle`, with which the author says why it ends.
 """
@@ -12,9 +15,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+from pydantic import BaseModel
 
 from contracts.writes import SETS
 from services.flows.catalogue import Catalogue
+from services.flows.creations import BY_US
 from services.flows.inputs import known_of
 from services.flows.load import FlowSource
 from services.flows.logic import Atom, Both, Compare, Fixed, Formula, Not, Truth, verdict
@@ -30,11 +37,12 @@ TOLD = frozenset({"changed", "changes"})  # fields of a trigger that says what c
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An action of a flow that raises a trigger."""
+    """An action of a flow that raises a trigger. `makes`: by what it made, and that is recognised."""
 
     source: FlowSource
     step: ActionStep
     trigger: str
+    makes: bool = False
 
     def __str__(self) -> str:
         """As a fault tells it."""
@@ -57,6 +65,8 @@ def circles(flows: Sequence[FlowSource], catalogue: Catalogue, reached: Mapping[
             starts.setdefault(word.text, []).append(link)
     seen: set[frozenset[int]] = set()
     for link in links:
+        if link.makes:
+            continue  # on a circle that goes on there is another one
         circle = _shortest(link, starts, reached)
         members = frozenset(id(each.source) for each in circle)
         if circle and members not in seen:
@@ -77,10 +87,16 @@ def _links(flow: FlowSource, catalogue: Catalogue) -> Iterator[Link]:
             if "{system}" in form and system is None:
                 continue
             trigger = form.replace("{system}", system.text if system else "")
-            model = catalogue.triggers.get(trigger)
-            tells = model is not None and not TOLD.isdisjoint(model.model_fields)
-            if not (tells and (step.writes is not None or action.name in SETS)):
-                yield Link(flow, step, trigger)
+            if not (_tells(catalogue.triggers.get(trigger)) and (step.writes is not None or action.name in SETS)):
+                yield Link(flow, step, trigger, action.name in SETS and SETS[action.name].makes == trigger)
+
+
+@lru_cache(maxsize=1024)
+def _tells(model: type[BaseModel] | None) -> bool:
+    """Whether a trigger says what changed. By its schema: a declared one has no other fields."""
+    return model is not None and not TOLD.isdisjoint(
+        model.model_json_schema(mode="serialization").get("properties", {})
+    )
 
 
 def _trimmed(links: list[Link]) -> list[Link]:
@@ -116,7 +132,8 @@ def _shortest(start: Link, starts: Mapping[str, Sequence[Link]], reached: Mappin
 def _excluded(first: Link, second: Link, reached: Mapping[int, Reached]) -> bool:
     """Whether what the first action wrote makes a condition before the second one false."""
     truths = reached.get(id(second.source), {}).get(second.step.path, ())
-    written = [Truth(fact, 0, frozenset({TRIGGER})) for fact in facts(first.step)]
+    known = [*facts(first.step), *([Atom(f"{TRIGGER}.{BY_US}")] if first.makes else [])]
+    written = [Truth(fact, 0, frozenset({TRIGGER})) for fact in known]
     if not truths or not written:
         return False
     condition: Formula = Fixed(value=True)

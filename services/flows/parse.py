@@ -7,11 +7,11 @@ from collections.abc import Mapping as Map
 
 from contracts.actions import Priority
 from contracts.writes import SETS
+from services.flows.entities import ALIASES
 from services.flows.faults import Fault, FaultCode, nearest, suggestion
 from services.flows.names import FLOW_NAME, id_fault
 from services.flows.nodes import Mapping, Scalar, Sequence, Tree
 from services.flows.parse_times import WAIT_KEYS, Times
-from services.flows.sync import ALIASES
 from services.flows.syntax import (
     ActionStep,
     CancelRule,

@@ -22,14 +22,8 @@ from contracts.actions import ActionRequest
 from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.writes import SETS
-from services.flows.waiting import same_key
+from services.flows.entities import ALIASES, alias_hash, name_text, same_key
 
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "id": ("contact_id", "lead_id", "id"),
-    "email": ("email", "e_mail", "mail"),
-    "phone": ("mobile_number_e164", "mobile_number", "phone", "mobile"),
-}
-"""How payloads name what an entity is known by."""
 CANONICAL = {
     "e_mail": "email",
     "mail": "email",
@@ -129,7 +123,7 @@ def written(request: ActionRequest) -> Write | None:
         more = inputs.get(group)
         if isinstance(more, dict):
             fields |= {canonical(str(name)): value for name, value in more.items()}
-    aliases = {kind: text for kind, name in sets.entity.items() if (text := _text(inputs.get(name)))}
+    aliases = {kind: text for kind, name in sets.entity.items() if (text := name_text(inputs.get(name)))}
     added = {canonical(name): inputs[given] for name, given in sets.adds.items() if inputs.get(given) is not None}
     removed = {canonical(name): inputs[given] for name, given in sets.removes.items() if inputs.get(given) is not None}
     return Write(sets.system, aliases, fields, added, removed) if aliases and (fields or added or removed) else None
@@ -192,7 +186,7 @@ def changed(event: Event) -> Change | None:
     found: dict[str, str] = {}
     hashes = []
     for kind, spellings in ALIASES.items():
-        values = [text for source in (data, before) for name in spellings if (text := _text(source.get(name)))]
+        values = [text for source in (data, before) for name in spellings if (text := name_text(source.get(name)))]
         for text in values:
             found.setdefault(kind, text)
         hashes += [alias_hash(event.account, system, kind, text) for text in values]
@@ -245,11 +239,6 @@ def canonical(field: str) -> str:
     """One name for all spellings of a field; a field of an own group stands under its own name."""
     name = field.rpartition(".")[2].strip().lower()
     return CANONICAL.get(name, name)
-
-
-def alias_hash(account: str, system: str, kind: str, value: str) -> str:
-    """An entity by one of the things that it is known by."""
-    return stable_id("alias", account, system, kind, same_key(value))
 
 
 def marks(value: Any) -> tuple[str, str]:  # noqa: ANN401 - a JSON value
@@ -361,9 +350,3 @@ def _now(data: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - a JSON va
         if isinstance(group, dict) and group.get(name) is not None:
             return group[name]
     return None
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value.strip() or None if isinstance(value, str) else None

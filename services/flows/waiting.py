@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -12,13 +11,12 @@ from contracts.events import Event
 from contracts.ids import stable_id
 from services.flows.cel import EvaluationError
 from services.flows.durations import LONGEST_SECONDS, DurationError, parse_duration
+from services.flows.entities import same_key
 from services.flows.hours import HoursError, WorkingHours
 from services.flows.scope import Scope
 from services.flows.values import Compiled
 
 _LONGEST = timedelta(seconds=LONGEST_SECONDS)
-_PHONE = re.compile(r"[+(]?[\d\s().+/-]{5,}", re.ASCII)
-_LEAST_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +98,6 @@ def key_text(value: Any, what: str) -> str:  # noqa: ANN401 - a JSON value
     if not isinstance(value, str) or not value.strip():
         raise EvaluationError(f"`{what}` gave no text: a key is a text that is not empty")
     return same_key(value)
-
-
-def same_key(text: str) -> str:
-    """One form for all spellings of a phone or an e-mail: digits without `+` or `00`; else lower case, trimmed.
-
-    >>> same_key("+351 912 345 678") == same_key("00351912345678") == same_key("351912345678")
-    True
-    """
-    text = text.strip()
-    if _PHONE.fullmatch(text):
-        digits = "".join(character for character in text if character.isdigit())
-        if len(digits) >= _LEAST_DIGITS:
-            return digits.removeprefix("00")
-    return text.casefold()
 
 
 def _length(value: Any) -> timedelta:  # noqa: ANN401 - a JSON value

@@ -1,6 +1,8 @@
 """Stops a bad deploy from draining a topic into the dead letters: what all ends as dead is held, and said so.
 
-After a pause a few of its records are let through. When one of them lives, all go on; else the pause is longer.
+After a pause a few of its records are let through. When one of them lives, all go on, whenever its end comes; when one
+dies, the pause is longer. While none comes to an end, a few more are let through after each further pause: one that is
+lost on its way (parked, its partition given up) holds up nobody.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field
 from prometheus_client import Gauge
 
 from services.runtime import logging
+from services.runtime.settings import DyingSettings
 
 log = logging.get("guard")
 WINDOW = 200
@@ -26,7 +29,9 @@ class _Line:
     recent: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
     row: int = 0
     pause: float = 0.0  # seconds; 0: it is not held
-    until: float = 0.0
+    first: float = 0.0  # what began before was at work when all were held
+    until: float = 0.0  # what begins from now on tries whether it is still so
+    again: float = 0.0  # when a few more are let through
     trials: int = 0
 
 
@@ -34,6 +39,7 @@ class Guard:
     """Of flows or of topics (`kind`), by name; `gauge`, by name too, is 1 while one is held.
 
     `row`: so many deaths one after the other hold it, 0: nothing is ever held; `part`: so many of its last 200 ends do.
+    The first pause is `pause_seconds`.
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class Guard:
         *,
         kind: str,
         gauge: Gauge,
+        pause_seconds: float = PAUSE_SECONDS,
         longest_seconds: float = MOST_PAUSE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -51,10 +58,29 @@ class Guard:
         self._kind = kind
         self._held, self._let = f"{kind}.held", f"{kind}.let_go"
         self._gauge = gauge
+        self._pause = pause_seconds
         self._longest = longest_seconds
         self._clock = clock
         self._lines: dict[str, _Line] = {}
         self._holding: set[str] = set()
+
+    @classmethod
+    def of(
+        cls, settings: DyingSettings, *, kind: str, gauge: Gauge, longest_seconds: float = MOST_PAUSE_SECONDS
+    ) -> Guard:
+        """As an installation has set it."""
+        return cls(
+            settings.dead_letter_run,
+            settings.dead_letter_ratio,
+            kind=kind,
+            gauge=gauge,
+            pause_seconds=settings.dead_letter_pause_seconds,
+            longest_seconds=longest_seconds,
+        )
+
+    def now(self) -> float:
+        """What `ended` is to be told as `began`, when something begins."""
+        return self._clock()
 
     def holds(self, name: str) -> bool:
         """Whether only a few are let through, after each pause."""
@@ -65,12 +91,10 @@ class Guard:
         if name not in self._holding:
             return 0.0
         state, now = self._lines[name], self._clock()
-        if now < state.until:
-            return state.until - now
         if state.trials <= 0:
-            # Those that were let through have come to no end yet: others are let through after another pause.
-            state.trials, state.until = TRIALS, now + state.pause
-            return state.pause
+            if now < state.again:
+                return state.again - now
+            state.trials, state.again = TRIALS, now + state.pause
         return 0.0
 
     def took(self, name: str) -> None:
@@ -78,34 +102,35 @@ class Guard:
         if name in self._holding:
             self._lines[name].trials -= 1
 
-    def ended(self, name: str, *, dead: bool) -> None:
-        """One came to its end."""
+    def ended(self, name: str, *, dead: bool, began: float) -> None:
+        """One came to its end. `began`: when its last attempt did, by the guard's clock."""
         if not self._row:
             return
         state = self._lines.setdefault(name, _Line())
         state.row = state.row + 1 if dead else 0
         state.recent.append(dead)
         if state.pause:
-            if self._clock() < state.until:
-                return  # it was at work when all were held
-            if dead:
-                self._hold(name, state)
-            else:
+            if not dead and began >= state.first:
                 self._let_go(name, state)
+            elif dead and began >= state.until:
+                self._hold(name, state)
         elif state.row >= self._row or (len(state.recent) == WINDOW and sum(state.recent) >= self._part * WINDOW):
             self._hold(name, state)
 
     def _hold(self, name: str, state: _Line) -> None:
-        state.pause = min(self._longest, state.pause * 2 or PAUSE_SECONDS)
-        state.until = self._clock() + state.pause
-        state.trials = TRIALS
+        now, before = self._clock(), state.pause
+        state.pause = min(self._longest, before * 2 or self._pause)
+        state.until = state.again = now + state.pause
+        if not before:
+            state.first = state.until
+        state.trials = 0
         state.recent.clear()
         self._holding.add(name)
         self._gauge.labels(name).set(1)
         log.error(
             self._held,
             **{self._kind: name},
-            seconds=round(state.pause),
+            seconds=round(state.pause, 1),
             cause=f"{state.row} ended as dead one after the other, or most of the last {WINDOW}",
             remedy="look at `flows dead list`; what waits is done when one lives",
         )

@@ -39,12 +39,17 @@ BUGS = Counter(
 for _topic in ALL:  # at 0, so that the first one is seen to be one more
     BUGS.labels(_topic.name)
 LAG = Gauge("flows_lag_records", "Records waiting behind the committed offset", ["topic", "partition"])
+RECORDS_LOST = Counter(
+    "flows_records_lost", "Records that Kafka deleted before they were read: by retention", ["topic", "partition"]
+)
 CONSUMED = Counter("flows_records_consumed", "Records taken from a topic", ["topic"])
 DELIVERY = Histogram("flows_delivery_seconds", "Event accepted to run delivered", ["flow"], buckets=SECONDS)
 WAITS_ENDED = Counter("flows_waits_ended", "Waits of runs that ended: by time, event or hand; again: dropped", ["by"])
 TIMER_LATENESS = Histogram("flows_timer_lateness_seconds", "Wait due to its record acknowledged", buckets=SECONDS)
 TIMERS_OVERDUE = Gauge("flows_timers_overdue_seconds", "How long the wait that should have ended first is overdue")
-SYNC_CHANGES = Counter("flows_sync_changes", "Changes that came in: passed, mixed, suppressed, held", ["decision"])
+SYNC_CHANGES = Counter(
+    "flows_sync_changes", "Changes and new leads that came in: passed, mixed, suppressed, held, ours", ["decision"]
+)
 SYNC_ALTERED = Counter("flows_sync_altered", "Fields of our own writes that came back altered by the destination")
 LANES_OPEN = Gauge("flows_lanes_open", "Lanes with calls waiting or at work")
 READ_AHEAD = Gauge("flows_read_ahead_records", "Records read ahead that wait for their flow's part of memory")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from services.runtime import kafka
 from services.runtime.settings import RuntimeSettings
 
 Place = tuple[str, int]
@@ -16,7 +17,10 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One partition: the next offset of the group, and the next offset of whoever produces."""
+    """One partition: the next offset of the group, and where what can be consumed ends.
+
+    That is the first open transaction, or the next offset of whoever produces.
+    """
 
     committed: int
     end: int
@@ -59,18 +63,6 @@ class Offsets:
             [(topic["topic"], partition["partition"]) for topic in described for partition in topic["partitions"]]
         )
 
-    async def holds_record(self, place: Place, offset: int, seconds: float = 5.0) -> bool:
-        """Whether there is a record at `offset` or after it.
-
-        The marks that other teams' transactions leave have offsets too, and nobody can consume them.
-        """
-        _, consumer = await self._connected()
-        partition = TopicPartition(*place)
-        consumer.assign([partition])
-        consumer.seek(partition, offset)
-        found = await consumer.getmany(partition, timeout_ms=int(seconds * 1000), max_records=1)
-        return bool(found)
-
     async def close(self) -> None:
         """Leave Kafka. Twice is once."""
         consumer, self._consumer = self._consumer, None
@@ -90,9 +82,7 @@ class Offsets:
                 raise
             self._admin = admin
         if self._consumer is None:
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._settings.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="none"
-            )
+            consumer = kafka.reader(self._settings, auto_offset_reset="none")
             try:
                 await consumer.start()
             except BaseException:

@@ -12,6 +12,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from contracts.topics import Topic
+from services.runtime import kafka
+from services.runtime.gaps import Gap
 from services.runtime.settings import RuntimeSettings
 
 REACH_SECONDS = 10.0
@@ -30,15 +32,11 @@ async def read(
 ) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
     """The records of a topic, in the order of each partition. Commits nothing, joins no group.
 
-    Raises UnreachableError and NoTopicError.
+    What nobody can read, or was not committed to Kafka, is passed over. Raises UnreachableError and NoTopicError.
     """
     name = topic.under(settings.topic_prefix)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        request_timeout_ms=int(REACH_SECONDS * 1000),
-        fetch_max_wait_ms=100,
+    consumer = kafka.reader(
+        settings, auto_offset_reset="earliest", request_timeout_ms=int(REACH_SECONDS * 1000), fetch_max_wait_ms=100
     )
     try:
         partitions = await asyncio.wait_for(_partitions(settings, name), REACH_SECONDS)
@@ -123,6 +121,6 @@ async def _all(
     while left:
         for one, batch in (await consumer.getmany(*left, timeout_ms=500)).items():
             for record in batch:
-                if record.offset < ends[one]:
+                if record.offset < ends[one] and not isinstance(record.value, Gap):
                     yield record
         left = {one for one in left if await consumer.position(one) < ends[one]}

@@ -152,6 +152,9 @@ class DyingSettings(RuntimeSettings):
     dead_letter_ratio: float = Field(
         default=0.8, gt=0, le=1, description="so large a part of its last 200 that died does so too"
     )
+    dead_letter_pause_seconds: float = Field(
+        default=30.0, gt=0, le=600, description="after so long a few are tried; each time that one dies, after longer"
+    )
 
 
 class IngestSettings(CallingSettings):

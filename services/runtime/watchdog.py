@@ -14,6 +14,7 @@ from typing import Protocol
 
 from aiokafka.errors import KafkaError
 
+from contracts.topics import label
 from services.runtime import logging, metrics
 from services.runtime.health import Health
 from services.runtime.offsets import Place, Progress
@@ -26,10 +27,6 @@ class Asks(Protocol):
 
     async def progress(self, places: Collection[Place]) -> dict[Place, Progress]:
         """The progress of some partitions."""
-        ...
-
-    async def holds_record(self, place: Place, offset: int) -> bool:
-        """Whether a record is there to be consumed."""
         ...
 
 
@@ -52,7 +49,6 @@ class Watchdog:
         self._light = light
         self._moved = time.monotonic()
         self._shown: set[Place] = set()
-        self._empty: dict[Place, Progress] = {}
 
     def moved(self) -> None:
         """Something moved just now."""
@@ -87,28 +83,17 @@ class Watchdog:
         try:
             async with asyncio.timeout(self._seconds / 3):
                 seen = await self._offsets.progress(places)
-                waiting = {place: progress for place, progress in seen.items() if progress.lag}
-                if time.monotonic() - self._moved > self._seconds / 2:
-                    waiting = {place: one for place, one in waiting.items() if await self._consumable(place, one)}
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("lag.unknown", cause=f"{type(error).__name__}: {error}"[:500])
             return {}
         self._show(seen)
-        return {f"{topic}/{partition}": one.lag for (topic, partition), one in waiting.items()}
-
-    async def _consumable(self, place: Place, progress: Progress) -> bool:
-        if self._empty.get(place) == progress:
-            return False
-        if await self._offsets.holds_record(place, progress.committed):
-            return True
-        self._empty[place] = progress
-        return False
+        return {f"{topic}/{partition}": one.lag for (topic, partition), one in seen.items() if one.lag}
 
     def _show(self, seen: dict[Place, Progress]) -> None:
         for topic, partition in self._shown - set(seen):
-            metrics.LAG.remove(topic, str(partition))
+            metrics.LAG.remove(label(topic), str(partition))
         for (topic, partition), progress in seen.items():
-            metrics.LAG.labels(topic, str(partition)).set(progress.lag)
+            metrics.LAG.labels(label(topic), str(partition)).set(progress.lag)
         self._shown = set(seen)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import faust
 import faust.streams
+from faust.transport.drivers import aiokafka as driver
 
 from contracts.topics import EVENTS, RUNS, Topic
-from services.runtime import logging
+from services.runtime import gaps, kafka, logging
+from services.runtime.consuming import Consumer
 from services.runtime.offsets import Place
 from services.runtime.settings import ToolsSettings
 from services.tools.records import Record
@@ -19,15 +21,46 @@ from services.tools.records import Record
 log = logging.get("app")
 GROUP = "tools"
 BROKEN = 70  # sysexits.h: EX_SOFTWARE
+LOOK_SECONDS = 0.5
+POLL_SECONDS = 1000.0
+"""Faust asks for no more while its buffer is full, and a topic may be held for long."""
 
 Handler = Callable[[Sequence[Record]], Coroutine[Any, Any, None]]
 
 
 class App(faust.App):  # type: ignore[misc]  # faust is untyped here
-    """Faust without its folder on disk: no tables, so nothing to keep, and the file system may be read-only."""
+    """Faust without its folder on disk: no tables, so nothing to keep, and the file system may be read-only.
+
+    Its consumer is ours, `kafka.consumer`, as that of every service: faust has no setting for what it reads.
+    """
+
+    def __init__(self, id: str, settings: ToolsSettings, **named: Any) -> None:  # noqa: A002, ANN401 - faust's own
+        self.ours = settings
+        super().__init__(id, **named)
 
     def _create_directories(self) -> None:
         pass
+
+    def _new_transport(self) -> _Transport:
+        return _Transport(self.conf.broker_consumer, self)
+
+
+class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # as above
+    logger = driver.logger
+
+    def _create_worker_consumer(self, _transport: Any) -> Consumer:  # noqa: ANN401 - as above
+        return kafka.consumer(self.app.ours, GROUP, poll_seconds=POLL_SECONDS)
+
+
+class _Consumer(driver.Consumer):  # type: ignore[misc]  # as above
+    logger = driver.logger
+
+    def _new_consumer_thread(self) -> _Thread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _Transport(driver.Transport):  # type: ignore[misc]  # as above
+    Consumer = _Consumer
 
 
 def make(settings: ToolsSettings, events: Handler, runs: Handler) -> faust.App:
@@ -39,12 +72,8 @@ def make(settings: ToolsSettings, events: Handler, runs: Handler) -> faust.App:
         )
     app = App(
         settings.topic_prefix + GROUP,
+        settings,
         broker=[f"kafka://{broker.strip()}" for broker in settings.kafka_bootstrap.split(",")],
-        # Kafka's static membership: a killed worker that comes back goes on in 2 s, without a rebalance.
-        consumer_group_instance_id=settings.instance_id,
-        consumer_auto_offset_reset="earliest",
-        broker_session_timeout=10.0,
-        broker_heartbeat_interval=2.0,
         broker_commit_interval=1.0,
         # Everything is made idempotent by ids; exactly-once has open faults (faust #323).
         processing_guarantee="at_least_once",
@@ -81,7 +110,9 @@ def _agent(app: faust.App, topic: Topic, handler: Handler, settings: ToolsSettin
     @app.agent(channel, name=topic.name, concurrency=1)  # type: ignore[untyped-decorator]  # faust is untyped here
     async def take(stream: faust.Stream) -> None:
         async for batch in stream.take_events(settings.batch_size, within=settings.batch_seconds):
-            await unbroken(handler([_record(topic, event.message) for event in batch]))
+            records = [_record(topic, event.message) for event in batch if not gaps.empty(event.message.value)]
+            if records:
+                await unbroken(handler(records))
 
 
 def _record(topic: Topic, message: Any) -> Record:  # noqa: ANN401 - faust is untyped here
@@ -121,24 +152,22 @@ def assigned(app: faust.App) -> set[Place]:
     return {(place.topic, place.partition) for place in app._assignment or ()}  # noqa: SLF001 - the public ways raise before the start
 
 
-def rejoin(app: faust.App) -> None:
-    """Have the group assigned anew. Faust has no way to ask; its consumer's own coordinator has, on its thread."""
-    thread = app.consumer._thread  # noqa: SLF001 - as above
-    consumer = thread._ensure_consumer()  # noqa: SLF001
-
-    async def again() -> None:
-        # What a starting Kafka said of the topics, nothing, would else be believed for five minutes.
-        await consumer._client.force_metadata_update()  # noqa: SLF001
-        consumer._coordinator.request_rejoin()  # noqa: SLF001
-
-    asyncio.run_coroutine_threadsafe(again(), thread.thread_loop)
-
-
 async def supervise(app: faust.App) -> None:
-    """Return when the application has stopped; raise what it crashed with."""
-    await app.wait_until_stopped()
-    if app.crashed:
-        raise RuntimeError(f"faust crashed: {app.crash_reason!r}") from app.crash_reason
+    """Return when the application has stopped. What crashes any part of it ends the process on the spot.
+
+    Faust would go on with the parts that are left: alive, and consuming nothing.
+    """
+    while True:
+        for node in app.beacon.traverse():
+            part = getattr(node, "data", node)
+            reason = getattr(part, "crash_reason", None)
+            # So faust has its fetcher restarted after a rebalance.
+            if reason is not None and not isinstance(reason, asyncio.CancelledError):
+                log.critical("faust.crashed", part=type(part).__name__, exc_info=reason)
+                os._exit(BROKEN)
+        if app.should_stop:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def leave(app: faust.App, seconds: float) -> None:

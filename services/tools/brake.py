@@ -41,9 +41,10 @@ class Brake:
                 await asyncio.sleep(min(wait, LOOK_SECONDS))
             tried = self._guard.holds(self._topic)
             part = left[:TRIALS] if tried else left
+            began = self._guard.now()
             dead = await self._handler(part)
             for died in [all(dead)] if tried else dead:
-                self._guard.ended(self._topic, dead=died)
+                self._guard.ended(self._topic, dead=died, began=began)
             left = left[len(part) :]
 
     async def healthy(self) -> None:

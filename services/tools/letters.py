@@ -8,6 +8,7 @@ from contracts.runs import Run
 from contracts.topics import DLQ_OF
 from services.runtime import metrics
 from services.runtime.buried import buried
+from services.runtime.gaps import Gap
 from services.tools.records import Output, Record
 
 SERVICE = "tools"
@@ -17,11 +18,23 @@ def dead_letter(
     record: Record, code: ErrorCode, cause: str, *, run: Run | None = None, step: str | None = None
 ) -> Output:
     """The record for `*.dlq`, and count it. Headers of an earlier dead letter (a redriven record) are replaced."""
-    topic = DLQ_OF[record.topic]
     ids: dict[str, str | None] = {}
     if run is not None:
         event = run.event
         ids = {"run_id": run.id, "event_id": event.id, "flow": run.flow, "step": step, "occurrence": event.occurrence}
-    letter = DeadLetter.of(record.coordinates, code, cause, SERVICE, **ids)
-    metrics.DEAD_LETTERS.labels(topic.name, code.value).inc()
+    return _letter(record, DeadLetter.of(record.coordinates, code, cause, SERVICE, **ids))
+
+
+def by_reference(record: Record, gap: Gap) -> Output:
+    """The same of what nobody can read: it says where that is. Counted once, however many records it tells of."""
+    cause = gap.cause or ""
+    return _letter(
+        record,
+        DeadLetter.of(record.coordinates, ErrorCode.RECORD_UNREADABLE, cause, SERVICE, first_offset=gap.first),
+    )
+
+
+def _letter(record: Record, letter: DeadLetter) -> Output:
+    topic = DLQ_OF[record.topic]
+    metrics.DEAD_LETTERS.labels(topic.name, letter.code.value).inc()
     return Output(topic, *buried(topic, letter, record.key, record.value, record.headers))

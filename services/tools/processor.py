@@ -21,19 +21,21 @@ from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import EndedBy, Outcome, RunMessage, Wake
 from contracts.topics import EVENTS_DLQ, RUNS_DLQ
+from services.flows.advance import begin
 from services.flows.compiled import CompiledFlow
+from services.flows.creations import told
 from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
 from services.flows.sync import changed
 from services.flows.waiting import Match, hashes_of
-from services.runtime import metrics
+from services.runtime import gaps, metrics
 from services.runtime.apart import apart
 from services.runtime.dead_runs import Death
 from services.tools import answerers, bugs, history
 from services.tools.claims import Among, Claim
 from services.tools.echoes.echoes import Echoes, Off
 from services.tools.jobs import Job, begun
-from services.tools.letters import dead_letter
+from services.tools.letters import by_reference, dead_letter
 from services.tools.reading import event_of
 from services.tools.records import Output, Record
 from services.tools.timers import timer
@@ -140,7 +142,7 @@ class Processor:
     async def _events(self, records: Sequence[Record]) -> list[bool]:
         batch = _Batch()
         read: list[tuple[Record, Event]] = []
-        for record in records:
+        for record in _readable(records, batch):
             try:
                 read.append((record, _occurred(record, event_of(record.value))))
             except ValidationError as error:
@@ -150,9 +152,13 @@ class Processor:
         for one in arrived:
             flows = _meant(one.record, self._flows.for_trigger(one.event.type, one.begins)) if one.end is None else ()
             for flow in flows:
-                if job := begun(one.record, flow, one.event, batch.place(one.record)):
+                if flow.name in one.event.led_by:
+                    batch.place().append(history.end_of_run(begin(flow, one.event), Outcome.SUPPRESSED, reason=one.why))
+                elif job := begun(one.record, flow, one.event, batch.place(one.record)):
                     batch.jobs.append(job)
-            if not flows:
+            if not flows and one.end is None and one.event.led_by:
+                _without_run(batch.place(), one, _End(Outcome.SUPPRESSED, one.why))
+            elif not flows:
                 nobody = "it ended a wait" if any(one.event is by for _, by in ended) else "no flow for it"
                 _without_run(batch.place(), one, one.end or _End(Outcome.FILTERED, nobody))
         batch.place().extend(_woken(waiting, event) for waiting, event in ended)
@@ -163,7 +169,7 @@ class Processor:
     async def _runs(self, records: Sequence[Record]) -> list[bool]:
         batch = _Batch()
         read: list[tuple[Record, RunMessage]] = []
-        for record in records:
+        for record in _readable(records, batch):
             try:
                 read.append((record, RunMessage.read(record.value)))
             except ValidationError as error:
@@ -193,7 +199,7 @@ class Processor:
         changes = {
             record.place: (event, change)
             for (record, event), is_first in zip(read, first, strict=True)
-            if is_first and (change := changed(event)) is not None
+            if is_first and (change := told(event) or changed(event)) is not None
         }
         judged = await self._echoes.judge(list(changes.values()))
         verdicts = dict(zip(changes, judged, strict=True))
@@ -202,8 +208,10 @@ class Processor:
             verdict = verdicts.get(record.place)
             if note is None:
                 arrived.append(_Arrived(record, event, _End(Outcome.DUPLICATE, "seen before")))
-            elif verdict is None or verdict.decision in ("passed", "mixed"):
-                arrived.append(_Arrived(record, verdict.event if verdict else event, None, note))
+            elif verdict is None:
+                arrived.append(_Arrived(record, event, None, note))
+            elif verdict.passes:
+                arrived.append(_Arrived(record, verdict.event, None, note, verdict.why))
             elif verdict.decision == "suppressed":
                 arrived.append(_Arrived(record, event, _End(Outcome.SUPPRESSED, verdict.why)))
             else:
@@ -272,6 +280,7 @@ class _Arrived:
     event: Event
     end: _End | None
     begins: str = ""  # the set of flows that it begins, or has begun
+    why: str = ""  # that it was judged so
 
 
 class _Batch:
@@ -302,6 +311,19 @@ class _Batch:
     def outputs(self) -> list[Output]:
         """All of them, in order."""
         return [output for outputs in self._places for output in outputs]
+
+
+def _readable(records: Sequence[Record], batch: _Batch) -> list[Record]:
+    """Those that are records. What nobody can read is told of, and stops no topic: waiting does not make it whole."""
+    read = []
+    for record in records:
+        gap = gaps.unreadable(record.value)
+        if gap is None:
+            read.append(record)
+        else:
+            letter = by_reference(record, gap)
+            batch.place().extend((letter, history.unreadable(record, gap.cause or "", ErrorCode.RECORD_UNREADABLE)))
+    return read
 
 
 def _dead(outputs: Sequence[Output]) -> bool:

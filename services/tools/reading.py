@@ -6,6 +6,7 @@ import orjson
 
 from contracts.events import Event
 from contracts.triggers.registry import TRIGGERS
+from services.flows.creations import BY_US
 from services.flows.nul import without_nul
 
 
@@ -14,10 +15,15 @@ def event_of(value: bytes | None) -> Event:
 
     Ingest has read the data of what it took, and says so in `accepted`. Another team's producer sends what it has: it
     is read here by the same model of the same trigger, so that flows meet one shape whichever way an event came.
+    What we made ourselves no sender can say, whichever way.
     """
     event = Event.read(value)
+    trigger = TRIGGERS.get(event.type)
+    if event.ledby is not None:
+        event = event.model_copy(update={"ledby": None})
     if event.accepted is not None:
+        if trigger is not None and BY_US in trigger.model_fields and event.data.get(BY_US) is not False:
+            event = event.model_copy(update={"data": {**event.data, BY_US: False}})
         return event
     data = without_nul(event.data)
-    trigger = TRIGGERS.get(event.type)
     return event.model_copy(update={"data": orjson.loads(trigger.read(data).to_json()) if trigger else data})

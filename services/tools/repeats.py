@@ -115,10 +115,7 @@ async def _latest(pool: asyncpg.Pool, asked: Sequence[tuple[str, Among]]) -> dic
     if not first:
         return {}
     columns = zip(*((*group, position) for group, position in first.items()), strict=True)
-    async with pool.acquire() as connection, connection.transaction():
-        # A plan that is made while the table is empty reads all of it for each subject, also when it has grown.
-        await connection.execute("set local enable_seqscan = off")
-        found = await connection.fetch(LATEST, *columns)
+    found = await pool.fetch(LATEST, *columns)
     return {
         (row["account"], row["subject"], row["place"]): Latest(row["content"], tuple(row["keys"].split()), row["since"])
         for row in found

@@ -24,7 +24,6 @@ from services.tools.deployed.loaded import Deployed, NothingRunsError
 from services.tools.echoes import echoes
 from services.tools.echoes.limits import Limits
 from services.tools.load import InFolder
-from services.tools.membership import Membership
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.state import janitor
@@ -99,10 +98,6 @@ async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _
     async def mark(dead: Sequence[dead_runs.Death]) -> None:
         await database.patiently("deaths", lambda: dead_runs.mark(parts.pool, dead), watchdog.moved)
 
-    topics = [topic.under(settings.topic_prefix) for topic in (EVENTS, RUNS)]
-    membership = Membership(
-        lambda: app.assigned(application), lambda: offsets.of(topics), lambda: app.rejoin(application)
-    )
     store = Store(parts.pool)
     firing = Firing(store, Publisher(parts.producer), settings.timer_rate, mark)
     answers_kept = timedelta(hours=settings.answer_hours)
@@ -116,13 +111,7 @@ async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _
         died=mark,
         echoes=echoes.made(parts.pool, _limits(settings), watchdog.moved),
     )
-    guard = Guard(
-        settings.dead_letter_run,
-        settings.dead_letter_ratio,
-        kind="topic",
-        gauge=metrics.TOPIC_HELD,
-        longest_seconds=brake.LONGEST_SECONDS,
-    )
+    guard = Guard.of(settings, kind="topic", gauge=metrics.TOPIC_HELD, longest_seconds=brake.LONGEST_SECONDS)
     events = brake.Brake(EVENTS, processor.events, guard, watchdog.moved)
     runs = brake.Brake(RUNS, processor.runs, guard, watchdog.moved)
     application = app.make(settings, events.take, runs.take)
@@ -139,7 +128,6 @@ async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _
             parts.stop,
             app.supervise(application),
             watchdog.run(),
-            membership.run(),
             firing.run(),
             watch(store),
             Deaths(settings, mark).run(),
@@ -189,10 +177,15 @@ async def _producer(
         state.turned()
         await producer.require((EVENTS, RUNS, ACTIONS, HISTORY, EVENTS_DLQ, RUNS_DLQ, ACTIONS_DLQ))
 
+    async def coordinated() -> None:
+        state.turned()
+        await kafka.coordinator(settings, app.GROUP)
+
     await lifecycle.patiently("Kafka", start, stop)
     try:
         # A consumer that subscribes to a topic that is not there looks for it again after minutes only.
         await lifecycle.patiently("topics", require, stop)
+        await lifecycle.patiently("the group's coordinator", coordinated, stop)
         yield producer
     finally:
         with suppress(TimeoutError):  # everything that matters was acknowledged

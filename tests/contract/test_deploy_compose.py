@@ -137,14 +137,18 @@ def test_every_setting_of_every_service_is_known() -> None:
 
 @pytest.mark.parametrize(
     ("role", "files"),
-    [("ingest", ["sources.yaml"]), ("actions", ["connections.yaml", "connections.stand-in.yaml"])],
+    [
+        ("ingest", ["deploy/config/sources.yaml", "examples/sources.yaml"]),
+        ("actions", ["deploy/config/connections.yaml", "deploy/config/connections.stand-in.yaml"]),
+    ],
 )
 def test_the_files_of_settings_are_mounted_and_their_secrets_given(role: str, files: list[str]) -> None:
     """What a configuration file takes from the environment or from a file is there in the container."""
     service = SERVICES[role]
-    assert "./deploy/config:/etc/flows:ro" in service["volumes"]
+    mounted = {str(mount).split(":")[0].removeprefix("./") for mount in service["volumes"]}
     for file in files:
-        variables, paths = secret_places(CONFIG / file)
+        assert mounted & {file, file.rpartition("/")[0]}
+        variables, paths = secret_places(ROOT / file)
         assert variables <= service["environment"].keys()
         assert paths == {f"/run/secrets/{secret}" for secret in service.get("secrets", ())}
 

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.triggers.contact_updated import ContactUpdated
+from contracts.triggers.lead_created import LeadCreated
 from tests.support.closum import Closum, closum
 from tests.support.recorder import recorder
 
@@ -228,6 +230,25 @@ def test_tags_are_told_of_as_the_list_before_and_after(v2: httpx.Client, stand_i
         {"before": ["vip"], "after": ["vip"]},
         {"before": ["vip"], "after": []},
     ]
+
+
+def test_a_new_lead_is_told_of_once_and_a_changed_one_as_a_change(v2: httpx.Client, stand_in: Closum) -> None:
+    """Each by its own hook, as New Lead and Contact Updated are; what they send is what our triggers read."""
+    with recorder() as new, recorder() as changed:
+        for of, hook in (("new", new), ("changed", changed)):
+            subscription = {"system": "closum", "of": of, "url": hook.url}
+            httpx.post(f"{stand_in.url}/_webhooks", json=subscription, trust_env=False).raise_for_status()
+        for name in ("Inês", "Inês Conceição"):
+            body(v2.post("lead/add/", json={**LEAD, "name": name, "update_enabled": True}))
+        until = time.monotonic() + 10
+        while not (new.seen and changed.seen) and time.monotonic() < until:
+            time.sleep(0.01)
+    ((_, made),) = new.seen
+    lead = LeadCreated.read(made)
+    assert (lead.name, lead.mobile_number, lead.created_at is not None) == ("Inês", "351912345678", True)
+    assert "changes" not in made
+    ((_, told),) = changed.seen
+    assert ContactUpdated.read(told).changes["name"].after == "Inês Conceição"
 
 
 async def test_it_carries_many_connections_at_once(stand_in: Closum) -> None:

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for all: the second start finds the data of the first."""
     made = tmp_path_factory.mktemp("dev")
     (made / "flows").mkdir()
-    for name in ("whatsapp-to-crm", "new-contact-to-closum"):
+    for name in ("whatsapp-to-crm", "new-contact-to-closum", "sources"):
         shutil.copy(Path(__file__).parents[2] / "examples" / f"{name}.yaml", made / "flows")
     (made / "flows" / "form.yaml").write_text(FORM)
     (made / "e.json").write_text('{"email": "ana@example.pt"}')
@@ -46,6 +46,14 @@ def contacts(closum: str) -> list[dict[str, Any]]:
     return answer
 
 
+def complaints(folder: Path) -> list[str]:
+    """What services logged at warning or above."""
+    lines = [line for file in (folder / ".flows" / "logs").glob("*.log") for line in file.read_text().splitlines()]
+    return [
+        line for line in lines if re.search(r'"level":"(warning|error|critical)"', line) or not line.startswith("{")
+    ]
+
+
 def test_an_event_sent_as_it_says_has_its_effect_and_ctrl_c_ends_all(folder: Path) -> None:
     assert flows("sources", "new", "form", "--from", "e.json", cwd=folder).returncode == 0
     assert flows("check", "flows", cwd=folder).returncode == 0
@@ -57,11 +65,12 @@ def test_an_event_sent_as_it_says_has_its_effect_and_ctrl_c_ends_all(folder: Pat
         assert answer.status_code == 202
         line = running.until("delivered")
         assert "flow=whatsapp-to-crm" in line
+        assert complaints(folder) == []
         assert [contact["phone"] for contact in contacts(closum)] == ["+351912345678"]
 
         told = flows("run", answer.json()["id"], "--json", cwd=folder)
         assert json.loads(told.stdout)["end"][0]["outcome"] == "delivered", told.stderr
-        sent = flows("send", "closum.lead.created", "--example", "--json", cwd=folder)
+        sent = flows("send", "webhook.platform", "--example", "--json", cwd=folder)
         assert sent.returncode == 0, sent.stderr
         running.until("new-contact-to-closum")
         file = folder / "flows" / "whatsapp-to-crm.yaml"

@@ -61,7 +61,7 @@ class Authority:
         if request.path == "/token":
             self.asked.append((sent, parse_qs((await request.read()).decode())))
             if self.answer is not None:
-                return web.Response(body=self.answer.body, status=self.answer.status, content_type="application/json")
+                return web.Response(body=self.answer.body, status=self.answer.status, headers=self.answer.headers)
             token = f"Marker-token-{len(self.asked)}"
             self.valid.add(token)
             more = {} if self.expires_in is None else {"expires_in": self.expires_in}
@@ -227,6 +227,7 @@ async def test_no_token(  # noqa: PLR0917 - a table's columns
     for error in results:
         assert isinstance(error, CallFailedError)
         assert (error.code, error.retriable, error.may_have_happened) == (code, retriable, False)
+        assert error.away == retriable  # then the breaker keeps all calls back
         assert "no access token" in error.cause
         assert "Marker" not in error.cause
     assert (len(authority.asked), authority.calls) == (1, [])
@@ -238,6 +239,45 @@ async def test_nobody_at_the_token_address(clean: str, tmp_path: Path) -> None:
         with pytest.raises(CallFailedError) as raised:
             await ask(one)
     assert (raised.value.code, raised.value.may_have_happened) == (ErrorCode.CALL_REFUSED, False)
+    assert raised.value.away
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+async def test_a_token_endpoint_that_hangs_or_breaks_off_is_away(
+    clean: str,
+    tmp_path: Path,
+    hangs: bool,  # noqa: FBT001 - as parametrized
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A later try may succeed, and nothing was sent to the destination."""
+    monkeypatch.setattr(oauth, "FETCH_SECONDS", 0.2)
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        await asyncio.sleep(1.0 if hangs else 0.0)
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    async with serving(handle) as port, worker(file(tmp_path, port, **oauth2(port)), clean) as one:
+        with pytest.raises(CallFailedError) as raised:
+            await ask(one)
+    error = raised.value
+    assert (error.code, error.retriable, error.may_have_happened) == (ErrorCode.CALL_REFUSED, True, False)
+    assert error.away
+
+
+async def test_a_token_endpoint_that_was_away_is_asked_again_soon(
+    clean: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever tries the open breaker learns how it is now; but one that says when to come is not asked before."""
+    monkeypatch.setattr(oauth, "AWAY_SECONDS", 0.0)
+    authority = Authority()
+    async with serving(authority.handle) as port, worker(file(tmp_path, port, **oauth2(port)), clean) as one:
+        for headers, asked in (({}, 1), ({"Retry-After": "50"}, 2), ({}, 2)):
+            authority.answer = web.json_response({}, status=503, headers=headers)
+            with pytest.raises(CallFailedError) as raised:
+                await ask(one)
+            assert (len(authority.asked), raised.value.retry_after_seconds) == (asked, None)
 
 
 # Certificates

@@ -6,27 +6,34 @@ Kills, rebalances and parts that are away: test_tools_process.py.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
+import faust
+import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError
+from structlog.testing import capture_logs
 
 from contracts.dead_letters import DeadLetter
-from contracts.topics import EVENTS, EVENTS_DLQ
-from services.runtime import kafka
-from services.runtime.offsets import Offsets
+from contracts.errors import ErrorCode
+from contracts.topics import EVENTS, EVENTS_DLQ, HISTORY, RUNS, Topic
+from deploy.local import KafkaServer
+from services.runtime import kafka, membership
+from services.runtime.offsets import Offsets, Progress
 from services.runtime.settings import ToolsSettings
 from services.tools import app
 from services.tools.load import InFolder
-from services.tools.membership import Membership
 from services.tools.processor import Processor
 from services.tools.publisher import Publisher
 from services.tools.records import Record
 from tests.support.batches import MemoryClaims, MemoryTimers
+from tests.support.strangers import add_partitions, break_batch, delete_records, lost, transaction
 from tests.support.tools_process import read, send, story
 
 
@@ -63,12 +70,12 @@ class Handler:
 
 
 @asynccontextmanager
-async def running(settings: ToolsSettings, handler: Handler) -> AsyncIterator[None]:
+async def running(settings: ToolsSettings, handler: Handler) -> AsyncIterator[faust.App]:
     """The application, started; left in order at the end."""
     application = app.make(settings, handler, handler)
     await application.start()
     try:
-        yield
+        yield application
     finally:
         handler.go.set()
         await app.leave(application, 30)
@@ -160,14 +167,20 @@ async def test_what_kafka_can_hold_can_be_a_dead_letter(settings: ToolsSettings)
     assert [DeadLetter.from_headers(one.headers).offset for one in dead] == [0, 1, 2]
 
 
-async def send_odd(settings: ToolsSettings, odd: Sequence[tuple[bytes | None, bytes | None]]) -> None:
+async def send_odd(
+    settings: ToolsSettings,
+    odd: Sequence[tuple[bytes | None, bytes | None]],
+    *,
+    topic: Topic = EVENTS,
+    partition: int = 0,
+) -> None:
     """Produce what our own producer would not: in a batch, which is not looked at."""
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
     await producer.start()
     batch = producer.create_batch()
     for key, value in odd:
         batch.append(key=key, value=value, timestamp=None, headers=[("h", b"\xff"), ("none", None)])
-    await (await producer.send_batch(batch, EVENTS.under(settings.topic_prefix), partition=0))
+    await (await producer.send_batch(batch, topic.under(settings.topic_prefix), partition=partition))
     await producer.stop()
 
 
@@ -196,23 +209,142 @@ async def test_a_worker_that_was_assigned_nothing_gets_its_partitions(
     monkeypatch.setattr(
         RoundRobinPartitionAssignor,
         "assign",
-        lambda cluster, members: assign(blind.pop() if blind else cluster, members),
+        staticmethod(lambda cluster, members: assign(blind.pop() if blind else cluster, members)),
     )
-    handler, offsets = Handler(), Offsets(settings, app.GROUP)
+    monkeypatch.setattr(membership, "LOOK_SECONDS", 0.3)
+    handler = Handler()
     handler.go.set()
-    application = app.make(settings, handler, handler)
-    await application.start()
-    try:
+    async with running(settings, handler):
         await until(lambda: not blind)
         await send(settings, story(settings.topic_prefix, 3))
-        topic = EVENTS.under(settings.topic_prefix)
-        membership = Membership(
-            lambda: app.assigned(application), lambda: offsets.of([topic]), lambda: app.rejoin(application)
-        )
-        async with asyncio.timeout(60):
-            while len(handler.taken) < 3:
-                await membership.look()
-                await asyncio.sleep(0.5)
-    finally:
-        await app.leave(application, 30)
+        await until(lambda: len(handler.taken) == 3)
+
+
+@pytest.mark.parametrize("topic", [EVENTS, RUNS], ids=lambda topic: topic.name)
+async def test_partitions_that_are_added_are_consumed(
+    settings: ToolsSettings, monkeypatch: pytest.MonkeyPatch, topic: Topic
+) -> None:
+    """Also by a worker with an instance id that was restarted: Kafka does not tell it that it leads the group."""
+    monkeypatch.setattr(membership, "LOOK_SECONDS", 0.3)
+    async with running(settings, Handler()) as before:
+        await until(lambda: len(app.assigned(before)) == 2)
+    handler = Handler()
+    handler.go.set()
+    async with running(settings, handler):
+        await send_odd(settings, [(b"k", b"0")], topic=topic)
+        await until(lambda: len(handler.taken) == 1)
+        await add_partitions(settings, topic, 3)
+        for partition in (1, 2):
+            await send_odd(settings, [(b"k", b"x")], topic=topic, partition=partition)
+        await until(lambda: {record.partition for record in handler.taken} == {0, 1, 2})
+
+
+async def test_what_nobody_can_read_is_a_dead_letter_by_reference(
+    settings: ToolsSettings, kafka_server: KafkaServer
+) -> None:
+    """It says where the records are and why; what comes before and behind is done, and all of it is committed."""
+    events = story(settings.topic_prefix, 4)
+    for event in events:
+        await send(settings, [event, event])
+    break_batch(kafka_server, EVENTS.under(settings.topic_prefix), 2, "codec")
+    producer = kafka.Producer(settings)
+    await producer.start()
+    claims = MemoryClaims()
+    processor = Processor(InFolder([]), claims.noted, Publisher(producer), MemoryTimers())
+    handler = Handler()
+    handler.go.set()
+
+    async def both(records: Sequence[Record]) -> None:
+        await processor.events(records)
+        await handler(records)
+
+    application = app.make(settings, both, both)
+    await application.start()
+    await until(lambda: bool(handler.taken) and handler.taken[-1].offset == 7)
+    await app.leave(application, 30)
+    await producer.stop()
+    (dead,) = await read(settings, EVENTS_DLQ, lambda found: len(found) == 1)
+    letter = DeadLetter.from_headers(dead.headers)
+    assert (letter.topic, letter.partition) == (EVENTS.under(settings.topic_prefix), 0)
+    assert (letter.first_offset, letter.offset, letter.code) == (2, 3, ErrorCode.RECORD_UNREADABLE)
+    assert "CRC" in letter.cause
+    ends = await read(settings, HISTORY, lambda found: len(found) >= 7)
+    outcomes = sorted(orjson.loads(one.value)["outcome"] for one in ends)
+    assert outcomes == ["dead", *["duplicate"] * 3, *["filtered"] * 3]
+    assert await committed(settings) == 8
+
+
+async def test_only_what_was_committed_to_kafka_is_run(settings: ToolsSettings) -> None:
+    """And the marks of transactions at the end leave no lag behind, nor stop the watchdog's clock."""
+    handler = Handler()
+    handler.go.set()
+    await transaction(settings, EVENTS, [b"no", b"no"], abort=True)
+    await transaction(settings, EVENTS, [b"yes"])
+    await transaction(settings, EVENTS, [b"no"], abort=True)
+    async with running(settings, handler):
+        offsets = Offsets(settings, app.GROUP)
+        place = (EVENTS.under(settings.topic_prefix), 0)
+        async with asyncio.timeout(20):
+            while (await offsets.progress([place]))[place] != Progress(7, 7):  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.1)
         await offsets.close()
+    assert [record.value for record in handler.taken] == [b"yes"]
+
+
+async def test_records_that_retention_took_unread_are_counted(settings: ToolsSettings) -> None:
+    """By topic and partition, and said with their range; what is left is consumed and committed."""
+    handler = Handler()
+    handler.go.set()
+    await send(settings, story(settings.topic_prefix, 5))
+    async with running(settings, handler):
+        await until(lambda: len(handler.taken) == 5)
+    await send(settings, story(settings.topic_prefix, 20))
+    await delete_records(settings, EVENTS, 18)
+    before = lost("events", 0)
+    with capture_logs() as lines:
+        async with running(settings, handler):
+            await until(lambda: handler.taken[-1].offset == 24)
+    assert lost("events", 0) - before == 13
+    (said,) = [line for line in lines if line["event"] == "records.lost"]
+    assert (said["log_level"], said["first"], said["last"], said["records"]) == ("critical", 5, 17, 13)
+    assert [record.offset for record in handler.taken] == [*range(5), *range(18, 25)]
+    assert await committed(settings) == 25
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda application: application._fetcher,
+        lambda application: application.consumer,
+        lambda application: application.consumer._thread,
+        lambda application: application.topics,
+        lambda application: next(iter(application.agents.values())),
+        lambda application: application,
+    ],
+    ids=["fetcher", "consumer", "thread", "conductor", "agent", "app"],
+)
+async def test_what_crashes_faust_ends_the_process(
+    settings: ToolsSettings, monkeypatch: pytest.MonkeyPatch, part: Callable[[faust.App], Any]
+) -> None:
+    """With its cause: what is left of faust would consume nothing, for ever."""
+    ended: list[int] = []
+
+    def end(code: int) -> None:
+        ended.append(code)
+        raise SystemExit
+
+    application = app.make(settings, Handler(), Handler())
+    await application.start()
+    monkeypatch.setattr(os, "_exit", end)
+    try:
+        with capture_logs() as lines:
+            await part(application).crash(RuntimeError("planted"))
+            with pytest.raises(SystemExit):
+                await app.supervise(application)
+    finally:
+        monkeypatch.undo()
+        await app.leave(application, 30)
+    assert ended == [app.BROKEN]
+    (said,) = [line for line in lines if line["event"] == "faust.crashed"]
+    assert said["log_level"] == "critical"
+    assert str(said["exc_info"]) == "planted"

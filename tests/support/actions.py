@@ -145,11 +145,11 @@ class Worker:
 
 @contextlib.contextmanager
 def worker(
-    kafka: Kafka, folder: Path, destination: str, database: str, limits: str = "{}", **variables: str
+    kafka: Kafka, folder: Path, destination: str, database: str, limits: str = "{}", *, more: str = "", **variables: str
 ) -> Iterator[Worker]:
     """A worker whose connections `crm` and `closum` lead to the destination; not started yet, ended with the block.
 
-    `limits` are those of `crm`, as YAML.
+    `limits` are those of `crm`, `more` further connections, both as YAML.
     """
     connections = folder / "connections.yaml"
     (folder / "crm-token").write_text(ASCII_SECRET + "\n")
@@ -162,6 +162,7 @@ def worker(
         "  closum:\n"
         f"    base_url: {destination}/v2/\n"
         "    authentication: { query: api-key, secret: { env: TEST_CLOSUM_KEY } }\n"
+        f"{more}"
     )
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FLOWS_")}
     environ |= {

@@ -2,6 +2,9 @@
 
 `POST /_webhooks` subscribes a URL to a system (`closum` or `crm`), with the trouble that real networks make: a delay by
 chance, so that they overtake each other, and some that come twice. `DELETE /_webhooks` ends it.
+
+A subscription hears of all writes as changes; or of what is `new`, once and without changes, as Closum's trigger New
+Lead; or of what is `changed` and was there before, as Contact Updated.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ class Subscription(BaseModel):
 
     system: Literal["closum", "crm"]
     url: str
+    of: Literal["all", "new", "changed"] = "all"
     delay_seconds: float = Field(default=0.0, ge=0, description="the longest delay; each has one by chance")
     twice: float = Field(default=0.0, ge=0, le=1, description="the share that comes twice")
     seed: int = 0
@@ -68,9 +72,11 @@ class Webhooks:
         changes = {name: {"before": before.get(name), "after": record.get(name)} for name in told_of}
         now = datetime.now(UTC).isoformat()
         told: dict[str, Any] = {**record, "event_id": uuid4().hex, "updated_at": now, "changes": changes}
-        body = orjson.dumps({**told, "changed": list(changes)})
+        change = orjson.dumps({**told, "changed": list(changes)})
+        is_new = not before.keys() - KEYS - {"writes"}
         for one, chance in self._subscriptions:
-            if one.system == system:
+            if one.system == system and one.of in ("all", "new" if is_new else "changed"):
+                body = orjson.dumps({**record, "created_at": now}) if one.of == "new" else change
                 for _ in range(2 if chance.random() < one.twice else 1):
                     self._start(one.url, body, chance.uniform(0, one.delay_seconds))
 

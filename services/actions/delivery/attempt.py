@@ -30,6 +30,7 @@ class Failed:
     """It did not. `again`: a further attempt is harmless and may succeed.
 
     `maybe`: the effect may be there all the same. `unknown`: and it must not be there twice, so a person decides.
+    `away`: nothing was sent, for a cause that all calls of the connection have now.
     """
 
     code: ErrorCode
@@ -38,6 +39,7 @@ class Failed:
     retry_after_seconds: float | None = None
     maybe: bool = False
     unknown: bool = False
+    away: bool = False
 
 
 def checked(action: Implementation, inputs: dict[str, Any]) -> BaseModel | Failed:
@@ -68,7 +70,7 @@ async def attempt(action: Implementation, inputs: BaseModel, call: Call) -> Done
         cause = error.cause
         if unknown:
             cause += UNREPEATED
-        return Failed(error.code, cause, again, error.retry_after_seconds, error.may_have_happened, unknown)
+        return Failed(error.code, cause, again, error.retry_after_seconds, error.may_have_happened, unknown, error.away)
     except Exception as error:
         # A fault in an action's file must not end the worker.
         log.exception("attempt.broke", action=action.signature.name, effect_id=call.effect_id)

@@ -57,6 +57,7 @@ class Courier:
         """One attempt. The seconds until the next; None when the job is over."""
         if not self._owned(job):
             return None
+        job.tried = self._guard.now()
         outcome = await (self._attempt(job) if job.doubt is None else self._asked(job, job.doubt))
         if isinstance(outcome, float):
             return outcome
@@ -80,7 +81,7 @@ class Courier:
             await self._publisher.publish([letter])
             await self._quietly(lambda: self._publisher.publish([end]))
             ends.count(job, [letter, end], failed)
-            self._guard.ended(job.sort.flow, dead=True)
+            self._guard.ended(job.sort.flow, dead=True, began=job.tried)
         if job.parked is not None:
             await self._quietly(lambda: self._parking.finished(job))
         job.prefix.finish(job.record.offset)
@@ -126,7 +127,7 @@ class Courier:
         assert request is not None  # noqa: S101 - as above
         verdict, came = await doubt.ask(plan.action, plan.inputs, self._call(plan, request))
         name = request.connection or ""
-        self._gates.told(name, came)
+        self._gates.told(name, job.lane, came)
         metrics.VERIFICATIONS.labels(name, request.action, doubt.LABELS[type(verdict)]).inc()
         return doubted.judged(verdict)
 
@@ -164,8 +165,8 @@ class Courier:
             return known.outcome(found.decision, outputs_needed=not request.last)
         job.maybe = job.maybe or (isinstance(outcome, Failed) and outcome.maybe)
         name = request.connection or ""
-        if job.open:
-            self._gates.told(name, outcome)
+        if job.open or (isinstance(outcome, Failed) and outcome.away):
+            self._gates.told(name, job.lane, outcome)
         label = "done" if isinstance(outcome, Done) else outcome.code.value
         metrics.ATTEMPT.labels(name, request.action).observe(time.perf_counter() - began)
         metrics.ATTEMPTS.labels(name, request.action, label).inc()
@@ -194,7 +195,8 @@ class Courier:
             await self._publisher.publish(outputs)
         job.ended = True
         ends.count(job, outputs, failed)
-        self._guard.ended(job.sort.flow, dead=any(output.topic is ACTIONS_DLQ for output in outputs))
+        dead = any(output.topic is ACTIONS_DLQ for output in outputs)
+        self._guard.ended(job.sort.flow, dead=dead, began=job.tried)
         if failed is not None:
             self._tell("call.failed", job, failed)
 

@@ -65,7 +65,7 @@ async def ask(action: Implementation, inputs: BaseModel, call: Call) -> tuple[Ve
     try:
         return await verify(inputs, call), Done({})
     except CallFailedError as error:
-        return CannotTell(error.cause[:LONGEST_WHY]), Failed(error.code, error.cause, again=False)
+        return CannotTell(error.cause[:LONGEST_WHY]), Failed(error.code, error.cause, again=False, away=error.away)
     except Exception as error:
         # A fault in an action's file must not end the worker.
         log.exception("verify.broke", action=action.signature.name, effect_id=call.effect_id)

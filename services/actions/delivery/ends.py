@@ -17,7 +17,7 @@ from contracts.topics import ACTIONS_DLQ, HISTORY, RUNS
 from services.actions.delivery.attempt import Done, Failed
 from services.actions.delivery.job import Job
 from services.actions.delivery.records import Output
-from services.runtime import metrics
+from services.runtime import gaps, metrics
 from services.runtime.buried import buried
 
 SERVICE = "actions"
@@ -48,6 +48,8 @@ def dead(job: Job, failed: Failed) -> list[Output]:
         run = request.run
         ids |= {"run_id": run.id, "event_id": run.event.id, "flow": run.flow}
         ids |= {"step": request.step, "effect_id": request.effect_id}
+    if (gap := gaps.unreadable(record.value)) is not None:
+        ids["first_offset"] = gap.first
     letter = DeadLetter.of(record.coordinates, failed.code, failed.cause, SERVICE, **ids)
     return [
         Output(ACTIONS_DLQ, *buried(ACTIONS_DLQ, letter, record.key, record.value, record.headers)),

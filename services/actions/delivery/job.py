@@ -20,7 +20,7 @@ from services.actions.delivery.records import Record
 from services.actions.delivery.retry import Schedule
 from services.actions.journal.effects import Key
 from services.actions.limits.ready import Sort
-from services.runtime import logging, metrics
+from services.runtime import gaps, logging, metrics
 from services.runtime.database import short
 
 log = logging.get("job")
@@ -48,6 +48,7 @@ class Job:
     request: ActionRequest | None
     plan: Ready | Failed
     attempts: int = 0
+    tried: float = 0.0  # when the last attempt began, by the guard's clock
     maybe: bool = False  # some attempt may have had its effect
     began: float = field(default_factory=time.monotonic)
     parked: str | None = None  # the lane in PostgreSQL that it came from
@@ -97,6 +98,8 @@ class Planner:
 
     def job(self, record: Record, prefix: Prefix) -> Job:
         """Read a record."""
+        if (gap := gaps.unreadable(record.value)) is not None:
+            return Job(record, prefix, None, Failed(ErrorCode.RECORD_UNREADABLE, gap.cause or "", again=False))
         try:
             return self._job(record, prefix)
         except Exception as error:  # noqa: BLE001 - the last guard: told as a bug

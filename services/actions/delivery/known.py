@@ -25,6 +25,7 @@ from services.actions.journal.effects import (
 from services.actions.journal.journal import Journal
 from services.actions.limits.gates import Gates
 from services.flows.catalogue import Guarantee
+from services.flows.creations import made
 
 MAX_ANSWER_BYTES = 262_144
 HELD_SECONDS = 1.0
@@ -96,7 +97,9 @@ async def settle(journal: Journal, job: Job, came: Done | Failed, *, again: bool
     def entry(epoch: int) -> Settle:
         if isinstance(came, Done):
             answer = orjson.dumps(came.outputs)
-            return Settle(job.effect, epoch, State.DONE, answer if len(answer) <= MAX_ANSWER_BYTES else None)
+            kept = answer if len(answer) <= MAX_ANSWER_BYTES else None
+            new = None if job.request is None else made(job.request, came.outputs)
+            return Settle(job.effect, epoch, State.DONE, kept, made=new)
         state = State.CLAIMED if again else State.UNKNOWN if came.unknown else State.FAILED
         return Settle(job.effect, epoch, state, code=came.code, cause=came.cause, maybe=came.maybe)
 

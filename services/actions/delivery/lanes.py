@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
 
-from services.actions.limits.ready import FlowGuard, Ready, Sort
+from services.actions.limits.ready import Doubted, FlowGuard, Ready, Sort
 
 J = TypeVar("J")
 
@@ -26,6 +26,10 @@ class Gate(Protocol):
 
     def release(self, connection: str) -> None:
         """It ended."""
+        ...
+
+    def doubts(self, connection: str) -> Doubted | None:
+        """Which lanes should not be the one that begins, if there are others; None: any may."""
         ...
 
 
@@ -52,7 +56,7 @@ class Lanes(Generic[J]):
         self._lanes: dict[Hashable, deque[J]] = {}
         self._sort = sort
         self._gate = gate
-        self._ready = Ready((lambda _: 0.0) if gate is None else gate.take, guard)
+        self._ready = Ready(lambda _: 0.0, guard) if gate is None else Ready(gate.take, guard, gate.doubts)
         self._kicking: asyncio.TimerHandle | None = None
         self._flows: Counter[str] = Counter()
         self._awake: Counter[str] = Counter()
@@ -82,6 +86,10 @@ class Lanes(Generic[J]):
     def stuck(self) -> bool:
         """Whether jobs are ready and nobody works: never true, unless there is a bug here."""
         return bool(self._ready) and not self._active and self._kicking is None
+
+    def waiting(self, connection: str, doubted: Doubted) -> bool | None:
+        """Whether a lane waits there for the connection only that is not doubted; None: no lane does."""
+        return self._ready.waiting(connection, doubted)
 
     def pending_of(self, flow: str) -> int:
         """Jobs of one flow that are not finished."""
@@ -195,9 +203,15 @@ class Lanes(Generic[J]):
         return True
 
     def _later(self, seconds: float) -> None:
-        """Look again when a gate may be open."""
-        if self._kicking is None and self._ready and not self._closed:
-            self._kicking = asyncio.get_running_loop().call_later(seconds, self.kick)
+        """Look again when a gate may be open, or sooner if somebody said so."""
+        loop = asyncio.get_running_loop()
+        if not self._ready or self._closed:
+            return
+        if self._kicking is not None:
+            if self._kicking.when() <= loop.time() + seconds:
+                return
+            self._kicking.cancel()
+        self._kicking = loop.call_later(seconds, self.kick)
 
     async def _worker(self, lane: Hashable, connection: str) -> None:
         """Work on a lane, then on others that are ready, until none may begin."""

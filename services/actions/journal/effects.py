@@ -51,7 +51,10 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """What came of it. `maybe`: a failed attempt may have had its effect."""
+    """What came of it. `maybe`: a failed attempt may have had its effect.
+
+    `made`: what it made is known by from now on, as a hash, where its system will tell of that (creations.py).
+    """
 
     key: Key
     epoch: int
@@ -60,6 +63,7 @@ class Settle:
     code: ErrorCode | None = None
     cause: str | None = None
     maybe: bool = False
+    made: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from contracts.errors import ErrorCode
 from services.actions.journal.effects import Begin, Decision, Fenced, Go, Held, Key, Record, Settle, State
 from services.actions.journal.judge import Row, Taken, judge
 from services.flows.catalogue import Guarantee
+from services.flows.creations import making_id
 
 ENTER = """
 insert into delivery_places as mine (place, epoch, owner)
@@ -53,6 +54,13 @@ settled as (
 select 'fence' as what, place as one, epoch::text as two from fence
 union all select 'begun', account, effect_id from begun
 union all select 'settled', account, effect_id from settled
+"""
+
+# Before the answer goes anywhere. It is true whoever holds the effect by now.
+MADE = """
+insert into echo_aliases (alias, echo, expires_at)
+select alias, echo, now() + $3 * interval '1 second' from unnest($1::uuid[], $2::uuid[]) as one (alias, echo)
+on conflict do nothing
 """
 
 FENCE = "select place, epoch from delivery_places where place = any ($1::text[]) order by place for share"
@@ -106,6 +114,10 @@ class Store:
 
         No key may stand twice in `begins`, nor in `settles`, nor in both.
         """
+        made = sorted((settle.made, making_id(settle.key.effect_id)) for settle in settles if settle.made is not None)
+        if made:
+            aliases, echoes = zip(*made, strict=True)
+            await self._pool.execute(MADE, aliases, echoes, self._keep_seconds)
         rows = await self._pool.fetch(WRITE, *_places(begins), *_begins(begins), self._keep_seconds, *_settles(settles))
         fence: dict[str, int] = {}
         begun: set[Key] = set()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
 from enum import Enum
 
 from services.actions.connection_parts import Limits
@@ -15,6 +15,10 @@ LATE_SECONDS = 0.06
 BLOCK_SECONDS = 0.1
 ASK_AGAIN_SECONDS = 0.5
 STORM_OUTCOMES = 20
+# Failures that may be the lanes' own speak against the destination when they are most of so many lanes' outcomes.
+LANES_OUTCOMES = 30
+# So many failing lanes are known by name: more are no few, and the destination's fault.
+MOST_FAILED = 10_000
 STORM_PART = 0.5
 ILL_PART = 0.8
 MOST_PAUSE_SECONDS = 60.0
@@ -28,7 +32,8 @@ class Health(Enum):
 
     WELL = "well"  # it answered, whatever it said of this call
     BUSY = "busy"  # 429, 503
-    ILL = "ill"  # refused, cut off, no answer, 5xx
+    ILL = "ill"  # cut off, no answer, 5xx: of many lanes the destination's fault, of always the same their own
+    AWAY = "away"  # refused, or no access token is to be had: so it would be for any lane
 
 
 class Gate:
@@ -57,7 +62,8 @@ class Gate:
         self._pause_until = 0.0
         self._bound = float(most)
         self._cut_at = 0.0
-        self._recent: deque[Health] = deque(maxlen=STORM_OUTCOMES)
+        self._recent: deque[Health] = deque(maxlen=LANES_OUTCOMES)
+        self._failed: OrderedDict[Hashable, None] = OrderedDict()
         self._open = False
         self._probe = False
         self._probing = False
@@ -102,27 +108,37 @@ class Gate:
         return self._slot(self._clock())
 
     def release(self) -> None:
-        """A call ended, or came to nothing."""
+        """A call ended, or came to nothing: then another one tries an open breaker in its place."""
         self.at_work -= 1
+        if self.probing:
+            self._probe, self._probing = True, False
 
-    def told(self, health: Health, retry_after_seconds: float | None) -> None:
-        """What a call told of the destination."""
-        self._recent.append(health)
+    def failed_last(self, lane: Hashable) -> bool:
+        """Whether its last call failed in a way that may be its own. Others are better to try a destination with."""
+        return lane in self._failed
+
+    def suspect(self, lane: Hashable) -> None:
+        """Its last call failed so. What was known first is forgotten first."""
+        self._failed[lane] = None
+        self._failed.move_to_end(lane)
+        if len(self._failed) > MOST_FAILED:
+            self._failed.popitem(last=False)
+
+    def told(self, lane: Hashable, health: Health, retry_after_seconds: float | None) -> None:
+        """What a call of a lane told of the destination. A lane that fails again and again tells it once."""
+        tried, self._probing = self.probing, False
+        again = health in {Health.BUSY, Health.ILL} and self.failed_last(lane)
         if health is Health.WELL:
+            self._failed.pop(lane, None)
             self._bound = min(self._most, self._bound + 1 / max(1.0, self._bound))
-            return
-        if self.probing or (not self._open and self._part(Health.ILL) >= ILL_PART):
-            again = self._open
-            self._recent.clear()
-            self._probing, self._open = False, True
-            self._trip(again)
-        elif self._part(Health.BUSY) >= STORM_PART:
-            now = self._clock()
-            if now - self._cut_at > 1.0:
-                self._cut_at = now
-                self._bound = max(1.0, min(self._bound, self.at_work) / 2)
-            if retry_after_seconds is not None:
-                self.pause(retry_after_seconds)
+        elif health is not Health.AWAY:
+            self.suspect(lane)
+        if not again:
+            self._recent.append(health)
+        if tried and health is not Health.WELL:
+            self._open_it(again=True)
+        elif health is not Health.WELL and not again:
+            self._spoke_against(retry_after_seconds)
 
     def pause(self, seconds: float) -> bool:
         """The destination takes nothing for so long, at most a minute; whether that is later than was known."""
@@ -155,16 +171,37 @@ class Gate:
         self._open = opened
         self._probe = probe
 
+    def _spoke_against(self, retry_after_seconds: float | None) -> None:
+        if not self._open and self._ill():
+            self._open_it(again=False)
+        elif self._part(STORM_OUTCOMES, Health.BUSY) >= STORM_PART:
+            now = self._clock()
+            if now - self._cut_at > 1.0:
+                self._cut_at = now
+                self._bound = max(1.0, min(self._bound, self.at_work) / 2)
+            if retry_after_seconds is not None:
+                self.pause(retry_after_seconds)
+
+    def _open_it(self, *, again: bool) -> None:
+        self._recent.clear()
+        self._open = True
+        self._trip(again)
+
     def _allowed(self) -> float:
         share = math.inf
         if self._limits.concurrency:
             share = max(1, self._limits.concurrency // max(1, self.workers))
         return max(1.0, min(share, math.floor(self._bound)))
 
-    def _part(self, health: Health) -> float:
-        if len(self._recent) < STORM_OUTCOMES:
+    def _ill(self) -> bool:
+        away = self._part(STORM_OUTCOMES, Health.AWAY)
+        return max(away, self._part(LANES_OUTCOMES, Health.AWAY, Health.ILL)) >= ILL_PART
+
+    def _part(self, count: int, *healths: Health) -> float:
+        """Of so many last outcomes; 0 while there were fewer."""
+        if len(self._recent) < count:
             return 0.0
-        return sum(one is health for one in self._recent) / STORM_OUTCOMES
+        return sum(one in healths for one in list(self._recent)[-count:]) / count
 
     def _slot(self, now: float) -> float:
         if not self._limits.requests_per_second and self._quota is None:

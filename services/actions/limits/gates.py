@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping
 from typing import Any
 
 from contracts.errors import ErrorCode
@@ -20,23 +20,34 @@ LOOK_SECONDS = 1.0
 OPEN_SECONDS = 5.0
 MOST_OPEN_SECONDS = 60.0
 PROBE_SECONDS = 30.0
+# So long a worker whose lanes all failed last leaves it to the others to try.
+PATIENCE_SECONDS = 3.0
 NO_LIMIT = Connection("", "")
-ILL = frozenset(
-    {ErrorCode.CALL_REFUSED, ErrorCode.CALL_TIMED_OUT, ErrorCode.CALL_INTERRUPTED, ErrorCode.DESTINATION_FAILED}
-)
+ILL = frozenset({ErrorCode.CALL_TIMED_OUT, ErrorCode.CALL_INTERRUPTED, ErrorCode.DESTINATION_FAILED})
 
 
 class Gates:
-    """`most`: calls at work at once in this worker. `kick` is called when more may begin."""
+    """`most`: calls at work at once in this worker. `kick` is called when more may begin.
+
+    `waiting(connection, failed)`: whether a lane could begin that is not `failed`; None: no lane could.
+    """
 
     def __init__(
-        self, store: Store, connections: Mapping[str, Connection], topic: str, *, most: int, kick: Callable[[], object]
+        self,
+        store: Store,
+        connections: Mapping[str, Connection],
+        topic: str,
+        *,
+        most: int,
+        kick: Callable[[], object],
+        waiting: Callable[[str, Callable[[Hashable], bool]], bool | None],
     ) -> None:
         self._store = store
         self._connections = connections
         self._topic = topic
         self._most = most
         self._kick = kick
+        self._waiting = waiting
         self._gates: dict[str, Gate] = {}
         self._workers = UNKNOWN_WORKERS
         self._tasks: set[asyncio.Task[None]] = set()
@@ -55,15 +66,24 @@ class Gates:
         while time.monotonic() - began > LATE_SECONDS and (wait := gate.turn()) > 0:  # noqa: ASYNC110 - slots are times
             await asyncio.sleep(min(wait, LATE_SECONDS))
 
-    def told(self, connection: str, outcome: Done | Failed) -> None:
-        """What came of a request that was sent."""
+    def doubts(self, connection: str) -> Callable[[Hashable], bool] | None:
+        """While an open breaker is tried: which lanes should not do it, if there are others."""
+        gate = self._gate(connection)
+        return gate.failed_last if gate.probing else None
+
+    def suspect(self, connection: str, lane: Hashable) -> None:
+        """A lane failed before this worker had it."""
+        self._gate(connection).suspect(lane)
+
+    def told(self, connection: str, lane: Hashable, outcome: Done | Failed) -> None:
+        """What came of a lane's request that was sent, or that no access token was there for."""
         if not connection:
             return  # whole addresses: as many destinations as there are
         gate = self._gate(connection)
         health = _health(outcome)
         if gate.probing and health is Health.WELL:
             self._start(self._close(connection))
-        gate.told(health, outcome.retry_after_seconds if isinstance(outcome, Failed) else None)
+        gate.told(lane, health, outcome.retry_after_seconds if isinstance(outcome, Failed) else None)
 
     def heard(self, connection: str, headers: Mapping[str, str]) -> None:
         """What the headers of an answer say of limits. Other workers learn of a pause within a second."""
@@ -114,7 +134,7 @@ class Gates:
         opened = await self._store.breakers(named) if named else {}
         for name, gate in self._gates.items():
             due = opened.get(name)
-            probe = bool(due) and await self._store.probe(name, PROBE_SECONDS)
+            probe = bool(due) and await self._may_try(name, gate)
             if gate.opened and due is None:
                 log.info("breaker.closed", connection=name)
             if due is None or not gate.opened or probe:
@@ -122,6 +142,12 @@ class Gates:
             if name:
                 metrics.BREAKER_OPEN.labels(name).set(gate.opened)
         self._kick()
+
+    async def _may_try(self, name: str, gate: Gate) -> bool:
+        better = self._waiting(name, gate.failed_last)
+        if better is None:
+            return False  # with what? another worker may have a call
+        return await self._store.probe(name, PROBE_SECONDS, 0.0 if better else PATIENCE_SECONDS)
 
     async def _lease(self, name: str) -> None:
         gate, limits = self._gates[name], self._connections[name].limits
@@ -153,7 +179,7 @@ class Gates:
         return 0
 
     async def _open(self, name: str, *, again: bool) -> None:
-        cause = "most of the last calls were refused, cut off, not answered in time, or answered with 5xx"
+        cause = "most of the last calls were refused or had no token, or many lanes' were cut off, too slow or 5xx"
 
         async def open_it() -> float | None:
             return await self._store.open(name, OPEN_SECONDS, MOST_OPEN_SECONDS, cause, again=again)
@@ -177,6 +203,8 @@ class Gates:
 def _health(outcome: Done | Failed) -> Health:
     if isinstance(outcome, Done):
         return Health.WELL
+    if outcome.away or outcome.code is ErrorCode.CALL_REFUSED:
+        return Health.AWAY
     if outcome.code is ErrorCode.DESTINATION_BUSY:
         return Health.BUSY
     return Health.ILL if outcome.code in ILL else Health.WELL

@@ -38,12 +38,25 @@ class _Flow:
         self.credit = weight
 
 
-class Ready:
-    """`gate(connection)`: 0 when a call may begin now, which it then does; else the seconds until to ask again."""
+Doubted = Callable[[Hashable], bool]
+"""Whether a lane's last call failed."""
 
-    def __init__(self, gate: Callable[[str], float], guard: FlowGuard | None = None) -> None:
+
+class Ready:
+    """`gate(connection)`: 0 when a call may begin now, which it then does; else the seconds until to ask again.
+
+    `doubts(connection)`, asked after that: which lanes should not be the next, if there are others; None: any may.
+    """
+
+    def __init__(
+        self,
+        gate: Callable[[str], float],
+        guard: FlowGuard | None = None,
+        doubts: Callable[[str], Doubted | None] = lambda _: None,
+    ) -> None:
         self._gate = gate
         self._guard = guard
+        self._doubts = doubts
         self._connections: OrderedDict[str, OrderedDict[str, _Flow]] = OrderedDict()
         self._count = 0
 
@@ -70,10 +83,20 @@ class Ready:
                 soonest = min(soonest, wait)
                 continue
             self._connections.move_to_end(name)
+            doubted = self._doubts(name)
+            better = None if doubted is None else self._better(name, doubted)
+            label, lane = better or (label, self._connections[name][label].lanes[0])
             if self._guard is not None:
                 self._guard.took(label)
-            return self._next(name, label), name
+            self._take(name, label, lane)
+            return lane, name
         return soonest
+
+    def waiting(self, connection: str, doubted: Doubted) -> bool | None:
+        """Whether a lane waits there for the connection only that is not doubted; None: no lane does."""
+        if connection not in self._connections or self._flow(connection)[0] is None:
+            return None
+        return self._better(connection, doubted) is not None
 
     def keep(self, lanes: Collection[Hashable]) -> None:
         """Forget all but these."""
@@ -90,16 +113,28 @@ class Ready:
         """The flow whose turn it is; or None, and the seconds until one is not held."""
         soonest = math.inf
         for label in self._connections[name]:
-            wait = 0.0 if self._guard is None else self._guard.held(label)
+            wait = self._held(label)
             if wait <= 0:
                 return label, 0.0
             soonest = min(soonest, wait)
         return None, soonest
 
-    def _next(self, name: str, label: str) -> Hashable:
+    def _held(self, label: str) -> float:
+        return 0.0 if self._guard is None else self._guard.held(label)
+
+    def _better(self, name: str, doubted: Doubted) -> tuple[str, Hashable] | None:
+        """The first lane that is not doubted, with its flow."""
+        for label, flow in self._connections[name].items():
+            if self._held(label) <= 0:
+                for lane in flow.lanes:
+                    if not doubted(lane):
+                        return label, lane
+        return None
+
+    def _take(self, name: str, label: str, lane: Hashable) -> None:
         flows = self._connections[name]
         flow = flows[label]
-        lane = flow.lanes.popleft()
+        flow.lanes.remove(lane)  # mostly the first
         self._count -= 1
         flow.credit -= 1
         if not flow.lanes:
@@ -109,4 +144,3 @@ class Ready:
         elif flow.credit <= 0:
             flow.credit = flow.weight
             flows.move_to_end(label)
-        return lane

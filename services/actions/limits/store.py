@@ -44,7 +44,7 @@ returning extract(epoch from open_until - now())::float8
 # For its time it is this worker's turn to try one call.
 PROBE = """
 update breakers set open_until = clock_timestamp() + $2 * interval '1 second'
-where connection = $1 and open_until <= clock_timestamp() returning true
+where connection = $1 and open_until <= clock_timestamp() - $3 * interval '1 second' returning true
 """
 
 
@@ -88,9 +88,9 @@ class Store:
         found: float | None = await self._pool.fetchval(OPEN, connection, seconds, most_seconds, cause, again)
         return found
 
-    async def probe(self, connection: str, seconds: float) -> bool:
-        """Whether it is this worker that tries a call."""
-        return bool(await self._pool.fetchval(PROBE, connection, seconds))
+    async def probe(self, connection: str, seconds: float, patience_seconds: float) -> bool:
+        """Whether it is this worker that tries a call: if it could have been tried for so long already."""
+        return bool(await self._pool.fetchval(PROBE, connection, seconds, patience_seconds))
 
     async def close(self, connection: str) -> None:
         """Close a breaker."""

@@ -1,4 +1,4 @@
-"""What came of the events, and whether it adds up."""
+"""What came of the events, ours and Closum's webhooks, and whether it adds up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,14 @@ class Account:
     def count(self, outcome: Outcome, source: str | None = None) -> int:
         """How many ended so, of one hook or of all."""
         return sum(one.outcome is outcome and source in (None, one.source) for one in self.ends)
+
+    def came_by(self, source: str) -> int:
+        """How many came by a hook."""
+        return sum(one.source == source for one in self.ends)
+
+    def greeted(self) -> Counter[str]:
+        """How many messages each person got."""
+        return Counter(str(message["to"]) for message in self.closum["whatsapp"])
 
     def by_flow(self, source: str) -> str:
         """The flows that ran for a hook."""
@@ -69,32 +77,41 @@ class Account:
         doubled = [key for key, counts in self.closum["keys"].items() if counts["effects"] > 1]
         if doubled:
             found.append(f"{len(doubled)} calls had their effect more than once, the first is {doubled[0]!r}")
+        twice = [person for person, messages in self.greeted().items() if messages > 1]
+        if twice:
+            found.append(f"{len(twice)} people were greeted more than once, the first is {twice[0]!r}")
         return found
 
 
 async def settle(
-    settings: RuntimeSettings, accepted: int, closum: str, ended: Callable[[int], object], check: Callable[[], None]
+    settings: RuntimeSettings, sent: int, closum: str, ended: Callable[[int, int], object], check: Callable[[], None]
 ) -> Account:
-    """Wait until every accepted event has come to an end, then take the account. `ended` hears how many have.
+    """Wait until every accepted event has come to an end, then take the account.
 
-    Raises CommandError when they do not in time; `check` raises when a service died.
+    Accepted are those that were sent, and the webhooks by which Closum told of what became of them. `ended` hears how
+    many have ended, of how many. Raises CommandError when they do not in time; `check` raises when a service died.
     """
     begun = time.monotonic()
-    while True:
-        check()
-        found = await ends(settings)
-        ended(len(found))
-        if len(found) >= accepted:
-            break
-        if time.monotonic() - begun > DEADLINE_SECONDS:
-            sums = ", ".join(
-                f"{count} {name}" for name, count in Counter(one.outcome for one in found.values()).items()
-            )
-            raise CommandError(
-                f"after {DEADLINE_SECONDS:.0f} s only {len(found)} of {accepted} events have come to an end ({sums})"
-            )
-        await asyncio.sleep(PAUSE_SECONDS)
-    dead = await letters(settings)
     async with httpx.AsyncClient(trust_env=False, timeout=15) as client:
+        while True:
+            check()
+            found = await ends(settings)
+            # Asked after the ends: what the last one caused is on its way by then.
+            webhooks = (await client.get(f"{closum}/_webhooks")).json()
+            accepted = sent + webhooks["told"]
+            ended(len(found), accepted)
+            if len(found) >= accepted and not webhooks["on_the_way"]:
+                break
+            _in_time(begun, found, accepted)
+            await asyncio.sleep(PAUSE_SECONDS)
         state = (await client.get(f"{closum}/_state")).json()
+    dead = await letters(settings)
     return Account(accepted, list(found.values()), dead, state, time.monotonic() - begun)
+
+
+def _in_time(begun: float, found: Mapping[str, HistoryRecord], accepted: int) -> None:
+    if time.monotonic() - begun > DEADLINE_SECONDS:
+        sums = ", ".join(f"{count} {name}" for name, count in Counter(one.outcome for one in found.values()).items())
+        raise CommandError(
+            f"after {DEADLINE_SECONDS:.0f} s only {len(found)} of {accepted} events have come to an end ({sums})"
+        )

@@ -58,11 +58,11 @@ NUMBERS = (
 )
 
 
-# What people agreed to, as forms send it; who was not asked agreed to nothing.
+# What people agreed to; who was not asked agreed to nothing.
 CONSENTS: tuple[dict[str, Any], ...] = (
     {"consent_email": True, "consent_sms": True},
     {"consent_email": True, "consent_sms": False},
-    {"email_consent": "yes", "sms_consent": "no"},
+    {"consent_email": False, "consent_sms": False},
     {},
 )
 
@@ -85,8 +85,8 @@ def sendings() -> list[Sending]:
     contacts += chance.sample(contacts[1:], REPEATED_CONTACTS)
     messages[0]["from"] = INVALID[0]
     messages[1]["contact"] = {"name": TOO_LONG_NAME}
-    contacts[0].update(mobile_number=INVALID[1], email="")
-    mixed = [*(Sending("whatsapp", one) for one in messages), *(Sending("leads", one) for one in contacts)]
+    contacts[0].update(phone=INVALID[1], email="")
+    mixed = [*(Sending("whatsapp", one) for one in messages), *(Sending("platform", one) for one in contacts)]
     chance.shuffle(mixed)
     return mixed
 
@@ -108,10 +108,10 @@ def _message(number: int, chance: random.Random) -> dict[str, Any]:
 def _contact(number: int, chance: random.Random) -> dict[str, Any]:
     name = chance.choice(PEOPLE)
     return {
-        "lead_id": f"crm-{number:03}",
+        "id": f"crm-{number:03}",
         "name": chance.choice((name, name.upper(), f"  {name.lower()} ")),
         "email": f" Pessoa.{number:03}@Example.COM ",
-        "mobile_number": _number(chance),
+        "phone": _number(chance),
         "country": "PT",
         "tags": ["feira"],
         **chance.choice(CONSENTS),

@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import time
-from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -29,7 +28,9 @@ from services.cli.stack.startup import shown
 from services.cli.terminal import CommandError, console
 
 FLOWS = ("whatsapp-to-crm.yaml", "new-contact-to-closum.yaml")
-BUSY = {"path": "/crm/*", "kind": "status", "status": 429, "retry_after": 1, "times": 3}
+BESIDE = "sources.yaml"  # who sends what they begin with
+WEBHOOKS = {"leads": "new", "contacts": "changed"}  # what Closum tells of, by our hook
+BUSY: dict[str, object] = {"path": "/crm/*", "kind": "status", "status": 429, "retry_after": 1, "times": 3}
 STOPPED = 130
 SUMMARY = "summary.json"
 
@@ -62,7 +63,7 @@ def _flows(folder: Folder) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
     beside = Path(__file__).resolve().parents[3] / "examples"
-    for name in FLOWS:
+    for name in (*FLOWS, BESIDE):
         source = next((file for file in (Path("examples") / name, beside / name) if file.is_file()), None)
         if source is None:
             raise CommandError(f"there is no examples/{name} here: run this in a checkout of closum-flows")
@@ -80,9 +81,9 @@ def _run(out: Console, folder: Folder, flows: Path) -> Account:
     plan = Plan(
         flows=flows,
         ports=ports,
-        sources=folder.sources(),
+        sources=folder.sources([flows / BESIDE]),
         connections=folder.connections(ports.closum),
-        secrets=folder.secrets(),
+        secrets=folder.secrets([flows / BESIDE]),
         around=lambda bootstrap, url: fresh.own(name, bootstrap, url, alone=alone),
     )
     with contextlib.ExitStack() as all_of_it:
@@ -94,13 +95,16 @@ def _run(out: Console, folder: Folder, flows: Path) -> Account:
 def _story(out: Console, stack: Stack, plan: Plan) -> Account:
     events = sendings()
     hooks = {
-        "whatsapp": stack.hook("whatsapp", plan.secrets["HOOK_TOKEN_WHATSAPP"]),
-        "leads": stack.hook("leads", plan.secrets["HOOK_TOKEN_LEADS"]),
+        source: stack.hook(source, plan.secrets[f"HOOK_TOKEN_{source.upper()}"])
+        for source in ("platform", "whatsapp", *WEBHOOKS)
     }
-    httpx.post(f"{stack.closum}/_faults", json=BUSY, trust_env=False, timeout=10).raise_for_status()
+    asks: list[tuple[str, dict[str, object]]] = [("_faults", BUSY)]
+    asks += [("_webhooks", {"system": "closum", "of": of, "url": hooks[source]}) for source, of in WEBHOOKS.items()]
+    for path, asked in asks:
+        httpx.post(f"{stack.closum}/{path}", json=asked, trust_env=False, timeout=10).raise_for_status()
     begun = time.monotonic()
     sent, account = asyncio.run(_send_and_settle(out, stack, events, hooks))
-    summary.show(out, account, sent, Counter(event.source for event in events), time.monotonic() - begun)
+    summary.show(out, account, sent, tuple(hooks), time.monotonic() - begun)
     return account
 
 
@@ -116,7 +120,7 @@ async def _send_and_settle(
             stack.settings(),
             len(events),
             stack.closum,
-            lambda count: bars.update(ending, completed=count),
+            lambda count, accepted: bars.update(ending, completed=count, total=accepted),
             stack.check,
         )
     return sent, account

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -14,15 +14,21 @@ from services.cli.demonstration.events import Sending
 from services.cli.terminal import COLOURS, table
 
 ROWS = 5
-WHAT = {"whatsapp": "WhatsApp messages", "leads": "new contacts"}
+WHAT = {
+    "whatsapp": "WhatsApp messages",
+    "platform": "new contacts",
+    "leads": "leads that Closum told of, as we made them",
+    "contacts": "contacts that Closum told of, as we changed them",
+}
 OUTCOMES = (Outcome.DELIVERED, Outcome.FILTERED, Outcome.DUPLICATE, Outcome.DEAD)
 """Always shown; others where there are any."""
 
 
-def show(out: Console, account: Account, sent: Mapping[str, Sending], count: Mapping[str, int], seconds: float) -> None:
-    """Print it. `sent` is what was sent by event id, `count` how many events by hook."""
+def show(out: Console, account: Account, sent: Mapping[str, Sending], sources: Sequence[str], seconds: float) -> None:
+    """Print it. `sent` is what was sent by event id, `sources` are the hooks."""
     _title(out, "What came in")
-    came = " and ".join(f"{number} {WHAT[source]}" for source, number in count.items())
+    count = {source: number for source in sources if (number := account.came_by(f"/hooks/{source}"))}
+    came = ", ".join(f"{number} {WHAT[source]}" for source, number in count.items())
     out.print(f"{account.accepted} events by HTTP: {came}. All came to their end in {seconds:.1f} s.")
     rows = []
     for source, number in count.items():
@@ -62,6 +68,13 @@ def _closum(out: Console, account: Account) -> None:
     templates = {message["to"]: f"{message['template']} ({message['language']})" for message in messages}
     rows = [{**lead, "whatsapp": templates.get(lead.get("mobile_number"), "")} for lead in leads]
     out.print(table(_various(rows), ("lead_id", "name", "email", "mobile_number", "whatsapp")))
+    greeted, new = account.greeted(), account.came_by("/hooks/leads")
+    people = "1 person was" if len(greeted) == 1 else f"{len(greeted)} people were"
+    how = "once" if max(greeted.values(), default=0) <= 1 else "some of them more than once"
+    ours = account.count(Outcome.SUPPRESSED, "/hooks/leads")
+    out.print(
+        f"{people} greeted, {how}. Closum told us of {new} new leads: {ours} we had made ourselves, and knew them."
+    )
 
 
 def _filtered(out: Console, account: Account, sent: Mapping[str, Sending]) -> None:
@@ -69,7 +82,7 @@ def _filtered(out: Console, account: Account, sent: Mapping[str, Sending]) -> No
     for one in account.ends:
         if one.outcome is Outcome.FILTERED:
             body = sent[one.event_id].body if one.event_id in sent else {}
-            shown = body.get("from") or body.get("mobile_number") or one.subject
+            shown = body.get("from") or body.get("phone") or one.subject
             rows.append({"flow": one.flow, "number": shown, "reason": one.reason})
     _title(out, f"{len(rows)} were filtered: the flow says so, it is no error")
     out.print(table(rows, ("flow", "number", "reason")))

@@ -9,13 +9,14 @@ import logging
 import threading
 from collections.abc import Iterator
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from contracts.runs import HistoryRecord
 from contracts.topics import HISTORY
 from services.cli.stack.process import Sink
+from services.runtime import kafka
 from services.runtime.settings import RuntimeSettings
 
 NAME = "run"
@@ -46,7 +47,7 @@ def followed(settings: RuntimeSettings, sink: Sink) -> Iterator[None]:
 
 async def _follow(settings: RuntimeSettings, sink: Sink, ready: threading.Event) -> None:
     name = HISTORY.under(settings.topic_prefix)
-    consumer = AIOKafkaConsumer(name, bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False)
+    consumer = kafka.reader(settings, name)
     await consumer.start()
     try:
         partitions = [TopicPartition(name, number) for number in consumer.partitions_for_topic(name) or ()]

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.events import Event
 from contracts.triggers.payload import Payload
+from contracts.writes import TELL_OF_NEW
+from services.flows.creations import BY_US
 from services.flows.faults import suggestion
 from services.flows.testing.suite import Case, Given
 
@@ -43,6 +45,9 @@ def _event(
     model = triggers.get(trigger)
     if model is None:
         raise CaseError(f"given {number + 1}: there is no trigger {trigger!r}: {suggestion(trigger, triggers)}")
+    if given.by_us and BY_US not in model.model_fields:
+        telling = ", ".join(sorted(TELL_OF_NEW))
+        raise CaseError(f"given {number + 1}: `by_us` is for what our calls make and {telling} tells of")
     sent = {**(getattr(model, "example", {}) if given.example else {}), **given.data}
     try:
         payload = model.read(sent) if issubclass(model, Payload) else model.model_validate(sent)
@@ -64,5 +69,5 @@ def _event(
         time=happened or now,
         account=given.account,
         accepted=now,
-        data=orjson.loads(seen),
+        data=orjson.loads(seen) | ({BY_US: True} if given.by_us else {}),
     )

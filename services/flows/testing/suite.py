@@ -47,6 +47,7 @@ class Given(Part):
     id: str | None = Field(default=None, description="the same id again is a duplicate")
     subject: str | None = Field(default=None, description="absent: what the payload says")
     account: str = "default"
+    by_us: bool = Field(default=False, description="a call of another flow of ours made it: `trigger.by_us` is true")
 
     @model_validator(mode="after")
     def _one_time(self) -> Self:

@@ -1,4 +1,4 @@
-"""What the processor does about echoes: remember writes before they are asked for, judge changes that come in."""
+"""What the processor does about echoes: remember writes before they are asked for, judge what comes in."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import asyncpg
 
 from contracts.actions import ActionRequest
 from contracts.events import Event
-from services.flows.sync import Change, Write
+from services.flows.sync import Write
 from services.runtime import database, logging, metrics
 from services.tools.echoes.limits import Limits
-from services.tools.echoes.store import Store, Verdict
+from services.tools.echoes.store import Store
+from services.tools.echoes.verdict import Told, Verdict
 
 log = logging.get("echoes")
 
@@ -21,11 +22,11 @@ class Echoes(Protocol):
     """None of these raises for a part that is away: they wait."""
 
     async def write(self, writes: Sequence[tuple[ActionRequest, Write]]) -> None:
-        """Remember what these requests will set, before they are published."""
+        """Remember what these requests will set and make, before they are published."""
         ...
 
-    async def judge(self, changes: Sequence[tuple[Event, Change]]) -> Sequence[Verdict]:
-        """What becomes of these changes, in their order."""
+    async def judge(self, changes: Sequence[tuple[Event, Told]]) -> Sequence[Verdict]:
+        """What becomes of these events, in their order."""
         ...
 
 
@@ -35,7 +36,7 @@ class Off:
     async def write(self, writes: Sequence[tuple[ActionRequest, Write]]) -> None:
         """Remember nothing."""
 
-    async def judge(self, changes: Sequence[tuple[Event, Change]]) -> Sequence[Verdict]:
+    async def judge(self, changes: Sequence[tuple[Event, Told]]) -> Sequence[Verdict]:
         """Let all pass."""
         return [Verdict("passed", "suppression is switched off", event) for event, _ in changes]
 
@@ -48,12 +49,12 @@ class InDatabase:
         self._on_wait = on_wait
 
     async def write(self, writes: Sequence[tuple[ActionRequest, Write]]) -> None:
-        """Remember what these requests will set, before they are published."""
+        """Remember what these requests will set and make, before they are published."""
         if writes:
             await database.patiently("echoes.write", lambda: self._store.write(writes), self._on_wait)
 
-    async def judge(self, changes: Sequence[tuple[Event, Change]]) -> Sequence[Verdict]:
-        """What becomes of these changes, in their order. Counts them; tells of those that are held."""
+    async def judge(self, changes: Sequence[tuple[Event, Told]]) -> Sequence[Verdict]:
+        """What becomes of these events, in their order. Counts them; tells of those that are held."""
         if not changes:
             return []
         verdicts = await database.patiently("echoes.judge", lambda: self._store.judge(changes), self._on_wait)

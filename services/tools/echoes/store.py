@@ -6,8 +6,7 @@ same. Writes are locked in the order of their ids, so that two workers wait for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,9 +17,13 @@ from contracts.actions import ActionRequest
 from contracts.events import Event
 from contracts.ids import stable_id
 from services.flows import sync
+from services.flows.creations import Creation, making, making_id, new_hash, ours
+from services.flows.entities import alias_hash
 from services.flows.sync import Change, Judgement, Mark, Open, Write
 from services.runtime.database import storable
+from services.tools.echoes import makings
 from services.tools.echoes.limits import Limits
+from services.tools.echoes.verdict import OURS, PASSING, Told, Verdict
 from services.tools.timers.timer import origin
 
 LONGEST_TEXT = 300
@@ -28,21 +31,23 @@ LONGEST_TEXT = 300
 WRITE = """
 with new as (
     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::json[],
-                         $8::integer[], $9::float8[])
-        as one (id, account, system, flow, run_id, effect_id, fields, hops, seconds)
+                         $8::integer[], $9::float8[], $10::text[], $11::text[], $12::uuid[], $13::float8[])
+        as one (id, account, system, flow, run_id, effect_id, fields, hops, keep, makes, led, email, seconds)
 ), made as (
-    insert into echoes (id, account, system, flow, run_id, effect_id, fields, hops, expires_at)
-    select id, account, system, flow, run_id, effect_id, fields, hops, now() + seconds * interval '1 second' from new
+    insert into echoes (id, account, system, flow, run_id, effect_id, fields, hops, expires_at,
+                        makes, led, email, seconds)
+    select id, account, system, flow, run_id, effect_id, fields, hops, now() + keep * interval '1 second',
+           makes, led, email, seconds from new
     on conflict (id) do nothing
 )
 insert into echo_aliases (alias, echo, expires_at)
-select alias, echo, now() + seconds * interval '1 second'
-from unnest($10::uuid[], $11::uuid[], $12::float8[]) as one (alias, echo, seconds)
+select alias, echo, now() + keep * interval '1 second'
+from unnest($14::uuid[], $15::uuid[], $16::float8[]) as one (alias, echo, keep)
 on conflict do nothing
 """
 
 OPEN = """
-select id, fields, hops, at from echoes
+select id, effect_id, fields, hops, at, makes, led, email, told, seconds from echoes
 where id in (select echo from echo_aliases where alias = any ($1::uuid[])) and expires_at > now()
 order by id for update
 """
@@ -61,30 +66,18 @@ group by alias
 """
 
 SAID = """
-select distinct on (origin) origin, decision, why, hops, echoes from sync_ledger
+select distinct on (origin) origin, decision, why, hops, echoes, led from sync_ledger
 where alias = any ($1::uuid[]) and origin = any ($2::uuid[])
 """
 
 NOTE = """
-insert into sync_ledger (alias, origin, event_id, type, entity, decision, why, hops, echoes, expires_at)
-select alias, origin, event_id, type, entity, decision, why, hops, echoes, now() + $10 * interval '1 second'
+insert into sync_ledger (alias, origin, event_id, type, entity, decision, why, hops, echoes, led, expires_at)
+select alias, origin, event_id, type, entity, decision, why, hops, echoes, led, now() + $11 * interval '1 second'
 from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[],
-            $9::json[])
-    as one (alias, origin, event_id, type, entity, decision, why, hops, echoes)
+            $9::json[], $10::text[])
+    as one (alias, origin, event_id, type, entity, decision, why, hops, echoes, led)
 on conflict (alias, origin) do nothing
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of a change: `passed`, `mixed` (its foreign fields pass), `suppressed` or `held`, and why."""
-
-    decision: str
-    why: str
-    event: Event
-    echoes: tuple[str, ...] = ()
-    near: int = 0
-    hops: int = 0
 
 
 class Store:
@@ -95,38 +88,48 @@ class Store:
         self._limits = limits
 
     async def write(self, writes: Sequence[tuple[ActionRequest, Write]]) -> None:
-        """Remember what these requests will set. Twice is once."""
+        """Remember what these requests will set and make. Twice is once."""
         rows: dict[UUID, tuple[Any, ...]] = {}
         aliases: dict[tuple[UUID, UUID], float] = {}
         for request, write in writes:
-            event = request.run.event
-            one = UUID(stable_id("echo", request.effect_id))
-            fields = Open(one.hex, 0, sync.marked(write))
-            hops = event.hops or 0
-            seconds = self._limits.seconds + request.retry.within_seconds
-            ids = (storable(event.account), storable(write.system), request.run.flow, request.run.id)
-            rows[one] = (one, *ids, request.effect_id, _fields(fields), hops, seconds)
-            for kind, value in write.aliases.items():
-                aliases[UUID(sync.alias_hash(event.account, write.system, kind, value)), one] = seconds
+            for row, hashes in self._rows(request, write):
+                one, keep = row[0], row[8]
+                rows[one] = row
+                aliases |= {(UUID(alias), one): keep for alias in hashes}
         columns = [list(column) for column in zip(*(rows[one] for one in sorted(rows)), strict=True)]
-        known = sorted(aliases)
-        await self._pool.execute(
-            WRITE,
-            *columns,
-            [alias for alias, _ in known],
-            [one for _, one in known],
-            [aliases[pair] for pair in known],
-        )
+        pairs = sorted(aliases)
+        alias_columns = [alias for alias, _ in pairs], [one for _, one in pairs], [aliases[pair] for pair in pairs]
+        await self._pool.execute(WRITE, *columns, *alias_columns)
 
-    async def judge(self, changes: Sequence[tuple[Event, Change]]) -> list[Verdict]:
-        """What becomes of these changes, in their order. The same again, in any grouping, the same."""
+    def _rows(self, request: ActionRequest, write: Write) -> Iterator[tuple[tuple[Any, ...], list[str]]]:
+        """Rows of `echoes`, in the order of WRITE, each with its aliases."""
+        run, account = request.run, request.run.event.account
+        seconds = self._limits.seconds + request.retry.within_seconds
+        of = (run.flow, run.id, request.effect_id)
+        hops = run.event.hops or 0
+        one = UUID(stable_id("echo", request.effect_id))
+        fields = _fields(Open(one.hex, 0, sync.marked(write)))
+        row = (one, storable(account), storable(write.system), *of, fields, hops, seconds, None, "", None, None)
+        yield row, [alias_hash(account, write.system, kind, value) for kind, value in write.aliases.items()]
+        if (new := making(request)) is not None:
+            hashes = {kind: new_hash(account, new.system, kind, value) for kind, value in new.aliases.items()}
+            email = UUID(hashes["email"]) if "email" in hashes else None
+            keep = max(self._limits.ledger_seconds, seconds)
+            makes = (new.trigger, ",".join(new.flows), email, seconds)
+            one = UUID(making_id(request.effect_id))
+            yield (one, storable(account), new.system, *of, "{}", hops, keep, *makes), list(hashes.values())
+
+    async def judge(self, changes: Sequence[tuple[Event, Told]]) -> list[Verdict]:
+        """What becomes of these events, in their order. The same again, in any grouping, the same."""
         async with self._pool.acquire() as connection, connection.transaction():
             wanted = sorted({UUID(alias) for _, change in changes for alias in change.aliases})
-            found = await connection.fetch(OPEN, wanted)
-            opened = {row["id"]: _open(row) for row in sorted(found, key=lambda row: (row["at"], row["id"]))}
+            found = sorted(await connection.fetch(OPEN, wanted), key=lambda row: (row["at"], row["id"]))
+            opened = {row["id"]: _open(row) for row in found if row["makes"] is None}
             by_alias: dict[UUID, set[UUID]] = {}
             for row in await connection.fetch(ALIASES, wanted):
                 by_alias.setdefault(row["alias"], set()).add(row["echo"])
+            account_of = {UUID(alias): event.account for event, change in changes for alias in change.aliases}
+            made = await makings.read(connection, account_of, [row for row in found if row["makes"]], by_alias)
             mine = [UUID(origin(event)) for event, _ in changes]
             said = {row["origin"]: row for row in await connection.fetch(SAID, wanted, mine)}
             rates = {row["alias"].hex: row["changes"] for row in await connection.fetch(RATE, wanted, mine)}
@@ -136,12 +139,16 @@ class Store:
                 if (first := said.get(own)) is not None:
                     verdicts.append(_again(event, change, first))
                     continue
+                if isinstance(change, Creation):
+                    verdicts.append(made.verdict(event, change))
+                    continue
                 near = {one for alias in change.aliases for one in by_alias.get(UUID(alias), ())}
                 writes = [write for one, write in opened.items() if one in near]
                 verdicts.append(self._verdict(event, change, writes, rates))
             used = [one for one, write in opened.items() if write.fields != before[one]]
             if used:
                 await connection.execute(USE, used, [_fields(opened[one]) for one in used])
+            await made.keep(connection)
             await self._note(connection, changes, verdicts)
             return verdicts
 
@@ -167,7 +174,7 @@ class Store:
     async def _note(
         self,
         connection: asyncpg.pool.PoolConnectionProxy,
-        changes: Sequence[tuple[Event, Change]],
+        changes: Sequence[tuple[Event, Told]],
         verdicts: Sequence[Verdict],
     ) -> None:
         rows: dict[tuple[UUID, UUID], tuple[Any, ...]] = {}
@@ -176,18 +183,22 @@ class Store:
             told = (storable(event.id), event.type, storable(change.entity)[:LONGEST_TEXT], verdict.decision)
             for alias in change.aliases:
                 echoes = orjson.dumps(verdict.echoes).decode()
-                row = (UUID(alias), one, *told, verdict.why, verdict.hops, echoes)
+                led = (verdict.event.ledby or "") if verdict.decision == OURS else ""
+                row = (UUID(alias), one, *told, verdict.why, verdict.hops, echoes, led)
                 rows.setdefault((UUID(alias), one), row)
         columns = [list(column) for column in zip(*(rows[key] for key in sorted(rows)), strict=True)]
         await connection.execute(NOTE, *columns, self._limits.ledger_seconds)
 
 
-def _again(event: Event, change: Change, row: asyncpg.Record) -> Verdict:
+def _again(event: Event, change: Told, row: asyncpg.Record) -> Verdict:
     """The verdict of the first time."""
     echoes = tuple(orjson.loads(row["echoes"]))
-    foreign = tuple(field for field in change.fields if field not in echoes)
-    passes = row["decision"] in ("passed", "mixed")
-    kept = sync.only(event, Judgement(echoes, (), foreign, row["hops"])) if passes else event
+    kept = event
+    if row["decision"] == OURS:
+        kept = ours(event, row["led"].split(","), row["hops"])
+    elif row["decision"] in PASSING and isinstance(change, Change):
+        foreign = tuple(field for field in change.fields if field not in echoes)
+        kept = sync.only(event, Judgement(echoes, (), foreign, row["hops"]))
     return Verdict(row["decision"], row["why"], kept, echoes, hops=row["hops"])
 
 

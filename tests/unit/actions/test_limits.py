@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+import pytest
+
 from services.actions.connection_parts import Limits
-from services.actions.limits.gate import STORM_OUTCOMES, Gate, Health
+from services.actions.limits.gate import LANES_OUTCOMES, STORM_OUTCOMES, Gate, Health
 from services.actions.limits.ready import Ready, Sort
 from services.runtime import metrics
 from services.runtime.guard import MOST_PAUSE_SECONDS, PAUSE_SECONDS, TRIALS, Guard
@@ -74,11 +76,11 @@ def test_a_storm_halves_and_pauses_and_few_failures_do_not() -> None:
     world = World()
     gate = world.gate()
     for number in range(STORM_OUTCOMES):
-        gate.told(Health.BUSY if number % 3 == 0 else Health.WELL, 5.0)
+        gate.told(number, Health.BUSY if number % 3 == 0 else Health.WELL, 5.0)
     assert gate.take() == 0
     gate.release()
-    for _ in range(STORM_OUTCOMES):
-        gate.told(Health.BUSY, 5.0)
+    for number in range(STORM_OUTCOMES):
+        gate.told(-number, Health.BUSY, 5.0)
     assert gate.take() == 5.0
     world.now += 5.1
     assert gate.take() == 0
@@ -89,22 +91,96 @@ def test_a_breaker_trips_lets_one_try_and_trips_again() -> None:
     world = World()
     gate = world.gate()
     for number in range(100):
-        gate.told(Health.ILL if number % 10 == 0 else Health.WELL, None)
+        gate.told(number, Health.ILL if number % 10 == 0 else Health.WELL, None)
     assert world.trips == []
-    for _ in range(STORM_OUTCOMES):
-        gate.told(Health.ILL, None)
+    for number in range(100, 100 + LANES_OUTCOMES):
+        gate.told(number, Health.ILL, None)
     assert world.trips == [False]
-    gate.told(Health.ILL, None)  # one that was at work
+    gate.told(200, Health.ILL, None)  # one that was at work
     assert world.trips == [False]
     assert gate.take() > 0
     gate.breaker(opened=True, probe=True)
     assert (gate.take(), gate.probing) == (0, True)
     assert gate.take() > 0
-    gate.told(Health.ILL, None)
+    gate.told(201, Health.ILL, None)
     gate.release()
     assert world.trips == [False, True]
+    assert gate.take() > 0
     gate.breaker(opened=False)
     assert gate.take() == 0
+
+
+@pytest.mark.parametrize("health", [Health.ILL, Health.BUSY])
+@pytest.mark.parametrize("healthy", [0, 30])
+def test_always_the_same_lanes_speak_against_nobody(health: Health, healthy: int) -> None:
+    """Twenty contacts whose call fails again and again, among healthy ones or alone: nothing opens, nothing pauses."""
+    world = World()
+    gate = world.gate()
+    for turn in range(50):
+        for lane in range(healthy if turn == 0 else 0):
+            gate.told(("well", lane), Health.WELL, None)
+        for lane in range(20):
+            gate.told(("bad", lane), health, 60.0 if turn else None)
+    assert world.trips == []
+    assert gate.take() == 0
+
+
+def test_a_refusal_speaks_against_the_destination_whosever_call_it_is() -> None:
+    """Also of few lanes: no connection is no lane's fault. Nor is a lane in doubt for it."""
+    world = World()
+    gate = world.gate()
+    for number in range(STORM_OUTCOMES):
+        gate.told(number % 3, Health.AWAY, None)
+    assert world.trips == [False]
+    assert not gate.failed_last(0)
+
+
+def test_a_lane_that_succeeds_can_speak_again() -> None:
+    """So a destination that is well and then ill is noticed by the same lanes."""
+    world = World()
+    gate = world.gate()
+    for health in (Health.ILL, Health.WELL):
+        for number in range(LANES_OUTCOMES - 1):
+            gate.told(number, health, None)
+    assert world.trips == []
+    for number in range(LANES_OUTCOMES - 1):
+        gate.told(number, Health.ILL, None)
+    assert world.trips == [False]
+
+
+def test_a_try_that_comes_to_nothing_is_made_by_another() -> None:
+    """The journal knew its answer, so nobody was asked: the next lane tries at once."""
+    world = World()
+    gate = world.gate()
+    gate.breaker(opened=True, probe=True)
+    for _ in range(3):
+        assert (gate.take(), gate.probing) == (0, True)
+        gate.release()
+    assert gate.take() == 0
+    gate.told("lane", Health.ILL, None)
+    gate.release()
+    assert gate.take() > 0
+
+
+def test_an_open_breaker_is_tried_with_a_lane_that_did_not_fail_last() -> None:
+    """Of any flow that is not held, the newest too; if all did, the one whose turn it is."""
+    guard = Guard(1, 0.8, kind="flow", gauge=metrics.FLOW_HELD)
+    failed = {f"bad {number}" for number in range(20)}
+    ready = Ready(lambda _: 0.0, guard, lambda _: failed.__contains__)
+    assert ready.waiting("crm", failed.__contains__) is None
+    for number in range(20):
+        ready.push(Sort("crm", "flow"), f"bad {number}")
+    assert ready.waiting("crm", failed.__contains__) is False
+    ready.push(Sort("crm", "flow"), "new")
+    ready.push(Sort("crm", "other"), "of another flow")
+    ready.push(Sort("crm", "held"), "of a held flow")
+    guard.ended("held", dead=True, began=0.0)
+    assert ready.waiting("crm", failed.__contains__) is True
+    chosen = [ready.pop() for _ in range(22)]
+    assert {chosen[0], chosen[1]} == {("new", "crm"), ("of another flow", "crm")}
+    assert chosen[2:] == [(f"bad {number}", "crm") for number in range(20)]
+    assert isinstance(ready.pop(), float)
+    assert len(ready) == 1
 
 
 def test_flows_take_turns_by_their_weight() -> None:
@@ -138,22 +214,22 @@ def test_a_flow_that_only_dies_is_held_and_tried() -> None:
     guard = Guard(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD, clock=lambda: world.now)
     ready = Ready(lambda _: 0.0, guard)
     for _ in range(10):
-        guard.ended("bad", dead=True)
+        guard.ended("bad", dead=True, began=world.now)
     for number in range(20):
         ready.push(Sort("crm", "bad"), ("bad", number))
     ready.push(Sort("crm", "good"), ("good", 0))
     assert ready.pop() == (("good", 0), "crm")
     assert ready.pop() == PAUSE_SECONDS
-    world.now += PAUSE_SECONDS
+    began = world.now = world.now + PAUSE_SECONDS
     tried = [ready.pop() for _ in range(TRIALS + 1)]
     assert tried[:-1] == [(("bad", number), "crm") for number in range(TRIALS)]
     assert isinstance(tried[-1], float)
     world.now += PAUSE_SECONDS
-    guard.ended("bad", dead=True)
+    guard.ended("bad", dead=True, began=began)
     assert ready.pop() == 2 * PAUSE_SECONDS
     world.now += MOST_PAUSE_SECONDS
     assert isinstance(ready.pop(), tuple)
-    guard.ended("bad", dead=False)
+    guard.ended("bad", dead=False, began=world.now)
     assert guard.held("bad") == 0
 
 
@@ -161,8 +237,8 @@ def test_a_flow_of_which_some_die_is_not_held() -> None:
     """Three of four."""
     guard = Guard(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD)
     for number in range(1_000):
-        guard.ended("so-so", dead=number % 4 != 0)
+        guard.ended("so-so", dead=number % 4 != 0, began=guard.now())
     assert guard.held("so-so") == 0
     for number in range(200):
-        guard.ended("so-so", dead=number % 9 != 0)
+        guard.ended("so-so", dead=number % 9 != 0, began=guard.now())
     assert guard.held("so-so") > 0

@@ -19,7 +19,7 @@ from services.cli.demonstration.events import TOO_LONG_NAME, Sending, sendings
 
 
 def number(sending: Sending) -> str:
-    return str(sending.body.get("from") or sending.body["mobile_number"])
+    return str(sending.body.get("from") or sending.body["phone"])
 
 
 def valid(text: str) -> bool:
@@ -32,7 +32,7 @@ def valid(text: str) -> bool:
 def test_they_are_200_and_the_same_in_every_run() -> None:
     assert len(sendings()) == 200
     assert sendings() == sendings()
-    assert Counter(one.source for one in sendings()) == {"whatsapp": 140, "leads": 60}
+    assert Counter(one.source for one in sendings()) == {"whatsapp": 140, "platform": 60}
 
 
 def test_two_numbers_are_invalid_and_the_others_are_of_many_countries() -> None:
@@ -43,7 +43,7 @@ def test_two_numbers_are_invalid_and_the_others_are_of_many_countries() -> None:
 
 
 def test_fifteen_are_sent_twice_and_one_name_is_too_long_for_the_crm() -> None:
-    ids = Counter(str(one.body.get("message_id") or one.body["lead_id"]) for one in sendings())
+    ids = Counter(str(one.body.get("message_id") or one.body["id"]) for one in sendings())
     assert Counter(ids.values()) == {1: 170, 2: 15}
     assert sum(one.body.get("contact", {}).get("name") == TOO_LONG_NAME for one in sendings()) == 1
 
@@ -61,29 +61,49 @@ STATE: dict[str, Any] = {
     "whatsapp": [{"to": "351912345678", "template": "welcome", "language": "pt_PT"}],
     "keys": {"k": {"requests": 2, "effects": 1}},
 }
-ENDS = [end(1, Outcome.DELIVERED), end(2, Outcome.FILTERED, reason="no phone"), end(3, Outcome.DUPLICATE)]
+ENDS = [
+    end(1, Outcome.DELIVERED),
+    end(2, Outcome.FILTERED, reason="no phone"),
+    end(3, Outcome.DUPLICATE),
+    end(5, Outcome.SUPPRESSED, source="/hooks/leads", flow=None),
+]
 
 
 def test_an_account_that_adds_up_has_no_faults() -> None:
-    assert Account(3, ENDS, [], STATE, 1.0).faults() == []
+    assert Account(4, ENDS, [], STATE, 1.0).faults() == []
 
 
-def test_a_lost_event_a_missing_letter_a_raw_number_and_a_double_effect_are_faults() -> None:
-    state = {**STATE, "contacts": [{"phone": "912 345 678"}], "keys": {"k": {"requests": 2, "effects": 2}}}
-    account = Account(5, [*ENDS, end(4, Outcome.DEAD, code=ErrorCode.CALL_REJECTED)], [], state, 1.0)
+def test_a_lost_event_a_missing_letter_a_raw_number_a_double_effect_and_greeting_are_faults() -> None:
+    greeted = {"whatsapp": STATE["whatsapp"] * 2, "keys": {"k": {"requests": 2, "effects": 2}}}
+    state = {**STATE, "contacts": [{"phone": "912 345 678"}], **greeted}
+    account = Account(6, [*ENDS, end(4, Outcome.DEAD, code=ErrorCode.CALL_REJECTED)], [], state, 1.0)
     faults = "\n".join(account.faults())
-    for word in ("5 events were accepted, but 4", "0 dead letters", "'912 345 678'", "more than once"):
+    for word in (
+        "6 events were accepted, but 5",
+        "0 dead letters",
+        "'912 345 678'",
+        "effect more than once",
+        "greeted more than once",
+    ):
         assert word in faults
 
 
 def test_the_summary_tells_all_of_it() -> None:
-    account = Account(4, [*ENDS, end(4, Outcome.DEAD)], [Found("actions.dlq/0/0", None, b"")], STATE, 1.0)
+    account = Account(5, [*ENDS, end(4, Outcome.DEAD)], [Found("actions.dlq/0/0", None, b"")], STATE, 1.0)
     sent = {f"e{one}": Sending("whatsapp", {"from": "912 345 678"}) for one in range(1, 5)}
     out = Console(file=StringIO(), width=160, markup=False)
-    summary.show(out, account, sent, {"whatsapp": 4}, 1.0)
+    summary.show(out, account, sent, ("whatsapp", "leads", "contacts"), 1.0)
     assert isinstance(out.file, StringIO)
     text = out.file.getvalue()
-    for word in ("+351912345678", "Inês [bold]", "912 345 678", "no phone", "welcome (pt_PT)", "actions.dlq/0/0"):
+    for word in (
+        "+351912345678",
+        "Inês [bold]",
+        "912 345 678",
+        "no phone",
+        "welcome (pt_PT)",
+        "1 person was greeted, once",
+        "actions.dlq/0/0",
+    ):
         assert word in text
-    assert "accepted 4 = delivered 1 + filtered 1 + duplicate 1 + dead 1" in text
+    assert "accepted 5 = delivered 1 + filtered 1 + duplicate 1 + suppressed 1 + dead 1" in text
     assert "It adds up" in text

@@ -16,10 +16,11 @@ from contracts.runs import EndedBy, Outcome, Run, Wake
 from services.flows.advance import advance
 from services.flows.catalogue import Tool
 from services.flows.compile import compile_flow
+from services.flows.entities import same_key
 from services.flows.index import FlowIndex
 from services.flows.needs import Pause
 from services.flows.outcomes import Act, End, Next, Sleep
-from services.flows.waiting import hashes_of, same_key
+from services.flows.waiting import hashes_of
 from tests.support.flows import NOW, TOOLS, compiled, event, faults_of, first, flow_text, source, texts_of
 
 CALL = "- action: http.call\n  with: { method: POST, url: / }\n"

@@ -217,12 +217,31 @@ cases:
         ("{ trigger: closum.whatsapp.mesage_received }", "did you mean 'closum.whatsapp.message_received'"),
         ("{ trigger: closum.lead.created, example: true }", "neither begins with 'closum.lead.created'"),
         ("{ data: { text: hello } }", "ingest would refuse this payload"),
+        ("{ example: true, by_us: true }", "is for what our calls make and closum.lead.created tells of"),
         ("[{ example: true }, { example: true, at: 2020-01-01T00:00:00Z }]", "before the one before it"),
     ],
 )
 def test_a_case_that_cannot_be_played_says_why(given: str, says: str) -> None:
     with pytest.raises(CaseError, match=says):
         stories(flow(CRM), f"cases: [{{ name: x, given: {given} }}]")
+
+
+LEADS = """
+flow: welcome
+on: closum.lead.created
+steps:
+  - if: ${ trigger.by_us }
+    then:
+      - stop: ours
+"""
+
+
+def test_a_lead_that_we_made_is_given_as_such() -> None:
+    """And cannot be sent as such, as in production."""
+    case = "cases: [{ name: a, given: { example: true, %s } }]"
+    (ours,) = stories(flow(LEADS), case % "by_us: true")
+    (sent,) = stories(flow(LEADS), case % "data: { by_us: true }")
+    assert (ours.outcome, sent.outcome) == (Outcome.FILTERED, Outcome.DELIVERED)
 
 
 def test_outputs_that_the_action_never_gives_are_a_mistake_of_the_test() -> None:

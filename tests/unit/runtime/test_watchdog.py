@@ -24,22 +24,15 @@ SECONDS = 30.0
 class Kafka:
     """What Kafka would say."""
 
-    def __init__(self, progress: dict[Place, Progress] | None = None, *, holds: bool = True) -> None:
+    def __init__(self, progress: dict[Place, Progress] | None = None) -> None:
         self.seen = progress or {}
-        self.holds = holds
         self.away = False
-        self.looked = 0
 
     async def progress(self, places: Collection[Place]) -> dict[Place, Progress]:
         """Of the asked partitions."""
         if self.away:
             raise KafkaConnectionError("planted")
         return {place: one for place, one in self.seen.items() if place in places}
-
-    async def holds_record(self, _place: Place, _offset: int) -> bool:
-        """As planned."""
-        self.looked += 1
-        return self.holds
 
 
 class Clock:
@@ -94,17 +87,11 @@ async def test_kafka_away_is_no_stall() -> None:
     assert await fuses(kafka, 100, 100) == [35.0, 35.0]
 
 
-async def test_marks_that_nobody_can_consume_are_no_records() -> None:
-    """A transaction of another team leaves a mark at the end: its offset is never committed. Looked up once."""
-    kafka = Kafka({HERE: Progress(5, 6)}, holds=False)
-    assert await fuses(kafka, 20, 20, 20) == [35.0, 35.0, 35.0]
-    assert kafka.looked == 1
-
-
 async def test_lag_is_shown_for_the_partitions_that_this_process_has() -> None:
-    """And no longer when another one has them."""
-    mine = {HERE}
-    dog = Watchdog(Kafka({HERE: Progress(5, 9)}), lambda: mine, Health(), SECONDS, light=lambda _: None)
+    """And no longer when another one has them. The topic is called by its logical name, as in every metric."""
+    there = ("closum.events", 0)
+    mine = {there}
+    dog = Watchdog(Kafka({there: Progress(5, 9)}), lambda: mine, Health(), SECONDS, light=lambda _: None)
     labels = {"topic": "events", "partition": "0"}
     await dog.look()
     assert REGISTRY.get_sample_value("flows_lag_records", labels) == 4
@@ -129,8 +116,6 @@ class Kafka:
     async def progress(self, places):
         from services.runtime.offsets import Progress
         return {place: Progress(0, 1) for place in places}
-    async def holds_record(self, place, offset):
-        return True
 
 async def main():
     dog = Watchdog(Kafka(), lambda: {("events", 0)}, Health(), 0.5)

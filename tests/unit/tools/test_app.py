@@ -12,6 +12,7 @@ import faust
 import faust.streams
 import pytest
 
+from services.runtime.consuming import Consumer
 from services.runtime.settings import ToolsSettings
 from services.tools import app
 from services.tools.records import Record
@@ -59,8 +60,19 @@ def test_bytes_come_in_as_they_are(application: faust.App) -> None:
             assert agent.channel.allow_empty is True
 
 
-def test_a_replica_keeps_its_name_in_the_group(application: faust.App) -> None:
-    assert application.conf.consumer_group_instance_id == "tools-0"
+async def test_its_consumer_is_that_of_every_service(application: faust.App) -> None:
+    """Faust has no setting for reading only what was committed; a replica keeps its name in the group."""
+    thread = application.consumer._new_consumer_thread()
+    made = thread._create_worker_consumer(application.transport)
+    assert isinstance(thread, app._Thread)
+    assert isinstance(made, Consumer)
+    assert (made._group_id, made._group_instance_id) == ("test.tools", "tools-0")
+    assert made._isolation_level == "read_committed"
+    await made.stop()
+
+
+def test_the_application_has_the_groups_name(application: faust.App) -> None:
+    """Its offsets are kept under it."""
     assert application.conf.id == "test.tools"
     assert [str(url) for url in application.conf.broker] == ["kafka://one:9092", "kafka://two:9093"]
 

@@ -26,9 +26,17 @@ def test_the_data_of_a_producer_has_the_shape_that_flows_know() -> None:
 
 
 def test_what_ingest_took_is_not_read_twice() -> None:
-    """It says so itself."""
+    """It says so itself. But for what we made ourselves, which no sender can say."""
     taken = LEAD.model_copy(update={"accepted": datetime.now(UTC)})
-    assert event_of(taken.to_bytes()).data == LEAD.data
+    assert event_of(taken.to_bytes()).data == {**LEAD.data, "by_us": False}
+
+
+@pytest.mark.parametrize("accepted", [None, datetime.now(UTC)])
+def test_no_sender_can_say_that_we_made_it(accepted: datetime | None) -> None:
+    """Nor that a flow of ours led to it."""
+    said = LEAD.model_copy(update={"accepted": accepted, "ledby": "a", "data": {**LEAD.data, "by_us": True}})
+    event = event_of(said.to_bytes())
+    assert (event.data["by_us"], event.led_by) == (False, ())
 
 
 def test_a_trigger_that_a_sources_file_declares_passes_as_it_is() -> None:

@@ -1,0 +1,117 @@
+"""What calls of ours may have made, as the tables know it within a transaction that judges events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from contracts.events import Event
+from contracts.writes import SETS
+from services.flows import creations
+from services.flows.creations import Creation, Maker, new_hash
+from services.flows.entities import name_text
+from services.runtime.database import short
+from services.tools.echoes.verdict import OURS, Verdict
+from services.tools.timers.timer import origin
+
+LONGEST_TEXT = 300
+
+# The journal has a row before a call leaves, and the answer before anybody else has: so no event of what a call made is
+# earlier than the row, and none of another's is taken for it once the answer is there.
+CALLS = """
+select account, effect_id, state, maybe, began_at, answer from effects
+where (account, effect_id) in (select * from unnest($1::text[], $2::text[]))
+"""
+TOLD = """
+update echoes as echo set told = now_.told from unnest($1::uuid[], $2::uuid[]) as now_ (id, told)
+where echo.id = now_.id
+"""
+
+
+class Makings:
+    """Those that the events of a batch may tell of. `by_alias`: which of them has an alias."""
+
+    def __init__(self, makers: Mapping[UUID, tuple[str, Maker]], by_alias: Mapping[UUID, Iterable[UUID]]) -> None:
+        self._makers = makers
+        self._by_alias = by_alias
+        self._before = {one: maker.told for one, (_, maker) in makers.items()}
+
+    def verdict(self, event: Event, creation: Creation) -> Verdict:
+        """Whether we made it, and which flows must not start by it."""
+        near = {one for alias in creation.aliases for one in self._by_alias.get(UUID(alias), ())}
+        opened = [maker for one, (trigger, maker) in self._makers.items() if one in near and trigger == event.type]
+        found = creations.makers(creation, opened, origin(event))
+        if not found:
+            why = "somebody else made it, and not a call of ours" if opened else "no call of ours is near"
+            return Verdict("passed", why, event)
+        flows = tuple(dict.fromkeys(name for maker in found for name in maker.flows))
+        hops = 1 + max(maker.hops for maker in found)
+        by = "its id" if found[0].surely(creation) else "e-mail or phone"
+        why = f"a call of ours made it, known by {by}: it does not start {', '.join(flows)}"[:LONGEST_TEXT]
+        return Verdict(OURS, why, creations.ours(event, flows, hops), hops=hops)
+
+    async def keep(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
+        """Write which events were taken for whose."""
+        now = {one: maker.told for one, (_, maker) in self._makers.items() if maker.told != self._before[one]}
+        if now:
+            await connection.execute(TOLD, list(now), [UUID(told) for told in now.values()])
+
+
+async def read(
+    connection: asyncpg.pool.PoolConnectionProxy,
+    account_of: Mapping[UUID, str],
+    rows: Sequence[asyncpg.Record],
+    by_alias: Mapping[UUID, Iterable[UUID]],
+) -> Makings:
+    """The makings of these rows of `echoes`, oldest first. `account_of`: by an alias, whose event asks for it."""
+    known: dict[UUID, set[UUID]] = {}
+    accounts: dict[UUID, str] = {}
+    for alias, echoes in by_alias.items():
+        for one in echoes:
+            known.setdefault(one, set()).add(alias)
+            accounts[one] = account_of[alias]
+    rows = [row for row in rows if row["id"] in known]  # an alias may have expired just now
+    if not rows:
+        return Makings({}, by_alias)
+    effects = [(short(accounts[row["id"]]), short(row["effect_id"])) for row in rows]
+    found = await connection.fetch(CALLS, *(list(column) for column in zip(*effects, strict=True)))
+    calls = {(call["account"], call["effect_id"]): call for call in found}
+    made: dict[UUID, tuple[str, Maker]] = {}
+    for row, effect in zip(rows, effects, strict=True):
+        aliases = frozenset(alias.hex for alias in known[row["id"]])
+        made[row["id"]] = (row["makes"], _maker(row, aliases, accounts[row["id"]], calls.get(effect)))
+    return Makings(made, by_alias)
+
+
+def _maker(row: asyncpg.Record, aliases: frozenset[str], account: str, call: asyncpg.Record | None) -> Maker:
+    """As the journal says what became of the call. One that never left, or failed for sure, made nothing."""
+    under_way = call is not None and call["state"] == "sent"
+    may = call is not None and (under_way or call["maybe"] or call["state"] in ("done", "unknown"))
+    until = None if call is None or under_way else call["began_at"] + timedelta(seconds=row["seconds"])
+    return Maker(
+        row["id"].hex,
+        tuple(row["led"].split(",")),
+        aliases,
+        row["hops"],
+        email=None if row["email"] is None else row["email"].hex,
+        made=None if call is None else _id(row["makes"], account, call["answer"]),
+        may=may,
+        until=until,
+        told=None if row["told"] is None else row["told"].hex,
+    )
+
+
+def _id(trigger: str, account: str, answer: bytes | None) -> str | None:
+    """What a call answered that it made, as a hash."""
+    outputs: Any = orjson.loads(answer) if answer else None
+    if not isinstance(outputs, dict):
+        return None
+    for sets in SETS.values():
+        if sets.makes == trigger and (text := name_text(outputs.get(sets.made))) is not None:
+            return new_hash(account, sets.system, "id", text)
+    return None

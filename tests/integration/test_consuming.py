@@ -1,0 +1,150 @@
+"""What every consumer of ours reads, whatever others do to the topics: any codec, only what is whole and committed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import confluent_kafka
+import pytest
+from aiokafka import ConsumerRecord
+
+from contracts.dead_letters import DeadLetter
+from contracts.errors import ErrorCode
+from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, RUNS
+from deploy.local import KafkaServer
+from services.runtime import kafka, reading
+from services.runtime.consuming import Consumer
+from services.runtime.gaps import Gap
+from services.runtime.offsets import Offsets, Progress
+from services.runtime.settings import RuntimeSettings
+from tests.support import actions
+from tests.support.closum import closum
+from tests.support.strangers import BREAKS, add_partitions, break_batch, delete_records, transaction
+from tests.support.tools_process import send
+
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+
+
+@pytest.fixture
+async def settings(kafka_bootstrap: str, topic_prefix: str) -> RuntimeSettings:
+    """Settings of a test's own topics, which are there, with one partition each."""
+    made = RuntimeSettings(kafka_bootstrap=kafka_bootstrap, topic_prefix=topic_prefix, topic_partitions=1)
+    await kafka.make_topics(made)
+    return made
+
+
+async def take(consumer: Consumer, last: int, seconds: float = 30) -> list[ConsumerRecord]:
+    """All records up to an offset."""
+    found: list[ConsumerRecord] = []
+    async with asyncio.timeout(seconds):
+        while not found or found[-1].offset < last:
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                found += records
+    return found
+
+
+@pytest.mark.parametrize("codec", CODECS)
+async def test_every_codec_is_read(settings: RuntimeSettings, codec: str) -> None:
+    """As librdkafka, the library of most producers, writes it, on each topic that we consume."""
+    names = [topic.under(settings.topic_prefix) for topic in (EVENTS, RUNS, ACTIONS)]
+    stranger = confluent_kafka.Producer(
+        {"bootstrap.servers": settings.kafka_bootstrap, "compression.type": codec, "linger.ms": 50}
+    )
+    for name in names:
+        for number in range(50):
+            stranger.produce(name, value=b"%d " % number * 50, key=b"k")
+    assert stranger.flush(20) == 0
+    consumer = kafka.consumer(settings, "group")
+    await consumer.start()
+    consumer.subscribe(names)
+    found: dict[str, list[bytes]] = {name: [] for name in names}
+    try:
+        async with asyncio.timeout(30):
+            while sum(map(len, found.values())) < 150:
+                for place, records in (await consumer.getmany(timeout_ms=100)).items():
+                    found[place.topic] += [record.value for record in records]
+    finally:
+        await consumer.stop()
+    assert all(values == [b"%d " % number * 50 for number in range(50)] for values in found.values())
+
+
+@pytest.mark.parametrize("how", BREAKS)
+async def test_a_broken_batch_is_told_of_and_passed(kafka_server: KafkaServer, topic_prefix: str, how: str) -> None:
+    """Whatever of it is broken: nothing of it is believed, and the records behind it come, each once."""
+    settings = RuntimeSettings(kafka_bootstrap=kafka_server.bootstrap, topic_prefix=topic_prefix, topic_partitions=1)
+    await kafka.make_topics(settings, [EVENTS])
+    for number in range(5):
+        await send(settings, [b"%d" % number * 40] * 3)
+    break_batch(kafka_server, EVENTS.under(topic_prefix), 6, how)
+    consumer = kafka.consumer(settings, "group")
+    await consumer.start()
+    consumer.subscribe([EVENTS.under(topic_prefix)])
+    try:
+        found = await take(consumer, 14)
+    finally:
+        await consumer.stop()
+    assert [one.offset for one in found] == [*range(6), 8, *range(9, 15)]
+    gap = found[6].value
+    assert isinstance(gap, Gap)
+    assert gap.first == 6
+    assert gap.cause
+    shown = [one.offset async for one in reading.read(settings, EVENTS)]
+    assert shown == [*range(6), *range(9, 15)]
+
+
+async def test_who_reads_for_a_person_reads_what_was_committed(settings: RuntimeSettings) -> None:
+    await transaction(settings, EVENTS, [b"no"], abort=True)
+    await transaction(settings, EVENTS, [b"yes"])
+    assert [one.value async for one in reading.read(settings, EVENTS)] == [b"yes"]
+
+
+async def test_actions_passes_what_nobody_can_read_and_calls_only_what_was_committed(
+    kafka_server: KafkaServer, own_database: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """In one partition: a broken batch, an aborted request, what retention took unread, added partitions; no lag."""
+    with closum() as stand_in:
+        async with actions.kafka(kafka_server.bootstrap, topic_prefix, partitions=1) as topics:
+            for number in range(4):
+                await topics.put([actions.request(number, last=True)])
+            break_batch(kafka_server, ACTIONS.under(topic_prefix), 2, "codec")
+            await transaction(topics.settings, ACTIONS, [actions.request(8, last=True).to_bytes()], abort=True)
+            with actions.worker(topics, tmp_path, stand_in.url, own_database, FLOWS_STALL_SECONDS="5") as worker:
+                worker.start()
+                (dead,) = await topics.take(ACTIONS_DLQ, lambda found: len(found) == 1)
+                await _until(topics.settings, Progress(6, 6))
+                assert worker.stop() == 0
+                await topics.put([actions.request(number, last=True) for number in range(10, 14)])
+                await delete_records(topics.settings, ACTIONS, 8)
+                worker.start()
+                await worker.says('"records.lost"')
+                await add_partitions(topics.settings, ACTIONS, 2)
+                await topics.producer.renew()  # which knows of the new one
+                await topics.put([actions.request(number, f"+35191{number:07}", last=True) for number in range(20, 30)])
+                async with asyncio.timeout(30):
+                    while len(stand_in.state("effects")) < 3 + 2 + 10:  # noqa: ASYNC110 - it has no event
+                        await asyncio.sleep(0.1)
+                await _until(topics.settings, None)
+                assert worker.stop() == 0
+            made = {effect["key"] for effect in stand_in.state("effects")}
+    letter = DeadLetter.from_headers(dead.headers)
+    assert (letter.first_offset, letter.offset, letter.code) == (2, 2, ErrorCode.RECORD_UNREADABLE)
+    wanted = [0, 1, 3, 12, 13, *range(20, 30)]
+    assert made == {actions.request(number).effect_id for number in wanted}
+    assert '"progress.missing"' not in worker.logged()
+    (lost,) = [line for line in worker.logged().splitlines() if '"records.lost"' in line]
+    assert '"first":6,"last":7' in lost
+
+
+async def _until(settings: RuntimeSettings, wanted: Progress | None) -> None:
+    """Until the group stands so; None: without lag anywhere."""
+    offsets = Offsets(settings, "actions")
+    try:
+        async with asyncio.timeout(30):
+            while True:
+                seen = await offsets.of([ACTIONS.under(settings.topic_prefix)])
+                if all(one == wanted if wanted else not one.lag for one in seen.values()):
+                    return
+                await asyncio.sleep(0.1)
+    finally:
+        await offsets.close()

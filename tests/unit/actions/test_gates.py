@@ -1,0 +1,68 @@
+"""Who tries an open breaker, and what speaks against a connection. Without PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from contracts.errors import ErrorCode
+from services.actions.delivery.attempt import Done, Failed
+from services.actions.limits import gates
+from services.actions.limits.gate import Health
+from services.actions.limits.gates import PATIENCE_SECONDS, Gates
+from services.actions.limits.store import Store
+
+
+class OneBreaker(Store):
+    """That of `crm` is open and due. Notes who asks to try, and how patient it is."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    async def pauses(self, connections: Sequence[str]) -> dict[str, float]:  # noqa: ARG002 - as the real one
+        """None."""
+        return {}
+
+    async def breakers(self, connections: Sequence[str]) -> dict[str, bool]:
+        """All are open."""
+        return dict.fromkeys(connections, True)
+
+    async def probe(self, connection: str, seconds: float, patience_seconds: float) -> bool:  # noqa: ARG002 - as above
+        """It is granted."""
+        self.asked.append(patience_seconds)
+        return True
+
+
+@pytest.mark.parametrize(("waiting", "asked"), [(None, []), (False, [PATIENCE_SECONDS]), (True, [0.0])])
+async def test_a_worker_tries_only_with_a_call_and_first_with_one_that_did_not_fail(
+    waiting: bool | None,  # noqa: FBT001 - as parametrized
+    asked: list[float],
+) -> None:
+    """One that has no call leaves the turn to others; one whose lanes all failed lets them go before."""
+    store = OneBreaker()
+    worker = Gates(store, {}, "t", most=8, kick=lambda: None, waiting=lambda *_: waiting)
+    worker.suspect("crm", "lane")
+    await worker._look()
+    assert store.asked == asked
+    assert (worker.take("crm") == 0) == bool(asked)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "health"),
+    [
+        (Done({}), Health.WELL),
+        (Failed(ErrorCode.CALL_REJECTED, "", again=False), Health.WELL),
+        (Failed(ErrorCode.CREDENTIALS_REFUSED, "", again=False), Health.WELL),
+        (Failed(ErrorCode.DESTINATION_BUSY, "", again=True), Health.BUSY),
+        (Failed(ErrorCode.DESTINATION_FAILED, "", again=True), Health.ILL),
+        (Failed(ErrorCode.CALL_TIMED_OUT, "", again=True), Health.ILL),
+        (Failed(ErrorCode.CALL_INTERRUPTED, "", again=True), Health.ILL),
+        (Failed(ErrorCode.CALL_REFUSED, "", again=True), Health.AWAY),
+        (Failed(ErrorCode.DESTINATION_BUSY, "", again=True, away=True), Health.AWAY),
+        (Failed(ErrorCode.DESTINATION_FAILED, "", again=True, away=True), Health.AWAY),
+    ],
+)
+def test_what_an_outcome_says_of_its_connection(outcome: Done | Failed, health: Health) -> None:
+    """An answer, whatever it says of the call, is well; what no call of the connection could be made for is away."""
+    assert gates._health(outcome) is health
