@@ -62,16 +62,23 @@ def triggers(paths: Sequence[Path] = ()) -> dict[str, type[Payload]]:
 def files(paths: Sequence[Path] = ()) -> list[Path]:
     """The sources files that belong to these flows.
 
-    FLOWS_SOURCES_FILE when it is set; else every sources file in the folders that are named; else those of the
-    `flows dev` of this folder, if one runs; else `sources.yaml` or the folder `sources` where the command runs.
+    FLOWS_SOURCES_FILE when it is set; else every sources file in the folders that are named, and `sources.yaml` and the
+    folder `sources` where the command runs. Where no folder that is named holds one, those of the `flows dev` of this
+    folder count, if one runs.
     """
     named = os.environ.get("FLOWS_SOURCES_FILE")
     if named:
         return [Path(named)]
-    if found := beside(paths):
-        return found
-    told = (place.running() or {}).get("sources_file")
-    return [Path(told)] if told else [path for path in HERE if path.exists()][:1]
+    own = beside(paths)
+    there = {path.resolve() for path in own}
+    here = [
+        path
+        for path in HERE
+        if path.exists() and not there & {file.resolve() for file in (yaml_files(path) if path.is_dir() else [path])}
+    ]
+    if not own and (told := (place.running() or {}).get("sources_file")):
+        return [Path(told)]
+    return [*own, *here]
 
 
 def beside(paths: Sequence[Path]) -> list[Path]:

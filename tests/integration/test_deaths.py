@@ -12,7 +12,6 @@ import orjson
 from contracts.dead_letters import DeadLetter
 from contracts.events import Event
 from contracts.topics import ACTIONS_DLQ, HISTORY
-from contracts.triggers.lead_created import LeadCreated
 from tests.support import actions, same_leads
 from tests.support.closum import closum
 from tests.support.tools_process import read, send, stack
@@ -26,7 +25,7 @@ def lead(account: str, number: int, email: str) -> Event:
     return Event(
         id=f"{email} {number}",
         source=f"/hooks/{account}",
-        type=LeadCreated.trigger,
+        type=same_leads.TRIGGER,
         subject=email,
         account=account,
         data=data,
