@@ -82,7 +82,7 @@ def test_an_event_sent_as_it_says_has_its_effect_and_ctrl_c_ends_all(folder: Pat
         file.write_text(text)
         assert len(json.loads(flows("runs", "--json", cwd=folder).stdout)) == 2
         assert flows("doctor", cwd=folder).returncode == 0
-        example, hook = found(r"curl -d '(.*form/\S+)", running).rsplit("' ", 1)
+        example, hook = found(r"curl -d '(.*hooks/form/\S+)", running).rsplit("' ", 1)
         assert httpx.post(hook, content=example.encode(), trust_env=False, timeout=10).status_code == 202
         assert "flow=form" in running.until("filtered")
 
