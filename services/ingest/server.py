@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from collections.abc import Awaitable
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.embed import Server as Granian
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.runtime.settings import SettingsError
 
@@ -25,6 +26,11 @@ BACKLOG = 1024
 IDLE_CONNECTIONS = 10_000
 HEAD_MS = 10_000
 """A sender whose request line and headers take longer is cut: it would hold a connection for nothing."""
+QUIET_SECONDS = 0.5
+"""Who is silent for longer may meet a connection that is just being closed (RFC 9112, 9.6): see `Server.stop`."""
+LEAVING_SECONDS = 2.0
+LOOK_SECONDS = 0.02
+CLOSE = (b"connection", b"close")
 
 
 class Server:
@@ -32,8 +38,11 @@ class Server:
 
     def __init__(self, app: ASGIApp, host: str, port: int, max_in_flight: int) -> None:
         self.address = reserve(host, port)
+        self._app = app
+        self._begun = 0
+        self._leaving = False
         self._granian = Granian(
-            app,
+            self._answer,
             address=self.address[0],
             port=self.address[1],
             interface=Interfaces.ASGINL,
@@ -55,12 +64,45 @@ class Server:
         raise RuntimeError("the HTTP server ended by itself")
 
     async def stop(self, within_seconds: float) -> bool:
-        """Refuse new connections and wait for the requests at work; False when some were cut off at the deadline."""
+        """Tell senders to go, refuse new connections, finish the requests at work; False when some were cut off.
+
+        granian closes each connection on which no request is at work, also under a request that is just on its way. So
+        first each answer says `Connection: close`, until no request has come for QUIET_SECONDS, and at most for
+        LEAVING_SECONDS: who keeps sending on one connection is told, and is not cut.
+        """
         if self._serving is None:
             return True
+        clock = asyncio.get_running_loop().time
+        end = clock() + within_seconds
+        self._leaving = True
+        await self._quiet(min(LEAVING_SECONDS, within_seconds / 2))
         self._granian.stop()
-        done, _ = await asyncio.wait({self._serving}, timeout=within_seconds)
+        done, _ = await asyncio.wait({self._serving}, timeout=end - clock())
         return bool(done)
+
+    async def _quiet(self, most_seconds: float) -> None:
+        """Wait until no request has begun for QUIET_SECONDS."""
+        clock = asyncio.get_running_loop().time
+        begun, since = self._begun, clock()
+        end = since + most_seconds
+        while clock() < min(end, since + QUIET_SECONDS):
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._begun != begun:
+                begun, since = self._begun, clock()
+
+    def _answer(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """The application. No coroutine of its own: each request passes here."""
+        self._begun += 1
+        return self._app(scope, receive, _closing(send) if self._leaving else send)
+
+
+def _closing(send: Send) -> Send:
+    async def close(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), CLOSE]}
+        await send(message)
+
+    return close
 
 
 def reserve(host: str, port: int) -> tuple[str, int]:

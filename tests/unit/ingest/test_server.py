@@ -74,6 +74,59 @@ async def test_who_sends_its_headers_slowly_is_cut(monkeypatch: pytest.MonkeyPat
     await asyncio.gather(serving, return_exceptions=True)
 
 
+async def test_who_keeps_sending_is_told_to_go_and_never_cut() -> None:
+    """At a stop each sender's last answer says `Connection: close`, once, however long it takes to send again."""
+    running = Server(hello, "127.0.0.1", 0, 100)
+    serving = asyncio.create_task(running.serve())
+    sent, enough = 0, asyncio.Event()
+
+    async def send(pause_seconds: float) -> list[bytes]:
+        nonlocal sent
+        reader, writer = await connect(running)
+        head: list[bytes] = []
+        while b"connection: close" not in head:
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            head = (await reader.readuntil(b"\r\n\r\n")).lower().splitlines()
+            sent += 1
+            if sent == 50:
+                enough.set()
+            await asyncio.sleep(pause_seconds)
+        assert await reader.read() == b""
+        writer.close()
+        return head
+
+    senders = [asyncio.create_task(send(server.QUIET_SECONDS * part / 10)) for part in (0, 0, 0, 1, 4)]
+    async with asyncio.timeout(10):
+        await enough.wait()
+        assert await running.stop(5)
+        for head in await asyncio.gather(*senders):
+            assert head.count(b"connection: close") == 1
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_a_stop_waits_for_nobody_who_is_silent() -> None:
+    """A kept connection without a request is closed, and a steady sender cannot hold the stop up for ever."""
+    running = Server(hello, "127.0.0.1", 0, 100)
+    serving = asyncio.create_task(running.serve())
+    silent, _ = await connect(running)
+
+    async def insist() -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                _, writer = await connect(running)
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                await writer.drain()
+                writer.close()
+
+    steady = asyncio.create_task(insist())
+    begun = time.monotonic()
+    assert await running.stop(1)
+    assert time.monotonic() - begun > 0.4
+    assert await asyncio.wait_for(silent.read(), 5) == b""
+    steady.cancel()
+    await asyncio.gather(serving, steady, return_exceptions=True)
+
+
 async def connect(running: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection, as soon as it listens."""
     async with asyncio.timeout(5):
