@@ -16,8 +16,17 @@ import pytest
 
 from deploy.local import KafkaServer, PartError, PostgresServer, on_stderr
 from services.runtime import database
+from tests.support import properties
+from tests.support.minutes import Minutes
+
+properties.register()  # before a test module makes its settings
 
 S = TypeVar("S", KafkaServer, PostgresServer)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell at the end of a long run where its time went."""
+    config.pluginmanager.register(Minutes())
 
 
 @pytest.fixture(scope="session")

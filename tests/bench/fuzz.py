@@ -19,6 +19,7 @@ from deploy.local.parts import parts
 from services.runtime.database import migrate
 from services.runtime.kafka import make_topics
 from services.runtime.settings import RuntimeSettings, load
+from tests.support import properties
 from tests.support.fuzz import fuzz, server_errors, sources
 from tests.support.ingest import running
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.fuzz", description=__doc__)
     parser.add_argument("count", nargs="?", type=int, default=COUNT, help="requests at least, %(default)s by default")
     count = parser.parse_args().count
+    properties.register()
     seen: Counter[str] = Counter()
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as name, parts(Path(name), progress=on_stderr()) as found:

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from tests.support import properties
 from tests.support.any_request import body_bytes, headers, outcome
 
 COUNT = 1_000_000
@@ -23,12 +24,12 @@ SHARE = 10_000
 
 def share(number: int) -> Counter[str]:
     """One seed's inputs; what became of them."""
+    properties.register()
     seen: Counter[str] = Counter()
 
     @seed(number)
     @settings(
         max_examples=SHARE,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

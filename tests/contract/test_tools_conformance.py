@@ -54,7 +54,7 @@ def test_a_tools_examples_are_true(tool: Tool) -> None:
 
 
 @every_tool
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_a_tool_takes_all_that_its_types_allow(tool: Tool, data: st.DataObject) -> None:
     """Valid inputs give Outputs or a ToolError for the flow's author, twice the same, soon, and stay as they were."""

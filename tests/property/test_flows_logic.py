@@ -68,7 +68,7 @@ def steps(outer: str, inner: str) -> str:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(CONDITIONS, CONDITIONS, st.lists(ORDERS, min_size=4, max_size=12))
 def test_no_condition_is_wrongly_called_constant(outer: str, inner: str, orders: list[dict[str, object]]) -> None:
     """By itself, or by the condition around it."""

@@ -80,7 +80,7 @@ class World(RuleBasedStateMachine):
 
 
 TestGuard = World.TestCase
-TestGuard.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestGuard.settings = settings(max_examples=100, stateful_step_count=30)
 
 
 def held(row: int = ROW) -> tuple[list[float], Guard]:

@@ -27,7 +27,7 @@ def fail(job: Job, error: BaseException) -> None:
     pytest.fail(f"{job}: {error!r}")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     jobs=st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 3), st.integers(0, 2)), max_size=40),
     bound=st.integers(1, 4),

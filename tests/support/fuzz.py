@@ -56,7 +56,6 @@ def fuzz(url: str, examples: int, first_seed: int = 1) -> Counter[str]:
                 @seed(first_seed)
                 @settings(
                     max_examples=examples,
-                    deadline=None,
                     database=None,
                     phases=[Phase.generate],
                     suppress_health_check=list(HealthCheck),

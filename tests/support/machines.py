@@ -17,7 +17,6 @@ T = TypeVar("T")
 RULES = settings(
     max_examples=60,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 DIES = st.none() | st.integers(0, 7)

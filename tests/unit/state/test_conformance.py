@@ -42,7 +42,7 @@ def test_examples_are_true_where_nothing_is_kept_yet(tool: Tool) -> None:
 
 
 @every_tool
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_whatever_its_types_allow_is_answered_twice_the_same_and_can_be_kept(tool: Tool, data: st.DataObject) -> None:
     inputs = data.draw(inputs_of(tool.inputs))
