@@ -20,7 +20,7 @@ from contracts.runs import RunMessage
 from contracts.topics import ACTIONS, ACTIONS_DLQ, HISTORY, RUNS
 from tests.support.actions import Kafka, Worker, kafka, request, worker
 from tests.support.closum import Closum, closum
-from tests.support.flows_command import flows
+from tests.support.flows_command import flows, spawned
 
 ADMIN = "Marker-admin-0123456789"
 Flows = Callable[..., CompletedProcess[str]]
@@ -29,6 +29,9 @@ SMS: dict[str, Any] = {
     "connection": "closum",
     "inputs": {"recipient": "351912345678", "message": "Olá"},
 }
+
+
+Command = Callable[..., CompletedProcess[str]]
 
 
 @dataclass
@@ -41,9 +44,9 @@ class Stage:
     folder: Path
     environ: dict[str, str]
 
-    async def flows(self, *arguments: str) -> CompletedProcess[str]:
+    async def flows(self, *arguments: str, run: Command = flows) -> CompletedProcess[str]:
         """The command, on a thread: the stand-in and the producer live here."""
-        done = await asyncio.to_thread(flows, *arguments, cwd=self.folder, env=self.environ)
+        done = await asyncio.to_thread(run, *arguments, cwd=self.folder, env=self.environ)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
@@ -137,7 +140,7 @@ async def test_two_people_redrive_at_once(stage: Stage) -> None:
     await stage.kafka.put([contact(number, "12", f"s{number}") for number in range(30)])
     await stage.died(30)
     arguments = ("dead", "redrive", "--all", "--rate", "200", "--set", "inputs.json.phone=+351912345678")
-    both = await asyncio.gather(stage.flows(*arguments), stage.flows(*arguments))
+    both = await asyncio.gather(*(stage.flows(*arguments, run=spawned) for _ in range(2)))
     counts = [int(done.stdout.splitlines()[-1].split()[0]) for done in both]
     assert sum(counts) == 30, both
     records = await stage.kafka.take(ACTIONS, partial(_at_least, 60))
