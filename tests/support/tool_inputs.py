@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le, MaxLen, MinLen
@@ -115,6 +116,7 @@ def field_of(field: FieldInfo) -> st.SearchStrategy[Any]:
     return of(field.annotation, field.metadata)
 
 
+@cache
 def inputs_of(model: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
     """Inputs as a flow gives them: required ones always, others sometimes."""
     required = {name: field_of(field) for name, field in model.model_fields.items() if field.is_required()}
