@@ -312,6 +312,21 @@ def test_a_failed_call_ends_the_run_unless_the_flow_goes_on() -> None:
     assert ended(go_on(patient, act, {"status": 200})).reason == "200"
 
 
+@pytest.mark.parametrize(("code", "counts"), [(None, 1), (ErrorCode.CALL_REJECTED, 0), (ErrorCode.CALL_LOST, 1)])
+def test_a_run_counts_the_calls_that_were_done_or_may_have_been(code: ErrorCode | None, counts: int) -> None:
+    """All of them, to its end: a run that dies after one keeps what it claimed, so that nobody gets a second mail."""
+    error = None if code is None else StepError(code=code, cause="why")
+    patient = CALL + "  on_error: continue\n"
+    flow = compiled(patient + patient.replace("id: call", "id: again") + CALL.replace("id: call", "id: last"))
+    one = acted(first(flow))
+    assert one.request.run.done == 0
+    two = acted(go_on(flow, one, error=error))
+    assert two.request.run.done == counts
+    three = acted(go_on(flow, two, {"status": 200}))
+    assert three.request.run.done == counts + 1
+    assert ended(go_on(flow, three, error=error)).run.done == counts * 2 + 1
+
+
 def test_an_error_of_a_step_without_id_is_kept_under_its_path() -> None:
     """So that history shows it."""
     flow = compiled(CALL.replace("- id: call\n  ", "- ") + "  on_error: continue\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode, WhoMustAct
 from contracts.runs import StepError
 from contracts.topics import ACTIONS, HISTORY, RUNS, RUNS_DLQ
+from services.runtime.dead_runs import Death
 from services.tools.processor import Processor
 from tests.support import batches
 
@@ -52,6 +54,31 @@ async def test_an_answer_with_an_error_that_the_flow_does_not_handle_ends_the_ru
     (end,) = published.to(HISTORY)
     assert (end["outcome"], end["code"], end["run_id"]) == ("dead", "call_rejected", request["run"]["id"])
     assert published.outputs[0].topic is RUNS_DLQ
+    letter = DeadLetter.from_headers(published.outputs[0].headers or [])
+    assert (letter.code, letter.cause, letter.step) == (error.code, "HTTP 404", request["step"])
+    assert (end["reason"], end["step"]) == ("HTTP 404", request["step"])
+
+
+@pytest.mark.parametrize(("code", "done"), [(ErrorCode.CALL_REJECTED, 1), (ErrorCode.CALL_LOST, 2)])
+async def test_a_run_that_dies_says_how_many_calls_were_done(tmp_path: Path, code: ErrorCode, done: int) -> None:
+    """Those before it, and the last one too if it may have been: who had a mail of this run is not free for another."""
+    told: list[Death] = []
+
+    async def died(deaths: Sequence[Death]) -> None:
+        told.extend(deaths)
+
+    flows = batches.compiled(tmp_path, batches.TWO_CALLS)
+    for version in (flows, []):  # the second time nobody has its flow any more
+        processor, published = batches.processor(flows, died=died)
+        await processor.events(batches.records(batches.event(1)))
+        await processor.runs([batches.reply(published.to(ACTIONS)[0], outputs={"status": 200})])
+        assert told == []
+        second = published.to(ACTIONS)[1]
+        assert second["run"]["done"] == 1
+        processor, _ = batches.processor(version, died=died)
+        await processor.runs([batches.reply(second, error=StepError(code=code, cause="why"))])
+        assert [(death.run_id, death.done) for death in told] == [(second["run"]["id"], done)]
+        told.clear()
 
 
 async def test_a_flow_goes_on_in_spite_of_an_error_where_it_says_so(tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ async def test_a_later_event_with_the_key_ends_the_wait(tmp_path: Path) -> None:
     lead = came(1, type="closum.lead.created", data={"mobile_number": "00351912345678"}, subject="lead-1")
     await world.events(lead, came(2, after=1))
     assert world.timers.pending == {}
+    assert [output.key for output in world.published.outputs if output.topic is RUNS] == [lead.key]
     await world.processor.runs(world.on_runs())
     ends = {end["reason"]: end["outcome"] for end in world.published.to(HISTORY)}
     assert ends == {"it ended a wait": "filtered", f"{batches.TRIGGER} came: event '2'": "filtered"}

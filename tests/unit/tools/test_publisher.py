@@ -18,7 +18,7 @@ from aiokafka.errors import (
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
-from contracts.topics import ACTIONS, EVENTS_DLQ, Topic
+from contracts.topics import ACTIONS, EVENTS_DLQ, RUNS_DLQ, Topic
 from services.runtime.kafka import MessageTooLargeError
 from services.tools import publisher
 from services.tools.publisher import Publisher
@@ -32,14 +32,16 @@ class Flaky:
         self.at_once = at_once or {}
         self.later = later or {}
         self.calls = 0
+        self.sent: list[tuple[Topic, bytes | None, bytes | None, Headers | None]] = []
         self.acknowledged: list[bytes | None] = []
         self.renewed = 0
         self.renewal_faults: list[Exception] = []
 
     async def send(
-        self, _topic: Topic, _key: bytes | None, value: bytes | None, _headers: Headers | None = None
+        self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None = None
     ) -> asyncio.Future[object]:
         """Take a record, unless this call is to fail."""
+        self.sent.append((topic, key, value, headers))
         number = self.calls
         self.calls += 1
         if number in self.at_once:
@@ -69,6 +71,14 @@ def no_waiting() -> object:
 def outputs(count: int) -> list[Output]:
     """Records 0, 1, 2 and so on."""
     return [Output(ACTIONS, b"k", str(number).encode()) for number in range(count)]
+
+
+async def test_a_record_is_sent_as_it_is() -> None:
+    """Topic, key, value and headers."""
+    producer = Flaky()
+    one = Output(RUNS_DLQ, b"key", b"value", [("code", b"bug")])
+    await Publisher(producer).publish([one])
+    assert producer.sent == [(one.topic, one.key, one.value, one.headers)]
 
 
 def in_first_order(acknowledged: list[bytes | None]) -> list[bytes | None]:
