@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+MUTANTS := .mutants-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint unit bench schemas release lock clean
+.PHONY: help install demo dev test lint unit mutants bench schemas release lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +39,16 @@ test: lint ## Everything: style, types, import rules, and all tests against real
 unit: $(STAMP) ## Only the tests that need neither Kafka nor PostgreSQL
 	@$(BIN)/python -m pytest tests/unit tests/contract tests/property
 
+# mutmut needs a click that faust refuses, so it has an environment of its own, which sees the packages of ours behind its own.
+$(MUTANTS)/bin/mutmut: $(STAMP)
+	@$(PYTHON) -m venv $(MUTANTS)
+	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$$($(MUTANTS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_project.pth"
+	@touch $@
+
+mutants: $(MUTANTS)/bin/mutmut ## Change lines of our code, one at a time: does a test fail? Says first how long it takes
+	@$(BIN)/python -m tests.mutants
+
 bench: $(STAMP) ## Delivered flows a second on this machine, with CPU seconds a process
 	@$(BIN)/python -m tests.bench
 
@@ -52,4 +63,4 @@ lock: $(STAMP) ## Resolve requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-annotate --quiet -o requirements.lock
 
 clean: ## Remove .venv, .flows and caches
-	@rm -rf $(VENV) .flows .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(MUTANTS) mutants mutants.log .flows .mypy_cache .ruff_cache .pytest_cache .hypothesis

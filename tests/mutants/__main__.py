@@ -1,0 +1,89 @@
+"""Change lines of our code, one at a time, and see whether a test fails.
+
+mutmut makes the mutants and runs the tests that call the changed function; pyproject.toml says of which files, and with
+which tests. This picks a sample, says beforehand what it may cost, goes on where a run was broken off, and prints who
+lived. Exit 1 when too many did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from deploy.local import embedded_kafka
+from tests.mutants.sample import most_seconds, sampled, survivors, verdicts
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "mutants"
+MUTMUT = ROOT / ".mutants-venv" / "bin" / "mutmut"
+FIRST = "services.flows.advance.x_advance__mutmut_1"
+"""mutmut makes its mutants, and learns which test calls what, only on the way to run one."""
+SAMPLE = 300
+LEAST_PERCENT = 90.0
+TELL_SECONDS = 30.0
+
+
+def main() -> None:
+    """Try the sample. 0: enough were noticed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--sample", type=int, default=SAMPLE, help="how many mutants, %(default)s by default")
+    parser.add_argument("--seed", type=int, default=1, help="which ones: the same seed, the same mutants")
+    parser.add_argument("--anew", action="store_true", help="also those that were tried already")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="flows-mutants-") as folder, embedded_kafka(Path(folder)) as kafka:
+        environ = {**os.environ, "KAFKA_BOOTSTRAP": kafka.bootstrap, "CI": "true"}
+        _mutmut([FIRST], environ)
+        chosen = sampled(verdicts(FOLDER), arguments.sample, arguments.seed)
+        tried = verdicts(FOLDER)
+        pending = [name for name in chosen if arguments.anew or tried[name] is None]
+        minutes = most_seconds(FOLDER, pending, os.cpu_count() or 1) / 60
+        told = f"{len(chosen)} of {len(tried)} mutants, seed {arguments.seed}: {len(pending)} to try"
+        print(f"{told}, {minutes:.0f} min at most. Broken off, it goes on from there the next time", flush=True)
+        if pending:
+            _mutmut(pending, environ)
+    _report(chosen)
+
+
+def _mutmut(names: list[str], environ: dict[str, str]) -> None:
+    """Let mutmut try these. Ends with its output when it cannot: its tests fail without any change, for one."""
+    begun = time.monotonic()
+    log = FOLDER.with_suffix(".log")
+    with log.open("wb") as output:
+        process = subprocess.Popen([MUTMUT, "run", *names], cwd=ROOT, env=environ, stdout=output, stderr=output)
+    try:
+        while True:
+            try:
+                code = process.wait(TELL_SECONDS)
+                break
+            except subprocess.TimeoutExpired:
+                found = verdicts(FOLDER)
+                left = sum(found.get(name) is None for name in names)
+                print(f"{time.monotonic() - begun:5.0f} s, {left} left", file=sys.stderr)
+    except KeyboardInterrupt:
+        process.wait()
+        sys.exit("broken off; the next run goes on from here")
+    if code:
+        sys.exit(log.read_text(errors="replace")[-10_000:])
+
+
+def _report(chosen: list[str]) -> None:
+    found = verdicts(FOLDER)
+    lived = survivors(found, chosen)
+    for name in lived:
+        shown = subprocess.run([MUTMUT, "show", name], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+        changed = [line for line in shown.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+        print("\n".join((name, *(f"    {line}" for line in changed))))
+    killed = 100 * (1 - len(lived) / len(chosen))
+    print(
+        f"{len(chosen) - len(lived)} of {len(chosen)} mutants were noticed: {killed:.1f} %, at least {LEAST_PERCENT} %"
+    )
+    sys.exit(killed < LEAST_PERCENT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What `make mutants` picks, and what it says of it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.sample import START_SECONDS, most_seconds, sampled, survivors, verdicts
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What mutmut leaves behind: two files with mutants, and which tests call what."""
+    for number, codes in enumerate(({"a.x_f__mutmut_1": 0, "a.x_f__mutmut_2": 1}, {"b.x_g__mutmut_1": None})):
+        (tmp_path / f"{number}.py.meta").write_text(json.dumps({"exit_code_by_key": codes}))
+    stats = {
+        "tests_by_mangled_function_name": {"a.x_f": ["one", "two"], "b.x_g": ["two"]},
+        "duration_by_test": {"one": 1.0, "two": 2.0},
+    }
+    (tmp_path / "mutmut-stats.json").write_text(json.dumps(stats))
+    return tmp_path
+
+
+def test_who_lived_is_who_no_test_noticed(folder: Path) -> None:
+    """All tests passed, or there is none; one that was interrupted is tried again, one that hangs is noticed."""
+    (folder / "2.py.meta").write_text(json.dumps({"exit_code_by_key": {"c": 33, "d": 2, "e": 36, "f": 1}}))
+    found = verdicts(folder)
+    assert [name for name, code in found.items() if code is None] == ["b.x_g__mutmut_1", "d"]
+    assert survivors(found, found) == ["a.x_f__mutmut_1", "c"]
+
+
+def test_the_same_seed_picks_the_same() -> None:
+    """In whatever order they are found; and all, where there are fewer."""
+    names = [f"m{number}" for number in range(100)]
+    assert sampled(names, 10, 1) == sampled(reversed(names), 10, 1) != sampled(names, 10, 2)
+    assert len(set(sampled(names, 10, 1))) == 10
+    assert sampled(names, 1000, 1) == sorted(names)
+
+
+def test_the_time_is_that_of_all_tests_that_call_the_function(folder: Path) -> None:
+    """Each mutant's, shared by those that run at once."""
+    assert most_seconds(folder, ["a.x_f__mutmut_1", "a.x_f__mutmut_2", "b.x_g__mutmut_1"], 2) == pytest.approx(
+        (3 + 3 + 2 + 3 * START_SECONDS) / 2
+    )
+
+
+def test_what_is_mutated_and_what_shall_notice_it_are_there() -> None:
+    """A file that is moved takes its line in pyproject.toml with it."""
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]
+    named = [*told["source_paths"], *told["only_mutate"], *told["also_copy"]]
+    named += told["pytest_add_cli_args_test_selection"]
+    assert [pattern for pattern in named if not any(ROOT.glob(pattern))] == []
