@@ -11,6 +11,7 @@ from services.flows.check_values import KEYS, ValueCheck
 from services.flows.cycles import circles, told
 from services.flows.faults import Fault, FaultCode, suggestion
 from services.flows.infer import either
+from services.flows.input_rules import guarantee_of, misplaced, verifiable
 from services.flows.inputs import known_of, of_constant
 from services.flows.judge import UNKNOWN, Judgement, equals, judge
 from services.flows.load import FlowSource
@@ -44,7 +45,6 @@ from services.flows.syntax import (
     walk,
 )
 from services.flows.types import Types
-from services.flows.whole import guarantee_of, misplaced, verifiable
 
 _LENGTHS = (Kind.TEXT, Kind.INT, Kind.NUMBER, Kind.ANY, Kind.UNION)
 MOST_WAITS = 100

@@ -22,13 +22,13 @@ from pydantic import BaseModel
 from contracts.writes import SETS
 from services.flows.catalogue import Catalogue
 from services.flows.creations import BY_US
+from services.flows.input_rules import changes
 from services.flows.inputs import known_of
 from services.flows.load import FlowSource
 from services.flows.logic import Atom, Both, Compare, Fixed, Formula, Not, Truth, verdict
 from services.flows.names import TRIGGER
 from services.flows.shapes import TEXT
 from services.flows.syntax import ActionStep, Constant, ListOf, Value, walk
-from services.flows.whole import changes
 
 Reached = Mapping[str, tuple[Truth, ...]]
 """By a step's path: what is true where it is done."""

@@ -11,12 +11,12 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from services.flows.faults import FaultCode, suggestion
 from services.flows.fits import fits, remedy
+from services.flows.input_rules import UNKNOWN, broken_rules
 from services.flows.judge import Judgement, Report
 from services.flows.literals import is_literal, plain_of
 from services.flows.places import Place
 from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
-from services.flows.whole import UNKNOWN, broken_rules
 
 Judge = Callable[[Expression], Judgement]
 YAML_1_1 = ("yes", "no", "on", "off", "y", "n")

@@ -9,11 +9,11 @@ from typing import Any
 import jsonschema_rs
 
 from services.flows.catalogue import Action, Tool
+from services.flows.input_rules import UNKNOWN, all_of
 from services.flows.literals import is_literal, plain_of, shape_of_values
 from services.flows.places import Place
 from services.flows.shapes import Field, Shape, Shapes
 from services.flows.syntax import Constant, MapOf, Value
-from services.flows.whole import UNKNOWN, all_of
 
 
 def outputs_of(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Shape:
