@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from services.flows.assignability import fits, remedy
 from services.flows.catalogue import Catalogue
 from services.flows.check_names import NameCheck
 from services.flows.faults import FaultCode
-from services.flows.fits import fits, remedy
 from services.flows.inputs import Inputs, of_constant
 from services.flows.judge import UNKNOWN, Judgement, judge
 from services.flows.load import FlowSource

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
+from services.flows.assignability import fits, remedy
 from services.flows.faults import FaultCode, suggestion
-from services.flows.fits import fits, remedy
 from services.flows.input_rules import UNKNOWN, broken_rules
 from services.flows.judge import Judgement, Report
 from services.flows.literals import is_literal, plain_of
