@@ -48,8 +48,7 @@ from services.flows.outcomes import Act, Ask, End, Next, Sleep
 from services.flows.rounds import at_of, path_of, rounds_of
 from services.flows.scope import Scope
 from services.flows.sync import Write, canonical, written
-from services.flows.waiting import timer_id
-from services.flows.ways import (
+from services.flows.traces import (
     CANCELLED,
     DEFAULT,
     DONE,
@@ -64,6 +63,7 @@ from services.flows.ways import (
     case_way,
     untraced,
 )
+from services.flows.waiting import timer_id
 
 CAUSE_CHARACTERS = 500
 

@@ -25,7 +25,7 @@ from services.flows.syntax import (
     WaitStep,
 )
 from services.flows.testing.durations import shown
-from services.flows.ways import CANCELLED, DEFAULT, ELSE, ON_ERROR, THEN, case_way, kind_of
+from services.flows.traces import CANCELLED, DEFAULT, ELSE, ON_ERROR, THEN, case_way, kind_of
 
 LONGEST_VALUE = 70
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from services.flows.syntax import Flow, walk
-from services.flows.ways import WHEN, label_of, ways_of, ways_of_flow
+from services.flows.traces import WHEN, label_of, ways_of, ways_of_flow
 
 
 @dataclass(frozen=True, slots=True)
