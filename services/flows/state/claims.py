@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from services.flows.rounds import path_of
+from services.flows.iterations import path_of
 from services.flows.state.cells import Asked, Cell, Decision, Given, Held, Stateful, World
 
 KIND = "claim"

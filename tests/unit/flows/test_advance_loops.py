@@ -6,8 +6,8 @@ from contracts.errors import ErrorCode
 from contracts.ids import stable_id
 from contracts.runs import Answer, EndedBy, Outcome, Run, StepError, Wake
 from services.flows.advance import advance
+from services.flows.iterations import at_of, path_of, rounds_of
 from services.flows.outcomes import Act, Ask, End, Next, Sleep
-from services.flows.rounds import at_of, path_of, rounds_of
 from tests.support.flows import NOW, Turn, compiled, first
 
 LINES = [{"article": name, "count": count} for name, count in (("book", 2), ("pen", 1), ("cup", 3))]
