@@ -44,7 +44,7 @@ from services.flows.compiled import (
 from services.flows.drive import drive
 from services.flows.iterations import at_of, path_of, rounds_of
 from services.flows.needs import Need, Pause
-from services.flows.nul import without_nul
+from services.flows.nul_characters import without_nul
 from services.flows.outcomes import Act, Ask, End, Next, Sleep
 from services.flows.scope import Scope
 from services.flows.sync import Write, canonical, written

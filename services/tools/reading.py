@@ -7,7 +7,7 @@ import orjson
 from contracts.events import Event
 from contracts.triggers.registry import TRIGGERS
 from services.flows.creations import BY_US
-from services.flows.nul import without_nul
+from services.flows.nul_characters import without_nul
 
 
 def event_of(value: bytes | None) -> Event:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.runs import Answer
 from services.flows.advance import advance
-from services.flows.nul import without_nul
+from services.flows.nul_characters import without_nul
 from services.flows.outcomes import Act, Next
 from services.tools.reading import event_of
 from tests.support.flows import compiled, event, first
