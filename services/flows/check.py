@@ -7,13 +7,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from services.flows.catalogue import Action, Catalogue, Guarantee, Tool
+from services.flows.check_expression import UNKNOWN, Judgement, equals, judge
 from services.flows.check_values import KEYS, ValueCheck
 from services.flows.cycles import circles, told
 from services.flows.faults import Fault, FaultCode, suggestion
 from services.flows.infer import either
 from services.flows.input_rules import guarantee_of, misplaced, verifiable
 from services.flows.inputs import known_of, of_constant
-from services.flows.judge import UNKNOWN, Judgement, equals, judge
 from services.flows.load import FlowSource
 from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
 from services.flows.names import ERRORS, EVENT, TRIGGER

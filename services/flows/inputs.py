@@ -10,9 +10,9 @@ from pydantic import AliasChoices, BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 
 from services.flows.assignability import fits, remedy
+from services.flows.check_expression import Judgement, Report
 from services.flows.faults import FaultCode, suggestion
 from services.flows.input_rules import UNKNOWN, broken_rules
-from services.flows.judge import Judgement, Report
 from services.flows.literals import is_literal, plain_of
 from services.flows.places import Place
 from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes
