@@ -41,11 +41,11 @@ from services.flows.compiled import (
     ToolNode,
     WaitNode,
 )
-from services.flows.drive import drive
 from services.flows.iterations import at_of, path_of, rounds_of
 from services.flows.needs import Need, Pause
 from services.flows.nul_characters import without_nul
 from services.flows.outcomes import Act, Ask, End, Next, Sleep
+from services.flows.run_tool import drive
 from services.flows.scope import Scope
 from services.flows.sync import Write, canonical, written
 from services.flows.traces import (

@@ -18,10 +18,10 @@ from services.cli.catalogue import catalogue
 from services.flows.advance import advance, begin
 from services.flows.check import check
 from services.flows.compile import CompiledFlow, compile_flow
-from services.flows.drive import drive
 from services.flows.index import FlowIndex
 from services.flows.load import load_text
 from services.flows.outcomes import End
+from services.flows.run_tool import drive
 
 ROUNDS = 7
 FEW, MANY = 10, 1000

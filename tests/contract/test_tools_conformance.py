@@ -14,9 +14,9 @@ from pydantic import BaseModel, TypeAdapter
 
 import services.tools.catalog
 from services.flows.catalogue import Tool, ToolError, collect
-from services.flows.drive import drive
 from services.flows.needs import Need
 from services.flows.refined import Refined, mark_of
+from services.flows.run_tool import drive
 from tests.support.tool_inputs import inputs_of
 
 TOOLS = collect(services.tools.catalog)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from services.flows.catalogue import Tool
-from services.flows.drive import drive
 from services.flows.needs import Need
+from services.flows.run_tool import drive
 
 
 def use(tool: Tool, **inputs: object) -> dict[str, Any]:

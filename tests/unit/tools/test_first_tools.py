@@ -8,8 +8,8 @@ import pytest
 
 import services.tools.catalog
 from services.flows.catalogue import ToolError, collect
-from services.flows.drive import drive
 from services.flows.needs import Need
+from services.flows.run_tool import drive
 
 TOOLS = collect(services.tools.catalog)
 
