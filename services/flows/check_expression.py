@@ -14,13 +14,13 @@ from services.flows.formulas import Formulas, constant_of, is_constant, text_of
 from services.flows.infer import Inference
 from services.flows.logic import UNSURE, Compare, Fixed, Formula, Not
 from services.flows.names import CALLS
-from services.flows.nodes import Plain
 from services.flows.parse_values import LONGEST_EXPRESSION
 from services.flows.places import Place
 from services.flows.presence import NOTHING, Facts, Names, Presence, State, key_of
 from services.flows.shapes import ANY, BOOL, Shape
 from services.flows.syntax import Expression
 from services.flows.types import PACKAGE, Types
+from services.flows.yaml_tree import Plain
 
 Report = Callable[[Place, FaultCode, str], None]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from contracts.actions import Priority, Retry
 from services.flows.catalogue import Tool
-from services.flows.nodes import Plain
 from services.flows.scope import Scope
 from services.flows.values import Compiled
 from services.flows.waiting import Cancel, Match, Wait
+from services.flows.yaml_tree import Plain
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.flows.faults import Fault, FaultCode
-from services.flows.nodes import MAX_CHARACTERS, read
 from services.flows.parse import parse
 from services.flows.syntax import Flow
 from services.flows.tables import Beside, Tables, beside
+from services.flows.yaml_tree import MAX_CHARACTERS, read
 
 SUFFIXES = (".yaml", ".yml")
 TEST_SUFFIXES = (".test.yaml", ".test.yml")

@@ -10,7 +10,6 @@ from contracts.writes import SETS
 from services.flows.entities import ALIASES
 from services.flows.faults import Fault, FaultCode, nearest, suggestion
 from services.flows.names import FLOW_NAME, id_fault
-from services.flows.nodes import Mapping, Scalar, Sequence, Tree
 from services.flows.parse_times import WAIT_KEYS, Times
 from services.flows.syntax import (
     ActionStep,
@@ -34,6 +33,7 @@ from services.flows.syntax import (
     WritesRule,
 )
 from services.flows.tables import LOOKUP, Tables
+from services.flows.yaml_tree import Mapping, Scalar, Sequence, Tree
 
 FLOW_KEYS = ("flow", "description", "on", "key", "when", "priority", "allow_cycle", "steps")
 STEP_KEYS: Map[str, tuple[str, ...]] = {

@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 from services.flows.durations import DurationError, parse_duration
 from services.flows.faults import Fault, FaultCode, nearest, suggestion
-from services.flows.nodes import Mapping, Scalar, Sequence, Tree
 from services.flows.places import Place
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
 from services.flows.templates import Hole, TemplateError, split
+from services.flows.yaml_tree import Mapping, Scalar, Sequence, Tree
 
 LONGEST_EXPRESSION = 4000
 

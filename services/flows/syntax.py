@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from services.flows.nodes import Plain
 from services.flows.places import Origin, Place
+from services.flows.yaml_tree import Plain
 
 
 @dataclass(frozen=True, slots=True)

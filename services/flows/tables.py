@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from services.flows.faults import Fault, FaultCode
-from services.flows.nodes import Mapping, Scalar, Tree
 from services.flows.places import Place
 from services.flows.syntax import Constant, ListOf, MapOf, Value, Word
+from services.flows.yaml_tree import Mapping, Scalar, Tree
 
 LOOKUP = "lookup"
 INPUT = "table"

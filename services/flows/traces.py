@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.flows.nodes import Plain
 from services.flows.syntax import ActionStep, Fallback, Flow, ForEachStep, IfStep, Step, SwitchStep, ToolStep, WaitStep
+from services.flows.yaml_tree import Plain
 
 WHEN = "when"
 TRUE, FALSE = "true", "false"

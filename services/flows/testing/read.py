@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.flows.faults import Fault, FaultCode, suggestion
-from services.flows.nodes import Mapping, Scalar, Tree, read
 from services.flows.places import Place
 from services.flows.testing.suite import Case, Expected, ExpectedCall, Given, Reply, Suite
+from services.flows.yaml_tree import Mapping, Scalar, Tree, read
 
 _KEYS = sorted(
     {
