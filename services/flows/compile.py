@@ -8,6 +8,7 @@ from typing import Any
 from contracts.actions import Priority, Retry
 from services.flows.catalogue import Tool
 from services.flows.cel import untyped
+from services.flows.compile_values import compile_map, compile_value
 from services.flows.compiled import (
     ActionNode,
     AgainNode,
@@ -43,7 +44,6 @@ from services.flows.syntax import (
     WritesRule,
     walk,
 )
-from services.flows.values import compile_map, compile_value
 from services.flows.versions import version_of
 from services.flows.waiting import Cancel, Match, Wait
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from contracts.actions import Priority, Retry
 from services.flows.catalogue import Tool
+from services.flows.compile_values import Compiled
 from services.flows.scope import Scope
-from services.flows.values import Compiled
 from services.flows.waiting import Cancel, Match, Wait
 from services.flows.yaml_tree import Plain
 

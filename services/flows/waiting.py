@@ -10,11 +10,11 @@ from typing import Any
 from contracts.events import Event
 from contracts.ids import stable_id
 from services.flows.cel import EvaluationError
+from services.flows.compile_values import Compiled
 from services.flows.durations import LONGEST_SECONDS, DurationError, parse_duration
 from services.flows.entities import same_key
 from services.flows.hours import HoursError, WorkingHours
 from services.flows.scope import Scope
-from services.flows.values import Compiled
 
 _LONGEST = timedelta(seconds=LONGEST_SECONDS)
 
