@@ -11,7 +11,7 @@ from services.flows.check_expression import UNKNOWN, Judgement, equals, judge
 from services.flows.check_values import KEYS, ValueCheck
 from services.flows.cycles import circles, told
 from services.flows.faults import Fault, FaultCode, suggestion
-from services.flows.infer import either
+from services.flows.infer_shapes import either
 from services.flows.input_rules import guarantee_of, misplaced, verifiable
 from services.flows.inputs import known_of, of_constant
 from services.flows.load import FlowSource

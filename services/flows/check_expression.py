@@ -11,7 +11,7 @@ from services.flows.cel import Complaint, EvaluationError, ExpressionError, comp
 from services.flows.cel_tree import DepthError, Expr, Tree, bound, children, used_fields
 from services.flows.faults import FaultCode, suggestion
 from services.flows.formulas import Formulas, constant_of, is_constant, text_of
-from services.flows.infer import Inference
+from services.flows.infer_shapes import Inference
 from services.flows.logic import UNSURE, Compare, Fixed, Formula, Not
 from services.flows.names import CALLS
 from services.flows.parse_values import LONGEST_EXPRESSION

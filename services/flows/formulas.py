@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from services.flows.cel_tree import Expr, Tree, bound, children, used_fields
-from services.flows.infer import Inference
+from services.flows.infer_shapes import Inference
 from services.flows.logic import UNSURE, Atom, Both, Compare, Fixed, Formula, Not, either
 from services.flows.shapes import BOOL, Kind
 
