@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from services.flows.catalogue import Action, Catalogue, Guarantee, Tool
 from services.flows.check_expression import UNKNOWN, Judgement, equals, judge
+from services.flows.check_inputs import known_of, of_constant
 from services.flows.check_values import KEYS, ValueCheck
 from services.flows.cycles import circles, told
 from services.flows.faults import Fault, FaultCode, suggestion
 from services.flows.infer_shapes import either
 from services.flows.input_rules import guarantee_of, misplaced, verifiable
-from services.flows.inputs import known_of, of_constant
 from services.flows.load import FlowSource
 from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
 from services.flows.names import ERRORS, EVENT, TRIGGER

@@ -5,9 +5,9 @@ from __future__ import annotations
 from services.flows.assignability import fits, remedy
 from services.flows.catalogue import Catalogue
 from services.flows.check_expression import UNKNOWN, Judgement, judge
+from services.flows.check_inputs import Inputs, of_constant
 from services.flows.check_names import NameCheck
 from services.flows.faults import FaultCode
-from services.flows.inputs import Inputs, of_constant
 from services.flows.load import FlowSource
 from services.flows.logic import Formula, Not, Truth, verdict
 from services.flows.places import Place

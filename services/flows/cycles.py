@@ -21,9 +21,9 @@ from pydantic import BaseModel
 
 from contracts.writes import SETS
 from services.flows.catalogue import Catalogue
+from services.flows.check_inputs import known_of
 from services.flows.creations import BY_US
 from services.flows.input_rules import changes
-from services.flows.inputs import known_of
 from services.flows.load import FlowSource
 from services.flows.logic import Atom, Both, Compare, Fixed, Formula, Not, Truth, verdict
 from services.flows.names import TRIGGER
