@@ -17,7 +17,7 @@ from services.flows.input_rules import guarantee_of, misplaced, verifiable
 from services.flows.load import FlowSource
 from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
 from services.flows.names import ERRORS, EVENT, TRIGGER
-from services.flows.outputs import wrong_schemas
+from services.flows.output_shapes import wrong_schemas
 from services.flows.parse import MOST_ROUNDS
 from services.flows.presence import Names, State, join, without
 from services.flows.secrets import secrets

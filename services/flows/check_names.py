@@ -9,7 +9,7 @@ from services.flows.catalogue import Action, Catalogue, Tool
 from services.flows.faults import Fault, FaultCode, suggestion
 from services.flows.load import FlowSource
 from services.flows.names import ERRORS, EVENT, TRIGGER, id_fault
-from services.flows.outputs import outputs_of
+from services.flows.output_shapes import outputs_of
 from services.flows.places import Place
 from services.flows.presence import Names
 from services.flows.scope import EVENT_FIELDS
