@@ -24,7 +24,6 @@ from services.flows.compiled import (
     WaitNode,
     WritesNode,
 )
-from services.flows.hours import WorkingHours, days_of, holidays_of, stretches_of, zone_of
 from services.flows.load import FlowSource
 from services.flows.names import ROOTS
 from services.flows.syntax import (
@@ -46,6 +45,7 @@ from services.flows.syntax import (
 )
 from services.flows.versions import version_of
 from services.flows.waiting import Cancel, Match, Wait
+from services.flows.working_hours import WorkingHours, days_of, holidays_of, stretches_of, zone_of
 
 __all__ = ["CompiledFlow", "compile_flow"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from contracts.actions import LONGEST_WAIT_SECONDS, MOST_WAITS
 from services.flows.faults import FaultCode
-from services.flows.hours import HoursError, days_of, holidays_of, stretches_of, zone_of
 from services.flows.parse_values import Values
 from services.flows.places import Place
 from services.flows.syntax import Constant, HoursRule, ListOf, MapOf, RetryRule, Value, Word
 from services.flows.waiting import moment_of
+from services.flows.working_hours import HoursError, days_of, holidays_of, stretches_of, zone_of
 from services.flows.yaml_tree import Mapping, Scalar, Sequence, Tree
 
 WAIT_KEYS = ("for", "until", "zone", "working_hours")

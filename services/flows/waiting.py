@@ -13,8 +13,8 @@ from services.flows.cel import EvaluationError
 from services.flows.compile_values import Compiled
 from services.flows.durations import LONGEST_SECONDS, DurationError, parse_duration
 from services.flows.entities import same_key
-from services.flows.hours import HoursError, WorkingHours
 from services.flows.scope import Scope
+from services.flows.working_hours import HoursError, WorkingHours
 
 _LONGEST = timedelta(seconds=LONGEST_SECONDS)
 

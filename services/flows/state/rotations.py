@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from services.flows.hours import HoursError, WorkingHours
 from services.flows.state.cells import DAY_SECONDS, Asked, Cell, Decision, Given, Held, Stateful, World
+from services.flows.working_hours import HoursError, WorkingHours
 
 KIND = "rotation"
 KEPT_SECONDS = 400 * DAY_SECONDS

@@ -8,9 +8,9 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import Example, Group, ToolError, tool
-from services.flows.hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
 from services.flows.refined import Duration, TimeZone
 from services.flows.state.rotations import Turn
+from services.flows.working_hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
 from services.tools.kit.keyed import seconds
 
 MOST = 500

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.flows.hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
+from services.flows.working_hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
 
 LISBON = ZoneInfo("Europe/Lisbon")
 NEW_YORK = ZoneInfo("America/New_York")
