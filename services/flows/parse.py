@@ -9,6 +9,7 @@ from contracts.actions import Priority
 from contracts.writes import SETS
 from services.flows.entities import ALIASES
 from services.flows.faults import Fault, FaultCode, nearest, suggestion
+from services.flows.lookup_tables import LOOKUP, Tables
 from services.flows.names import FLOW_NAME, id_fault
 from services.flows.parse_times import WAIT_KEYS, Times
 from services.flows.syntax import (
@@ -32,7 +33,6 @@ from services.flows.syntax import (
     Word,
     WritesRule,
 )
-from services.flows.tables import LOOKUP, Tables
 from services.flows.yaml_tree import Mapping, Scalar, Sequence, Tree
 
 FLOW_KEYS = ("flow", "description", "on", "key", "when", "priority", "allow_cycle", "steps")

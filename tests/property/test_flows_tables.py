@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.flows.check import check
 from services.flows.load import load_text
-from services.flows.tables import rows
+from services.flows.lookup_tables import rows
 from services.flows.versions import version_of
 from tests.support.flows import CATALOGUE, flow_text
 

@@ -8,7 +8,7 @@ from services.cli.deploying.sets import deployed
 from services.cli.stack.stack import Plan
 from services.cli.terminal import CommandError
 from services.flows.load import SUFFIXES
-from services.flows.tables import SUFFIX as TABLE
+from services.flows.lookup_tables import SUFFIX as TABLE
 
 
 class Watch:

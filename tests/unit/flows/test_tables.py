@@ -12,7 +12,7 @@ from services.cli.stack.watching import Watch
 from services.flows.check import check
 from services.flows.compile import compile_flow
 from services.flows.load import load_paths, load_text
-from services.flows.tables import MAX_CHARACTERS, MAX_ROWS, rows
+from services.flows.lookup_tables import MAX_CHARACTERS, MAX_ROWS, rows
 from services.tools.deployed.compiling import compiled
 from services.tools.deployed.store import Deployment, Version
 from tests.support.flows import flow_text
