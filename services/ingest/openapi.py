@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.triggers.payload import Payload
-from services.flows.declared import Declared
+from services.flows.declared_triggers import Declared
 from services.ingest import cloudevents, events, hooks, lookup, problems
 
 TITLE = "closum-flows ingest"

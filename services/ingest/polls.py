@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
 from contracts.topics import MAX_MESSAGE_BYTES
-from services.flows.declared import at
+from services.flows.declared_triggers import at
 from services.ingest import poll_letters
 from services.ingest.body import parse
 from services.ingest.database import Database

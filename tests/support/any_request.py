@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contracts.events import Event
 from contracts.triggers.registry import TRIGGERS
-from services.flows.declared import Places, declared
+from services.flows.declared_triggers import Places, declared
 from services.flows.from_example import schema_of
 from services.ingest import handshakes
 from services.ingest.auth.basic import Basic

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
-from services.flows.declared import DeclarationError, Places, declared, scheduled
+from services.flows.declared_triggers import DeclarationError, Places, declared, scheduled
 from services.flows.faults import Fault, FaultCode
 from services.flows.from_example import example_of, schema_of
 from services.ingest.readers.one import One

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from services.cli.catalogue import catalogue
 from services.flows.catalogue import Catalogue
 from services.flows.check import check
-from services.flows.declared import Places, declared
+from services.flows.declared_triggers import Places, declared
 from services.flows.load import load_text
 from tests.support.flows import flow_text, texts_of
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.flows.declared import scheduled
+from services.flows.declared_triggers import scheduled
 from services.ingest.due import due, following
 from services.ingest.sources.timed import Schedule
 
