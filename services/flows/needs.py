@@ -6,7 +6,7 @@
 `advance` runs the tool until its first need without an answer and gives that need back. The processor collects the
 needs of a whole batch, asks PostgreSQL once for all, and advances again: the tool is run anew from its beginning with
 the answers so far, so everything before a need must be deterministic. `flows test` answers from memory
-(services/flows/memory.py). The kinds with state are in services/flows/state/.
+(services/flows/state/memory.py). The kinds with state are in services/flows/state/.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.flows.catalogue import StopRun, Tool
-from services.flows.memory import Memory
 from services.flows.needs import Need, Pause
 from services.flows.run_tool import drive
 from services.flows.state.cells import Asked
+from services.flows.state.memory import Memory
 
 MORNING = 1_772_442_000.0  # Monday, 2026-03-02 09:00 UTC
 

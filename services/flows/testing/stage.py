@@ -18,10 +18,10 @@ from contracts.runs import Answer, EndedBy, Outcome, Run, Wake
 from services.flows.advance import advance, begin
 from services.flows.compiled import CompiledFlow, WaitNode
 from services.flows.index import FlowIndex
-from services.flows.memory import Memory
 from services.flows.needs import Need
 from services.flows.outcomes import Act, Ask, End, Sleep
 from services.flows.state.cells import Asked
+from services.flows.state.memory import Memory
 from services.flows.testing.events import CaseError, events_of
 from services.flows.testing.story import Made, Story
 from services.flows.testing.suite import Case
