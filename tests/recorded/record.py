@@ -52,8 +52,8 @@ from services.flows.sync import Open, Write, changed, judge, marked  # noqa: E40
 from services.flows.syntax import ActionStep, Step, ToolStep, walk  # noqa: E402
 from services.flows.testing import stage  # noqa: E402
 from services.flows.testing.events import events_of  # noqa: E402
+from services.flows.testing.names_used import names_used  # noqa: E402
 from services.flows.testing.suite import Case, Given  # noqa: E402
-from services.flows.testing.uses import names_used  # noqa: E402
 from services.flows.traces import Trace, kind_of, untraced  # noqa: E402
 from services.flows.waiting import hashes_of  # noqa: E402
 from services.runtime.version import version  # noqa: E402

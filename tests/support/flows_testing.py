@@ -8,11 +8,11 @@ from services.cli.rehearsal.performer import Performer
 from services.flows.check import check
 from services.flows.compile import compile_flow
 from services.flows.load import FlowSource, load_text
+from services.flows.testing.names_used import names_used
 from services.flows.testing.read import read_suite
 from services.flows.testing.stage import play
 from services.flows.testing.story import Story
 from services.flows.testing.suite import Suite
-from services.flows.testing.uses import names_used
 
 
 def flow(text: str) -> FlowSource:
