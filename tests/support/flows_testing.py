@@ -10,7 +10,7 @@ from services.flows.compile import compile_flow
 from services.flows.load import FlowSource, load_text
 from services.flows.testing.names_used import names_used
 from services.flows.testing.read import read_suite
-from services.flows.testing.stage import play
+from services.flows.testing.simulation import play
 from services.flows.testing.story import Story
 from services.flows.testing.suite import Suite
 

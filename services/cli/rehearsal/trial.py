@@ -18,7 +18,7 @@ from services.flows.testing.coverage import Coverage
 from services.flows.testing.events import CaseError
 from services.flows.testing.names_used import names_used
 from services.flows.testing.record import recorded
-from services.flows.testing.stage import play
+from services.flows.testing.simulation import play
 from services.flows.testing.story import Story
 from services.flows.testing.suite import Case
 
