@@ -8,8 +8,8 @@ from services.cli.rehearsal.performer import Performer
 from services.flows.check import check
 from services.flows.compile import compile_flow
 from services.flows.load import FlowSource, load_text
+from services.flows.testing.load import read_suite
 from services.flows.testing.names_used import names_used
-from services.flows.testing.read import read_suite
 from services.flows.testing.simulation import play
 from services.flows.testing.story import Story
 from services.flows.testing.suite import Suite

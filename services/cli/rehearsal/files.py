@@ -15,7 +15,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from services.cli.terminal import CommandError
 from services.flows.faults import Fault, FaultCode, suggestion
 from services.flows.load import SUFFIXES, TEST_SUFFIXES, FlowSource, load_paths
-from services.flows.testing.read import SuiteSource, read_suite
+from services.flows.testing.load import SuiteSource, read_suite
 
 FIRST = """\
 # What {flow} does, told in cases. Run them: flows test {file}

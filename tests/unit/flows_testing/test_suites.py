@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.flows.testing.read import read_suite
+from services.flows.testing.load import read_suite
 
 RIGHT = """\
 flow: a
