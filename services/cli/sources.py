@@ -47,7 +47,7 @@ def new(
     to:
         The file to write. Default: sources/NAME.yaml.
     """
-    from services.flows.from_example import schema_of  # noqa: PLC0415 - only needed here
+    from services.flows.schema_from_example import schema_of  # noqa: PLC0415 - only needed here
 
     if not NAME.fullmatch(name):
         raise CommandError(f"{name!r} is no name: a small letter, then small letters, digits, - or _")

@@ -28,7 +28,7 @@ from contracts.topics import EVENTS_DLQ, HISTORY
 from contracts.triggers.registry import TRIGGERS
 from deploy.local.ports import free_port
 from services.flows.declared_triggers import Places, declared, scheduled
-from services.flows.from_example import schema_of
+from services.flows.schema_from_example import schema_of
 from services.ingest import ends, polls, schedules
 from services.ingest.acknowledged import Acknowledged
 from services.ingest.auth.proof import Request

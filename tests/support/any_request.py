@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from contracts.events import Event
 from contracts.triggers.registry import TRIGGERS
 from services.flows.declared_triggers import Places, declared
-from services.flows.from_example import schema_of
+from services.flows.schema_from_example import schema_of
 from services.ingest import handshakes
 from services.ingest.auth.basic import Basic
 from services.ingest.auth.bearer import Bearer

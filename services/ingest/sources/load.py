@@ -28,7 +28,7 @@ from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
 from services.flows.declared_triggers import DeclarationError, Places, declared, scheduled
 from services.flows.faults import Fault, FaultCode
-from services.flows.from_example import example_of, schema_of
+from services.flows.schema_from_example import example_of, schema_of
 from services.ingest.readers.one import One
 from services.ingest.readers.reading import Reader
 from services.ingest.readers.whatsapp_cloud import WhatsAppCloud

@@ -10,7 +10,7 @@ import pytest
 from services.cli import check, sources
 from services.cli.declared import triggers
 from services.cli.terminal import CommandError
-from services.flows.from_example import example_of, schema_of
+from services.flows.schema_from_example import example_of, schema_of
 
 BODY = {
     "order": {"id": 7, "created_at": "2026-01-01T00:00:00Z"},
