@@ -6,6 +6,8 @@ import re
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 LONGEST_SECONDS = 3650 * SECONDS["d"]
+UNITS = (("d", 86_400), ("h", 3600), ("m", 60))
+"""What durations are written with, largest first; what is left is seconds."""
 _PART = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|[smhdw])", re.ASCII)
 
 
@@ -28,3 +30,16 @@ def parse_duration(text: str) -> float:
     if not 0 < seconds <= LONGEST_SECONDS:
         raise DurationError(f"{text!r} is no duration: it must be longer than nothing and at most ten years")
     return seconds
+
+
+def shown(seconds: float) -> str:
+    """The shortest duration that `parse_duration` reads as these seconds (to the millisecond); `0s` for none."""
+    left = round(seconds * 1000)
+    parts: list[str] = []
+    for unit, length in UNITS:
+        whole, left = divmod(left, length * 1000)
+        if whole:
+            parts.append(f"{whole}{unit}")
+    if left or not parts:
+        parts.append(f"{left / 1000:.3f}".rstrip("0").rstrip(".") + "s")
+    return "".join(parts)

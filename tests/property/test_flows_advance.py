@@ -105,7 +105,7 @@ def test_a_replay_is_the_same(data: dict[str, Any], answers: list[Any]) -> None:
     assert end.code is not ErrorCode.BUG or data.get("from") == "boom"
 
 
-# Without NUL, as all that a run holds: tests/unit/flows/test_nul.py.
+# Without NUL, as all that a run holds: tests/unit/flows/test_nul_characters.py.
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=2)
 PATHS = ["trigger.a", "trigger.a.b", "trigger.a.b.c", "step.a", "step.a.b", "step"]
 

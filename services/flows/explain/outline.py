@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from services.flows.durations import shown
 from services.flows.syntax import (
     ActionStep,
     Constant,
@@ -24,7 +25,6 @@ from services.flows.syntax import (
     Value,
     WaitStep,
 )
-from services.flows.testing.durations import shown
 from services.flows.traces import CANCELLED, DEFAULT, ELSE, ON_ERROR, THEN, case_way, kind_of
 
 LONGEST_VALUE = 70

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.runs import Outcome
+from services.flows.durations import shown
 from services.flows.syntax import Flow
 from services.flows.testing.coverage import path_of
-from services.flows.testing.durations import shown
 from services.flows.testing.story import Story
 
 

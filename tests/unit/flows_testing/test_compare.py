@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.flows.durations import parse_duration
+from services.flows.durations import parse_duration, shown
 from services.flows.testing.compare import differences
 from services.flows.testing.coverage import Coverage
-from services.flows.testing.durations import shown
 from services.flows.testing.patterns import like, same
 from services.flows.testing.record import recorded
 from services.flows.testing.suite import Expected
