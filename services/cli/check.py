@@ -64,8 +64,8 @@ def checked(paths: list[Path], connections: Path | None) -> tuple[list[Any], lis
     from services.cli import declared  # noqa: PLC0415 - heavy, and only needed here
     from services.cli.catalogue import connection_names, with_triggers  # noqa: PLC0415
     from services.flows.check import check  # noqa: PLC0415
+    from services.flows.flow import triggers_of  # noqa: PLC0415
     from services.flows.load import is_sources, load_paths  # noqa: PLC0415
-    from services.flows.syntax import triggers_of  # noqa: PLC0415
 
     sources = [path for path in paths if path.is_file() and is_sources(path)]
     known = declared.known(paths, [*sources, *declared.beside(paths)])

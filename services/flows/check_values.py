@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from services.flows.assignability import fits, remedy
 from services.flows.catalogue import Catalogue
 from services.flows.check_expression import UNKNOWN, Judgement, judge
 from services.flows.check_inputs import Inputs, of_constant
-from services.flows.check_names import NameCheck
-from services.flows.faults import FaultCode
-from services.flows.load import FlowSource
+from services.flows.faults import Fault, FaultCode
 from services.flows.logic import Formula, Not, Truth, verdict
 from services.flows.places import Place
-from services.flows.presence import State
-from services.flows.shapes import ANY, TEXT, Kind, Shape
+from services.flows.presence import Names, State
+from services.flows.scope import EVENT_FIELDS
+from services.flows.shapes import ANY, TEXT, Field, Kind, Shape
 from services.flows.syntax import (
     Constant,
     Expression,
@@ -25,13 +27,35 @@ from services.flows.types import Types
 KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
 
 
-class ValueCheck(NameCheck):
-    """The values of one flow. `state` is what is known where the check stands."""
+_TIME = Shape(Kind.TEXT, refined="timestamp")
 
-    def __init__(self, source: FlowSource, catalogue: Catalogue, types: Types) -> None:
-        super().__init__(source, catalogue, types)
+
+class ValueCheck:
+    """The values of one flow: what each is, and what is wrong with it.
+
+    `names` are those that the flow gives, `variables` what each is, as far as it is known; `state` is what is known
+    where the check stands; `faults` what was found so far.
+    """
+
+    def __init__(self, file: str, catalogue: Catalogue, types: Types) -> None:
+        self.file = file
+        self.catalogue = catalogue
+        self.types = types
+        self.shapes = types.shapes
+        self.faults: list[Fault] = []
+        self.names = Names({}, {}, frozenset())
+        self.variables: dict[str, Shape] = {}
         self.state = State()
         self.inputs = Inputs(self.shapes, self.judge, self.report)
+
+    def report(self, place: Place, code: FaultCode, text: str) -> None:
+        """Report a fault of this file."""
+        self.faults.append(Fault(self.file, place.line, place.col, code, text))
+
+    def event(self, types: Iterable[str]) -> Shape:
+        """What `event` is, when it is of one of these types."""
+        said = {"time": Field(_TIME), "type": Field(replace(TEXT, values=tuple(types)))}
+        return self.shapes.once("`event`", dict.fromkeys(EVENT_FIELDS, Field(TEXT)) | said)
 
     def judge(self, expression: Expression) -> Judgement:
         """What an expression is and says. Reports what is wrong with it."""

@@ -130,4 +130,11 @@ def _as_text(value: Any, source: str) -> str:  # noqa: ANN401 - a JSON value
     raise EvaluationError(f"`{source}` is {kind}: a text has room for texts, numbers, true and false")
 
 
+def truth_of(value: Any) -> bool:  # noqa: ANN401 - a JSON value
+    """What a condition gave. Raises EvaluationError for what is neither true nor false."""
+    if not isinstance(value, bool):
+        raise EvaluationError(f"a condition is true or false, this one gave {type(value).__name__}")
+    return value
+
+
 _EXACT = 2.0**53  # beyond it, a floating point number stands for several whole ones

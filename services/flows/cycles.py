@@ -28,7 +28,8 @@ from services.flows.load import FlowSource
 from services.flows.logic import Atom, Both, Compare, Fixed, Formula, Not, Truth, verdict
 from services.flows.names import TRIGGER
 from services.flows.shapes import TEXT
-from services.flows.syntax import ActionStep, Constant, ListOf, Value, walk
+from services.flows.steps.kind import Call, walk
+from services.flows.syntax import Constant, ListOf, Value
 
 Reached = Mapping[str, tuple[Truth, ...]]
 """By a step's path: what is true where it is done."""
@@ -40,13 +41,13 @@ class Link:
     """An action of a flow that raises a trigger. `makes`: by what it made, and that is recognised."""
 
     source: FlowSource
-    step: ActionStep
+    call: Call
     trigger: str
     makes: bool = False
 
     def __str__(self) -> str:
         """As a fault tells it."""
-        action = self.step.action
+        action = self.call.action
         return f"{self.source.name} (`{action.text}` in line {action.place.line}) raises {self.trigger}"
 
 
@@ -79,16 +80,17 @@ def _links(flow: FlowSource, catalogue: Catalogue) -> Iterator[Link]:
     if flow.flow.allow_cycle is not None:
         return
     for step in walk(flow.flow.steps):
-        action = catalogue.actions.get(step.action.text) if isinstance(step, ActionStep) else None
-        if action is None or not isinstance(step, ActionStep) or not changes(action, known_of(step.inputs)):
+        call = step.call()
+        action = catalogue.actions.get(call.action.text) if call is not None else None
+        if call is None or action is None or not changes(action, known_of(call.inputs)):
             continue
-        system = step.writes.system if step.writes and step.writes.system else step.connection
+        system = call.writes.system if call.writes and call.writes.system else call.connection
         for form in action.raises:
             if "{system}" in form and system is None:
                 continue
             trigger = form.replace("{system}", system.text if system else "")
-            if not (_tells(catalogue.triggers.get(trigger)) and (step.writes is not None or action.name in SETS)):
-                yield Link(flow, step, trigger, action.name in SETS and SETS[action.name].makes == trigger)
+            if not (_tells(catalogue.triggers.get(trigger)) and (call.writes is not None or action.name in SETS)):
+                yield Link(flow, call, trigger, action.name in SETS and SETS[action.name].makes == trigger)
 
 
 @lru_cache(maxsize=1024)
@@ -131,8 +133,8 @@ def _shortest(start: Link, starts: Mapping[str, Sequence[Link]], reached: Mappin
 
 def _excluded(first: Link, second: Link, reached: Mapping[int, Reached]) -> bool:
     """Whether what the first action wrote makes a condition before the second one false."""
-    truths = reached.get(id(second.source), {}).get(second.step.path, ())
-    known = [*facts(first.step), *([Atom(f"{TRIGGER}.{BY_US}")] if first.makes else [])]
+    truths = reached.get(id(second.source), {}).get(second.call.path, ())
+    known = [*facts(first.call), *([Atom(f"{TRIGGER}.{BY_US}")] if first.makes else [])]
     written = [Truth(fact, 0, frozenset({TRIGGER})) for fact in known]
     if not truths or not written:
         return False
@@ -143,13 +145,13 @@ def _excluded(first: Link, second: Link, reached: Mapping[int, Reached]) -> bool
     return found is not None and not found.value
 
 
-def facts(step: ActionStep) -> Iterator[Formula]:
+def facts(call: Call) -> Iterator[Formula]:
     """What is true of an event that an action caused, as far as the action's inputs stand in the flow."""
-    inputs = {word.text: value for word, value in step.inputs.items}
-    if step.writes is not None:
-        inputs = {word.text: value for word, value in step.writes.fields.items}
-    elif step.action.text in SETS:
-        inputs = {name: value for name, value in inputs.items() if name in SETS[step.action.text].fields}
+    inputs = {word.text: value for word, value in call.inputs.items}
+    if call.writes is not None:
+        inputs = {word.text: value for word, value in call.writes.fields.items}
+    elif call.action.text in SETS:
+        inputs = {name: value for name, value in inputs.items() if name in SETS[call.action.text].fields}
     else:
         return
     for name, value in inputs.items():

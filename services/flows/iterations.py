@@ -21,10 +21,10 @@ def path_of(at: str) -> str:
     return _ROUND.sub("", at) if "[" in at else at
 
 
-def rounds_of(at: str) -> dict[str, int]:
+def iterations_of(at: str) -> dict[str, int]:
     """The number of the round (from 0) of each loop around, by the loop's path.
 
-    >>> rounds_of("2[3].do.1[0].do.0")
+    >>> iterations_of("2[3].do.1[0].do.0")
     {'2': 3, '2.do.1': 0}
     """
     return {path_of(at[: found.start()]): int(found[1]) for found in _ROUND.finditer(at)} if "[" in at else {}

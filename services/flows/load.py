@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.flows.faults import Fault, FaultCode
+from services.flows.flow import Flow
 from services.flows.lookup_tables import Beside, Tables, beside
 from services.flows.parse import parse
-from services.flows.syntax import Flow
 from services.flows.yaml_tree import MAX_CHARACTERS, read
 
 SUFFIXES = (".yaml", ".yml")

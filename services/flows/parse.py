@@ -2,56 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from collections.abc import Mapping as Map
-
 from contracts.actions import Priority
-from contracts.writes import SETS
-from services.flows.entities import ALIASES
 from services.flows.faults import Fault, FaultCode, nearest, suggestion
-from services.flows.lookup_tables import LOOKUP, Tables
-from services.flows.names import FLOW_NAME, id_fault
-from services.flows.parse_times import WAIT_KEYS, Times
-from services.flows.syntax import (
-    ActionStep,
-    CancelRule,
-    Case,
-    Constant,
-    Expression,
-    Fallback,
-    Flow,
-    ForEachStep,
-    IfStep,
-    ListOf,
-    MapOf,
-    SetStep,
-    Step,
-    StopStep,
-    SwitchStep,
-    ToolStep,
-    WaitStep,
-    Word,
-    WritesRule,
-)
+from services.flows.flow import Flow
+from services.flows.keys import EXPRESSION, STEPS, TEXT, TRIGGER, Key, Keys, names, required
+from services.flows.lookup_tables import Tables
+from services.flows.names import FLOW_NAME
+from services.flows.steps.kind import Step, StepReader
+from services.flows.steps.registry import kinds
+from services.flows.syntax import Word
 from services.flows.yaml_tree import Mapping, Scalar, Sequence, Tree
 
-FLOW_KEYS = ("flow", "description", "on", "key", "when", "priority", "allow_cycle", "steps")
-STEP_KEYS: Map[str, tuple[str, ...]] = {
-    "tool": ("id", "tool", "with", "on_error"),
-    "action": ("id", "action", "connection", "with", "retry", "on_error", "timeout", "writes"),
-    "if": ("if", "then", "else"),
-    "switch": ("switch", "cases", "default"),
-    "for_each": ("for_each", "as", "limit", "do"),
-    "set": ("set",),
-    "wait": ("wait", "cancel_on"),
-    "stop": ("stop",),
-}
-WRITES_KEYS = ("system", "id", "email", "phone", "fields")
-CANCEL_KEYS = ("trigger", "key", "match", "then")
 PRIORITIES = tuple(one.value for one in Priority)
-ITEM = "item"  # the name of an item where the flow gives none
-ROUNDS = 100  # of a `for_each` without `limit`
-MOST_ROUNDS = 1000
+FLOW_KEYS: Keys = (
+    Key("flow", "the flow's name", {**TEXT, "pattern": "^[a-z0-9][a-z0-9._-]{0,99}$"}, required=True),
+    Key("description", "one sentence for people", TEXT),
+    Key(
+        "on",
+        "what starts the flow: a trigger, or several",
+        {"anyOf": [TRIGGER, {"type": "array", "minItems": 1, "items": TRIGGER}]},
+        required=True,
+    ),
+    Key("key", "the entity whose order matters; without it, the event's subject", EXPRESSION),
+    Key("when", "only events for which this is true run through the flow", EXPRESSION),
+    Key("priority", "its share where flows wait for one connection: 8, 2 or 1 turns", {"enum": list(PRIORITIES)}),
+    Key("allow_cycle", "why flows that set each other off come to an end", {**TEXT, "minLength": 1}),
+    Key("steps", "what to do, from top to bottom", STEPS, required=True),
+)
 
 
 def parse(file: str, tree: Tree, tables: Tables) -> tuple[Flow | None, list[Fault]]:
@@ -60,12 +37,13 @@ def parse(file: str, tree: Tree, tables: Tables) -> tuple[Flow | None, list[Faul
     return parser.flow(tree), parser.faults
 
 
-class _Parser(Times):
+class _Parser(StepReader):
     """One document. Methods return None (or nothing) where they reported a fault."""
 
     def __init__(self, file: str, tables: Tables) -> None:
         super().__init__(file)
         self.tables = tables
+        self.kinds = kinds()
 
     # The flow
 
@@ -73,7 +51,7 @@ class _Parser(Times):
         if not isinstance(tree, Mapping):
             self.fault(tree.place, FaultCode.VALUE_INVALID, "a flow is a map with `flow`, `on` and `steps`")
             return None
-        keys = self.keys(tree, "a flow", FLOW_KEYS, required=("flow", "on", "steps"))
+        keys = self.keys(tree, "a flow", names(FLOW_KEYS), required=required(FLOW_KEYS))
         name = self.word(keys.get("flow"), "the flow's name")
         if name and not FLOW_NAME.fullmatch(name.text):
             self.fault(
@@ -129,14 +107,14 @@ class _Parser(Times):
         return tuple(step for step in found if step is not None)
 
     def step(self, tree: Tree, path: str) -> Step | None:
-        kinds = ", ".join(f"`{kind}`" for kind in STEP_KEYS)
+        kinds = ", ".join(f"`{kind}`" for kind in self.kinds)
         if not isinstance(tree, Mapping):
             self.fault(tree.place, FaultCode.STEP_KIND, f"a step is a map with one of {kinds}")
             return None
         present = [str(key.value) for key, _ in tree.items]
-        found = [kind for kind in STEP_KEYS if kind in present]
+        found = [kind for kind in self.kinds if kind in present]
         if not found:
-            meant = next((near for key in present if (near := nearest(key, STEP_KEYS)) is not None), None)
+            meant = next((near for key in present if (near := nearest(key, self.kinds)) is not None), None)
             if meant is None:
                 self.fault(tree.place, FaultCode.STEP_KIND, f"this step says not what to do: write one of {kinds}")
                 return None
@@ -146,201 +124,7 @@ class _Parser(Times):
             self.fault(
                 tree.place, FaultCode.STEP_KIND, f"a step does one thing, this one has {both}: make it two steps"
             )
-        make: dict[str, Callable[[dict[str, Tree], Mapping, str], Step | None]] = {
-            "tool": self.tool_step,
-            "action": self.action_step,
-            "if": self.if_step,
-            "switch": self.switch_step,
-            "for_each": self.for_each_step,
-            "set": self.set_step,
-            "wait": self.wait_step,
-            "stop": self.stop_step,
-        }
-        kind = found[0]
-        others = [key for other in found[1:] for key in STEP_KEYS[other]]
-        keys = self.keys(tree, f"a step with `{kind}`", STEP_KEYS[kind], ignored=others)
-        return make[kind](keys, tree, path)
-
-    def tool_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step | None:
-        tool = self.word(keys.get("tool"), "a tool's name")
-        step_id = self.step_id(keys)
-        on_error = self.on_error(keys, path)
-        inputs = self.inputs(keys, tree)
-        if tool and tool.text == LOOKUP:
-            inputs = self.tables.filled(inputs, keys.get("with"))
-        return ToolStep(path, tree.place, step_id, tool, inputs, on_error) if tool else None
-
-    def action_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step | None:
-        action = self.word(keys.get("action"), "an action's name")
-        connection = self.word(keys["connection"], "a connection's name") if "connection" in keys else None
-        step_id = self.step_id(keys)
-        on_error = self.on_error(keys, path)
-        retry = self.retry(keys.get("retry"))
-        timeout = self.duration(keys.get("timeout"), "timeout")
-        inputs = self.inputs(keys, tree)
-        if not action:
-            return None
-        writes = self.writes(keys.get("writes"), action, connection)
-        return ActionStep(path, tree.place, step_id, action, connection, inputs, on_error, retry, timeout, writes)
-
-    def if_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
-        if "then" not in keys:
-            self.fault(tree.place, FaultCode.KEY_MISSING, "`if` needs `then`: the steps for when it is true")
-        return IfStep(
-            path,
-            tree.place,
-            self.value(keys["if"]),
-            self.steps(keys.get("then"), "then", f"{path}.then."),
-            self.steps(keys.get("else"), "else", f"{path}.else."),
-        )
-
-    def switch_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
-        cases: list[Case] = []
-        listed = keys.get("cases")
-        if not isinstance(listed, Mapping) or not listed.items:
-            place = listed.place if listed else tree.place
-            self.fault(place, FaultCode.KEY_MISSING, "`switch` needs `cases`: a map from each value to its steps")
-        else:
-            for number, (key, steps) in enumerate(listed.items):
-                prefix = f"{path}.cases.{number}."
-                cases.append(Case(Constant(key.value, key.place), self.steps(steps, key.text, prefix)))
-        default = self.steps(keys.get("default"), "default", f"{path}.default.")
-        return SwitchStep(path, tree.place, self.value(keys["switch"]), tuple(cases), default)
-
-    def set_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step | None:
-        values = self.value(keys["set"])
-        if not isinstance(values, MapOf) or not values.items:
-            self.fault(values.place, FaultCode.VALUE_INVALID, "`set` is a map from names to values")
-            return None
-        for word, _ in values.items:
-            if (why := id_fault(word.text)) is not None:
-                self.fault(word.place, FaultCode.ID_INVALID, why)
-        return SetStep(path, tree.place, values)
-
-    def stop_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
-        reason = self.value(keys["stop"])
-        if isinstance(reason, ListOf | MapOf) or (isinstance(reason, Constant) and not isinstance(reason.value, str)):
-            self.fault(
-                reason.place, FaultCode.VALUE_INVALID, "`stop` takes the reason as text, such as `stop: no phone`"
-            )
-        return StopStep(path, tree.place, reason)
-
-    def for_each_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
-        name = self.word(keys["as"], "the name of an item") if "as" in keys else None
-        if name is not None and (fault := id_fault(name.text)) is not None:
-            self.fault(name.place, FaultCode.ID_INVALID, fault)
-            name = None
-        if "do" not in keys:
-            self.fault(tree.place, FaultCode.KEY_MISSING, "`for_each` needs `do`: the steps for each item")
-        limit = keys.get("limit")
-        most = limit.value if isinstance(limit, Scalar) else None
-        if limit is not None and not (
-            isinstance(most, int) and not isinstance(most, bool) and 1 <= most <= MOST_ROUNDS
-        ):
-            self.fault(limit.place, FaultCode.VALUE_INVALID, f"`limit` is a whole number from 1 to {MOST_ROUNDS}")
-            most = None
-        return ForEachStep(
-            path,
-            tree.place,
-            self.value(keys["for_each"]),
-            name or Word(ITEM, keys["for_each"].place),
-            most if isinstance(most, int) else ROUNDS,
-            self.steps(keys.get("do"), "do", f"{path}.do."),
-        )
-
-    def wait_step(self, keys: dict[str, Tree], tree: Mapping, path: str) -> Step:
-        given = keys["wait"]
-        cancel = self.cancel(keys.get("cancel_on"), path)
-        if not isinstance(given, Mapping):
-            return WaitStep(path, tree.place, self.length(given, "wait"), None, None, None, cancel)
-        parts = self.keys(given, "`wait`", WAIT_KEYS)
-        if "for" in parts and "until" in parts:
-            self.fault(
-                given.place, FaultCode.VALUE_INVALID, "`wait` has `for` and `until`: keep one, or make two steps"
-            )
-        if not parts.keys() & {"for", "until", "working_hours"}:
-            self.fault(given.place, FaultCode.KEY_MISSING, "`wait` needs `for`, `until` or `working_hours`")
-        zone = self.zone(parts.get("zone"))
-        length = self.length(parts["for"], "for") if "for" in parts else None
-        until = self.until(parts["until"], zone) if "until" in parts else None
-        hours = self.hours(parts["working_hours"], zone) if "working_hours" in parts else None
-        return WaitStep(path, tree.place, length, until, zone, hours, cancel)
-
-    def writes(self, tree: Tree | None, action: Word, connection: Word | None) -> WritesRule | None:
-        if tree is None:
-            return None
-        if action.text in SETS:
-            text = f"what `{action.text}` sets is known: take `writes` away"
-            self.fault(tree.place, FaultCode.KEY_UNKNOWN, text)
-            return None
-        if not isinstance(tree, Mapping):
-            text = '`writes` is a map, such as { phone: "${ trigger.from }", fields: { name: "${ trigger.name }" } }'
-            self.fault(tree.place, FaultCode.VALUE_INVALID, text)
-            return None
-        keys = self.keys(tree, "`writes`", WRITES_KEYS, required=("fields",))
-        system = self.word(keys["system"], "a system's name") if "system" in keys else connection
-        if system is None:
-            text = "`writes` needs `system`, as there is no `connection`: which system it is that is written to"
-            self.fault(tree.place, FaultCode.KEY_MISSING, text)
-        aliases = tuple((Word(name, keys[name].place), self.value(keys[name])) for name in ALIASES if name in keys)
-        if not aliases:
-            text = "`writes` needs `id`, `email` or `phone`: what the entity is known by where it is written to"
-            self.fault(tree.place, FaultCode.KEY_MISSING, text)
-        fields = self.value(keys["fields"]) if "fields" in keys else MapOf((), tree.place)
-        if not isinstance(fields, MapOf):
-            self.fault(fields.place, FaultCode.VALUE_INVALID, "`fields` is a map from names of fields to values")
-            return None
-        return WritesRule(tree.place, system, aliases, fields)
-
-    def cancel(self, tree: Tree | None, path: str) -> CancelRule | None:
-        if tree is None:
-            return None
-        if not isinstance(tree, Mapping):
-            text = '`cancel_on` is a map, such as { trigger: closum.lead.created, key: "${ trigger.email }" }'
-            self.fault(tree.place, FaultCode.VALUE_INVALID, text)
-            return None
-        keys = self.keys(tree, "`cancel_on`", CANCEL_KEYS, required=("trigger", "key"))
-        trigger = self.word(keys.get("trigger"), "a trigger's name")
-        match = self.value(keys["match"]) if "match" in keys else None
-        if match is not None and not isinstance(match, Expression):
-            text = "`match` is one expression, such as ${ trigger.email }: it reads the key of the event that comes"
-            self.fault(match.place, FaultCode.VALUE_INVALID, text)
-            match = None
-        then = self.way(keys.get("then"), "then", f"{path}.cancel_on.")
-        if trigger is None or "key" not in keys:
-            return None
-        return CancelRule(tree.place, trigger, self.value(keys["key"]), match, then)
-
-    # Parts of steps
-
-    def step_id(self, keys: dict[str, Tree]) -> Word | None:
-        if "id" not in keys:
-            return None
-        word = self.word(keys["id"], "a step's name")
-        if word and (why := id_fault(word.text)) is not None:
-            self.fault(word.place, FaultCode.ID_INVALID, why)
-            return None
-        return word
-
-    def inputs(self, keys: dict[str, Tree], tree: Mapping) -> MapOf:
-        if "with" not in keys:
-            return MapOf((), tree.place)
-        value = self.value(keys["with"])
-        if isinstance(value, MapOf):
-            return value
-        self.fault(value.place, FaultCode.VALUE_INVALID, "`with` is a map from input names to values")
-        return MapOf((), value.place)
-
-    def on_error(self, keys: dict[str, Tree], path: str) -> Fallback | tuple[Step, ...]:
-        return self.way(keys.get("on_error"), "on_error", f"{path}.on_error.")
-
-    def way(self, tree: Tree | None, name: str, prefix: str) -> Fallback | tuple[Step, ...]:
-        """`stop`, `continue`, or steps of its own."""
-        if tree is None:
-            return Fallback.STOP
-        if isinstance(tree, Sequence):
-            return self.steps(tree, name, prefix)
-        if isinstance(tree, Scalar) and tree.value in ("stop", "continue"):
-            return Fallback(tree.value)
-        self.fault(tree.place, FaultCode.VALUE_INVALID, f"`{name}` is `stop`, `continue`, or a list of steps")
-        return Fallback.STOP
+        kind = self.kinds[found[0]]
+        others = [key.name for other in found[1:] for key in self.kinds[other].keys]
+        keys = self.keys(tree, f"a step with `{kind.kind}`", names(kind.keys), ignored=others)
+        return kind.parse(self, keys, tree, path)

@@ -10,25 +10,10 @@ from collections import Counter
 from collections.abc import Iterator
 from math import log2
 
+from services.flows.flow import Flow
 from services.flows.places import Place
-from services.flows.syntax import (
-    ActionStep,
-    Constant,
-    Expression,
-    Flow,
-    ForEachStep,
-    IfStep,
-    ListOf,
-    MapOf,
-    SetStep,
-    StopStep,
-    SwitchStep,
-    Template,
-    ToolStep,
-    Value,
-    WaitStep,
-    walk,
-)
+from services.flows.steps.kind import walk
+from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value
 
 # Forms that the services document, or that their keys are seen with in public secret scanners' rules.
 _FORMS = {
@@ -108,27 +93,7 @@ def _is_random(word: str) -> bool:
 def _values(flow: Flow) -> Iterator[Value]:
     yield from (value for value in (flow.key, flow.when) if value is not None)
     for step in walk(flow.steps):
-        if isinstance(step, ToolStep | ActionStep):
-            yield step.inputs
-            if isinstance(step, ActionStep) and step.writes is not None:
-                yield step.writes.fields
-                yield from (value for _, value in step.writes.aliases)
-        elif isinstance(step, SetStep):
-            yield step.values
-        elif isinstance(step, IfStep):
-            yield step.condition
-        elif isinstance(step, SwitchStep):
-            yield step.subject
-        elif isinstance(step, ForEachStep):
-            yield step.items
-        elif isinstance(step, StopStep):
-            yield step.reason
-        elif isinstance(step, WaitStep):
-            yield from (value for value in (step.length, step.until) if value is not None)
-            if step.cancel is not None:
-                yield step.cancel.key
-                if step.cancel.match is not None:
-                    yield step.cancel.match
+        yield from step.all_values()
 
 
 def _in_value(value: Value, name: str) -> Iterator[tuple[Place, str]]:

@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 
 from contracts.ids import stable_id
+from services.flows.flow import Flow
 from services.flows.places import Origin, Place
-from services.flows.syntax import Flow, MapOf
+from services.flows.syntax import MapOf
 
 LANGUAGE = "1"
 """Raised when the same text comes to mean something else: then its version changes too."""

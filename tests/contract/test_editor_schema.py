@@ -12,8 +12,11 @@ from ruamel.yaml import YAML
 
 from services.cli.catalogue import catalogue
 from services.flows.editor_schema import editor_schema
-from services.flows.parse import CANCEL_KEYS, FLOW_KEYS, STEP_KEYS
-from services.flows.parse_times import HOURS_KEYS, WAIT_KEYS
+from services.flows.keys import Keys, names
+from services.flows.parse import FLOW_KEYS
+from services.flows.steps.parts import hours
+from services.flows.steps.registry import kinds
+from services.flows.steps.wait import CANCEL_KEYS, WAIT_KEYS
 from tests.support.flows import CATALOGUE, flow_text
 from tests.unit.flows.test_check_right import HEADS, STEPS
 
@@ -106,13 +109,11 @@ def test_a_wrong_word_is_underlined(right: str, wrong: str) -> None:
 def test_every_key_has_its_help() -> None:
     """What the parser knows, the editor offers, with a description."""
     definitions = SCHEMA["definitions"]
-    offered = {"flow": SCHEMA["properties"], **{kind: definitions[f"step.{kind}"]["properties"] for kind in STEP_KEYS}}
+    offered = {"flow": SCHEMA["properties"], **{kind: definitions[f"step.{kind}"]["properties"] for kind in kinds()}}
     offered |= {name: definitions[name]["properties"] for name in ("wait", "hours", "cancel_on")}
-    wanted = {"flow": FLOW_KEYS, **STEP_KEYS, "hours": HOURS_KEYS, "cancel_on": CANCEL_KEYS}
-    assert {kind: set(keys) for kind, keys in wanted.items() if kind != "wait"} == {
-        kind: set(keys) for kind, keys in offered.items() if kind != "wait"
-    }
-    assert set(offered["wait"]) == set(WAIT_KEYS)
+    wanted: dict[str, Keys] = {"flow": FLOW_KEYS, **{name: kind.keys for name, kind in kinds().items()}}
+    wanted |= {"wait": WAIT_KEYS, "hours": hours.KEYS, "cancel_on": CANCEL_KEYS}
+    assert {kind: tuple(keys) for kind, keys in offered.items()} == {kind: names(keys) for kind, keys in wanted.items()}
     assert [key for keys in offered.values() for key, part in keys.items() if not part.get("description")] == []
 
 

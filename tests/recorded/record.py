@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from unittest import mock
 
 import orjson
@@ -48,18 +48,20 @@ from services.flows.compile import compile_flow  # noqa: E402
 from services.flows.compiled import CompiledFlow  # noqa: E402
 from services.flows.index import FlowIndex  # noqa: E402
 from services.flows.outcomes import Act, Ask, End, Next, Sleep  # noqa: E402
+from services.flows.steps.action import ActionStep  # noqa: E402
+from services.flows.steps.kind import Step, walk  # noqa: E402
+from services.flows.steps.registry import kinds  # noqa: E402
+from services.flows.steps.tool import ToolStep  # noqa: E402
 from services.flows.sync import Open, Write, changed, judge, marked  # noqa: E402
-from services.flows.syntax import ActionStep, Step, ToolStep, walk  # noqa: E402
-from services.flows.testing import stage  # noqa: E402
+from services.flows.testing import simulation  # noqa: E402
 from services.flows.testing.events import events_of  # noqa: E402
 from services.flows.testing.names_used import names_used  # noqa: E402
 from services.flows.testing.suite import Case, Given  # noqa: E402
-from services.flows.traces import Trace, kind_of, untraced  # noqa: E402
+from services.flows.traces import Trace, untraced  # noqa: E402
 from services.flows.waiting import hashes_of  # noqa: E402
 from services.runtime.version import version  # noqa: E402
 from tests.recorded import form, wire  # noqa: E402
 
-_KIND = {"ForEachStep": "for_each"}
 PEOPLE_A_CASE = 4
 DONE = {"action": "http.request", "connection": "crm", "with": {"method": "POST", "url": "/done"}}
 PEOPLE_A_TOOL = 4
@@ -72,7 +74,7 @@ NOTE = {
 
 
 class _Recorder:
-    """What one case does. It stands between the stage and `advance`, the actions and their destinations."""
+    """What one case does. It stands between the simulation and `advance`, the actions and their destinations."""
 
     def __init__(self, flows: Sequence[CompiledFlow], answers: Sequence[Any], used: frozenset[str]) -> None:
         self.runs: dict[str, form.Json] = {}
@@ -177,10 +179,10 @@ class _Recorder:
     def play(self, case: Case, known: Catalogue) -> form.Json:
         """Play it: the events, the runs with their turns, and the ends."""
         with (
-            mock.patch.multiple(stage, advance=self.advance, events_of=self.events_of),
+            mock.patch.multiple(simulation, advance=self.advance, events_of=self.events_of),
             mock.patch.multiple(performer, attempt=self.attempt, _Call=self.call),
         ):
-            told = stage.play(case, self._flows, known.triggers, self.perform)
+            told = simulation.play(case, self._flows, known.triggers, self.perform)
         index = FlowIndex(self._flows)
         events = []
         for event in self.events:
@@ -242,13 +244,13 @@ def _flow(tested: files.Tested, known: Catalogue) -> form.Json:
 def _what(step: Step) -> str:
     """The kind of a step, and the name of its tool or action."""
     named = step.tool if isinstance(step, ToolStep) else step.action if isinstance(step, ActionStep) else None
-    return kind_of(step) + (f" {named.text}" if named else "")
+    return step.kind + (f" {named.text}" if named else "")
 
 
 def _declared(known: Catalogue) -> form.Json:
     """What this release can do: a test looks for each of it in the recording."""
     return {
-        "kinds": sorted(_KIND.get(one.__name__, one.__name__.removesuffix("Step").lower()) for one in get_args(Step)),
+        "kinds": sorted(kinds()),
         "triggers": sorted({*TRIGGERS, *known.triggers}),
         "tools": sorted(known.tools),
         "actions": sorted(known.actions),

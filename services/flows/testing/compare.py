@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from services.flows.durations import shown
-from services.flows.syntax import Flow
+from services.flows.flow import Flow
 from services.flows.testing.coverage import path_of
 from services.flows.testing.patterns import like, same
 from services.flows.testing.story import Made, Story

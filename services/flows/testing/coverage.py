@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from services.flows.syntax import Flow, walk
-from services.flows.traces import WHEN, label_of, ways_of, ways_of_flow
+from services.flows.flow import Flow
+from services.flows.steps.kind import walk
+from services.flows.traces import FALSE, TRUE, WHEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +56,19 @@ class Coverage:
 
 
 def _parts(flow: Flow) -> Iterable[Part]:
-    for way in ways_of_flow(flow):
-        yield Part(WHEN, way, WHEN, flow.when.place.line if flow.when else 1)
+    if flow.when is not None:
+        for name in (TRUE, FALSE):
+            yield Part(WHEN, name, WHEN, flow.when.place.line)
     for step in walk(flow.steps):
-        label = label_of(step)
-        yield Part(step.path, "", label, step.place.line)
-        for way in ways_of(step):
-            yield Part(step.path, way, label, step.place.line)
+        yield Part(step.path, "", step.label, step.place.line)
+        for way in step.ways():
+            if way.traced:
+                yield Part(step.path, way.name, step.label, step.place.line)
 
 
 def path_of(flow: Flow, trace: Iterable[tuple[str, str]]) -> list[str]:
     """A trace as people read it: a line a step, with the way that was taken where there are several."""
-    labels = {step.path: label_of(step) for step in walk(flow.steps)} | {WHEN: WHEN}
+    labels = {step.path: step.label for step in walk(flow.steps)} | {WHEN: WHEN}
     lines: list[str] = []
     last = ""
     for path, way in trace:

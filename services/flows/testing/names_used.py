@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
-from services.flows.syntax import Expression, Flow
+from services.flows.flow import Flow
+from services.flows.syntax import Expression
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

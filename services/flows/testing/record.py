@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.runs import Outcome
 from services.flows.durations import shown
-from services.flows.syntax import Flow
+from services.flows.flow import Flow
 from services.flows.testing.coverage import path_of
 from services.flows.testing.story import Story
 

@@ -16,7 +16,7 @@ from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.runs import Answer, EndedBy, Outcome, Run, Wake
 from services.flows.advance import advance, begin
-from services.flows.compiled import CompiledFlow, WaitNode
+from services.flows.compiled import CompiledFlow
 from services.flows.index import FlowIndex
 from services.flows.needs import Need
 from services.flows.outcomes import Act, Ask, End, Sleep
@@ -69,12 +69,7 @@ class _Stage:
         self.memory = Memory()
         self.now = datetime.min.replace(tzinfo=UTC)
         self.left = MOST_STEPS
-        self._ending = frozenset(
-            node.cancel.trigger
-            for flow in flows
-            for node in flow.nodes.values()
-            if isinstance(node, WaitNode) and node.cancel
-        )
+        self._ending = frozenset().union(*(flow.ending for flow in flows))
         self._matches = FlowIndex(flows).matches
         self._waiting: dict[str, _Waiting] = {}
         self._seen: set[tuple[str, str, str]] = set()

@@ -27,7 +27,7 @@ class Made:
 class Story:
     """A run from its event to its end. `outcome` is None while it waits for something that never came.
 
-    `trace` are steps, each with the ways taken, as `services.flows.ways.Trace` is told.
+    `trace` are steps, each with the ways taken, as `services.flows.traces.Trace` is told.
     """
 
     flow: str

@@ -6,7 +6,7 @@ from contracts.errors import ErrorCode
 from contracts.ids import stable_id
 from contracts.runs import Answer, EndedBy, Outcome, Run, StepError, Wake
 from services.flows.advance import advance
-from services.flows.iterations import at_of, path_of, rounds_of
+from services.flows.iterations import at_of, iterations_of, path_of
 from services.flows.outcomes import Act, Ask, End, Next, Sleep
 from tests.support.flows import NOW, Turn, compiled, first
 
@@ -134,6 +134,6 @@ def test_paths_of_rounds() -> None:
     """There and back."""
     at = "2[3].do.1.then.0[12].do.0"
     assert path_of(at) == "2.do.1.then.0.do.0"
-    assert rounds_of(at) == {"2": 3, "2.do.1.then.0": 12}
-    assert at_of(path_of(at), rounds_of(at)) == at
-    assert (path_of("2.then.0"), rounds_of("2"), at_of("2.then.0", {"1": 4})) == ("2.then.0", {}, "2.then.0")
+    assert iterations_of(at) == {"2": 3, "2.do.1.then.0": 12}
+    assert at_of(path_of(at), iterations_of(at)) == at
+    assert (path_of("2.then.0"), iterations_of("2"), at_of("2.then.0", {"1": 4})) == ("2.then.0", {}, "2.then.0")

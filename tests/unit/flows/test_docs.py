@@ -12,7 +12,8 @@ from services.flows.check import check
 from services.flows.compile import compile_flow
 from services.flows.faults import FaultCode
 from services.flows.load import load_text
-from services.flows.parse import FLOW_KEYS, STEP_KEYS
+from services.flows.parse import FLOW_KEYS
+from services.flows.steps.registry import kinds
 from tests.support.flows import faults_of, flow_text, texts_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "flows.md").read_text()
@@ -34,7 +35,7 @@ def test_every_flow_is_right(text: str) -> None:
 
 def test_every_key_is_explained() -> None:
     """In backticks, so that it is found."""
-    keys = {*FLOW_KEYS, *(key for keys in STEP_KEYS.values() for key in keys)}
+    keys = {key.name for keys in (FLOW_KEYS, *(kind.keys for kind in kinds().values())) for key in keys}
     assert {key for key in keys if not re.search(rf"`{key}\b|^ *-? ?{key}:", PAGE, re.MULTILINE)} == set()
 
 

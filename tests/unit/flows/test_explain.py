@@ -13,7 +13,7 @@ from services.flows.explain.outline import outline
 from services.flows.explain.svg import as_svg
 from services.flows.explain.text import as_text
 from services.flows.load import FlowSource, load_paths, load_text
-from services.flows.syntax import walk
+from services.flows.steps.kind import walk
 
 EXAMPLES, _ = load_paths([Path(__file__).parents[3] / "examples"])
 FLOW = """

@@ -7,7 +7,8 @@ from pathlib import Path
 from services.flows.faults import FaultCode
 from services.flows.load import load_paths, load_text
 from services.flows.places import Place
-from services.flows.syntax import Expression, Template, ToolStep
+from services.flows.steps.tool import ToolStep
+from services.flows.syntax import Expression, Template
 from tests.support.flows import flow_text
 
 FLOW = flow_text("- stop: a")

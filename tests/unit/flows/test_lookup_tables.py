@@ -176,7 +176,7 @@ def test_a_cell_is_never_an_expression() -> None:
     again, faults = load_text(source.text)
     assert faults == []
     for each in (source, *again):
-        told = compile_flow(each, KNOWN.tools).nodes["0"].inputs  # type: ignore[union-attr]  # the tool's node
+        told = compile_flow(each, KNOWN.tools).nodes["0"].inputs  # type: ignore[attr-defined]  # the tool's node
         assert "{'country': 'PT', 'manager': '${ trigger.raw }'}, {'country': '007', 'manager': ''}" in repr(
             told(type("S", (), {"root": lambda *_: {"country": "PT"}})())
         )

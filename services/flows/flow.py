@@ -1,0 +1,27 @@
+"""A flow as written. Names are not looked up yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.flows.steps.kind import Step, walk
+from services.flows.syntax import Value, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One flow."""
+
+    name: Word
+    triggers: tuple[Word, ...]
+    key: Value | None
+    when: Value | None
+    steps: tuple[Step, ...]
+    description: str = ""
+    allow_cycle: Word | None = None
+    priority: Word | None = None
+
+
+def triggers_of(flow: Flow) -> list[Word]:
+    """All triggers that a flow names: those that start it, and those that end its waits."""
+    return [*flow.triggers, *(word for step in walk(flow.steps) for word in step.triggers())]

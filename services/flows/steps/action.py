@@ -1,0 +1,242 @@
+"""`action`: call something outside; its answer takes the step's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from contracts.actions import ActionRequest, Retry
+from contracts.ids import stable_id
+from contracts.runs import Answer
+from services.flows.catalogue import Action, Catalogue, Guarantee
+from services.flows.check_inputs import known_of
+from services.flows.check_values import ValueCheck
+from services.flows.compile_values import compile_map
+from services.flows.faults import FaultCode, suggestion
+from services.flows.input_rules import guarantee_of, misplaced, verifiable
+from services.flows.keys import DURATION, TEXT, Key
+from services.flows.nul_characters import without_nul
+from services.flows.outcomes import Act, End
+from services.flows.scope import Scope
+from services.flows.shapes import ANY, Shape
+from services.flows.steps.fallible import (
+    ID,
+    ON_ERROR_KEY,
+    WITH,
+    FallibleStep,
+    read_id,
+    read_inputs,
+    read_on_error,
+)
+from services.flows.steps.kind import Call, Description, StepCheck, StepCompiler, StepReader
+from services.flows.steps.node import DONE, Execution, Node
+from services.flows.steps.parts import retry, writes
+from services.flows.steps.parts.retry import RetryRule
+from services.flows.steps.parts.writes import WritesNode, WritesRule
+from services.flows.steps.registry import step_kind
+from services.flows.sync import written
+from services.flows.syntax import Value, Word
+from services.flows.yaml_tree import Mapping as MappingTree
+from services.flows.yaml_tree import Tree
+
+_CONNECTION = re.compile(r"[a-z][a-z0-9_-]{0,62}")  # as in the connections file
+_RETRY, _WRITES = retry.KEY, writes.KEY
+
+
+@step_kind
+@dataclass(frozen=True, slots=True)
+class ActionStep(FallibleStep):
+    """Call something outside."""
+
+    kind = "action"
+    rank = 20
+    keys = (
+        ID,
+        Key("action", "the action's name", TEXT, required=True),
+        Key("connection", "where the call goes: a name of the connections file", TEXT),
+        WITH,
+        _RETRY,
+        ON_ERROR_KEY,
+        Key("timeout", "the longest that one call may take", DURATION),
+        _WRITES,
+    )
+
+    action: Word
+    connection: Word | None
+    retry: RetryRule | None
+    timeout_seconds: float | None
+    writes: WritesRule | None = None
+
+    @classmethod
+    def parse(cls, reader: StepReader, keys: Mapping[str, Tree], tree: MappingTree, path: str) -> Self | None:
+        """None without the name of an action."""
+        action = reader.word(keys["action"], "an action's name")
+        connection = reader.word(keys["connection"], "a connection's name") if "connection" in keys else None
+        step_id, on_error = read_id(reader, keys), read_on_error(reader, keys, path)
+        rule = retry.read(reader, keys.get("retry"))
+        timeout = reader.duration(keys.get("timeout"), "timeout")
+        inputs = read_inputs(reader, keys, tree)
+        if action is None:
+            return None
+        return cls(
+            path=path,
+            place=tree.place,
+            id=step_id,
+            inputs=inputs,
+            on_error=on_error,
+            action=action,
+            connection=connection,
+            retry=rule,
+            timeout_seconds=timeout,
+            writes=writes.read(reader, keys.get("writes"), action, connection),
+        )
+
+    @classmethod
+    def entries(cls, catalogue: Catalogue) -> Mapping[str, Action]:
+        """All actions."""
+        return catalogue.actions
+
+    def all_values(self) -> Iterator[Value]:
+        """Its inputs, and what it says that it writes."""
+        yield self.inputs
+        if self.writes is not None:
+            yield from self.writes.values()
+
+    def call(self) -> Call:
+        """This."""
+        return self
+
+    def output_shape(self, check: ValueCheck) -> Shape:
+        """As the action declares it."""
+        return self.entry_shape(check.catalogue.actions.get(self.action.text), check)
+
+    def check(self, check: StepCheck) -> None:
+        """The action, where it goes, what it is given, and whether it may be repeated."""
+        action = check.catalogue.actions.get(self.action.text)
+        if action is None:
+            other = " (it is a tool: write `tool:`)" if self.action.text in check.catalogue.tools else ""
+            near = suggestion(self.action.text, check.catalogue.actions)
+            text = f"no action is named {self.action.text!r}{other}: {near}"
+            check.report(self.action.place, FaultCode.ACTION_UNKNOWN, text)
+        elif action.needs_connection and self.connection is None:
+            text = f"`{action.name}` needs `connection`: the name of where it goes, from the connections file"
+            check.report(self.action.place, FaultCode.CONNECTION_MISSING, text)
+        if self.connection is not None:
+            _check_connection(check, self.connection)
+        if action is not None and self.retry is not None:
+            self._check_retry(check, action, self.retry)
+        self.check_inputs(check, action, self.action)
+        if action is not None:
+            self._check_placed(check, action)
+        if self.writes is not None:
+            for word, value in self.writes.aliases:
+                check.key(value, f"writes.{word.text}")
+            check.inputs.value(self.writes.fields, ANY, "`writes.fields`")
+        self.check_after(check)
+
+    def _check_placed(self, check: StepCheck, action: Action) -> None:
+        """What stands in the flow must go with its connection, or be right without one."""
+        connection = self.connection.text if self.connection else None
+        places = {word.text: value.place for word, value in self.inputs.items}
+        if (text := misplaced(action, known_of(self.inputs), connection)) is not None:
+            place = places.get(text.partition(":")[0], self.action.place)
+            check.report(place, FaultCode.INPUT_VALUE, f"`{action.name}`: {text}")
+
+    def _check_retry(self, check: StepCheck, action: Action, rule: RetryRule) -> None:
+        """Retries of what must not be done twice."""
+        known = known_of(self.inputs)
+        if (
+            guarantee_of(action, known) is Guarantee.AT_MOST_ONCE
+            and rule.attempts != 1
+            and not verifiable(action, known)
+        ):
+            text = (
+                f"`{action.name}` must not be repeated: a second call is a second effect. Remove `retry`: what surely"
+                " had no effect is tried again without it, and what is unknown a person decides"
+            )
+            check.report(rule.place, FaultCode.RETRY_UNSAFE, text)
+
+    def compile(self, compiler: StepCompiler, following: Node | None) -> Node:
+        """The node that asks for the call."""
+        name = self.id.text if self.id else None
+        return ActionNode(
+            path=self.path,
+            name=name,
+            action=self.action.text,
+            connection=self.connection.text if self.connection else None,
+            inputs=compile_map(self.inputs, compiler.env),
+            retry=retry.compile_retry(self.retry),
+            timeout_seconds=self.timeout_seconds,
+            failing=compiler.failing(self.on_error, following, name),
+            following=following,
+            writes=writes.compile_writes(self.writes, compiler.env),
+        )
+
+    def describe(self) -> Description:
+        """Its name, where it goes, what it is given and how it is repeated."""
+        details = [f"connection {self.connection.text}"] if self.connection is not None else []
+        details += self.given_details()
+        details += [str(self.retry)] if self.retry is not None else []
+        return Description(self.titled(self.action.text), (*details, *self.failure_details()))
+
+
+def _check_connection(check: StepCheck, name: Word) -> None:
+    """Whether it is there; without a list of those that are, whether it can be."""
+    if check.connections is not None and name.text not in check.connections:
+        near = suggestion(name.text, check.connections)
+        check.report(name.place, FaultCode.CONNECTION_UNKNOWN, f"no connection is named {name.text!r}: {near}")
+    elif not _CONNECTION.fullmatch(name.text):
+        text = f"{name.text!r} is no name of a connection: a-z, 0-9, - and _, at most 63, beginning with a letter"
+        check.report(name.place, FaultCode.VALUE_INVALID, text)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionNode(Node):
+    """Ask services/actions for a call."""
+
+    name: str | None
+    action: str
+    connection: str | None
+    inputs: Callable[[Scope], dict[str, Any]]
+    retry: Retry
+    timeout_seconds: float | None
+    following: Node | None
+    writes: WritesNode | None
+
+    def advance(self, execution: Execution) -> Act:
+        """The call. Its effect is named by the run and the step's place in it: the same on every replay."""
+        scope = execution.scope
+        request = ActionRequest.model_construct(
+            effect_id=stable_id(execution.given.id, execution.at),
+            action=self.action,
+            connection=self.connection,
+            inputs=self.inputs(scope),
+            retry=self.retry,
+            timeout_seconds=self.timeout_seconds,
+            step=execution.at,
+            name=self.name,
+            last=self.following is None,
+            priority=execution.priority,
+            resume_on_error=self.failing is not None,
+            run=execution.run(),
+            requested=execution.now(),
+        )
+        write = self.writes.write(scope) if self.writes is not None else None
+        return Act(request, written(request) if write is None else write)
+
+    def answered(self, execution: Execution, answer: Answer) -> Node | End | None:
+        """On with what the call gave, or as `on_error` says."""
+        if answer.effect_id != stable_id(execution.given.id, execution.at):
+            return execution.unasked()
+        execution.done += answer.done
+        if (error := answer.error) is not None:
+            if self.failing is None:
+                return execution.dead(error.code, error.cause)
+            return execution.recovered(self.path, self.failing, error)
+        if self.name is not None:
+            execution.outputs[self.name] = without_nul(answer.outputs)
+        if self.failing is not None:
+            execution.trace(self.path, DONE)
+        return self.following

@@ -1,0 +1,126 @@
+"""What steps have in common that are given inputs, give an output, and can fail: `id`, `with`, `on_error`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from services.flows.catalogue import Action, Tool
+from services.flows.check_values import ValueCheck
+from services.flows.faults import FaultCode
+from services.flows.keys import REACTION, TEXT, Key
+from services.flows.names import ERRORS, id_fault
+from services.flows.output_shapes import outputs_of, wrong_schemas
+from services.flows.presence import join, without
+from services.flows.shapes import ANY, Shape
+from services.flows.steps.kind import Fallback, Reaction, Step, StepCheck, StepReader, Way
+from services.flows.steps.node import DONE, ON_ERROR
+from services.flows.syntax import MapOf, Value, Word
+from services.flows.wording import pairs
+from services.flows.yaml_tree import Mapping as MappingTree
+from services.flows.yaml_tree import Tree
+
+ID = Key("id", "the name of the step's output", {**TEXT, "pattern": "^[a-zA-Z_][a-zA-Z0-9_]{0,63}$"})
+WITH = Key("with", "the inputs", {"type": "object"})
+ON_ERROR_KEY = Key("on_error", "what a failure does: stop (the default), continue, or steps", REACTION)
+
+
+def read_id(reader: StepReader, keys: Mapping[str, Tree]) -> Word | None:
+    """The step's name, if it has one that it can have."""
+    if "id" not in keys:
+        return None
+    word = reader.word(keys["id"], "a step's name")
+    if word and (why := id_fault(word.text)) is not None:
+        reader.fault(word.place, FaultCode.ID_INVALID, why)
+        return None
+    return word
+
+
+def read_inputs(reader: StepReader, keys: Mapping[str, Tree], tree: MappingTree) -> MapOf:
+    """What stands under `with`."""
+    if "with" not in keys:
+        return MapOf((), tree.place)
+    value = reader.value(keys["with"])
+    if isinstance(value, MapOf):
+        return value
+    reader.fault(value.place, FaultCode.VALUE_INVALID, "`with` is a map from input names to values")
+    return MapOf((), value.place)
+
+
+def read_on_error(reader: StepReader, keys: Mapping[str, Tree], path: str) -> Reaction:
+    """What a failure does."""
+    return reader.reaction(keys.get("on_error"), "on_error", f"{path}.on_error.")
+
+
+@dataclass(frozen=True, slots=True)
+class FallibleStep(Step):
+    """The base of `tool` and `action`."""
+
+    id: Word | None
+    inputs: MapOf
+    on_error: Reaction
+
+    @property
+    def output(self) -> Word | None:
+        """Its `id`."""
+        return self.id
+
+    @property
+    def survivable(self) -> bool:
+        """Where `on_error` says so."""
+        return self.on_error is not Fallback.STOP
+
+    def all_values(self) -> Iterator[Value]:
+        """Its inputs."""
+        yield self.inputs
+
+    def ways(self) -> tuple[Way, ...]:
+        """Done, or failed and on in spite of it."""
+        if not self.survivable:
+            return ()
+        steps = self.on_error if isinstance(self.on_error, tuple) else None
+        return Way(DONE, drawn=steps is not None), Way(ON_ERROR, steps or (), drawn=steps is not None)
+
+    def entry_shape(self, entry: Tool | Action | None, check: ValueCheck) -> Shape:
+        """What the output is, if the step does this."""
+        return outputs_of(entry, self.inputs, check.shapes) if entry else ANY
+
+    def check_inputs(self, check: StepCheck, entry: Tool | Action | None, owner: Word) -> None:
+        """What is given to it; to what nobody knows, anything can be given."""
+        if entry is None:
+            check.inputs.value(self.inputs, ANY, "")
+            return
+        shape = check.shapes.of_model(entry.inputs, "validation", f"`{entry.name}`")
+        check.inputs.check(self.inputs, entry.inputs, owner, shape)
+        reported = {(fault.line, fault.col) for fault in check.faults}
+        for place, text in wrong_schemas(entry, self.inputs, check.shapes):
+            if (place.line, place.col) not in reported:
+                check.report(place, FaultCode.INPUT_VALUE, text)
+
+    def check_after(self, check: StepCheck) -> None:
+        """What is known after it: that it is done, or that it failed and what `on_error` did."""
+        name = self.id.text if self.id else None
+        before = check.state
+        done = before.done(name) if name else before
+        if self.on_error is Fallback.STOP:
+            check.state = done
+            return
+        # Another error can be held from here on.
+        before, done = (replace(each, truths=without(each.truths, ERRORS)) for each in (before, done))
+        tried = frozenset({f"?{name}"}) if name else frozenset()
+        failed = before.with_facts(tried | (frozenset({f"{ERRORS}.{name}"}) if name else tried))
+        steps = self.on_error if isinstance(self.on_error, tuple) else ()
+        failed = replace(failed, may=done.may)
+        check.state = join([done.with_facts(tried), check.way(failed, steps)])
+
+    def given_details(self) -> tuple[str, ...]:
+        """Its inputs, for people."""
+        return pairs(self.inputs)
+
+    def failure_details(self) -> tuple[str, ...]:
+        """What its failure does, for people, where no picture shows it."""
+        return ("goes on when it fails",) if self.on_error is Fallback.CONTINUE else ()
+
+    def titled(self, name: str) -> str:
+        """Its title, by the name of what it does."""
+        return f"{self.id.text}: {name}" if self.id is not None else name
