@@ -212,7 +212,7 @@ class Inputs(BaseModel):
         return None if self.text is None else Body(self.text.encode(), "text/plain; charset=utf-8")
 
     def misplaced(self, connection: str | None) -> None:
-        """Raises ValueError for a url of the wrong form for where it goes: see services.flows.whole.misplaced."""
+        """Raises ValueError for a url of the wrong form for where it goes: see services.flows.input_rules.misplaced."""
         check_form(self.url, connected=connection is not None)
         verify: object = self.verify  # as it stands in the flow
         url = verify.get("url") if isinstance(verify, dict) else None

@@ -6,9 +6,11 @@
     fallible.py   what steps have in common that can fail: `id`, `with`, `on_error`
     parts/        maps of keys that stand in steps: retry, writes, working hours
 
-Every other file is a kind. A new one is found here by itself: CONTRIBUTING.md, "Add a step kind".
+Every other file is a kind, and is found by itself: CONTRIBUTING.md, "Add a step kind".
 """
+
+import sys
 
 from services.flows.steps.registry import collect
 
-collect(__name__)
+collect(sys.modules[__name__])

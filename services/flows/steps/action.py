@@ -45,7 +45,6 @@ _CONNECTION = re.compile(r"[a-z][a-z0-9_-]{0,62}")  # as in the connections file
 _RETRY, _WRITES = retry.KEY, writes.KEY
 
 
-@step_kind
 @dataclass(frozen=True, slots=True)
 class ActionStep(FallibleStep):
     """Call something outside."""
@@ -240,3 +239,6 @@ class ActionNode(Node):
         if self.failing is not None:
             execution.trace(self.path, DONE)
         return self.following
+
+
+KIND = step_kind(ActionStep)

@@ -21,7 +21,6 @@ from services.flows.yaml_tree import Tree
 THEN, ELSE = "then", "else"
 
 
-@step_kind
 @dataclass(frozen=True, slots=True)
 class IfStep(Step):
     """Go one way or the other."""
@@ -91,3 +90,6 @@ class IfNode(Node):
         true = truth_of(self.condition(execution.scope))
         execution.trace(self.path, THEN if true else ELSE)
         return self.then if true else self.otherwise
+
+
+KIND = step_kind(IfStep)

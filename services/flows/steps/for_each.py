@@ -29,7 +29,6 @@ MOST_TRIES = 3
 DEEPEST = 3  # loops in loops, each of which is tried for each try of the one around
 
 
-@step_kind
 @dataclass(frozen=True, slots=True)
 class ForEachStep(Step):
     """Do steps for each item of a list, one after the other."""
@@ -203,3 +202,6 @@ class AgainNode(Node):
         loop = execution.nodes[self.path]
         assert isinstance(loop, EachNode)  # noqa: S101 - who makes an AgainNode makes it for a loop
         return loop.round(execution, execution.iterations[self.path] + 1)
+
+
+KIND = step_kind(ForEachStep)

@@ -100,7 +100,7 @@ class Call(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step(ABC):
-    """One step of a flow. A kind is a subclass, frozen, with its own parts as fields, under `@step_kind`.
+    """One step of a flow. A kind is a subclass, frozen, with its own parts as fields.
 
     A flow's version is a hash of its steps' class names and fields: a new field has a default that is None, (), or "",
     and neither is ever renamed.

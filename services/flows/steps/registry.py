@@ -1,13 +1,13 @@
-"""All kinds of steps: each declares itself at import."""
+"""All kinds of steps. A file declares its own as `KIND = step_kind(…)`, and is found here."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import TypeVar
 
 from services.flows.steps.kind import Step
@@ -22,34 +22,38 @@ def kinds() -> Mapping[str, type[Step]]:
 
 
 def step_kind(declared: type[S]) -> type[S]:
-    """Add a kind. Raises TypeError, with all that is wrong with its declaration."""
+    """Declare a kind. Raises TypeError at import, with all that is wrong; mypy refuses one that says too little."""
     if faults := _faults(declared):
         raise TypeError(f"step kind {declared.__name__}: " + "; ".join(faults))
-    _set({**_kinds, declared.kind: declared})
     return declared
 
 
 @contextmanager
-def known(declared: type[Step]) -> Iterator[None]:
-    """A kind that is there for a while: that of a test."""
-    before = dict(_kinds)
-    step_kind(declared)
+def known(*declared: type[Step]) -> Iterator[None]:
+    """More kinds for a while: those of a test."""
+    before = list(_kinds.values())
+    _set([*before, *declared])
     try:
         yield
     finally:
         _set(before)
 
 
-def collect(package: str) -> None:
-    """Import all modules of a package, so that its kinds declare themselves."""
-    for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        importlib.import_module(f"{package}.{info.name}")
+def collect(package: ModuleType) -> None:
+    """The kinds of a package's modules are those that there are. Raises TypeError where two have one key."""
+    modules = [
+        importlib.import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)
+    ]
+    _set(module.KIND for module in modules if hasattr(module, "KIND"))
 
 
-def _set(all_kinds: Mapping[str, type[Step]]) -> None:
-    ordered = sorted(all_kinds.items(), key=lambda pair: (pair[1].rank, pair[0]))
+def _set(all_kinds: Iterable[type[Step]]) -> None:
+    found: dict[str, type[Step]] = {}
+    for each in sorted(all_kinds, key=lambda kind: (kind.rank, kind.kind)):
+        if found.setdefault(each.kind, each) is not each:
+            raise TypeError(f"two kinds of steps have the key `{each.kind}`")
     _kinds.clear()
-    _kinds.update(ordered)
+    _kinds.update(found)
 
 
 def _faults(declared: type[Step]) -> list[str]:
@@ -60,19 +64,14 @@ def _faults(declared: type[Step]) -> list[str]:
         return [f"it has no {', '.join(f'`{name}`' for name in missing)}"]
     names = [key.name for key in declared.keys]
     faults = []
-    if declared.kind in _kinds:
-        faults.append(f"there is a kind `{declared.kind}` already")
     if declared.kind not in names:
         faults.append(f"its own key `{declared.kind}` is not among its keys")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         faults.append(f"two keys are named `{twice[0]}`")
     faults += [f"the key `{key.name}` has no help" for key in declared.keys if not key.help]
     if not is_dataclass(declared) or "__slots__" not in vars(declared):
-        faults.append("it is no dataclass(frozen=True, slots=True)")
-    own = {field.name for field in fields(declared)} if is_dataclass(declared) else set()
-    known_names = {*dir(Step), *Step.__annotations__}
-    unknown = [
-        name for name in vars(declared) if not name.startswith("_") and name not in own and name not in known_names
-    ]
-    faults += [f"no step has a {name!r}: misspelled, or private and then `_{name}`" for name in unknown]
+        return [*faults, "it is no dataclass(frozen=True, slots=True)"]
+    own = {*dir(Step), *Step.__annotations__, *(field.name for field in fields(declared))}
+    unknown = [name for name in vars(declared) if not name.startswith("_") and name not in own]
+    faults += [f"no step has {name!r}: misspelled, or private and then `_{name}`" for name in unknown]
     return faults

@@ -21,7 +21,6 @@ from services.flows.yaml_tree import Mapping as MappingTree
 from services.flows.yaml_tree import Tree
 
 
-@step_kind
 @dataclass(frozen=True, slots=True)
 class SetStep(Step):
     """Give names to values."""
@@ -83,3 +82,6 @@ class SetNode(Node):
         """Evaluate all, then name them."""
         execution.outputs.update(self.values(execution.scope))
         return self.following
+
+
+KIND = step_kind(SetStep)

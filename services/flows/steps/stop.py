@@ -21,7 +21,6 @@ from services.flows.yaml_tree import Mapping as MappingTree
 from services.flows.yaml_tree import Tree
 
 
-@step_kind
 @dataclass(frozen=True, slots=True)
 class StopStep(Step):
     """End the run as filtered, for a reason."""
@@ -71,3 +70,6 @@ class StopNode(Node):
         """The end."""
         reason = self.reason(execution.scope)
         return execution.filtered(reason if isinstance(reason, str) else str(reason))
+
+
+KIND = step_kind(StopStep)

@@ -35,7 +35,6 @@ class Case:
     steps: tuple[Step, ...]
 
 
-@step_kind
 @dataclass(frozen=True, slots=True)
 class SwitchStep(Step):
     """Go the way of the case that equals the subject, else the default way."""
@@ -165,3 +164,6 @@ def _comparable(value: Any) -> Plain:  # noqa: ANN401 - a JSON value
     if isinstance(value, str | int | float | bool | None):
         return value
     raise EvaluationError("`switch` compares a text, a number, true or false, not a list or a map")
+
+
+KIND = step_kind(SwitchStep)

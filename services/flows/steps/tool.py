@@ -41,7 +41,6 @@ from services.flows.yaml_tree import Mapping as MappingTree
 from services.flows.yaml_tree import Tree
 
 
-@step_kind
 @dataclass(frozen=True, slots=True)
 class ToolStep(FallibleStep):
     """Apply a tool."""
@@ -144,3 +143,6 @@ def _what_is_wrong(error: ValidationError) -> str:
     """Which inputs, and why; never their values, which may be personal data."""
     wrong = error.errors(include_url=False, include_input=False, include_context=False)
     return "; ".join(f"`{'.'.join(str(part) for part in each['loc'])}`: {each['msg']}" for each in wrong[:5])
+
+
+KIND = step_kind(ToolStep)

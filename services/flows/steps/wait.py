@@ -71,7 +71,6 @@ class CancelRule:
     then: Reaction
 
 
-@step_kind
 @dataclass(frozen=True, slots=True)
 class WaitStep(Step):
     """Wait for a time, or until a moment, and then until working hours."""
@@ -271,3 +270,6 @@ class WaitNode(Node):
         if self.cancelled is None:
             return execution.filtered(wake.why or "cancelled")
         return self.cancelled.then
+
+
+KIND = step_kind(WaitStep)

@@ -1,0 +1,1 @@
+"""Step kinds as a stranger would add them: one file each, in services/flows/steps/."""
