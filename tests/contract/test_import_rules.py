@@ -30,6 +30,11 @@ PLANTED = {
         "import httpx",
     ),
     "only services.tools imports faust": ("services/actions/catalog/__init__.py", "import faust"),
+    "the flow language is built in floors, each of which imports only those below": (
+        "services/flows/presence.py",
+        "import services.flows.literals",
+    ),
+    "no ring of modules in the flow language": ("services/flows/steps/kind.py", "import services.flows.steps.wait"),
 }
 
 
