@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from services.flows.explain.outline import Item, Outline
+from services.flows.steps.kind import Look
 
 SHAPES = {
-    "if": ("{", "}"),
-    "switch": ("{", "}"),
-    "wait": ("([", "])"),
-    "stop": ("((", "))"),
-    "action": ("[[", "]]"),
+    Look.CHOICE: ("{", "}"),
+    Look.WAIT: ("([", "])"),
+    Look.STOP: ("((", "))"),
+    Look.CALL: ("[[", "]]"),
 }
 LONGEST = 60
 
@@ -32,7 +32,7 @@ def as_mermaid(flow: Outline) -> str:
 def _chain(lines: list[str], items: tuple[Item, ...], loose: Loose) -> Loose:
     for item in items:
         name = "s" + item.path.replace(".", "_")
-        begin, end = SHAPES.get(item.kind, ("[", "]"))
+        begin, end = SHAPES.get(item.look, ("[", "]"))
         lines.append(f'  {name}{begin}"{_safe(item.title)}"{end}')
         _join(lines, loose, name)
         if item.ends:

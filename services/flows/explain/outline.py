@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.flows.flow import Flow
-from services.flows.steps.kind import Step
+from services.flows.steps.kind import Look, Step
 from services.flows.wording import bare, said
 
 
@@ -24,7 +24,7 @@ class Item:
     """A step. `ends`: nothing comes after it."""
 
     path: str
-    kind: str
+    look: Look
     title: str
     details: tuple[str, ...] = ()
     branches: tuple[Branch, ...] = ()
@@ -71,7 +71,7 @@ def _item(step: Step) -> Item:
     told, ways = step.describe(), step.ways()
     return Item(
         path=step.path,
-        kind=step.kind,
+        look=told.look,
         title=told.title,
         details=told.details,
         branches=tuple(Branch(way.label or way.name, _items(way.steps), way.ends) for way in ways if way.drawn),

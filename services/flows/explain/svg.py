@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from services.flows.explain.outline import Branch, Item, Outline, ends
+from services.flows.steps.kind import Look
 
 SIGN = 7.2  # the width of a character at 12 px, of a monospaced font
 LINE = 16
@@ -21,14 +22,13 @@ LABEL = 20
 LONGEST = 44
 MOST_DETAILS = 6
 FILLS = {
-    "trigger": "#e0f2fe",
-    "tool": "#ffffff",
-    "action": "#dcfce7",
-    "if": "#fef9c3",
-    "switch": "#fef9c3",
-    "wait": "#ede9fe",
-    "stop": "#fee2e2",
-    "end": "#e2e8f0",
+    Look.START: "#e0f2fe",
+    Look.STEP: "#ffffff",
+    Look.CALL: "#dcfce7",
+    Look.CHOICE: "#fef9c3",
+    Look.WAIT: "#ede9fe",
+    Look.STOP: "#fee2e2",
+    Look.DELIVERED: "#e2e8f0",
 }
 HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}"'
@@ -42,10 +42,10 @@ HEAD = (
 
 def as_svg(flow: Outline) -> str:
     """The picture, a whole SVG document."""
-    start = Item("", "trigger", " or ".join(flow.triggers), ((f"when {flow.when}",) if flow.when is not None else ()))
+    start = Item("", Look.START, " or ".join(flow.triggers), ((f"when {flow.when}",) if flow.when is not None else ()))
     items = (start, *flow.items)
     if not ends(flow.items):
-        items = (*items, Item("end", "end", "delivered"))
+        items = (*items, Item("end", Look.DELIVERED, "delivered"))
     width, height = _size(items)
     width, height = width + 2 * BETWEEN, height + 2 * BETWEEN
     drawn: list[str] = []
@@ -106,7 +106,7 @@ def _draw_item(item: Item, middle: float, top: float, drawn: list[str]) -> tuple
     left = middle - box.width / 2
     drawn.append(
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="6"'
-        f' fill="{FILLS.get(item.kind, "#ffffff")}" stroke="#475569"/>'
+        f' fill="{FILLS[item.look]}" stroke="#475569"/>'
     )
     for number, line in enumerate(box.lines):
         weight = ' font-weight="bold"' if not number else ' fill="#475569"'

@@ -30,7 +30,7 @@ from services.flows.steps.fallible import (
     read_inputs,
     read_on_error,
 )
-from services.flows.steps.kind import Call, Description, StepCheck, StepCompiler, StepReader
+from services.flows.steps.kind import Call, Description, Look, StepCheck, StepCompiler, StepReader
 from services.flows.steps.node import DONE, Execution, Node
 from services.flows.steps.parts import retry, writes
 from services.flows.steps.parts.retry import RetryRule
@@ -178,7 +178,7 @@ class ActionStep(FallibleStep):
         details = [f"connection {self.connection.text}"] if self.connection is not None else []
         details += self.given_details()
         details += [str(self.retry)] if self.retry is not None else []
-        return Description(self.titled(self.action.text), (*details, *self.failure_details()))
+        return Description(self.titled(self.action.text), (*details, *self.failure_details()), Look.CALL)
 
 
 def _check_connection(check: StepCheck, name: Word) -> None:

@@ -10,7 +10,7 @@ from services.flows.compile_values import Compiled, compile_value, truth_of
 from services.flows.faults import FaultCode
 from services.flows.keys import EXPRESSION, STEPS, Key
 from services.flows.presence import join
-from services.flows.steps.kind import Description, Step, StepCheck, StepCompiler, StepReader, Way
+from services.flows.steps.kind import Description, Look, Step, StepCheck, StepCompiler, StepReader, Way
 from services.flows.steps.node import Execution, Node
 from services.flows.steps.registry import step_kind
 from services.flows.syntax import Value
@@ -74,7 +74,7 @@ class IfStep(Step):
 
     def describe(self) -> Description:
         """The condition."""
-        return Description(f"if {bare(self.condition)}")
+        return Description(f"if {bare(self.condition)}", look=Look.CHOICE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,12 +65,25 @@ class Way:
     """Pictures show it, also when no step stands on it."""
 
 
+class Look(Enum):
+    """How pictures draw a box."""
+
+    STEP = "step"
+    CALL = "call"
+    CHOICE = "choice"
+    WAIT = "wait"
+    STOP = "stop"
+    START = "start"
+    DELIVERED = "delivered"
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """A step for people. `ends`: nothing comes after it."""
 
     title: str
     details: tuple[str, ...] = ()
+    look: Look = Look.STEP
     ends: bool = False
 
 

@@ -12,7 +12,7 @@ from services.flows.keys import TEXT as TEXT_SCHEMA
 from services.flows.keys import Key
 from services.flows.outcomes import End
 from services.flows.shapes import TEXT
-from services.flows.steps.kind import Description, Step, StepCheck, StepCompiler, StepReader
+from services.flows.steps.kind import Description, Look, Step, StepCheck, StepCompiler, StepReader
 from services.flows.steps.node import Execution, Node
 from services.flows.steps.registry import step_kind
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value
@@ -57,7 +57,7 @@ class StopStep(Step):
 
     def describe(self) -> Description:
         """The reason."""
-        return Description(f"stop: {said(self.reason)}", ends=True)
+        return Description(f"stop: {said(self.reason)}", look=Look.STOP, ends=True)
 
 
 @dataclass(frozen=True, slots=True)

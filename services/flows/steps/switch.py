@@ -16,7 +16,7 @@ from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
 from services.flows.places import Place
 from services.flows.presence import State, join
 from services.flows.shapes import NULL, Kind
-from services.flows.steps.kind import Description, Step, StepCheck, StepCompiler, StepReader, Way
+from services.flows.steps.kind import Description, Look, Step, StepCheck, StepCompiler, StepReader, Way
 from services.flows.steps.node import Execution, Node
 from services.flows.steps.registry import step_kind
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Value
@@ -113,7 +113,7 @@ class SwitchStep(Step):
 
     def describe(self) -> Description:
         """The subject."""
-        return Description(f"switch {bare(self.subject)}")
+        return Description(f"switch {bare(self.subject)}", look=Look.CHOICE)
 
 
 def _truth(formula: Formula, place: Place, judgement: Judgement) -> Truth:

@@ -24,6 +24,7 @@ from services.flows.shapes import TEXT as TEXT_SHAPE
 from services.flows.steps.kind import (
     Description,
     Fallback,
+    Look,
     Reaction,
     Step,
     StepCheck,
@@ -179,7 +180,7 @@ class WaitStep(Step):
         parts += [f"until {said(self.until)}"] if self.until is not None else []
         parts += [f"until working hours in {self.hours.zone.text}"] if self.hours is not None else []
         ended = (f"ended by {self.cancel.trigger.text} with {said(self.cancel.key)}",) if self.cancel else ()
-        return Description(f"wait {', '.join(parts)}", ended)
+        return Description(f"wait {', '.join(parts)}", ended, Look.WAIT)
 
 
 def _read_length(reader: StepReader, tree: Tree, name: str) -> Value:

@@ -11,7 +11,7 @@ from services.flows.compile_values import Compiled, compile_value
 from services.flows.faults import FaultCode
 from services.flows.keys import EXPRESSION, STEPS, Key
 from services.flows.presence import join
-from services.flows.steps.kind import Description, Step, StepCheck, StepCompiler, StepReader, Way
+from services.flows.steps.kind import Description, Look, Step, StepCheck, StepCompiler, StepReader, Way
 from services.flows.steps.node import Execution, Node
 from services.flows.steps.registry import step_kind
 from services.flows.syntax import Value
@@ -75,7 +75,7 @@ class ShareStep(Step):
 
     def describe(self) -> Description:
         """How many of whom."""
-        return Description(f"{self.percent} of 100 by {bare(self.of)}")
+        return Description(f"{self.percent} of 100 by {bare(self.of)}", look=Look.CHOICE)
 
 
 @dataclass(frozen=True, slots=True)
