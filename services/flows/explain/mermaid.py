@@ -20,7 +20,9 @@ Loose = list[tuple[str, str]]
 def as_mermaid(flow: Outline) -> str:
     """The diagram's source."""
     lines = ["flowchart TD"]
-    start = " or ".join(flow.triggers) + (f"<br/>when {_safe(flow.when)}" if flow.when is not None else "")
+    when = f"<br/>when {_safe(flow.when)}" if flow.when is not None else ""
+    priority = f"<br/>{flow.priority}" if flow.priority is not None else ""
+    start = " or ".join(flow.triggers) + when + priority
     lines.append(f'  start(["{start}"])')
     loose = _chain(lines, flow.items, [("start", "")])
     if loose:

@@ -40,6 +40,7 @@ class Outline:
     triggers: tuple[str, ...]
     key: str | None
     when: str | None
+    priority: str | None
     items: tuple[Item, ...]
 
 
@@ -51,6 +52,7 @@ def outline(flow: Flow) -> Outline:
         triggers=tuple(word.text for word in flow.triggers),
         key=said(flow.key) if flow.key is not None else None,
         when=bare(flow.when) if flow.when is not None else None,
+        priority=f"{flow.priority.text} priority" if flow.priority is not None else None,
         items=_items(flow.steps),
     )
 

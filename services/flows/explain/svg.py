@@ -42,7 +42,7 @@ HEAD = (
 
 def as_svg(flow: Outline) -> str:
     """The picture, a whole SVG document."""
-    start = Item("", Look.START, " or ".join(flow.triggers), ((f"when {flow.when}",) if flow.when is not None else ()))
+    start = Item("", Look.START, " or ".join(flow.triggers), _conditions(flow))
     items = (start, *flow.items)
     if not ends(flow.items):
         items = (*items, Item("end", Look.DELIVERED, "delivered"))
@@ -52,6 +52,11 @@ def as_svg(flow: Outline) -> str:
     _draw(items, width / 2, BETWEEN, drawn)
     label = escape(f"Flow {flow.name}: {flow.description}", quote=True)
     return HEAD.format(width=width, height=height, label=label) + "\n".join(drawn) + "\n</svg>\n"
+
+
+def _conditions(flow: Outline) -> tuple[str, ...]:
+    when = (f"when {flow.when}",) if flow.when is not None else ()
+    return (*when, flow.priority) if flow.priority is not None else when
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ def _lines(flow: Outline) -> Iterator[str]:
     yield f"When {' or '.join(flow.triggers)} happens"
     if flow.when is not None:
         yield f"and {flow.when}"
+    if flow.priority is not None:
+        yield f"with {flow.priority}"
     yield f"in order per {flow.key or 'subject of the event'}:"
     yield from _items(flow.items, STEP)
 

@@ -14,6 +14,7 @@ from services.flows.catalogue import Action, Catalogue, Guarantee
 from services.flows.check_inputs import known_of
 from services.flows.check_values import ValueCheck
 from services.flows.compile_values import compile_map
+from services.flows.durations import shown
 from services.flows.faults import FaultCode, suggestion
 from services.flows.input_rules import guarantee_of, misplaced, verifiable
 from services.flows.keys import DURATION, TEXT, Key
@@ -174,10 +175,12 @@ class ActionStep(FallibleStep):
         )
 
     def describe(self) -> Description:
-        """Its name, where it goes, what it is given and how it is repeated."""
+        """Its name, where it goes, what it is given, how long and how often it is tried, and what it sets."""
         details = [f"connection {self.connection.text}"] if self.connection is not None else []
         details += self.given_details()
-        details += [str(self.retry)] if self.retry is not None else []
+        details += self.retry.told() if self.retry is not None else ()
+        details += [f"at most {shown(self.timeout_seconds)} a call"] if self.timeout_seconds is not None else []
+        details += [self.writes.told()] if self.writes is not None else []
         return Description(self.titled(self.action.text), (*details, *self.failure_details()), Look.CALL)
 
 

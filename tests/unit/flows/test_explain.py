@@ -22,6 +22,7 @@ description: Every kind of step.
 on: closum.lead.created
 when: ${ trigger.email != "" }
 key: ${ trigger.email }
+priority: high
 steps:
   - id: mail
     tool: email.normalize
@@ -44,6 +45,8 @@ steps:
         connection: crm
         with: { method: POST, url: /tags, json: "${ tag }" }
         retry: { attempts: 3, within: 1h }
+        timeout: 90s
+        writes: { phone: "${ trigger.mobile_number }", fields: { tags: "${ tag }", "custom.last": today } }
         on_error:
           - stop: enough
   - if: ${ mail.valid }
@@ -66,6 +69,7 @@ def test_the_text_reads_like_the_flow() -> None:
 all-of-it: Every kind of step.
 When closum.lead.created happens
 and trigger.email != ""
+with high priority
 in order per ${ trigger.email }:
   mail: email.normalize
       email: ${ trigger.email }
@@ -89,6 +93,8 @@ in order per ${ trigger.email }:
           url: /tags
           json: ${ tag }
           tried 3 times within 1h
+          at most 1m30s a call
+          sets tags, custom.last in crm, by phone ${ trigger.mobile_number }
         on_error:
           stop: enough
   if mail.valid
@@ -98,6 +104,36 @@ in order per ${ trigger.email }:
       stop: no
 """
     )
+
+
+@pytest.mark.parametrize(
+    ("retry", "told"),
+    [
+        ("{ attempts: 3 }", ["tried 3 times"]),
+        ("{ within: 1h }", ["tried within 1h"]),
+        ("{ schedule: [10s, 1m, 1h30m] }", ["tried again after 10s, 1m, 1h30m"]),
+        ("{ schedule: [10s, 1m], within: 1h }", ["tried again after 10s, 1m, within 1h"]),
+        ("{}", []),
+    ],
+)
+def test_every_rule_of_retries_is_told(retry: str, told: list[str]) -> None:
+    """Also a schedule; a rule that says nothing is not told."""
+    text = f"""
+flow: calls
+on: closum.lead.created
+steps:
+  - action: http.request
+    connection: crm
+    retry: {retry}
+"""
+    (item,) = outline(flow(text).flow).items
+    assert list(item.details) == ["connection crm", *told]
+
+
+def test_pictures_tell_the_priority_too() -> None:
+    drawn = outline(flow(FLOW).flow)
+    assert "high priority" in as_mermaid(drawn)
+    assert "high priority" in as_svg(drawn)
 
 
 @pytest.mark.parametrize("source", [*EXAMPLES, flow(FLOW)], ids=lambda source: source.name)

@@ -34,11 +34,14 @@ class RetryRule:
     place: Place
     schedule_seconds: tuple[float, ...] = ()
 
-    def __str__(self) -> str:
-        """As people read it."""
-        rule = [f"{self.attempts} times"] if self.attempts else []
-        rule += [f"within {shown(self.within_seconds)}"] if self.within_seconds else []
-        return f"tried {' '.join(rule)}"
+    def told(self) -> tuple[str, ...]:
+        """As people read it: a line, or none for a rule that says nothing."""
+        waits = ", ".join(shown(wait) for wait in self.schedule_seconds)
+        within = f"within {shown(self.within_seconds)}" if self.within_seconds else ""
+        if waits:
+            return (f"tried again after {waits}" + (f", {within}" if within else ""),)
+        rule = " ".join(part for part in (f"{self.attempts} times" if self.attempts else "", within) if part)
+        return (f"tried {rule}",) if rule else ()
 
 
 def read(values: Values, tree: Tree | None) -> RetryRule | None:

@@ -16,6 +16,7 @@ from services.flows.places import Place
 from services.flows.scope import Scope
 from services.flows.sync import Write, canonical
 from services.flows.syntax import MapOf, Value, Word
+from services.flows.wording import said
 from services.flows.yaml_tree import Mapping, Tree
 
 KEYS: Keys = (
@@ -41,6 +42,13 @@ class WritesRule:
         """All values that stand in it."""
         yield self.fields
         yield from (value for _, value in self.aliases)
+
+    def told(self) -> str:
+        """As people read it."""
+        fields = ", ".join(word.text for word, _ in self.fields.items)
+        system = f" in {self.system.text}" if self.system is not None else ""
+        aliases = " or ".join(f"{word.text} {said(value)}" for word, value in self.aliases)
+        return f"sets {fields}{system}, by {aliases}"
 
 
 @dataclass(frozen=True, slots=True)
