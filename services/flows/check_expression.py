@@ -47,7 +47,7 @@ def equals(judgement: Judgement, value: Plain) -> Formula:
     return Compare(judgement.text, "==", value, judgement.shape) if judgement.roots else UNSURE
 
 
-def judge(
+def check_expression(
     expression: Expression,
     types: Types,
     variables: Mapping[str, Shape],

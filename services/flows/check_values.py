@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from services.flows.assignability import fits, remedy
 from services.flows.catalogue import Catalogue
-from services.flows.check_expression import UNKNOWN, Judgement, judge
+from services.flows.check_expression import UNKNOWN, Judgement, check_expression
 from services.flows.check_inputs import Inputs, of_constant
 from services.flows.faults import Fault, FaultCode
 from services.flows.logic import Formula, Not, Truth, verdict
@@ -59,7 +59,7 @@ class ValueCheck:
 
     def judge(self, expression: Expression) -> Judgement:
         """What an expression is and says. Reports what is wrong with it."""
-        return judge(expression, self.types, self.variables, self.names, self.state, report=self.report)
+        return check_expression(expression, self.types, self.variables, self.names, self.state, report=self.report)
 
     def key(self, value: Value, name: str) -> None:
         """A key of an event, a lane or a claim: a text that is not the same for all."""

@@ -11,7 +11,7 @@ from services.flows.catalogue import Tool
 from services.flows.needs import Need
 
 
-def drive(tool: Tool, inputs: BaseModel, answers: Sequence[object]) -> BaseModel | Need[Any]:
+def run_tool(tool: Tool, inputs: BaseModel, answers: Sequence[object]) -> BaseModel | Need[Any]:
     """The tool's outputs, or its first need that `answers` do not answer. Raises what the tool raises.
 
     Raises TypeError for a tool that awaits anything but a Need: it would need an event loop, which `advance` has not.

@@ -21,7 +21,7 @@ from services.flows.compile import CompiledFlow, compile_flow
 from services.flows.index import FlowIndex
 from services.flows.load import load_text
 from services.flows.outcomes import End
-from services.flows.run_tool import drive
+from services.flows.run_tool import run_tool
 
 ROUNDS = 7
 FEW, MANY = 10, 1000
@@ -94,7 +94,7 @@ def step_us() -> float:
         raise SystemExit(f"the flow did something else: {ended}")
     tool = catalogue().tools["text.title"]
     inputs = tool.inputs.model_validate({"text": "ana sousa"})
-    own = best(lambda: drive(tool, inputs, ()), 2000)
+    own = best(lambda: run_tool(tool, inputs, ()), 2000)
     whole = best(lambda: advance(compiled, run), 2000)
     return (whole - own) / STEPS * 1e6
 

@@ -16,7 +16,7 @@ import services.tools.catalog
 from services.flows.catalogue import Tool, ToolError, collect
 from services.flows.needs import Need
 from services.flows.refined import Refined, mark_of
-from services.flows.run_tool import drive
+from services.flows.run_tool import run_tool
 from tests.support.tool_inputs import inputs_of
 
 TOOLS = collect(services.tools.catalog)
@@ -27,7 +27,7 @@ every_tool = pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
 def run(tool: Tool, inputs: BaseModel) -> BaseModel | Need[Any] | str:
     """Outputs, the first need of a tool with state, or the text of its ToolError."""
     try:
-        return drive(tool, inputs, ())
+        return run_tool(tool, inputs, ())
     except ToolError as error:
         return str(error)
 

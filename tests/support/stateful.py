@@ -7,7 +7,7 @@ from typing import Any
 
 from services.flows.catalogue import StopRun, Tool
 from services.flows.needs import Need, Pause
-from services.flows.run_tool import drive
+from services.flows.run_tool import run_tool
 from services.flows.state.cells import Asked
 from services.flows.state.memory import Memory
 
@@ -29,7 +29,7 @@ class Runs:
         answers: list[object] = []
         try:
             while True:
-                result = drive(tool, tool.inputs.model_validate(inputs), answers)
+                result = run_tool(tool, tool.inputs.model_validate(inputs), answers)
                 if not isinstance(result, Need):
                     return result.model_dump(mode="json")
                 if isinstance(result, Pause):

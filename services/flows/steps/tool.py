@@ -20,7 +20,7 @@ from services.flows.lookup_tables import LOOKUP
 from services.flows.needs import Need, Pause
 from services.flows.nul_characters import without_nul
 from services.flows.outcomes import Ask, End, Sleep
-from services.flows.run_tool import drive
+from services.flows.run_tool import run_tool
 from services.flows.scope import Scope
 from services.flows.shapes import Shape
 from services.flows.steps.fallible import (
@@ -116,14 +116,14 @@ class ToolNode(Node):
         except ValidationError as error:
             raise StepFailedError(ErrorCode.INPUT_INVALID, _what_is_wrong(error)) from None
         answers = execution.answers
-        result = drive(self.tool, inputs, answers)
+        result = run_tool(self.tool, inputs, answers)
         while isinstance(result, Pause):
             # By what the wake says and not by the clock: done again later, the step does the same.
             if execution.wake is None or result.until > execution.wake.due.timestamp():
                 until = datetime.fromtimestamp(result.until, UTC)
                 return Sleep(execution.run(), timer_id(execution.given.id, execution.at, repr(result.until)), until)
             answers = (*answers, None)
-            result = drive(self.tool, inputs, answers)
+            result = run_tool(self.tool, inputs, answers)
         if isinstance(result, Need):
             return Ask(execution.run(), result, tuple(answers))
         if self.name is not None:

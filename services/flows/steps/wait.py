@@ -9,7 +9,7 @@ from typing import Self
 
 from contracts.runs import EndedBy, Wake
 from services.flows.cel import untyped
-from services.flows.check_expression import judge
+from services.flows.check_expression import check_expression
 from services.flows.check_values import KEYS as KEY_KINDS
 from services.flows.compile_values import compile_value
 from services.flows.faults import FaultCode, suggestion
@@ -241,7 +241,7 @@ def _check_cancel(check: StepCheck, rule: CancelRule) -> None:
         shape = check.shapes.of_model(model, "serialization", "`trigger`") if model else ANY
         seen = {TRIGGER_NAME: shape, EVENT: check.event([rule.trigger.text])}
         nothing = Names({}, {}, frozenset())
-        found = judge(rule.match, check.types, seen, nothing, State(), report=check.report).shape
+        found = check_expression(rule.match, check.types, seen, nothing, State(), report=check.report).shape
         if found.kind not in KEY_KINDS:
             check.report(rule.match.place, FaultCode.EXPRESSION_TYPE, f"`match` is a text, this is {found}")
 

@@ -9,14 +9,14 @@ import pytest
 import services.tools.catalog
 from services.flows.catalogue import ToolError, collect
 from services.flows.needs import Need
-from services.flows.run_tool import drive
+from services.flows.run_tool import run_tool
 
 TOOLS = collect(services.tools.catalog)
 
 
 def outputs(tool: str, **inputs: Any) -> dict[str, Any]:
     """What a tool gives, as a flow sees it."""
-    made = drive(TOOLS[tool], TOOLS[tool].inputs.model_validate(inputs), ())
+    made = run_tool(TOOLS[tool], TOOLS[tool].inputs.model_validate(inputs), ())
     assert not isinstance(made, Need)
     return made.model_dump(mode="json", by_alias=True, exclude_none=True)
 
