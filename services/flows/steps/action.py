@@ -30,6 +30,7 @@ from services.flows.steps.fallible import (
     read_id,
     read_inputs,
     read_on_error,
+    unknown,
 )
 from services.flows.steps.kind import Call, Description, Look, StepCheck, StepCompiler, StepReader
 from services.flows.steps.node import DONE, Execution, Node
@@ -114,11 +115,10 @@ class ActionStep(FallibleStep):
 
     def check(self, check: StepCheck) -> None:
         """The action, where it goes, what it is given, and whether it may be repeated."""
-        action = check.catalogue.actions.get(self.action.text)
+        known = check.catalogue
+        action = known.actions.get(self.action.text)
         if action is None:
-            other = " (it is a tool: write `tool:`)" if self.action.text in check.catalogue.tools else ""
-            near = suggestion(self.action.text, check.catalogue.actions)
-            text = f"no action is named {self.action.text!r}{other}: {near}"
+            text = unknown(self.action, "action", known.actions, "tool", known.tools)
             check.report(self.action.place, FaultCode.ACTION_UNKNOWN, text)
         elif action.needs_connection and self.connection is None:
             text = f"`{action.name}` needs `connection`: the name of where it goes, from the connections file"

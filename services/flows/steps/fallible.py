@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from services.flows.catalogue import Action, Tool
 from services.flows.check_values import ValueCheck
-from services.flows.faults import FaultCode
+from services.flows.faults import FaultCode, suggestion
 from services.flows.keys import REACTION, TEXT, Key
 from services.flows.names import ERRORS, id_fault
 from services.flows.output_shapes import outputs_of, wrong_schemas
@@ -50,6 +50,13 @@ def read_inputs(reader: StepReader, keys: Mapping[str, Tree], tree: MappingTree)
 def read_on_error(reader: StepReader, keys: Mapping[str, Tree], path: str) -> Reaction:
     """What a failure does."""
     return reader.reaction(keys.get("on_error"), "on_error", f"{path}.on_error.")
+
+
+def unknown(word: Word, kind: str, own: Collection[str], other: str, others: Collection[str]) -> str:
+    """That the catalogue has no `kind` (a tool, an action) of this name, and what was probably meant."""
+    article = "an" if other.startswith(tuple("aeiou")) else "a"
+    hint = f" (it is {article} {other}: write `{other}:`)" if word.text in others else ""
+    return f"no {kind} is named {word.text!r}{hint}: {suggestion(word.text, own)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from contracts.runs import Wake
 from services.flows.catalogue import Catalogue, Tool
 from services.flows.check_values import ValueCheck
 from services.flows.compile_values import compile_map
-from services.flows.faults import FaultCode, suggestion
+from services.flows.faults import FaultCode
 from services.flows.keys import TEXT, Key
 from services.flows.lookup_tables import LOOKUP
 from services.flows.needs import Need, Pause
@@ -31,6 +31,7 @@ from services.flows.steps.fallible import (
     read_id,
     read_inputs,
     read_on_error,
+    unknown,
 )
 from services.flows.steps.kind import Description, StepCheck, StepCompiler, StepReader
 from services.flows.steps.node import DONE, Execution, Node, StepFailedError
@@ -74,11 +75,10 @@ class ToolStep(FallibleStep):
 
     def check(self, check: StepCheck) -> None:
         """The tool, and what it is given."""
-        tool = check.catalogue.tools.get(self.tool.text)
+        known = check.catalogue
+        tool = known.tools.get(self.tool.text)
         if tool is None:
-            other = " (it is an action: write `action:`)" if self.tool.text in check.catalogue.actions else ""
-            near = suggestion(self.tool.text, check.catalogue.tools)
-            text = f"no tool is named {self.tool.text!r}{other}: {near}"
+            text = unknown(self.tool, "tool", known.tools, "action", known.actions)
             check.report(self.tool.place, FaultCode.TOOL_UNKNOWN, text)
         self.check_inputs(check, tool, self.tool)
         self.check_after(check)
