@@ -52,7 +52,7 @@ WAIT_KEYS: Keys = (
 )
 CANCEL_KEYS: Keys = (
     Key("trigger", "the event that ends the wait", TRIGGER, required=True),
-    Key("key", "the entity whose order matters; without it, the event's subject", EXPRESSION, required=True),
+    Key("key", "what the event must have as its key: the same contact, the same phone", EXPRESSION, required=True),
     Key("match", "reads the key of the event that comes; without it, its subject", EXPRESSION),
     Key("then", "what it does", REACTION),
 )

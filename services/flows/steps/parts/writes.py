@@ -26,7 +26,8 @@ KEYS: Keys = (
     Key("phone", "the entity's phone there"),
     Key("fields", "what is set", required=True),
 )
-KEY = Key("writes", "what the call sets where it goes, so that its echo is recognised", {"type": "object"})
+_SCHEMA = {"type": "object", "properties": {key.name: {"description": key.help} for key in KEYS}}
+KEY = Key("writes", "what the call sets where it goes, so that its echo is recognised", _SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
