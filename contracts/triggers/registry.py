@@ -1,4 +1,4 @@
-"""All triggers that ship with the product, by name. See also services/flows/declared_triggers.py."""
+"""All triggers of the product, by name. A sources file declares more: services/flows/declared_triggers.py."""
 
 from __future__ import annotations
 
