@@ -18,7 +18,7 @@ from contracts.runs import RunMessage
 from services.actions.delivery.attempt import Failed, checked
 from services.actions.registry import ACTIONS
 from services.flows.catalogue import Tool, ToolError, collect
-from services.flows.drive import drive
+from services.flows.run_tool import run_tool
 from tests.integration.test_actions_conformance import USES
 
 TOOLS = collect(services.tools.catalog)
@@ -38,7 +38,7 @@ def test_a_tool_raises_nothing_but_its_error(tool: Tool) -> None:
         for odd in ODD:
             try:
                 inputs = tool.inputs.model_validate({**base, field.alias or name: odd})
-                came = drive(tool, inputs, ())
+                came = run_tool(tool, inputs, ())
             except (ValidationError, ToolError):
                 continue
             if isinstance(came, BaseModel):
