@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 
 import pytest
+import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +71,47 @@ def test_order_and_bound(jobs: list[tuple[str, int, int]], bound: int) -> None:
         assert (lanes.open, lanes.pending, lanes.stuck) == (0, 0, False)
 
     asyncio.run(story())
+
+
+class ShutForAMoment:
+    """A gate that says of each connection `ask again at once` before it lets one begin."""
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+
+    def take(self, connection: str) -> float:
+        """Not at the first time."""
+        if connection in self.asked:
+            return 0.0
+        self.asked.add(connection)
+        return 1e-9
+
+    def release(self, _connection: str) -> None:
+        """Nothing is counted."""
+
+    def doubts(self, _connection: str) -> None:
+        """Any lane may begin."""
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_gate_that_opens_at_once_holds_up_nobody(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """On the loop of services too: uvloop gives no timer for what is due at once."""
+
+    async def story() -> None:
+        done: list[Job] = []
+
+        async def work(job: Job) -> None:
+            done.append(job)
+
+        lanes = Lanes(work, 4, fail, sort=lambda job: Sort(f"c{job[1] % 3}", "flow"), gate=ShutForAMoment())
+        jobs = [(lane, number) for number, lane in enumerate("abcdefghi")]
+        for lane, number in jobs:
+            lanes.put(lane, (lane, number))
+        await finished(lanes)
+        assert sorted(done) == jobs
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(story())
 
 
 async def test_a_waiting_job_holds_its_lane_and_nobody_else() -> None:

@@ -57,7 +57,8 @@ class Lanes(Generic[J]):
         self._sort = sort
         self._gate = gate
         self._ready = Ready(lambda _: 0.0, guard) if gate is None else Ready(gate.take, guard, gate.doubts)
-        self._kicking: asyncio.TimerHandle | None = None
+        self._kicking: asyncio.Handle | None = None
+        self._kick_at = 0.0
         self._flows: Counter[str] = Counter()
         self._awake: Counter[str] = Counter()
         self._asleep: dict[Hashable, asyncio.TimerHandle] = {}
@@ -207,11 +208,13 @@ class Lanes(Generic[J]):
         loop = asyncio.get_running_loop()
         if not self._ready or self._closed:
             return
+        at = loop.time() + seconds
         if self._kicking is not None:
-            if self._kicking.when() <= loop.time() + seconds:
+            if self._kick_at <= at:
                 return
             self._kicking.cancel()
-        self._kicking = loop.call_later(seconds, self.kick)
+        # uvloop's handle of a call that is due at once has no `when`.
+        self._kicking, self._kick_at = loop.call_later(seconds, self.kick), at
 
     async def _worker(self, lane: Hashable, connection: str) -> None:
         """Work on a lane, then on others that are ready, until none may begin."""
