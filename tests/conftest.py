@@ -6,13 +6,14 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+import uvloop
 
 from deploy.local import KafkaServer, PartError, PostgresServer, on_stderr
 from services.runtime import database
@@ -27,6 +28,11 @@ S = TypeVar("S", KafkaServer, PostgresServer)
 def pytest_configure(config: pytest.Config) -> None:
     """Tell at the end of a long run where its time went."""
     config.pluginmanager.register(Minutes())
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Asynchronous tests run on the loop that services run on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")
