@@ -1,4 +1,4 @@
-"""`flows`: the one command for people. Each command is a file of this folder; it is imported when it is used."""
+"""`flows`: the one command for people. Each command is a file of commands/; it is imported when it is used."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ COMMANDS = {
 GROUPS = frozenset({"sync", "connections", "sources", "dead", "rotation", "db", "topics", "unknown"})
 for name, group in COMMANDS.items():
     if name in GROUPS:
-        app.command(f"services.cli.{name}:command", name=name, group=group)
+        app.command(f"services.cli.commands.{name}:command", name=name, group=group)
     else:
-        app.command(f"services.cli.{name}:command", name=name, group=group, **HOW)
+        app.command(f"services.cli.commands.{name}:command", name=name, group=group, **HOW)
 
 
 def main() -> None:

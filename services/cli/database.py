@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import asyncpg
 
-from services.cli import place
+from services.cli import installation
 from services.cli.terminal import CommandError
 from services.runtime.database import CONNECT_SECONDS
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 async def connected(url: str | None = None) -> AsyncIterator[asyncpg.Connection]:
     """A connection to the installation's database, or that of `url`. Raises CommandError for what a person can mend."""
     try:
-        connection = await asyncpg.connect(url or place.settings().database_url, timeout=CONNECT_SECONDS)
+        connection = await asyncpg.connect(url or installation.settings().database_url, timeout=CONNECT_SECONDS)
         try:
             yield connection
         finally:
@@ -28,7 +28,7 @@ async def connected(url: str | None = None) -> AsyncIterator[asyncpg.Connection]
     except asyncpg.UndefinedTableError:
         raise CommandError("the database has no tables for this yet: flows db migrate") from None
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise CommandError(f"PostgreSQL: {error or 'no answer in time'}. {place.how_to_reach('PostgreSQL')}") from None
+        raise installation.unanswered("PostgreSQL", error) from None
 
 
 def ask(work: Callable[[asyncpg.Connection], Awaitable[T]], url: str | None = None) -> T:

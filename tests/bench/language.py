@@ -14,7 +14,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from contracts.events import Event
-from services.cli.catalogue import catalogue
 from services.flows.advance import advance, begin
 from services.flows.check import check
 from services.flows.compile import CompiledFlow, compile_flow
@@ -22,6 +21,7 @@ from services.flows.index import FlowIndex
 from services.flows.load import load_text
 from services.flows.outcomes import End
 from services.flows.run_tool import run_tool
+from services.project.catalogue import catalogue
 
 ROUNDS = 7
 FEW, MANY = 10, 1000

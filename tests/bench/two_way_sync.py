@@ -23,7 +23,7 @@ import httpx
 import orjson
 
 from contracts.topics import HISTORY
-from services.cli.records import read
+from services.cli.topic_records import read
 from services.runtime.settings import RuntimeSettings
 from tests.support import ingest
 from tests.support.actions import kafka, worker

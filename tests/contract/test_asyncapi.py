@@ -11,10 +11,10 @@ import jsonschema_rs
 from contracts.events import Event, partition_key
 from contracts.topics import ALL
 from contracts.triggers.registry import TRIGGERS
-from services.cli import generate
+from services.cli.generate import files
 
 ROOT = Path(__file__).parents[2]
-SCHEMAS = ROOT / generate.SCHEMAS
+SCHEMAS = ROOT / files.SCHEMAS
 
 
 def document() -> dict[str, Any]:

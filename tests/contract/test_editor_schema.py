@@ -10,13 +10,13 @@ import jsonschema_rs
 import pytest
 from ruamel.yaml import YAML
 
-from services.cli.catalogue import catalogue
 from services.flows.editor_schema import editor_schema
 from services.flows.keys import Keys, names
 from services.flows.parse import FLOW_KEYS
 from services.flows.steps.parts import hours
 from services.flows.steps.registry import kinds
 from services.flows.steps.wait import CANCEL_KEYS, WAIT_KEYS
+from services.project.catalogue import catalogue
 from tests.support.flows import CATALOGUE, flow_text
 from tests.unit.flows.test_check_right import HEADS, STEPS
 

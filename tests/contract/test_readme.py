@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from contracts.errors import ErrorCode
-from services.cli.catalogue import catalogue
 from services.flows.check import check
 from services.flows.load import load_text
+from services.project.catalogue import catalogue
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 FLOW = re.findall(r"<<'END'\n(.*?)END\n", README, re.DOTALL)[0]

@@ -16,10 +16,10 @@ import pytest
 from ruamel.yaml import YAML
 
 import services.tools.catalog
-from services.cli.catalogue import catalogue
 from services.flows.catalogue import collect
 from services.flows.check import check
 from services.flows.load import FlowSource, load_text
+from services.project.catalogue import catalogue
 from tests.recorded import form, replay
 from tests.recorded.replay import Difference
 

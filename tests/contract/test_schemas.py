@@ -11,15 +11,15 @@ import pytest
 from contracts.dead_letters import DeadLetter
 from contracts.published import PUBLISHED, Published
 from contracts.topics import ALL
-from services.cli import generate
-from services.cli.compatibility import breaking
+from services.cli.generate import files
+from services.cli.generate.compatibility import breaking
 
 REMEDY = "run `make schemas` and commit what it writes"
 
 
 def test_generated_files_are_in_step_with_the_code() -> None:
     """contracts/schemas, contracts/examples and .env.example are what the models and settings say now."""
-    wanted, there = generate.generated(), generate.present()
+    wanted, there = files.generated(), files.present()
     assert there.keys() == wanted.keys(), REMEDY
     differing = [name for name, text in wanted.items() if there[name] != text]
     assert not differing, REMEDY
@@ -27,22 +27,22 @@ def test_generated_files_are_in_step_with_the_code() -> None:
 
 def test_a_drift_is_seen_and_written_away(tmp_path: Path) -> None:
     """Changed, missing and left-over files are found and put right; a second time nothing changes."""
-    generate.write(tmp_path)
-    assert generate.present(tmp_path) == generate.generated()
+    files.write(tmp_path)
+    assert files.present(tmp_path) == files.generated()
     (tmp_path / ".env.example").write_text("# mine\n")
     (tmp_path / "contracts/schemas/event.json").unlink()
     (tmp_path / "contracts/schemas/gone.json").write_text("{}")
     changed = [".env.example", "contracts/schemas/event.json", "contracts/schemas/gone.json"]
-    assert generate.write(tmp_path) == changed
-    assert generate.write(tmp_path) == []
+    assert files.write(tmp_path) == changed
+    assert files.write(tmp_path) == []
 
 
 @pytest.mark.parametrize("published", PUBLISHED, ids=lambda published: published.name)
 def test_an_example_is_valid_by_schema_and_by_model(published: Published) -> None:
     """The checked-in files agree with each other and with the code."""
-    root = generate.ROOT
-    schema = json.loads((root / generate.SCHEMAS / f"{published.name}.json").read_text())
-    text = (root / generate.EXAMPLES / f"{published.name}.json").read_text()
+    root = files.ROOT
+    schema = json.loads((root / files.SCHEMAS / f"{published.name}.json").read_text())
+    text = (root / files.EXAMPLES / f"{published.name}.json").read_text()
     validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
     assert [str(error) for error in validator.iter_errors(json.loads(text))] == []
     published.model.model_validate_json(text)
@@ -51,8 +51,8 @@ def test_an_example_is_valid_by_schema_and_by_model(published: Published) -> Non
 @pytest.mark.parametrize("published", PUBLISHED, ids=lambda published: published.name)
 def test_a_schema_refuses_what_the_model_refuses(published: Published) -> None:
     """A schema that takes everything would be none."""
-    validator = jsonschema_rs.Draft202012Validator(generate.schema(published))
-    required = generate.schema(published).get("required", [])
+    validator = jsonschema_rs.Draft202012Validator(files.schema(published))
+    required = files.schema(published).get("required", [])
     for name in required:
         assert not validator.is_valid({key: value for key, value in published.example.items() if key != name})
     assert not validator.is_valid([])
@@ -72,10 +72,10 @@ def test_the_example_of_a_dead_letter_survives_its_headers() -> None:
 
 def test_nothing_breaks_who_uses_the_last_release() -> None:
     """Against contracts/schemas/released, which only a release renews: CONTRIBUTING says how and when."""
-    now = generate.schemas()
+    now = files.schemas()
     broken = [
         f"{name}: {fault}"
-        for name, old in generate.released().items()
+        for name, old in files.released().items()
         for fault in (breaking(old, now[name]) if name in now else ["was removed"])
     ]
     assert not broken, "keep the field, or add another one beside it: CONTRIBUTING.md, Changing a message"
@@ -83,4 +83,4 @@ def test_nothing_breaks_who_uses_the_last_release() -> None:
 
 def test_every_message_of_the_release_is_a_message() -> None:
     """The baseline is not empty: without it the test above could not fail."""
-    assert generate.released().keys() >= {published.name for published in PUBLISHED if published.topics}
+    assert files.released().keys() >= {published.name for published in PUBLISHED if published.topics}

@@ -9,7 +9,7 @@ from services.actions.connections import Connection
 from services.actions.delivery.attempt import Done, attempt, checked
 from services.actions.delivery.calling import HttpCall
 from services.actions.registry import collect, shown_answers
-from services.cli.reference import actions_table
+from services.cli.generate.reference import actions_table
 from services.flows.catalogue import Catalogue
 from services.flows.check import check
 from services.flows.load import load_text

@@ -9,7 +9,6 @@ import jsonschema_rs
 import pytest
 from ruamel.yaml import YAML
 
-from services.cli.catalogue import catalogue
 from services.flows.advance import advance, begin
 from services.flows.check import check
 from services.flows.compile import compile_flow
@@ -23,6 +22,7 @@ from services.flows.outcomes import Act, End
 from services.flows.steps.kind import Step
 from services.flows.steps.registry import kinds, known, step_kind
 from services.flows.testing.coverage import Coverage, path_of
+from services.project.catalogue import catalogue
 from tests.extensions.steps import share
 from tests.support.flows import event
 from tests.support.flows_testing import stories

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.cli.deploying.sets import from_paths
+from services.cli.deployments import from_paths
 from services.cli.terminal import CommandError
 from services.flows.catalogue import collect
 from services.runtime import database

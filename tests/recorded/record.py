@@ -38,9 +38,6 @@ from services.actions.action import Implementation  # noqa: E402
 from services.actions.call import Call, CallFailedError, Reply  # noqa: E402
 from services.actions.delivery.attempt import Done, Failed, attempt  # noqa: E402
 from services.actions.registry import ACTIONS, signatures  # noqa: E402
-from services.cli import declared  # noqa: E402
-from services.cli.catalogue import catalogue  # noqa: E402
-from services.cli.rehearsal import files, performer  # noqa: E402
 from services.flows.advance import advance  # noqa: E402
 from services.flows.catalogue import Catalogue, Tool  # noqa: E402
 from services.flows.check import check  # noqa: E402
@@ -59,6 +56,9 @@ from services.flows.testing.names_used import names_used  # noqa: E402
 from services.flows.testing.suite import Case, Given  # noqa: E402
 from services.flows.traces import Trace, untraced  # noqa: E402
 from services.flows.waiting import hashes_of  # noqa: E402
+from services.project import sources_files  # noqa: E402
+from services.project.catalogue import catalogue  # noqa: E402
+from services.project.testing import performer, suite_files  # noqa: E402
 from services.runtime.version import version  # noqa: E402
 from tests.recorded import form, wire  # noqa: E402
 
@@ -209,7 +209,7 @@ def record(folder: Path, commit: str) -> None:
         _lay_out(flows, catalogue().tools)
         paths = [flows, ROOT / "examples"]
         known = catalogue(paths)
-        tested, faults = files.find(paths)
+        tested, faults = suite_files.find(paths)
         faults += check([each.source for each in tested], known)
         if faults:
             sys.exit("\n".join(map(str, faults)))
@@ -218,7 +218,7 @@ def record(folder: Path, commit: str) -> None:
         for each in tested:
             form.write(whole / f"{each.source.name}.json", _flow(each, known))
         form.write(whole / form.READINGS, {"triggers": list(_triggers()), "echoes": list(_echoes())})
-        sources = [file.read_text() for file in declared.files(paths)]
+        sources = [file.read_text() for file in sources_files.files(paths)]
         form.write(
             whole / form.MANIFEST, {"release": version(), "commit": commit, **_declared(known), "sources": sources}
         )
@@ -227,7 +227,7 @@ def record(folder: Path, commit: str) -> None:
         shutil.copytree(whole, folder)
 
 
-def _flow(tested: files.Tested, known: Catalogue) -> form.Json:
+def _flow(tested: suite_files.Tested, known: Catalogue) -> form.Json:
     flows: dict[str, form.Json] = {}
     cases = []
     for bound in tested.suites:

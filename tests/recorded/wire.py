@@ -12,8 +12,8 @@ from services.actions.action import Implementation
 from services.actions.call import Body, CallFailedError, Reply
 from services.actions.delivery.attempt import Done, Failed, attempt, checked
 from services.actions.endpoint import Endpoint
-from services.cli.rehearsal.performer import _driven
 from services.flows.catalogue import Guarantee
+from services.project.testing.performer import _driven
 
 Exchange = dict[str, Any]
 """`asked`: the request. `reply` or `failed`: what came of it; neither, where the recording ends with the request."""

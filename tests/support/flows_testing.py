@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from services.actions.registry import ACTIONS
-from services.cli.catalogue import catalogue
-from services.cli.rehearsal.performer import Performer
 from services.flows.check import check
 from services.flows.compile import compile_flow
 from services.flows.load import FlowSource, load_text
@@ -13,6 +11,8 @@ from services.flows.testing.names_used import names_used
 from services.flows.testing.simulation import play
 from services.flows.testing.story import Story
 from services.flows.testing.suite import Suite
+from services.project.catalogue import catalogue
+from services.project.testing.performer import Performer
 
 
 def flow(text: str) -> FlowSource:

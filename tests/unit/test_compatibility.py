@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, Field, create_model
 
-from services.cli.compatibility import breaking
+from services.cli.generate.compatibility import breaking
 
 
 class Colour(StrEnum):

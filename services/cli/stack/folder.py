@@ -22,7 +22,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from services.cli import place
+from services.cli import installation
 from services.cli.terminal import CommandError
 from services.ingest.sources import document
 from services.ingest.sources.document import SourcesError
@@ -105,7 +105,7 @@ class Folder:
 
     def tell(self, told: Mapping[str, object]) -> None:
         """Say to other commands of this folder what runs here."""
-        file = self.path / place.RUNNING
+        file = self.path / installation.RUNNING
         file.touch(mode=0o600)
         file.write_text(json.dumps({"pid": os.getpid(), **told}))
 
@@ -139,7 +139,7 @@ def held(path: Path, what: str) -> Iterator[Folder]:
         (path / ".gitignore").write_text("*\n")
         lock.acquire(blocking=False)
     except Timeout:
-        told = place.running(path)
+        told = installation.running(path)
         who = f" (process {told['pid']}, ingest at {told.get('ingest')})" if told else ""
         raise CommandError(
             f"`{what}` already runs in {str(path.absolute())!r}{who}. Stop it first, or use it"
@@ -149,5 +149,5 @@ def held(path: Path, what: str) -> Iterator[Folder]:
     try:
         yield Folder(path.absolute())
     finally:
-        (path / place.RUNNING).unlink(missing_ok=True)
+        (path / installation.RUNNING).unlink(missing_ok=True)
         lock.release()

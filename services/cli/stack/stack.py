@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError
 
 from deploy.local.errors import PartError
 from deploy.local.parts import parts
-from services.cli.deploying.sets import deployed
+from services.cli.deployments import deployed
 from services.cli.stack import leftovers, ready
 from services.cli.stack.addresses import Ports
 from services.cli.stack.folder import Folder

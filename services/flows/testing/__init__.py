@@ -11,5 +11,5 @@
     coverage.py    which steps and ways the cases took
     names_used.py  which names the expressions of a flow use
 
-services/cli/rehearsal/ brings files, actions and a terminal.
+services/project/testing/ brings files and actions.
 """

@@ -27,7 +27,7 @@ import httpx
 
 from contracts.runs import Outcome
 from deploy.local import on_stderr
-from services.cli.runs import ends
+from services.cli.commands.runs import ends
 from services.cli.stack.addresses import any_free
 from services.cli.stack.folder import held
 from services.cli.stack.stack import Plan, Stack, running

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import structlog
 
-from services.cli import place
+from services.cli import installation
 from tests.support.flows_command import environ, flows, spawned
 
 FLOWS = Path(sys.executable).with_name("flows")
@@ -129,7 +129,7 @@ def test_who_prints_beside_a_run_inside_ours_keeps_its_output(
         logging.getLogger("aiokafka").warning("of a %s", "library")
         raise ZeroDivisionError
 
-    monkeypatch.setattr(place, "settings", fail)
+    monkeypatch.setattr(installation, "settings", fail)
     done = flows("runs", cwd=tmp_path)
     assert (done.returncode, done.stdout, capsys.readouterr().out) == (1, "of the command\n", "beside\n")
     assert done.stderr.startswith("of a library\nTraceback ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.cli.errors import Errors, count_calls, row
+from services.cli.commands.errors import Errors, count_calls, row
 
 TEXT = """\
 # TYPE flows_attempts_total counter

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import check, sources
-from services.cli.declared import triggers
+from services.cli.commands import check, sources
 from services.cli.terminal import CommandError
 from services.flows.schema_from_example import example_of, schema_of
+from services.project.sources_files import triggers
 
 BODY = {
     "order": {"id": 7, "created_at": "2026-01-01T00:00:00Z"},

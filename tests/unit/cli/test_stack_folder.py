@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import place
-from services.cli.catalogue import connection_names
+from services.cli import installation
 from services.cli.stack.folder import SECRETS, held
 from services.cli.terminal import CommandError
 from services.ingest.sources.load import load
+from services.project.catalogue import connection_names
 
 
 def test_a_second_user_is_told_who_has_it(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_a_second_user_is_told_who_has_it(tmp_path: Path) -> None:
         ):
             pass
     with held(tmp_path / "a", "flows dev"):
-        assert place.running(tmp_path / "a") is None
+        assert installation.running(tmp_path / "a") is None
 
 
 def test_secrets_are_made_once_are_long_and_readable_by_the_owner_only(
@@ -75,8 +75,8 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_what_a_dead_process_left_is_not_believed(tmp_path: Path) -> None:
-    (tmp_path / place.RUNNING).write_text(json.dumps({"pid": 2**22 + 1}))
-    assert place.running(tmp_path) is None
+    (tmp_path / installation.RUNNING).write_text(json.dumps({"pid": 2**22 + 1}))
+    assert installation.running(tmp_path) is None
 
 
 def test_a_file_without_connections_is_refused(tmp_path: Path) -> None:

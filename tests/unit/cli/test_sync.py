@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.cli.sync import COLUMNS, PEOPLE, Line
+from services.cli.commands.sync import COLUMNS, PEOPLE, Line
 from services.cli.terminal import show
 
 AT = datetime(2026, 5, 31, 12, tzinfo=UTC)

@@ -124,7 +124,7 @@ def test_a_misspelled_value_of_a_closed_set() -> None:
     steps = (
         parse + "- if: ${ !parsed.valid }\n  then: [ { stop: a } ]\n" + "- if: ${ parsed.value.state == '%s' }" + STOP
     )
-    from services.cli.catalogue import catalogue  # noqa: PLC0415 - the real json.parse
+    from services.project.catalogue import catalogue  # noqa: PLC0415 - the real json.parse
 
     def faults(value: str, text: str = steps) -> list[str]:
         sources, wrong = load_text(flow_text(text % value, on="closum.lead.created"))

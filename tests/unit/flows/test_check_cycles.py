@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.cli.catalogue import catalogue
 from services.flows.catalogue import Catalogue
 from services.flows.check import check
 from services.flows.declared_triggers import Places, declared
 from services.flows.load import load_text
+from services.project.catalogue import catalogue
 from tests.support.flows import flow_text, texts_of
 
 VISIT = "- action: shop.visit\n  with: { name: a }"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, Field, model_validator
 
-from services.cli.catalogue import catalogue
 from services.flows.check import check
 from services.flows.input_rules import UNKNOWN, broken_rules
 from services.flows.load import load_text
+from services.project.catalogue import catalogue
 from tests.support.flows import faults_of, flow_text, texts_of
 
 RING = "- action: ring\n  with: { %s }"

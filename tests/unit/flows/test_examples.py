@@ -11,12 +11,12 @@ import pytest
 from contracts.events import Event
 from contracts.runs import Answer, Outcome
 from contracts.triggers.payload import Payload
-from services.cli.catalogue import catalogue
 from services.flows.advance import advance, begin
 from services.flows.check import check
 from services.flows.compile import CompiledFlow, compile_flow
 from services.flows.load import load_paths
 from services.flows.outcomes import Act, End
+from services.project.catalogue import catalogue
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 CATALOGUE = catalogue([EXAMPLES])

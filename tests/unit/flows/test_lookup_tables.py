@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.catalogue import catalogue
-from services.cli.deploying.sets import back_to, from_paths
-from services.cli.stack.watching import Watch
+from services.cli.commands.dev.watching import Watch
+from services.cli.deployments import back_to, from_paths
 from services.flows.check import check
 from services.flows.compile import compile_flow
 from services.flows.load import load_paths, load_text
 from services.flows.lookup_tables import MAX_CHARACTERS, MAX_ROWS, rows
+from services.project.catalogue import catalogue
 from services.tools.deployed.compiling import compiled
 from services.tools.deployed.store import Deployment, Version
 from tests.support.flows import flow_text

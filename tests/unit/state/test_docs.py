@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from services.cli.catalogue import catalogue
 from services.flows.check import check
 from services.flows.compile import compile_flow
 from services.flows.load import load_text
 from services.flows.needs import Need
+from services.project.catalogue import catalogue
 from tests.contract.test_tools_conformance import run
 
 PAGE = (Path(__file__).parents[3] / "docs" / "state.md").read_text()

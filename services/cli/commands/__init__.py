@@ -1,0 +1,1 @@
+"""The commands of `flows`: one file a command, or one folder of its name."""

@@ -1,0 +1,80 @@
+"""`flows deploy`: flows into the database, where workers take them up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from services.tools.deployed.store import Deployment
+
+
+def command(
+    paths: Annotated[list[Path], Parameter(name="PATH", consume_multiple=True)],
+    *,
+    all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    connections: Path | None = None,
+    why: str = "",
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Deploy flows: all of them or none. Workers run them within 2 seconds, without a restart.
+
+    Flows of these names are added or replaced; others that run stay. The whole set is checked as it will be: with a
+    mistake nothing changes, and what runs runs on. Runs that have begun end on the version that they began on, however
+    long they wait. The same content again changes nothing. `flows rollback` goes back.
+
+    Parameters
+    ----------
+    paths:
+        Flow files, or folders of them.
+    all_:
+        These are all flows: withdraw every other one.
+    connections:
+        The connections file of services/actions: then the connections that flows name are checked too.
+    why:
+        A word on why, for `flows list --history`.
+    as_json:
+        Print the deployment as a JSON object.
+    """
+    from services.cli import deployments  # noqa: PLC0415
+    from services.cli.database import ask  # noqa: PLC0415
+    from services.project.catalogue import connection_names  # noqa: PLC0415 - heavy, and only needed here
+    from services.tools.deployed import store  # noqa: PLC0415
+
+    names = connection_names(connections) if connections else None
+    change = deployments.from_paths(paths, names, alone=all_)
+
+    async def work(connection: asyncpg.Connection) -> tuple[Deployment, Deployment]:
+        before = await store.current(connection)
+        return before, await store.deploy(connection, change, deployments.who(), why)
+
+    tell(*ask(work), as_json=as_json)
+
+
+def tell(before: Deployment, after: Deployment, *, as_json: bool) -> None:
+    """Say what changed."""
+    from services.cli.deployments import difference  # noqa: PLC0415 - heavy, and only needed here
+
+    changed = difference(before.flows, after.flows)
+    if as_json:
+        said = {
+            "deployment": after.number,
+            "at": str(after.at),
+            "by": after.by,
+            "note": after.note,
+            "flows": dict(after.flows),
+            "added": changed.added,
+            "changed": changed.changed,
+            "withdrawn": changed.withdrawn,
+        }
+        print(json.dumps(said, ensure_ascii=False, indent=2))
+    elif after.number == before.number:
+        print(f"Deployment {after.number} runs this already: nothing changed.")
+    else:
+        count = len(after.flows)
+        print(f"Deployment {after.number}: {changed}. {count} flow{'s' if count != 1 else ''} in all.")

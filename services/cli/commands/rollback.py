@@ -1,0 +1,49 @@
+"""`flows rollback`: what ran before runs again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from services.cli.terminal import CommandError
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from services.tools.deployed.store import Deployment
+
+
+def command(
+    number: Annotated[int | None, Parameter(name="NUMBER")] = None,
+    *,
+    why: str = "",
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Make an earlier deployment current again, whole. It gets a new number: history is never changed.
+
+    Parameters
+    ----------
+    number:
+        The deployment to go back to, from `flows list --history`. Default: the one before the current one.
+    why:
+        A word on why.
+    as_json:
+        Print the deployment as a JSON object.
+    """
+    from services.cli import deployments  # noqa: PLC0415
+    from services.cli.commands.deploy import tell  # noqa: PLC0415
+    from services.cli.database import ask  # noqa: PLC0415 - heavy, and only needed here
+    from services.tools.deployed import store  # noqa: PLC0415
+
+    async def work(connection: asyncpg.Connection) -> tuple[Deployment, Deployment]:
+        before = await store.current(connection)
+        wanted = before.number - 1 if number is None else number
+        target = await store.numbered(connection, wanted)
+        if target is None:
+            raise CommandError(f"there is no deployment {wanted}. `flows list --history` shows them")
+        versions = await store.versions(connection, target.flows.items())
+        reason = why or f"back to {target.number}"
+        return before, await store.deploy(connection, deployments.back_to(target, versions), deployments.who(), reason)
+
+    tell(*ask(work), as_json=as_json)

@@ -1,0 +1,111 @@
+"""`flows test`: play the cases that stand beside flows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from services.cli.terminal import CommandError
+
+if TYPE_CHECKING:
+    from services.project.testing.trial import Trial
+
+ALL = 100.0
+
+
+def command(
+    paths: Annotated[list[Path], Parameter(name="PATH", consume_multiple=True)],
+    *,
+    record: Annotated[bool, Parameter(negative="")] = False,
+    rewrite: Annotated[bool, Parameter(negative="")] = False,
+    min_coverage: float | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Test flows: play the cases of `*.test.yaml` beside them, without Kafka, PostgreSQL or a network.
+
+    Time is virtual: a wait of three days takes none. Exit code 1 when something is not as expected.
+
+    Parameters
+    ----------
+    paths:
+        Flow files (with the test file beside each), test files, or folders of both.
+    record:
+        Write what happened into cases that have no `expect`. A flow without a test file gets its first one.
+    rewrite:
+        Write what happened into cases whose `expect` is not true any more, too. Read the difference before you keep it.
+    min_coverage:
+        Percent of steps and branches that the cases of each flow must take, such as 100.
+    as_json:
+        Print a JSON array, an object a flow.
+    """
+    from services.flows.check import check  # noqa: PLC0415
+    from services.project.catalogue import catalogue  # noqa: PLC0415 - heavy, and only needed here
+    from services.project.testing import suite_files  # noqa: PLC0415
+    from services.project.testing.trial import trial  # noqa: PLC0415
+
+    known = catalogue(paths)
+    tested, faults = suite_files.find(paths)
+    faults = sorted([*faults, *check([each.source for each in tested], known, None)])
+    if faults:
+        raise CommandError("nothing was tested, as there are mistakes.\n" + "\n".join(map(str, faults)))
+    record = record or rewrite
+    if record and (new := [each for each in tested if not each.suites]):
+        for each in new:
+            print(f"made {suite_files.begin(each.source)}")
+        tested, _ = suite_files.find(paths)
+    trials = [trial(each, known, record=record, rewrite=rewrite) for each in tested]
+    if as_json:
+        print(json.dumps([fields(each) for each in trials], ensure_ascii=False, indent=2))
+    else:
+        _tell(trials)
+    failed = any(result.differences for each in trials for result in each.results)
+    little = [each for each in trials if min_coverage is not None and each.coverage.percent < min_coverage]
+    if little and not as_json:
+        print(f"\nBelow {min_coverage:g} % of steps and branches: {', '.join(each.source.name for each in little)}")
+    return 1 if failed or little else 0
+
+
+def _tell(trials: list[Trial]) -> None:
+    for each in trials:
+        steps, branches = each.coverage.count(ways=False), each.coverage.count(ways=True)
+        passed = sum(not result.differences for result in each.results)
+        cases = f"{passed} of {len(each.results)} cases pass" if each.results else "no cases"
+        first = "" if each.results else f". A first one: flows test {each.source.file} --record"
+        counted = f"steps {steps[0]}/{steps[1]}, branches {branches[0]}/{branches[1]}"
+        print(f"{each.source.name}: {cases}; {counted} ({each.coverage.percent:.0f} %){first}")
+        for result in each.results:
+            if result.recorded:
+                print(f"  recorded: {result.name}")
+            if result.differences:
+                print(f"  {result.file}:{result.line}: FAILED: {result.name}")
+                print("\n".join(f"      {line}" for line in result.differences))
+        if each.results and each.coverage.missing:
+            print("  no case takes:")
+            print("\n".join(f"      {each.source.file} {part}" for part in each.coverage.missing))
+    results = [result for each in trials for result in each.results]
+    failed = sum(bool(result.differences) for result in results)
+    print(f"\n{len(results)} cases of {len(trials)} flows, {failed} failed.")
+
+
+def fields(each: Trial) -> dict[str, Any]:
+    """A flow's results for programs."""
+    return {
+        "flow": each.source.name,
+        "file": each.source.file,
+        "coverage": round(each.coverage.percent, 1),
+        "missing": [str(part) for part in each.coverage.missing],
+        "cases": [
+            {
+                "file": result.file,
+                "line": result.line,
+                "name": result.name,
+                "passed": not result.differences,
+                "recorded": result.recorded,
+                "differences": list(result.differences),
+            }
+            for result in each.results
+        ],
+    }

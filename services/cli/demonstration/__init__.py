@@ -1,1 +1,0 @@
-"""`flows demo`: a stack of its own, 200 real events, and an account of what came of each."""

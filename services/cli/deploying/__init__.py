@@ -1,1 +1,0 @@
-"""What `flows deploy`, `rollback`, `list`, `show` and `flows dev` share."""

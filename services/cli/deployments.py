@@ -1,0 +1,130 @@
+"""The set of flows that will run: checked as a whole, as it will be, before anything changes."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from services.cli.database import ask
+from services.cli.terminal import CommandError
+from services.flows.catalogue import Catalogue
+from services.flows.check import check
+from services.flows.compile import compile_flow
+from services.flows.faults import Fault, FaultCode
+from services.flows.load import FlowSource, load_paths, load_text
+from services.project.catalogue import catalogue, connection_names
+from services.tools.deployed import store
+from services.tools.deployed.store import Deployment, Version
+
+DEPLOYED = "(deployed) "
+Change = Callable[[Deployment, Sequence[Version]], tuple[Mapping[str, str], Sequence[Version]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a deployment changed."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    withdrawn: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """`added a, b; changed c`."""
+        parts = (("added", self.added), ("changed", self.changed), ("withdrawn", self.withdrawn))
+        return "; ".join(f"{what} {', '.join(names)}" for what, names in parts if names) or "nothing changed"
+
+
+def difference(before: Mapping[str, str], after: Mapping[str, str]) -> Difference:
+    """From one set to another."""
+    return Difference(
+        tuple(sorted(after.keys() - before.keys())),
+        tuple(sorted(name for name in after.keys() & before.keys() if after[name] != before[name])),
+        tuple(sorted(before.keys() - after.keys())),
+    )
+
+
+def who() -> str:
+    """Who deploys, for people: user@host."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
+
+
+def from_paths(paths: Sequence[Path], connections: Collection[str] | None, *, alone: bool) -> Change:
+    """A change to the flows of these paths; with `alone`, all others are withdrawn. It raises CommandError."""
+    sources, faults = load_paths(paths)
+    if not sources and not faults:
+        raise CommandError("there is no flow in these files")
+
+    def change(_before: Deployment, running: Sequence[Version]) -> tuple[Mapping[str, str], Sequence[Version]]:
+        names = {source.name for source in sources}
+        staying = [] if alone else _loaded(one for one in running if one.name not in names)
+        known = catalogue(paths)
+        wrong = [fault for fault in check([*sources, *staying], known, connections) if not _elsewhere(fault)]
+        _refuse([*faults, *wrong])
+        new = [_version(source, known) for source in sources]
+        kept = {one.name: one.version for one in running if one.name not in names and not alone}
+        return kept | {one.name: one.version for one in new}, new
+
+    return change
+
+
+def back_to(target: Deployment, versions: Sequence[Version]) -> Change:
+    """A change to an earlier set. It raises CommandError when that set cannot run any more."""
+
+    def change(_before: Deployment, _running: Sequence[Version]) -> tuple[Mapping[str, str], Sequence[Version]]:
+        known = catalogue()
+        sources = _loaded(versions)
+        _refuse([fault for fault in check(sources, known, None) if not _elsewhere(fault)])
+        for source in sources:
+            version = compile_flow(source, known.tools).version
+            if version != target.flows[source.name]:
+                what = f"flow {source.name!r} means something else to this version of closum-flows"
+                raise CommandError(f"{what}: deploy its file instead")
+        return target.flows, versions
+
+    return change
+
+
+def deployed(paths: Sequence[Path], connections: Path, url: str, *, alone: bool) -> Difference:
+    """Deploy to a database; answer what changed. Raises CommandError, and nothing has changed."""
+    change = from_paths(paths, connection_names(connections), alone=alone)
+
+    async def work(connection: asyncpg.Connection) -> Difference:
+        before = await store.current(connection)
+        return difference(before.flows, (await store.deploy(connection, change, who())).flows)
+
+    return ask(work, url)
+
+
+def _elsewhere(fault: Fault) -> bool:
+    """Whether it is only that a flow that runs names a trigger of a sources file that is not here."""
+    return fault.file.startswith(DEPLOYED) and fault.code is FaultCode.TRIGGER_UNKNOWN
+
+
+def _loaded(versions: Iterable[Version]) -> list[FlowSource]:
+    """Deployed versions, read again."""
+    return [
+        source
+        for one in versions
+        for source in load_text(one.source, f"{DEPLOYED}{one.name}")[0]
+        if source.name == one.name
+    ]
+
+
+def _version(source: FlowSource, known: Catalogue) -> Version:
+    flow = compile_flow(source, known.tools)
+    return Version(flow.name, flow.version, source.text, bool(flow.matches))
+
+
+def _refuse(faults: Sequence[object]) -> None:
+    if faults:
+        told = "\n".join(map(str, faults))
+        raise CommandError(f"nothing was deployed, what runs runs on: there are mistakes.\n{told}")

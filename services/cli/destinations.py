@@ -1,0 +1,48 @@
+"""Commands that call destinations themselves: with the settings and secrets that the services have."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from services.actions.connections import Connection
+from services.actions.equip import equipped
+from services.cli import installation
+from services.cli.terminal import CommandError
+from services.runtime.egress import Egress
+from services.runtime.http import Client
+from services.runtime.settings import ActionsSettings, SettingsError, load
+
+
+def environ() -> Mapping[str, str]:
+    """The environment; in the folder of a `flows dev`, with the secrets and permissions that it gave its services."""
+    told = installation.running()
+    if told is None:
+        return os.environ
+    try:
+        secrets: dict[str, str] = json.loads((installation.FOLDER / "secrets.json").read_text())
+    except (OSError, ValueError):
+        secrets = {}
+    return {"FLOWS_EGRESS_ALLOW": str(told.get("egress_allow", "")), **told["environ"], **secrets, **os.environ}
+
+
+def settings() -> ActionsSettings:
+    """Those of services/actions. Raises CommandError."""
+    try:
+        return load(ActionsSettings, environ())
+    except SettingsError as error:
+        raise CommandError(f"a setting is wrong.\n{error}") from None
+
+
+@asynccontextmanager
+async def calling(connections: Mapping[str, Connection]) -> AsyncIterator[tuple[Mapping[str, Connection], Client]]:
+    """The connections, equipped for calls, and the client of those without one of their own."""
+    found = settings()
+    client = Client(Egress(found.egress_allow, found.egress_ports), max_answer_bytes=found.max_answer_bytes)
+    try:
+        async with equipped(found, connections, client) as ready:
+            yield ready, client
+    finally:
+        await client.close()

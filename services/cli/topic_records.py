@@ -1,0 +1,38 @@
+"""Reading a topic for a person at the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from aiokafka import ConsumerRecord
+
+from contracts.topics import Topic
+from services.cli.installation import how_to_reach
+from services.cli.terminal import CommandError
+from services.runtime import reading
+from services.runtime.settings import RuntimeSettings
+
+
+async def read(
+    settings: RuntimeSettings, topic: Topic, since: datetime | None = None
+) -> AsyncIterator[ConsumerRecord[bytes, bytes]]:
+    """The records of a topic, in the order of each partition. Commits nothing, joins no group.
+
+    Raises CommandError when Kafka does not answer or has no such topic.
+    """
+    reading.quietly()
+    try:
+        async for record in reading.read(settings, topic, since):
+            yield record
+    except (reading.UnreachableError, reading.NoTopicError) as error:
+        raise told(settings, error) from None
+
+
+def told(settings: RuntimeSettings, error: reading.UnreachableError | reading.NoTopicError) -> CommandError:
+    """What a person can do about it."""
+    if isinstance(error, reading.NoTopicError):
+        return CommandError(
+            f"Kafka has no topic {str(error)!r}. Make it with `flows topics apply`, or look at FLOWS_TOPIC_PREFIX"
+        )
+    return CommandError(f"Kafka does not answer at {settings.kafka_bootstrap!r} ({error}). {how_to_reach('Kafka')}")

@@ -1,0 +1,1 @@
+"""What several commands share: the files of a project, the catalogue for them, and the tests beside flows."""

@@ -1,0 +1,92 @@
+"""The triggers that sources files declare: which files count, and what stands in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contracts.triggers.payload import Payload
+from contracts.triggers.registry import TRIGGERS
+from services.cli import installation
+from services.cli.terminal import CommandError
+from services.flows.faults import Fault
+from services.flows.load import SUFFIXES, is_sources, yaml_files
+from services.ingest.sources.load import KINDS, declarations
+
+HERE = (Path("sources.yaml"), Path("sources"))
+
+
+@dataclass
+class Known:
+    """All triggers: those that ship, and those that sources files declare; and what is wrong with these files."""
+
+    triggers: dict[str, type[Payload]] = field(default_factory=lambda: dict(TRIGGERS))
+    faults: list[Fault] = field(default_factory=list)
+    _unsure: set[str] = field(default_factory=set)
+    _whole: bool = True
+
+    def unsure(self, trigger: str) -> bool:
+        """Whether a trigger may be declared by a source that is wrong."""
+        return trigger in self._unsure or (not self._whole and trigger.partition(".")[0] in KINDS)
+
+    def add(self, paths: Sequence[Path]) -> None:
+        """What sources files, or folders of them, declare together."""
+        found = declarations(*paths)
+        self.triggers |= found.triggers
+        self.faults += found.faults
+        self._unsure |= found.unsure
+        self._whole = self._whole and found.whole
+
+
+def known(paths: Sequence[Path] = (), more: Sequence[Path] = ()) -> Known:
+    """The triggers for the flows of these paths, and those of `more` sources files. No secret is read. Never raises."""
+    found = Known()
+    own = {path.resolve(): path for path in files(paths)}
+    others = {path.resolve(): path for path in more}
+    found.add(list(own.values()))
+    found.add([path for resolved, path in others.items() if resolved not in own])
+    return found
+
+
+def triggers(paths: Sequence[Path] = ()) -> dict[str, type[Payload]]:
+    """All triggers: those that ship, and those that sources files declare. No secret is read. Raises CommandError."""
+    found = known(paths)
+    if found.faults:
+        told = "\n".join(str(fault) for fault in found.faults)
+        raise CommandError(f"the sources file is wrong.\n{told}")
+    return found.triggers
+
+
+def files(paths: Sequence[Path] = ()) -> list[Path]:
+    """The sources files that belong to these flows.
+
+    FLOWS_SOURCES_FILE when it is set; else every sources file in the folders that are named, and `sources.yaml` and the
+    folder `sources` where the command runs. Where no folder that is named holds one, those of the `flows dev` of this
+    folder count, if one runs.
+    """
+    named = os.environ.get("FLOWS_SOURCES_FILE")
+    if named:
+        return [Path(named)]
+    own = beside(paths)
+    there = {path.resolve() for path in own}
+    here = [
+        path
+        for path in HERE
+        if path.exists() and not there & {file.resolve() for file in (yaml_files(path) if path.is_dir() else [path])}
+    ]
+    if not own and (told := (installation.running() or {}).get("sources_file")):
+        return [Path(told)]
+    return [*own, *here]
+
+
+def beside(paths: Sequence[Path]) -> list[Path]:
+    """Every sources file in the folders that are named."""
+    return list(dict.fromkeys(file for path in paths if path.is_dir() for file in yaml_files(path) if is_sources(file)))
+
+
+def each_file(paths: Sequence[Path]) -> list[Path]:
+    """These sources files, and those of the folders among them, as ingest reads them. What is not there is left out."""
+    found = [sorted(path.iterdir()) if path.is_dir() else [path] for path in paths]
+    return [file for files in found for file in files if file.suffix in SUFFIXES and file.is_file()]
