@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError
 
+from services.cli import commands
+from services.cli.command import add_all
 from services.cli.terminal import CommandError
 from services.runtime.version import version
 
 WRONG_USE = 2
 INTERRUPTED = 130
-
-RUN = Group.create_ordered("Run it here")
-WRITE = Group.create_ordered("Write flows")
-WATCH = Group.create_ordered("See what happens")
-OPERATE = Group.create_ordered("Operate an installation")
 
 ABOUT = """When this happens in Closum (a trigger), apply these tools, then perform these actions.
 
@@ -33,7 +30,6 @@ Servers come from KAFKA_BOOTSTRAP and DATABASE_URL, else from the `flows dev` th
 Exit codes: 0 done, 1 something is wrong and the text says what, 2 the command line is wrong.
 """
 
-HOW = {"help_epilogue": "", "help_format": "markdown"}
 app = App(
     name="flows",
     version=version,
@@ -44,40 +40,7 @@ app = App(
     exit_on_error=False,
 )
 
-COMMANDS = {
-    "dev": RUN,
-    "demo": RUN,
-    "check": WRITE,
-    "test": WRITE,
-    "explain": WRITE,
-    "catalog": WRITE,
-    "sources": WRITE,
-    "send": WATCH,
-    "runs": WATCH,
-    "run": WATCH,
-    "dead": WATCH,
-    "errors": WATCH,
-    "unknown": WATCH,
-    "deploy": OPERATE,
-    "list": OPERATE,
-    "show": OPERATE,
-    "rollback": OPERATE,
-    "cancel": OPERATE,
-    "reschedule": OPERATE,
-    "sync": OPERATE,
-    "rotation": OPERATE,
-    "connections": OPERATE,
-    "doctor": OPERATE,
-    "db": OPERATE,
-    "topics": OPERATE,
-}
-# These hold commands; they say the same of themselves in their files.
-GROUPS = frozenset({"sync", "connections", "sources", "dead", "rotation", "db", "topics", "unknown"})
-for name, group in COMMANDS.items():
-    if name in GROUPS:
-        app.command(f"services.cli.commands.{name}:command", name=name, group=group)
-    else:
-        app.command(f"services.cli.commands.{name}:command", name=name, group=group, **HOW)
+COMMANDS = add_all(app, commands)
 
 
 def main() -> None:

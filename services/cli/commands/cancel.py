@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from contracts.runs import EndedBy, Wake
 from services.cli import database, installation, waits
+from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, show
 from services.runtime import kafka
 from services.tools.publisher import Publisher
@@ -18,9 +19,11 @@ from services.tools.timers import timer
 
 BATCH = 500
 SECONDS = 60.0
+command = declare("cancel", OPERATE)
 
 
-def command(
+@command.default
+def cancel_waits(
     *,
     run: str | None = None,
     key: str | None = None,

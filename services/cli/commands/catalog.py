@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from services.cli.command import WRITE, declare
 from services.cli.terminal import CommandError, console, show
 
 if TYPE_CHECKING:
@@ -25,9 +26,11 @@ TWICE = {
     "at_most_once": "at_most_once, it would be a second effect and is not made",
 }
 ASSUMED_TRIGGERS = "closum."  # Closum publishes no shape of its webhooks: docs/closum.md
+command = declare("catalog", WRITE)
 
 
-def command(
+@command.default
+def show_catalog(
     name: Annotated[str | None, Parameter(name="NAME")] = None,
     *,
     kind: Literal["trigger", "tool", "action"] | None = None,

@@ -8,12 +8,15 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from services.cli.command import WRITE, declare
 from services.cli.excerpt import excerpt
 
 FEW = 1
+command = declare("check", WRITE)
 
 
-def command(
+@command.default
+def check_paths(
     paths: Annotated[list[Path], Parameter(name="PATH", consume_multiple=True)],
     *,
     connections: Path | None = None,

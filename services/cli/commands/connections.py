@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from contracts.errors import ErrorCode
 from services.actions.call import CallFailedError
@@ -19,6 +19,7 @@ from services.actions.delivery.attempt import Done, attempt
 from services.actions.delivery.calling import HttpCall
 from services.actions.registry import ACTIONS
 from services.cli import destinations
+from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show
 from services.flows.catalogue import Guarantee
 from services.project.connections_file import connections_file, shown_connections, usable_connections
@@ -30,12 +31,7 @@ ANY_STATUS = frozenset(range(200, 600))
 CREDENTIALS = frozenset({401, 403, 407})
 FIRST_ERROR = 400
 Json = Annotated[bool, Parameter(name="--json", negative="")]
-command = App(
-    name="connections",
-    help="Connections: where calls go, and with which secret.",
-    help_epilogue="",
-    help_format="markdown",
-)
+command = declare("connections", OPERATE, "Connections: where calls go, and with which secret.")
 
 
 @command.command(name="list")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import asyncpg
-from cyclopts import App
 
 from services.cli import installation
+from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError
 from services.runtime.database import MigrationChangedError
 from services.runtime.database import migrate as apply
 
-command = App(name="db", help="The database.", help_epilogue="", help_format="markdown")
+command = declare("db", OPERATE, "The database.")
 
 
 @command.command

@@ -11,11 +11,12 @@ from typing import Annotated, Any
 
 import asyncpg
 from aiokafka.errors import KafkaError
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from contracts.errors import ErrorCode
 from services.actions.preview import preview, repeatable
 from services.cli import installation, times
+from services.cli.command import WATCH, declare
 from services.cli.terminal import CommandError, Limit, console, show
 from services.cli.topic_records import told
 from services.dead_letters import decisions, redrive
@@ -35,12 +36,7 @@ GROUPED = ("group", "count", "first_and_last", "error", "where", "cause")
 DECIDED = ("id", "decision", "when", "reason")
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Flag = Annotated[bool, Parameter(negative="")]
-command = App(
-    name="dead",
-    help="Dead letters: what could not be done, why, who must act; and doing it after all.",
-    help_epilogue="",
-    help_format="markdown",
-)
+command = declare("dead", WATCH, "Dead letters: what could not be done, why, who must act; and doing it after all.")
 
 
 @Parameter(name="*")

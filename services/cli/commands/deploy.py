@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from services.cli.command import OPERATE, declare
+
 if TYPE_CHECKING:
     import asyncpg
 
     from services.tools.deployed.store import Deployment
 
+command = declare("deploy", OPERATE)
 
-def command(
+
+@command.default
+def deploy_flows(
     paths: Annotated[list[Path], Parameter(name="PATH", consume_multiple=True)],
     *,
     all_: Annotated[bool, Parameter(name="--all", negative="")] = False,

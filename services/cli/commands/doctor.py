@@ -17,11 +17,13 @@ from cyclopts import Parameter
 
 from contracts.topics import ALL
 from services.cli import installation
+from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, show
 from services.runtime.settings import RuntimeSettings
 
 SECONDS = 10.0
 COLUMNS = ("what", "finding", "remedy")
+command = declare("doctor", OPERATE)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Finding:
     remedy: str = ""
 
 
-def command(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+@command.default
+def look(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
     """Look at settings, Kafka, topics, PostgreSQL and tables; say what is wrong and what to do. Exit code 1 if any is.
 
     Parameters

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contracts.errors import ErrorCode
 from services.cli import installation, times
+from services.cli.command import WATCH, declare
 from services.cli.commands.dead import letters
 from services.cli.terminal import CommandError, show
 from services.dead_letters.letters import Found
@@ -23,6 +24,7 @@ COLUMNS = ("where", "calls", "failed", "errors", "p95", "dead", "last", "cause")
 SECONDS = 5.0
 SLOW = 0.95
 Place = tuple[str, str]
+command = declare("errors", WATCH)
 
 
 @dataclass
@@ -37,7 +39,8 @@ class Errors:
     cause: str = ""
 
 
-def command(
+@command.default
+def list_errors(
     *,
     since: str | None = None,
     worker: Annotated[list[str] | None, Parameter(negative="")] = None,

@@ -7,10 +7,14 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from services.cli.command import WRITE, declare
 from services.cli.terminal import CommandError
 
+command = declare("explain", WRITE)
 
-def command(
+
+@command.default
+def explain_flow(
     file: Annotated[Path, Parameter(name="FILE")],
     *,
     output: Annotated[Literal["text", "mermaid", "svg"], Parameter(name="--format")] = "text",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, show
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ MOST = 100
 FILES = ("flow", "triggers", "version", "file", "mistakes")
 RUNNING = ("flow", "triggers", "version", "description")
 DEPLOYMENTS = ("deployment", "at", "by", "flows", "changes", "note")
+command = declare("list", OPERATE)
 
 
-def command(
+@command.default
+def list_flows(
     path: Annotated[Path | None, Parameter(name="PATH")] = None,
     *,
     history: Annotated[bool, Parameter(negative="")] = False,

@@ -8,11 +8,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from services.cli import database, waits
+from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, show
 from services.flows.durations import LONGEST_SECONDS, DurationError, parse_duration
 
+command = declare("reschedule", OPERATE)
 
-def command(
+
+@command.default
+def reschedule_waits(
     *,
     run: str,
     until: str | None = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError
 
 if TYPE_CHECKING:
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
 
     from services.tools.deployed.store import Deployment
 
+command = declare("rollback", OPERATE)
 
-def command(
+
+@command.default
+def roll_back(
     number: Annotated[int | None, Parameter(name="NUMBER")] = None,
     *,
     why: str = "",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from services.cli import database, times
+from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show
 from services.flows.durations import DurationError, parse_duration
 from services.tools.state.switches import Rotation, rotations, switch
@@ -16,12 +17,7 @@ LIST = ("rotation", "members", "away", "turns")
 MEMBERS = ("member", "turns", "exact_share", "difference", "away")
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Members = Annotated[tuple[str, ...], Parameter(negative="")]
-command = App(
-    name="rotation",
-    help="Round robin: who takes turns, who is away, whether everybody got its share.",
-    help_epilogue="",
-    help_format="markdown",
-)
+command = declare("rotation", OPERATE, "Round robin: who takes turns, who is away, whether everybody got its share.")
 
 
 @command.command(name="list")

@@ -12,14 +12,18 @@ from pydantic import ValidationError
 from contracts.actions import ActionRequest
 from contracts.topics import ACTIONS, EVENTS
 from services.cli import installation
+from services.cli.command import WATCH, declare
 from services.cli.commands.dead import letters
 from services.cli.commands.runs import SHORT, ends
 from services.cli.terminal import CommandError, console
 from services.cli.topic_records import read
 from services.runtime.settings import RuntimeSettings
 
+command = declare("run", WATCH)
 
-def command(
+
+@command.default
+def show_run(
     identity: Annotated[str, Parameter(name="ID")],
     *,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,

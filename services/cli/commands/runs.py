@@ -11,15 +11,18 @@ from pydantic import ValidationError
 from contracts.runs import HistoryRecord, Outcome
 from contracts.topics import HISTORY
 from services.cli import database, installation, times, waits
+from services.cli.command import WATCH, declare
 from services.cli.terminal import Limit, show
 from services.cli.topic_records import read
 from services.runtime.settings import RuntimeSettings
 
 SHORT = 12  # enough to tell runs apart; `flows run` takes it
 COLUMNS = ("at", "outcome", "flow", "subject", "step", "reason", "run_id")
+command = declare("runs", WATCH)
 
 
-def command(
+@command.default
+def list_runs(
     *,
     since: str | None = None,
     outcome: Outcome | None = None,

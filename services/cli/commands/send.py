@@ -17,14 +17,17 @@ from pydantic import ValidationError
 from contracts.events import CONTENT_TYPE
 from contracts.triggers.payload import Payload
 from services.cli import installation
+from services.cli.command import WATCH, declare
 from services.cli.terminal import CommandError
 from services.project import sources_files
 
 ACCEPTED = 202
 SECONDS = 15.0
+command = declare("send", WATCH)
 
 
-def command(
+@command.default
+def send_event(
     trigger: Annotated[str, Parameter(name="TRIGGER")],
     *,
     data: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError
 
 if TYPE_CHECKING:
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from services.tools.deployed.store import Deployment, Version
 
 SHORT = 12
+command = declare("show", OPERATE)
 
 
-def command(
+@command.default
+def show_flow(
     name: Annotated[str, Parameter(name="FLOW")],
     *,
     version: str | None = None,

@@ -8,12 +8,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from ruamel.yaml import YAML
 
+from services.cli.command import WRITE, declare
 from services.cli.terminal import CommandError, show
 
-command = App(name="sources", help="Who sends what: declare an external system's webhook from an example of it.")
+command = declare("sources", WRITE, "Who sends what: declare an external system's webhook from an example of it.")
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LIKELY_IDS = ("event_id", "eventId", "id", "uuid", "guid", "message_id")

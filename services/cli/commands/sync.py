@@ -9,9 +9,10 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from services.cli import database, times, waits
+from services.cli.command import OPERATE, declare
 from services.cli.terminal import Limit, console, show
 from services.flows.creations import NEW
 from services.flows.entities import ALIASES, alias_hash
@@ -19,11 +20,8 @@ from services.flows.sync import people, system_of
 
 COLUMNS = ("at", "what", "system", "decision", "fields", "why", "hops", "id")
 PEOPLE = ("at", "what", "fields", "why", "hops", "id")
-command = App(
-    name="sync",
-    help="Our own echoes: what we wrote and made, what came back, and why an event passed or not.",
-    help_epilogue="",
-    help_format="markdown",
+command = declare(
+    "sync", OPERATE, "Our own echoes: what we wrote and made, what came back, and why an event passed or not."
 )
 
 SYSTEMS = "select distinct system from echoes where account = $1 union select distinct type from sync_ledger"

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from services.cli.command import WRITE, declare
 from services.cli.terminal import CommandError
 
 if TYPE_CHECKING:
     from services.project.testing.trial import Trial
 
 ALL = 100.0
+command = declare("test", WRITE)
 
 
-def command(
+@command.default
+def play_cases(
     paths: Annotated[list[Path], Parameter(name="PATH", consume_multiple=True)],
     *,
     record: Annotated[bool, Parameter(negative="")] = False,

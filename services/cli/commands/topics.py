@@ -6,13 +6,13 @@ import asyncio
 import logging
 
 from aiokafka.errors import KafkaError
-from cyclopts import App
 
 from services.cli import installation
+from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError
 from services.runtime.kafka import make_topics
 
-command = App(name="topics", help="The Kafka topics.", help_epilogue="", help_format="markdown")
+command = declare("topics", OPERATE, "The Kafka topics.")
 REACH_SECONDS = 30.0
 
 

@@ -9,12 +9,13 @@ from typing import Annotated, Any
 
 import asyncpg
 from aiokafka.errors import KafkaError
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from services.actions import unknown_calls
 from services.actions.journal import unknowns
 from services.actions.journal.unknowns import Decision
 from services.cli import destinations, installation, times
+from services.cli.command import WATCH, declare
 from services.cli.database import ask
 from services.cli.terminal import CommandError, show
 from services.project.connections_file import connections_file, usable_connections
@@ -22,11 +23,8 @@ from services.runtime.kafka import Producer
 
 COLUMNS = ("effect_id", "at", "code", "flow", "step", "action", "connection", "subject", "cause")
 Effect = Annotated[str, Parameter(name="ID")]
-command = App(
-    name="unknown",
-    help="Calls that may have been made, and must not be made twice: look at the destination, then decide.",
-    help_epilogue="",
-    help_format="markdown",
+command = declare(
+    "unknown", WATCH, "Calls that may have been made, and must not be made twice: look at the destination, then decide."
 )
 
 

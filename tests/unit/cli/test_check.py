@@ -91,7 +91,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_right_file_is_right(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without any secret set; it is counted."""
     (here / "sources.yaml").write_text(RIGHT)
-    assert check.command([here / "sources.yaml"]) == 0
+    assert check.check_paths([here / "sources.yaml"]) == 0
     assert capsys.readouterr().out == "No mistakes in 1 sources file.\n"
 
 
@@ -112,7 +112,7 @@ def test_all_mistakes_of_flows_and_sources_are_told_at_once(here: Path, capsys: 
         "flow: b\non: [schedule.morning, webhook.shpo]\nsteps:\n- wait: 1h\n"
         "  cancel_on: { trigger: poll.orders, key: '${ event.subject }' }\n"
     )
-    assert check.command([here]) == 1
+    assert check.check_paths([here]) == 1
     out = capsys.readouterr().out
     assert [line.split("error")[0].rpartition("/")[2] for line in out.splitlines() if "error[" in line] == [
         "a.yaml:4:20: ",
@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_read_blames_no_flow(here: Path) -> None:
 def test_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For editors, in the form that faults of flows have."""
     (here / "sources.yaml").write_text(RIGHT.replace("Europe/Lisbon", "Lisbon"))
-    assert check.command([here], output="json") == 1
+    assert check.check_paths([here], output="json") == 1
     [fault] = json.loads(capsys.readouterr().out)
     assert (fault["line"], fault["col"], fault["code"]) == (3, 53, "value_invalid")
     assert "is no time zone, such as Europe/Lisbon" in fault["text"]

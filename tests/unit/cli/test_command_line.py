@@ -10,8 +10,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from cyclopts import Group
 
-from services.cli.__main__ import COMMANDS
+from services.cli.__main__ import COMMANDS, app
 from tests.support.flows_command import flows
 
 ROOT = Path(__file__).parents[3]
@@ -31,6 +32,17 @@ def test_help_names_every_command_with_a_line_and_a_first_way_to_go(tmp_path: Pa
     for name in COMMANDS:
         assert re.search(rf"│ {name} +\w", done.stdout)
     assert "flows check flows" in done.stdout
+
+
+def test_the_commands_are_the_files_and_each_is_in_the_documents() -> None:
+    """A file or folder of services/cli/commands is a command of its name, in a group of the list."""
+    folder = ROOT / "services/cli/commands"
+    files = {each.stem for each in folder.iterdir() if each.suffix == ".py" or (each / "__init__.py").is_file()}
+    assert set(COMMANDS) == files - {"__init__"}
+    page = (ROOT / "docs/cli.md").read_text()
+    for name in COMMANDS:
+        assert [group.name for group in app[name].group if isinstance(group, Group)], name
+        assert re.search(rf"`flows {name}\b", page), name
 
 
 def test_the_release_is_one_answer_everywhere(tmp_path: Path) -> None:

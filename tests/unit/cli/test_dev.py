@@ -64,7 +64,7 @@ def names(made: Sources) -> set[str]:
 def test_a_new_source_is_checked_and_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """New, check, dev: the three commands of docs/sources.md, one after the other."""
     sources.new("form", sample=Path("e.json"))
-    assert check.command([Path("flows")]) == 0
+    assert check.check_paths([Path("flows")]) == 0
     plan, made = planned(monkeypatch)
     assert names(made) == {*OURS, "form"}
     assert [hook.name for hook in develop._hooks(plan)] == ["form"], (
@@ -79,7 +79,7 @@ def test_wherever_the_check_finds_it(place: str, monkeypatch: pytest.MonkeyPatch
     sources.new("form", sample=Path("e.json"), to=Path(place))
     if place == "elsewhere.yaml":
         monkeypatch.setenv("FLOWS_SOURCES_FILE", place)
-    assert check.command([Path("flows")]) == 0
+    assert check.check_paths([Path("flows")]) == 0
     assert names(planned(monkeypatch)[1]) == {*OURS, "form"}
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from services.cli.command import RUN, declare
 from services.cli.stack.packages import need_local
 
+command = declare("demo", RUN)
 
-def command() -> int:
+
+@command.default
+def run_demo() -> int:
     """Start everything, send 200 real events through two flows, show what came of them, end everything.
 
     The stand-in Closum tells of each lead that it gets, as Closum does: nobody is greeted twice for it.

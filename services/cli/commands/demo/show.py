@@ -61,7 +61,7 @@ def _flows(folder: Folder) -> Path:
     target = folder.path / "flows"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    beside = Path(__file__).resolve().parents[3] / "examples"
+    beside = Path(__file__).resolve().parents[4] / "examples"
     for name in (*FLOWS, BESIDE):
         source = next((file for file in (Path("examples") / name, beside / name) if file.is_file()), None)
         if source is None:

@@ -7,10 +7,14 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
+from services.cli.command import RUN, declare
 from services.cli.stack.packages import need_local
 
+command = declare("dev", RUN)
 
-def command(
+
+@command.default
+def run_dev(
     path: Annotated[Path | None, Parameter(name="PATH")] = None,
     *,
     port: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))] = 8080,
