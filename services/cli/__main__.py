@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError
 from services.cli import commands
 from services.cli.command import add_all
 from services.cli.terminal import CommandError
+from services.project.errors import ProjectError
 from services.runtime.version import version
 
 WRONG_USE = 2
@@ -53,6 +54,9 @@ def main() -> None:
     except CommandError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.code)
+    except ProjectError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
     except CycloptsError:  # it has said what is wrong
         sys.exit(WRONG_USE)
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import socket
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from services.flows.check import check
 from services.flows.compile import compile_flow
 from services.flows.faults import Fault, FaultCode
 from services.flows.load import FlowSource, load_paths, load_text
-from services.project.catalogue import catalogue, connection_names
+from services.project.catalogue import catalogue
+from services.project.connections_file import connection_names
 from services.tools.deployed import store
 from services.tools.deployed.store import Deployment, Version
 
@@ -102,6 +104,28 @@ def deployed(paths: Sequence[Path], connections: Path, url: str, *, alone: bool)
         return difference(before.flows, (await store.deploy(connection, change, who())).flows)
 
     return ask(work, url)
+
+
+def tell(before: Deployment, after: Deployment, *, as_json: bool) -> None:
+    """Say what changed."""
+    changed = difference(before.flows, after.flows)
+    if as_json:
+        said = {
+            "deployment": after.number,
+            "at": str(after.at),
+            "by": after.by,
+            "note": after.note,
+            "flows": dict(after.flows),
+            "added": changed.added,
+            "changed": changed.changed,
+            "withdrawn": changed.withdrawn,
+        }
+        print(json.dumps(said, ensure_ascii=False, indent=2))
+    elif after.number == before.number:
+        print(f"Deployment {after.number} runs this already: nothing changed.")
+    else:
+        count = len(after.flows)
+        print(f"Deployment {after.number}: {changed}. {count} flow{'s' if count != 1 else ''} in all.")
 
 
 def _elsewhere(fault: Fault) -> bool:

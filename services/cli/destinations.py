@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from services.actions.connections import Connection
 from services.actions.equip import equipped
-from services.cli import installation
 from services.cli.terminal import CommandError
+from services.project import local
 from services.runtime.egress import Egress
 from services.runtime.http import Client
 from services.runtime.settings import ActionsSettings, SettingsError, load
@@ -18,14 +17,11 @@ from services.runtime.settings import ActionsSettings, SettingsError, load
 
 def environ() -> Mapping[str, str]:
     """The environment; in the folder of a `flows dev`, with the secrets and permissions that it gave its services."""
-    told = installation.running()
+    told = local.running()
     if told is None:
         return os.environ
-    try:
-        secrets: dict[str, str] = json.loads((installation.FOLDER / "secrets.json").read_text())
-    except (OSError, ValueError):
-        secrets = {}
-    return {"FLOWS_EGRESS_ALLOW": str(told.get("egress_allow", "")), **told["environ"], **secrets, **os.environ}
+    allowed = str(told.get("egress_allow", ""))
+    return {"FLOWS_EGRESS_ALLOW": allowed, **told["environ"], **local.kept_secrets(), **os.environ}
 
 
 def settings() -> ActionsSettings:

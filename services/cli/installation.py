@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from services.cli.terminal import CommandError
+from services.project import local
 from services.runtime.settings import RuntimeSettings, SettingsError, load
-
-FOLDER = Path(".flows")
-RUNNING = "running.json"
-
-
-def running(folder: Path = FOLDER) -> Mapping[str, Any] | None:
-    """What the `flows dev` of this folder says of itself, if it runs."""
-    try:
-        told: dict[str, Any] = json.loads((folder / RUNNING).read_text())
-        os.kill(int(told["pid"]), 0)
-    except PermissionError:  # it runs, as another user
-        return told
-    except (OSError, ValueError, KeyError):
-        return None
-    return told
 
 
 def settings() -> RuntimeSettings:
     """The settings of this command. Raises CommandError when one is wrong."""
     environ = dict(os.environ)
-    if "KAFKA_BOOTSTRAP" not in environ and "DATABASE_URL" not in environ and (told := running()):
+    if "KAFKA_BOOTSTRAP" not in environ and "DATABASE_URL" not in environ and (told := local.running()):
         environ.update(told["environ"])
     try:
         return load(RuntimeSettings, environ)

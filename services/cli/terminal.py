@@ -14,6 +14,8 @@ from rich.text import Text
 
 Limit = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 """How long a list may be."""
+SHORT = 12
+"""Characters of a long id: enough to tell ids apart, and commands take them."""
 NARROW = frozenset({"at", "id", "run_id", "name", "kind", "outcome"})
 COLOURS = {
     "delivered": "green",

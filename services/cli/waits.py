@@ -11,10 +11,10 @@ from uuid import UUID
 import asyncpg
 
 from services.cli import times
+from services.cli.terminal import SHORT
 from services.flows.entities import same_key
 from services.runtime.database import storable
 
-SHORT = 12
 COLUMNS = ("due", "flow", "subject", "step", "run_id")
 WANTED = """
 where ($1::text is null or run_id = $1 or (length($1) >= 12 and starts_with(run_id, $1)))

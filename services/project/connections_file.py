@@ -7,9 +7,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from services.actions.connections import Connection, load
-from services.cli import installation
-from services.cli.terminal import CommandError
+from services.project import local
+from services.project.errors import ProjectError
 from services.runtime.settings import SettingsError
 
 
@@ -17,7 +20,7 @@ def connections_file() -> Path | None:
     """The file, if there is one."""
     if named := os.environ.get("FLOWS_CONNECTIONS_FILE"):
         return Path(named)
-    told = installation.running()
+    told = local.running()
     named = None if told is None else told.get("connections_file")
     return Path(named) if named else None
 
@@ -30,8 +33,21 @@ def shown_connections() -> Mapping[str, Connection]:
 
 
 def usable_connections(file: Path | None, environ: Mapping[str, str]) -> Mapping[str, Connection]:
-    """The connections with their secrets. Raises CommandError with every fault of the file."""
+    """The connections with their secrets. Raises ProjectError with every fault of the file."""
     try:
         return load(file, environ)
     except SettingsError as error:
-        raise CommandError(str(error)) from None
+        raise ProjectError(str(error)) from None
+
+
+def connection_names(file: Path) -> frozenset[str]:
+    """The names that a connections file gives. Its secrets are not read. Raises ProjectError."""
+    try:
+        content = YAML(typ="safe").load(file.read_text())
+        return frozenset(content["connections"])
+    except OSError as error:
+        raise ProjectError(f"cannot read the connections file {str(file)!r}: {error.strerror}") from None
+    except (YAMLError, KeyError, TypeError) as error:
+        raise ProjectError(
+            f"{str(file)!r} is no connections file (see deploy/config/connections.yaml): {error}"
+        ) from None

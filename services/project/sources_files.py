@@ -1,21 +1,41 @@
-"""The triggers that sources files declare: which files count, and what stands in them."""
+"""Sources files: which ones belong to flows, and what stands in them. docs/sources.md has their form."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
-from services.cli import installation
-from services.cli.terminal import CommandError
 from services.flows.faults import Fault
 from services.flows.load import SUFFIXES, is_sources, yaml_files
-from services.ingest.sources.load import KINDS, declarations
+from services.ingest.sources import document
+from services.ingest.sources.document import SourcesError
+from services.ingest.sources.hook import Hook
+from services.ingest.sources.load import KINDS, declarations, load
+from services.project import local
+from services.project.errors import ProjectError
+from services.project.root import SOURCES
 
-HERE = (Path("sources.yaml"), Path("sources"))
+__all__ = [
+    "Hook",
+    "Known",
+    "beside",
+    "declared",
+    "each_file",
+    "files",
+    "hooks",
+    "known",
+    "names",
+    "triggers",
+    "variables",
+]
+
+ENV = re.compile(r"\benv:\s*([A-Za-z_]\w*)")
 
 
 @dataclass
@@ -51,12 +71,23 @@ def known(paths: Sequence[Path] = (), more: Sequence[Path] = ()) -> Known:
 
 
 def triggers(paths: Sequence[Path] = ()) -> dict[str, type[Payload]]:
-    """All triggers: those that ship, and those that sources files declare. No secret is read. Raises CommandError."""
+    """All triggers: those that ship, and those that sources files declare. No secret is read. Raises ProjectError."""
     found = known(paths)
-    if found.faults:
-        told = "\n".join(str(fault) for fault in found.faults)
-        raise CommandError(f"the sources file is wrong.\n{told}")
+    _refuse(found.faults)
     return found.triggers
+
+
+def declared(path: Path) -> Mapping[str, type[Payload]]:
+    """The triggers that a sources file, or a folder of them, declares. No secret is read. Raises ProjectError."""
+    found = declarations(path)
+    _refuse(found.faults)
+    return found.triggers
+
+
+def _refuse(faults: Sequence[Fault]) -> None:
+    if faults:
+        told = "\n".join(map(str, faults))
+        raise ProjectError(f"the sources file is wrong.\n{told}")
 
 
 def files(paths: Sequence[Path] = ()) -> list[Path]:
@@ -73,10 +104,10 @@ def files(paths: Sequence[Path] = ()) -> list[Path]:
     there = {path.resolve() for path in own}
     here = [
         path
-        for path in HERE
+        for path in SOURCES
         if path.exists() and not there & {file.resolve() for file in (yaml_files(path) if path.is_dir() else [path])}
     ]
-    if not own and (told := (installation.running() or {}).get("sources_file")):
+    if not own and (told := (local.running() or {}).get("sources_file")):
         return [Path(told)]
     return [*own, *here]
 
@@ -90,3 +121,24 @@ def each_file(paths: Sequence[Path]) -> list[Path]:
     """These sources files, and those of the folders among them, as ingest reads them. What is not there is left out."""
     found = [sorted(path.iterdir()) if path.is_dir() else [path] for path in paths]
     return [file for files in found for file in files if file.suffix in SUFFIXES and file.is_file()]
+
+
+def names(file: Path) -> list[str]:
+    """The sources of a file, as far as it can be read: its mistakes are told by the check."""
+    with contextlib.suppress(SourcesError):
+        found = document.read(file)
+        entries = found.get("sources") if isinstance(found, dict) else None
+        return [str(name) for name in entries] if isinstance(entries, dict) else []
+    return []
+
+
+def variables(file: Path) -> list[str]:
+    """The environment variables that a file takes its secrets from."""
+    return ENV.findall(file.read_text(encoding="utf-8", errors="replace"))
+
+
+def hooks(path: Path, environ: Mapping[str, str]) -> list[Hook]:
+    """The hooks of a file or folder, with their secrets. None when something of it is wrong: ingest would not start."""
+    with contextlib.suppress(SourcesError):
+        return list(load(path, environ).hooks)
+    return []

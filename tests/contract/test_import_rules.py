@@ -25,6 +25,16 @@ PLANTED = {
         "services/actions/__init__.py",
         "import services.cli.generate.compatibility",
     ),
+    "only the command line imports the project": ("services/tools/__init__.py", "import services.project.root"),
+    "the project knows the services by what they declare": (
+        "services/project/root.py",
+        "import services.tools.publisher",
+    ),
+    "the command line imports of services what operates them": (
+        "services/cli/times.py",
+        "import services.tools.catalog",
+    ),
+    "commands never import each other": ("services/cli/commands/topics.py", "import services.cli.commands.db"),
     "catalogue files never import a Kafka, database or web library": (
         "services/tools/catalog/phone_format.py",
         "import httpx",

@@ -107,8 +107,7 @@ def _page(entry: dict[str, Any]) -> Iterator[str]:
 
 
 def _entries() -> list[dict[str, Any]]:
-    from services.actions.registry import ENDPOINTS  # noqa: PLC0415 - heavy, and only needed here
-    from services.project.catalogue import catalogue  # noqa: PLC0415
+    from services.project.catalogue import ENDPOINTS, catalogue  # noqa: PLC0415 - heavy, and only needed here
 
     found = catalogue()
     entries: list[dict[str, Any]] = [

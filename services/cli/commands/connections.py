@@ -17,11 +17,11 @@ from services.actions.connection_parts import Probe
 from services.actions.connections import Connection, nearest
 from services.actions.delivery.attempt import Done, attempt
 from services.actions.delivery.calling import HttpCall
-from services.actions.registry import ACTIONS
 from services.cli import destinations
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show
 from services.flows.catalogue import Guarantee
+from services.project.catalogue import ACTIONS
 from services.project.connections_file import connections_file, shown_connections, usable_connections
 from services.runtime.http import Client
 

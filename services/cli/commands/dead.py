@@ -17,19 +17,18 @@ from contracts.errors import ErrorCode
 from services.actions.preview import preview, repeatable
 from services.cli import installation, times
 from services.cli.command import WATCH, declare
+from services.cli.dead_letters import letters
 from services.cli.terminal import CommandError, Limit, console, show
 from services.cli.topic_records import told
 from services.dead_letters import decisions, redrive
 from services.dead_letters.decisions import Decision
 from services.dead_letters.edit import EditError, change, edited
 from services.dead_letters.groups import Filter, groups
-from services.dead_letters.letters import BACK_TO, Found, read_all, with_originals
+from services.dead_letters.letters import BACK_TO, Found, with_originals
 from services.project.connections_file import shown_connections
 from services.runtime import database, reading
 from services.runtime.kafka import Producer
 from services.runtime.settings import RuntimeSettings
-
-__all__ = ["Found", "command", "letters"]
 
 EACH = ("id", "at", "code", "who_must_act", "flow", "step", "attempts", "cause")
 GROUPED = ("group", "count", "first_and_last", "error", "where", "cause")
@@ -362,12 +361,3 @@ def _no_database(error: Exception) -> CommandError:
     if isinstance(error, asyncpg.UndefinedTableError):
         return CommandError(f"PostgreSQL: {error}. `flows db migrate` makes the tables")
     return installation.unanswered("PostgreSQL", error)
-
-
-async def letters(settings: RuntimeSettings, since: str | None = None) -> list[Found]:
-    """All dead letters of all topics, oldest first. Raises CommandError."""
-    reading.quietly()
-    try:
-        return await read_all(settings, times.moment(since))
-    except (reading.UnreachableError, reading.NoTopicError) as error:
-        raise told(settings, error) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +47,7 @@ def deploy_flows(
     """
     from services.cli import deployments  # noqa: PLC0415
     from services.cli.database import ask  # noqa: PLC0415
-    from services.project.catalogue import connection_names  # noqa: PLC0415 - heavy, and only needed here
+    from services.project.connections_file import connection_names  # noqa: PLC0415 - heavy, and only needed here
     from services.tools.deployed import store  # noqa: PLC0415
 
     names = connection_names(connections) if connections else None
@@ -58,28 +57,4 @@ def deploy_flows(
         before = await store.current(connection)
         return before, await store.deploy(connection, change, deployments.who(), why)
 
-    tell(*ask(work), as_json=as_json)
-
-
-def tell(before: Deployment, after: Deployment, *, as_json: bool) -> None:
-    """Say what changed."""
-    from services.cli.deployments import difference  # noqa: PLC0415 - heavy, and only needed here
-
-    changed = difference(before.flows, after.flows)
-    if as_json:
-        said = {
-            "deployment": after.number,
-            "at": str(after.at),
-            "by": after.by,
-            "note": after.note,
-            "flows": dict(after.flows),
-            "added": changed.added,
-            "changed": changed.changed,
-            "withdrawn": changed.withdrawn,
-        }
-        print(json.dumps(said, ensure_ascii=False, indent=2))
-    elif after.number == before.number:
-        print(f"Deployment {after.number} runs this already: nothing changed.")
-    else:
-        count = len(after.flows)
-        print(f"Deployment {after.number}: {changed}. {count} flow{'s' if count != 1 else ''} in all.")
+    deployments.tell(*ask(work), as_json=as_json)

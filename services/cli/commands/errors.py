@@ -16,9 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from contracts.errors import ErrorCode
 from services.cli import installation, times
 from services.cli.command import WATCH, declare
-from services.cli.commands.dead import letters
+from services.cli.dead_letters import letters
 from services.cli.terminal import CommandError, show
 from services.dead_letters.letters import Found
+from services.project import local
 
 COLUMNS = ("where", "calls", "failed", "errors", "p95", "dead", "last", "cause")
 SECONDS = 5.0
@@ -61,7 +62,7 @@ def list_errors(
     as_json:
         Print a JSON array.
     """
-    told = installation.running()
+    told = local.running()
     default = [] if told is None or "actions" not in told else [str(told["actions"])]
     texts = [_scraped(address) for address in (default if worker is None else worker)]
     found: dict[Place, Errors] = {}

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from services.cli.command import OPERATE, declare
-from services.cli.terminal import CommandError, show
+from services.cli.terminal import SHORT, CommandError, show
 
 if TYPE_CHECKING:
     import asyncpg
 
     from services.tools.deployed.store import Deployment, Version
 
-SHORT = 12
 MOST = 100
 FILES = ("flow", "triggers", "version", "file", "mistakes")
 RUNNING = ("flow", "triggers", "version", "description")
@@ -101,15 +100,15 @@ def _history() -> list[dict[str, Any]]:
 
 
 def _files(path: Path) -> list[dict[str, Any]]:
-    from services.cli.commands.check import checked  # noqa: PLC0415
     from services.flows.compile import compile_flow  # noqa: PLC0415
     from services.project.catalogue import catalogue  # noqa: PLC0415 - heavy, and only needed here
+    from services.project.checking import checked  # noqa: PLC0415
 
-    flows, faults = checked([path], None)
+    found = checked([path])
     tools = catalogue([path]).tools
     rows: list[dict[str, Any]] = []
-    for flow in flows:
-        wrong = sum(str(fault.file) == str(flow.file) for fault in faults)
+    for flow in found.flows:
+        wrong = sum(str(fault.file) == str(flow.file) for fault in found.mistakes)
         if wrong:
             rows.append({"file": str(flow.file), "mistakes": wrong})
             continue
@@ -123,6 +122,6 @@ def _files(path: Path) -> list[dict[str, Any]]:
                 "mistakes": 0,
             }
         )
-    if faults and not any(row["mistakes"] for row in rows):
-        raise CommandError("\n".join(map(str, faults)))
+    if found.mistakes and not any(row["mistakes"] for row in rows):
+        raise CommandError("\n".join(map(str, found.mistakes)))
     return rows

@@ -36,7 +36,6 @@ def roll_back(
         Print the deployment as a JSON object.
     """
     from services.cli import deployments  # noqa: PLC0415
-    from services.cli.commands.deploy import tell  # noqa: PLC0415
     from services.cli.database import ask  # noqa: PLC0415 - heavy, and only needed here
     from services.tools.deployed import store  # noqa: PLC0415
 
@@ -50,4 +49,4 @@ def roll_back(
         reason = why or f"back to {target.number}"
         return before, await store.deploy(connection, deployments.back_to(target, versions), deployments.who(), reason)
 
-    tell(*ask(work), as_json=as_json)
+    deployments.tell(*ask(work), as_json=as_json)

@@ -13,9 +13,9 @@ from contracts.actions import ActionRequest
 from contracts.topics import ACTIONS, EVENTS
 from services.cli import installation
 from services.cli.command import WATCH, declare
-from services.cli.commands.dead import letters
-from services.cli.commands.runs import SHORT, ends
-from services.cli.terminal import CommandError, console
+from services.cli.dead_letters import letters
+from services.cli.history import ends
+from services.cli.terminal import SHORT, CommandError, console
 from services.cli.topic_records import read
 from services.runtime.settings import RuntimeSettings
 

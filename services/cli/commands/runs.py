@@ -6,17 +6,13 @@ import asyncio
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from pydantic import ValidationError
 
 from contracts.runs import HistoryRecord, Outcome
-from contracts.topics import HISTORY
 from services.cli import database, installation, times, waits
 from services.cli.command import WATCH, declare
-from services.cli.terminal import Limit, show
-from services.cli.topic_records import read
-from services.runtime.settings import RuntimeSettings
+from services.cli.history import ends
+from services.cli.terminal import SHORT, Limit, show
 
-SHORT = 12  # enough to tell runs apart; `flows run` takes it
 COLUMNS = ("at", "outcome", "flow", "subject", "step", "reason", "run_id")
 command = declare("runs", WATCH)
 
@@ -69,20 +65,6 @@ def _waiting(flow: str | None, limit: int, *, as_json: bool) -> None:
     show(rows, waits.COLUMNS, as_json=as_json, empty="No run waits.")
     if not as_json and len(found) > limit:
         print(f"More wait than these {limit}: --limit N shows more")
-
-
-async def ends(settings: RuntimeSettings, since: str | None = None) -> dict[str, HistoryRecord]:
-    """The end of each run by its id. An end that was recorded twice counts once; after a redrive the later one does."""
-    found: dict[str, HistoryRecord] = {}
-    async for record in read(settings, HISTORY, times.moment(since)):
-        try:
-            one = HistoryRecord.read(record.value)
-        except ValidationError:  # another team's record, or a newer version's: not ours to judge
-            continue
-        known = found.get(one.run_id)
-        if known is None or (known.outcome is Outcome.DEAD and one.at > known.at):
-            found[one.run_id] = one
-    return found
 
 
 def row(one: HistoryRecord, *, as_json: bool) -> dict[str, Any]:

@@ -16,10 +16,9 @@ from pydantic import ValidationError
 
 from contracts.events import CONTENT_TYPE
 from contracts.triggers.payload import Payload
-from services.cli import installation
 from services.cli.command import WATCH, declare
 from services.cli.terminal import CommandError
-from services.project import sources_files
+from services.project import local, sources_files
 
 ACCEPTED = 202
 SECONDS = 15.0
@@ -66,7 +65,7 @@ def send_event(
     if example == (data is not None):
         raise CommandError("give the payload: either --data FILE or --example", 2)
     payload = known[trigger].example if example else _read(data or Path("-"))
-    told = installation.running() or {}
+    told = local.running() or {}
     address = url or told.get("ingest") or "http://127.0.0.1:8080"
     token = os.environ.get("FLOWS_EVENTS_TOKEN") or (
         told.get("events_token") if url in (None, told.get("ingest")) else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from services.cli.command import OPERATE, declare
-from services.cli.terminal import CommandError
+from services.cli.terminal import SHORT, CommandError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from services.tools.deployed.store import Deployment, Version
 
-SHORT = 12
 command = declare("show", OPERATE)
 
 

@@ -91,17 +91,11 @@ def list_(
     as_json:
         Print a JSON array.
     """
-    from services.ingest.sources.load import declared_triggers  # noqa: PLC0415
-    from services.project.sources_files import files  # noqa: PLC0415 - heavy, and only needed here
-    from services.runtime.settings import SettingsError  # noqa: PLC0415
+    from services.project.sources_files import declared, files  # noqa: PLC0415 - heavy, and only needed here
 
     rows = []
     for file in [path] if path else files():
-        try:
-            found = declared_triggers(file)
-        except SettingsError as error:
-            raise CommandError(f"the sources file is wrong.\n{error}") from None
-        for name, model in sorted(found.items()):
+        for name, model in sorted(declared(file).items()):
             fields = list(model.model_json_schema().get("properties", {}))
             rows.append({"trigger": name, "fields": fields, "file": str(file)})
     show(rows, ("trigger", "fields", "file"), as_json=as_json, empty="No sources file declares a trigger here.")

@@ -11,9 +11,9 @@ import asyncpg
 import orjson
 from cyclopts import Parameter
 
-from services.cli import database, times, waits
+from services.cli import database, times
 from services.cli.command import OPERATE, declare
-from services.cli.terminal import Limit, console, show
+from services.cli.terminal import SHORT, Limit, console, show
 from services.flows.creations import NEW
 from services.flows.entities import ALIASES, alias_hash
 from services.flows.sync import people, system_of
@@ -57,7 +57,7 @@ class Line:
             return {**fields, "at": self.at.isoformat()}
         by = {"write": "written by ", "new": "added by "}.get(self.what, "")
         what = f"{self.system}: {by}{self.decision}"
-        return {**fields, "at": times.clock(self.at), "what": what, "id": self.id[: waits.SHORT]}
+        return {**fields, "at": times.clock(self.at), "what": what, "id": self.id[:SHORT]}
 
 
 @command.command(name="explain")

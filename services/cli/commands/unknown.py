@@ -17,7 +17,7 @@ from services.actions.journal.unknowns import Decision
 from services.cli import destinations, installation, times
 from services.cli.command import WATCH, declare
 from services.cli.database import ask
-from services.cli.terminal import CommandError, show
+from services.cli.terminal import SHORT, CommandError, show
 from services.project.connections_file import connections_file, usable_connections
 from services.runtime.kafka import Producer
 
@@ -49,7 +49,7 @@ def list_unknown(
 
     rows = ask(read)
     if not as_json:
-        rows = [{**row, "effect_id": row["effect_id"][:12], "at": times.clock(row["at"])} for row in rows]
+        rows = [{**row, "effect_id": row["effect_id"][:SHORT], "at": times.clock(row["at"])} for row in rows]
     else:
         rows = [{**row, **{name: row[name] and row[name].isoformat() for name in ("at", "decided_at")}} for row in rows]
     columns = (*COLUMNS, "decided", "reason") if decided else COLUMNS
@@ -133,7 +133,7 @@ def verify(
         return rows
 
     rows = ask(work)
-    shown = rows if as_json else [{**row, "effect_id": row["effect_id"][:12]} for row in rows]
+    shown = rows if as_json else [{**row, "effect_id": row["effect_id"][:SHORT]} for row in rows]
     show(shown, ("effect_id", "decision", "said"), as_json=as_json, empty="No call is unknown.")
     return 1 if any(row["decision"] is None for row in rows) else 0
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.actions.action import Implementation
-from services.actions.registry import ACTIONS
 from services.flows.catalogue import Group
+from services.project.catalogue import ACTIONS, Implementation
 
 BEGIN = "<!-- made by `make schemas` -->"
 END = "<!-- end -->"

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -22,12 +21,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from services.cli import installation
 from services.cli.terminal import CommandError
-from services.ingest.sources import document
-from services.ingest.sources.document import SourcesError
+from services.project import local, sources_files
 
-ENV = re.compile(r"\benv:\s*([A-Za-z_]\w*)")
 HOOKS = {
     "whatsapp": ("HOOK_TOKEN_WHATSAPP", "closum.whatsapp.message_received"),
     "leads": ("HOOK_TOKEN_LEADS", "closum.lead.created"),
@@ -71,15 +67,12 @@ class Folder:
 
         Also those that the sources files beside the flows name, so that every one of them can be tried at once.
         """
-        named = [name for file in beside for name in ENV.findall(file.read_text(encoding="utf-8", errors="replace"))]
+        named = [name for file in beside for name in sources_files.variables(file)]
         wanted = dict.fromkeys((*SECRETS, *named))
-        file = self.path / "secrets.json"
-        try:
-            kept: dict[str, str] = json.loads(file.read_text())
-        except (OSError, ValueError):
-            kept = {}
+        kept = local.kept_secrets(self.path)
         if set(kept) != set(wanted):
             kept = {name: kept.get(name) or secrets.token_urlsafe(24) for name in wanted}
+            file = self.path / local.SECRETS
             file.touch(mode=0o600)
             file.write_text(json.dumps(kept))
         return {name: os.environ.get(name) or value for name, value in kept.items()}
@@ -94,7 +87,7 @@ class Folder:
         folder = self.path / "sources"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        (folder / "own.yaml").write_text(_own({name for file in beside for name in _names(file)}))
+        (folder / "own.yaml").write_text(_own({name for file in beside for name in sources_files.names(file)}))
         for number, file in enumerate(beside):
             (folder / f"{number}-{file.name}").symlink_to(file.absolute())
         return folder
@@ -105,7 +98,7 @@ class Folder:
 
     def tell(self, told: Mapping[str, object]) -> None:
         """Say to other commands of this folder what runs here."""
-        file = self.path / installation.RUNNING
+        file = self.path / local.RUNNING
         file.touch(mode=0o600)
         file.write_text(json.dumps({"pid": os.getpid(), **told}))
 
@@ -121,15 +114,6 @@ def _own(taken: Collection[str]) -> str:
     return SOURCES + ("".join(entries) or " {}") + "\n"
 
 
-def _names(file: Path) -> list[str]:
-    """The sources of a file, as far as it can be read: its mistakes are told by the check."""
-    with contextlib.suppress(SourcesError):
-        found = document.read(file)
-        entries = found.get("sources") if isinstance(found, dict) else None
-        return [str(name) for name in entries] if isinstance(entries, dict) else []
-    return []
-
-
 @contextlib.contextmanager
 def held(path: Path, what: str) -> Iterator[Folder]:
     """The folder, made and held: nobody else starts a stack in it. Raises CommandError when somebody has it."""
@@ -139,7 +123,7 @@ def held(path: Path, what: str) -> Iterator[Folder]:
         (path / ".gitignore").write_text("*\n")
         lock.acquire(blocking=False)
     except Timeout:
-        told = installation.running(path)
+        told = local.running(path)
         who = f" (process {told['pid']}, ingest at {told.get('ingest')})" if told else ""
         raise CommandError(
             f"`{what}` already runs in {str(path.absolute())!r}{who}. Stop it first, or use it"
@@ -149,5 +133,5 @@ def held(path: Path, what: str) -> Iterator[Folder]:
     try:
         yield Folder(path.absolute())
     finally:
-        (path / installation.RUNNING).unlink(missing_ok=True)
+        (path / local.RUNNING).unlink(missing_ok=True)
         lock.release()

@@ -12,10 +12,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from services.cli.terminal import CommandError
 from services.flows.faults import Fault, FaultCode, suggestion
 from services.flows.load import SUFFIXES, TEST_SUFFIXES, FlowSource, load_paths
 from services.flows.testing.load import SuiteSource, read_suite
+from services.project.errors import ProjectError
 
 FIRST = """\
 # What {flow} does, told in cases. Run them: flows test {file}
@@ -124,7 +124,7 @@ def begin(source: FlowSource) -> Path:
     """Make the first test file of a flow, with its trigger's example as the only case."""
     file = test_file(Path(source.file))
     if not source.flow.triggers:
-        raise CommandError(f"the flow {source.name!r} has no trigger to make a test of")
+        raise ProjectError(f"the flow {source.name!r} has no trigger to make a test of")
     text = FIRST.format(flow=source.name, file=file, trigger=source.flow.triggers[0].text)
     file.write_text(text, encoding="utf-8")
     return file

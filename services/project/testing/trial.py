@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.actions.registry import ACTIONS
 from services.flows.catalogue import Catalogue
 from services.flows.compile import compile_flow
 from services.flows.load import FlowSource
@@ -19,6 +18,7 @@ from services.flows.testing.record import recorded
 from services.flows.testing.simulation import play
 from services.flows.testing.story import Story
 from services.flows.testing.suite import Case
+from services.project.catalogue import ACTIONS
 from services.project.testing import suite_files
 from services.project.testing.performer import Performer
 

@@ -27,11 +27,12 @@ import httpx
 
 from contracts.runs import Outcome
 from deploy.local import on_stderr
-from services.cli.commands.runs import ends
+from services.cli.history import ends
 from services.cli.stack.addresses import any_free
 from services.cli.stack.folder import held
 from services.cli.stack.stack import Plan, Stack, running
 from services.cli.terminal import CommandError
+from services.project.errors import ProjectError
 from tests.bench.__main__ import destination
 from tests.bench.soak import samples as looked
 from tests.bench.soak.charts import draw
@@ -100,7 +101,7 @@ def main() -> int:
                 plan = Plan(flows, ports, place.sources(beside), connections, secrets, _short)
                 with running(place, plan, lambda _name, _line: None, told) as stack:
                     return asyncio.run(_soak(stack, plan, wanted))
-        except CommandError as error:
+        except (CommandError, ProjectError) as error:
             print(error, file=sys.stderr)
             return 1
         except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.cli.commands import check
 from services.flows.load import load_paths
 from services.ingest.sources.load import declarations
+from services.project.checking import checked
 
 RIGHT = """\
 sources:
@@ -76,7 +77,7 @@ def told(folder: Path, *paths: Path) -> list[str]:
     """What is wrong, as `file:line:col code`."""
     return [
         f"{Path(each.file).name}:{each.line}:{each.col} {each.code}"
-        for each in check.checked(list(paths) or [folder], None)[1]
+        for each in checked(list(paths) or [folder]).mistakes
     ]
 
 

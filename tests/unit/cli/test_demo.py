@@ -12,10 +12,10 @@ from rich.console import Console
 
 from contracts.errors import ErrorCode
 from contracts.runs import HistoryRecord, Outcome
-from services.cli.commands.dead import Found
 from services.cli.commands.demo import summary
 from services.cli.commands.demo.account import Account
 from services.cli.commands.demo.events import TOO_LONG_NAME, Sending, sendings
+from services.dead_letters.letters import Found
 
 
 def number(sending: Sending) -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.commands import check, sources
+from services.cli.commands import sources
 from services.cli.terminal import CommandError
 from services.flows.schema_from_example import example_of, schema_of
+from services.project.checking import checked
+from services.project.errors import ProjectError
 from services.project.sources_files import triggers
 
 BODY = {
@@ -47,7 +49,7 @@ def test_an_example_becomes_a_typed_trigger(here: Path, capsys: pytest.CaptureFi
     (here / "flows").mkdir()
     for field, count in (("email", 0), ("emial", 1)):
         (here / "flows/shop.yaml").write_text(FLOW.format(field=field))
-        _, faults = check.checked([here / "flows"], None)
+        faults = checked([here / "flows"]).mistakes
         assert len(faults) == count
     assert "did you mean 'email'" in str(faults[0])
 
@@ -57,8 +59,8 @@ def test_sources_beside_the_flows_are_found(here: Path) -> None:
     (here / "flows").mkdir()
     sources.new("shop", sample=Path("example.json"), to=here / "flows/sources.yaml")
     (here / "flows/shop.yaml").write_text(FLOW.format(field="email"))
-    flows, faults = check.checked([here / "flows"], None)
-    assert (len(flows), faults) == (1, [])
+    found = checked([here / "flows"])
+    assert (len(found.flows), found.mistakes) == (1, ())
 
 
 def test_what_is_there_is_listed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +102,7 @@ def test_a_wrong_sources_file_is_told_with_its_line(here: Path) -> None:
     """By every command that needs its triggers."""
     (here / "sources.yaml").write_text("sources:\n  shop:\n    schema: { type: string }\n    token: { env: X }\n")
     with pytest.raises(
-        CommandError, match=r"sources.yaml:2:3: error\[value_invalid\]: sources.shop: .*begin with `type: object`"
+        ProjectError, match=r"sources.yaml:2:3: error\[value_invalid\]: sources.shop: .*begin with `type: object`"
     ):
         triggers()
 

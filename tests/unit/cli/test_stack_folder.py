@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from services.cli import installation
 from services.cli.stack.folder import SECRETS, held
 from services.cli.terminal import CommandError
 from services.ingest.sources.load import load
-from services.project.catalogue import connection_names
+from services.project import local
+from services.project.connections_file import connection_names
 
 
 def test_a_second_user_is_told_who_has_it(tmp_path: Path) -> None:
@@ -25,7 +24,7 @@ def test_a_second_user_is_told_who_has_it(tmp_path: Path) -> None:
         ):
             pass
     with held(tmp_path / "a", "flows dev"):
-        assert installation.running(tmp_path / "a") is None
+        assert local.running(tmp_path / "a") is None
 
 
 def test_secrets_are_made_once_are_long_and_readable_by_the_owner_only(
@@ -72,17 +71,3 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CommandError, match="file"), held(tmp_path / "file" / "x", "flows dev"):
         pass
-
-
-def test_what_a_dead_process_left_is_not_believed(tmp_path: Path) -> None:
-    (tmp_path / installation.RUNNING).write_text(json.dumps({"pid": 2**22 + 1}))
-    assert installation.running(tmp_path) is None
-
-
-def test_a_file_without_connections_is_refused(tmp_path: Path) -> None:
-    for text in ("sources: {}", "- 1", "a: [", ""):
-        (tmp_path / "c.yaml").write_text(text)
-        with pytest.raises(CommandError, match="no connections file"):
-            connection_names(tmp_path / "c.yaml")
-    with pytest.raises(CommandError, match="cannot read"):
-        connection_names(tmp_path / "none.yaml")

@@ -15,8 +15,6 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from services.cli import installation
-from services.cli.commands.check import checked
 from services.cli.commands.demo import fresh, summary
 from services.cli.commands.demo.account import Account, settle
 from services.cli.commands.demo.events import Sending, sendings
@@ -26,6 +24,8 @@ from services.cli.stack.folder import Folder, held
 from services.cli.stack.stack import Plan, Stack, Stop, running, stop_on_signals
 from services.cli.stack.startup import shown
 from services.cli.terminal import CommandError, console
+from services.project.checking import checked
+from services.project.root import LOCAL
 
 FLOWS = ("whatsapp-to-crm.yaml", "new-contact-to-closum.yaml")
 BESIDE = "sources.yaml"  # who sends what they begin with
@@ -40,7 +40,7 @@ def demonstrate() -> int:
     out = console()
     begun = time.monotonic()
     try:
-        with stop_on_signals(), held(installation.FOLDER / "demo", "flows demo") as folder:
+        with stop_on_signals(), held(LOCAL / "demo", "flows demo") as folder:
             flows = _flows(folder)
             out.print(
                 "Starting Kafka, PostgreSQL, the three services and a stand-in Closum. The first time takes longer."
@@ -50,7 +50,7 @@ def demonstrate() -> int:
     except Stop:
         out.print("Stopped; nothing was left running.")
         return STOPPED
-    details = installation.FOLDER / "demo" / SUMMARY
+    details = LOCAL / "demo" / SUMMARY
     out.print(f"\nAll has ended, after {time.monotonic() - begun:.0f} s. All details: {details}")
     out.print("Next: `flows dev examples`, and README.md.")
     return 1 if account.faults() else 0
@@ -67,9 +67,9 @@ def _flows(folder: Folder) -> Path:
         if source is None:
             raise CommandError(f"there is no examples/{name} here: run this in a checkout of closum-flows")
         shutil.copy(source, target / name)
-    _, faults = checked([target], folder.connections(1))
-    if faults:
-        raise CommandError("the example flows have mistakes.\n" + "\n".join(map(str, faults)))
+    mistakes = checked([target], folder.connections(1)).mistakes
+    if mistakes:
+        raise CommandError("the example flows have mistakes.\n" + "\n".join(map(str, mistakes)))
     return target
 
 

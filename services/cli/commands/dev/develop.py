@@ -10,8 +10,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from services.cli import installation
-from services.cli.commands.check import checked
 from services.cli.commands.dev.follow import followed
 from services.cli.commands.dev.watching import Watch, redeployed
 from services.cli.stack.addresses import known_or_next
@@ -21,23 +19,22 @@ from services.cli.stack.stack import Plan, Stack, Stop, running, stop_on_signals
 from services.cli.stack.startup import shown
 from services.cli.terminal import CommandError, console
 from services.flows.load import load_paths
-from services.ingest.sources.hook import Hook
-from services.ingest.sources.load import load
 from services.project import sources_files
-from services.runtime.settings import SettingsError
+from services.project.checking import checked
+from services.project.root import LOCAL, flows_folder
 
 LOOK_SECONDS = 0.25
 
 
 def develop(path: Path | None, port: int, connections: Path | None, sources: Path | None) -> int:
     """Run a stack until a signal comes. Raises CommandError when it does not start, or a service ends by itself."""
-    flows = path or next((folder for folder in (Path("flows"), Path("examples")) if folder.is_dir()), None)
+    flows = path or flows_folder()
     if flows is None:
         raise CommandError("there is no folder flows/ here. Name one: flows dev PATH")
     out = console()
     log = Log(out)
     try:
-        with stop_on_signals() as stopping, held(installation.FOLDER, "flows dev") as folder:
+        with stop_on_signals() as stopping, held(LOCAL, "flows dev") as folder:
             wanted = {"ingest": port}
             if sources:  # the check and every deployment know its triggers too
                 os.environ["FLOWS_SOURCES_FILE"] = str(sources.absolute())
@@ -50,9 +47,10 @@ def develop(path: Path | None, port: int, connections: Path | None, sources: Pat
                 connections=(connections or folder.connections(ports.closum)).absolute(),
                 secrets=folder.secrets(found),
             )
-            _, faults = checked([flows], plan.connections)
-            if faults:
-                raise CommandError("these flows have mistakes; nothing was started.\n" + "\n".join(map(str, faults)))
+            mistakes = checked([flows], plan.connections).mistakes
+            if mistakes:
+                told = "\n".join(map(str, mistakes))
+                raise CommandError(f"these flows have mistakes; nothing was started.\n{told}")
             for name, (asked, got) in ports.moved(wanted).items():
                 out.print(f"Port {asked} is taken: {name.replace('_', ' ')} is at {got} instead.")
             with contextlib.ExitStack() as all_of_it:
@@ -113,12 +111,9 @@ def _explain(out: Console, stack: Stack, plan: Plan) -> None:
     out.print("\n".join(lines), soft_wrap=True)
 
 
-def _hooks(plan: Plan) -> list[Hook]:
+def _hooks(plan: Plan) -> list[sources_files.Hook]:
     """The hooks that a token opens: those for which a flow runs, if there are such."""
-    try:
-        hooks = [hook for hook in load(plan.sources, {**os.environ, **plan.secrets}).hooks if hook.tokens]
-    except SettingsError:
-        return []  # ingest would not have started: the file was changed since
+    hooks = [hook for hook in sources_files.hooks(plan.sources, {**os.environ, **plan.secrets}) if hook.tokens]
     heard = {word.text for each in load_paths([plan.flows])[0] for word in each.flow.triggers}
     some = [hook for hook in hooks if any(trigger.trigger in heard for trigger in hook.reader.triggers)]
     return [hook for hook in some or hooks if hook.proof is None]

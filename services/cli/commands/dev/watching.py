@@ -9,6 +9,7 @@ from services.cli.stack.stack import Plan
 from services.cli.terminal import CommandError
 from services.flows.load import SUFFIXES
 from services.flows.lookup_tables import SUFFIX as TABLE
+from services.project.errors import ProjectError
 
 
 class Watch:
@@ -41,5 +42,5 @@ def redeployed(plan: Plan, url: str) -> str:
     """Deploy the flows again; what to tell of it."""
     try:
         return f"Deployed: {deployed([plan.flows], plan.connections, url, alone=plan.alone)}."
-    except CommandError as error:
+    except (CommandError, ProjectError) as error:
         return f"Not deployed, what ran before runs on. {error}"

@@ -1,0 +1,18 @@
+"""The dead letters of all topics, for commands."""
+
+from __future__ import annotations
+
+from services.cli import times
+from services.cli.topic_records import told
+from services.dead_letters.letters import Found, read_all
+from services.runtime import reading
+from services.runtime.settings import RuntimeSettings
+
+
+async def letters(settings: RuntimeSettings, since: str | None = None) -> list[Found]:
+    """All dead letters of all topics, oldest first. Raises CommandError."""
+    reading.quietly()
+    try:
+        return await read_all(settings, times.moment(since))
+    except (reading.UnreachableError, reading.NoTopicError) as error:
+        raise told(settings, error) from None

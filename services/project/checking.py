@@ -1,0 +1,53 @@
+"""Flows and the sources files that belong to them, checked together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.flows.check import check
+from services.flows.faults import Fault, FaultCode
+from services.flows.flow import triggers_of
+from services.flows.load import FlowSource, is_sources, load_paths
+from services.project import sources_files
+from services.project.catalogue import with_triggers
+from services.project.connections_file import connection_names
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What some paths hold, and all that is wrong with it."""
+
+    flows: tuple[FlowSource, ...]
+    sources: tuple[Path, ...]
+    mistakes: tuple[Fault, ...]
+
+
+def checked(paths: Sequence[Path], connections: Path | None = None) -> Checked:
+    """The flows and sources files of these paths. With a connections file, the connections that flows name too.
+
+    Raises ProjectError for the connections file.
+    """
+    named = [path for path in paths if path.is_file() and is_sources(path)]
+    sources = list(dict.fromkeys([*named, *sources_files.beside(paths)]))
+    known = sources_files.known(paths, sources)
+    flows, form = load_paths([path for path in paths if path not in named])
+    # A folder of sources files alone is no mistake.
+    with_sources = {str(path) for path in paths if sources_files.beside([path])}
+    form = [fault for fault in form if fault.file not in with_sources]
+    names = connection_names(connections) if connections else None
+    wrong = check(flows, with_triggers(known.triggers), names)
+    # Whether a trigger of a wrong source is right is to be seen when the source is.
+    unsure = {
+        (each.file, word.place.line, word.place.col)
+        for each in flows
+        for word in triggers_of(each.flow)
+        if known.unsure(word.text)
+    }
+    wrong = [
+        each
+        for each in wrong
+        if each.code is not FaultCode.TRIGGER_UNKNOWN or (each.file, each.line, each.col) not in unsure
+    ]
+    return Checked(tuple(flows), tuple(sources), tuple(sorted([*form, *known.faults, *wrong])))

@@ -1,0 +1,1 @@
+"""What commands share about a folder of flows."""
