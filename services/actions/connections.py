@@ -15,7 +15,6 @@ start: a changed secret needs a restart.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -105,12 +104,6 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None, *, secrets
     if faults:
         raise SettingsError("\n".join(faults))
     return made
-
-
-def nearest(name: str, connections: Mapping[str, Connection]) -> str:
-    """What to tell someone who named a connection that is not there."""
-    near = difflib.get_close_matches(name, connections, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(connections)) or 'none'}"
 
 
 def _text(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from services.flows.cel import Complaint, EvaluationError, ExpressionError, compiled, evaluate, untyped
 from services.flows.cel_tree import DepthError, Expr, Tree, bound, children, used_fields
-from services.flows.faults import FaultCode, suggestion
+from services.flows.faults import FaultCode
 from services.flows.formulas import Formulas, constant_of, is_constant, text_of
 from services.flows.infer_shapes import Inference
 from services.flows.logic import UNSURE, Compare, Fixed, Formula, Not
@@ -18,6 +18,7 @@ from services.flows.parse_values import LONGEST_EXPRESSION
 from services.flows.places import Place
 from services.flows.presence import NOTHING, Facts, Names, Presence, State, key_of
 from services.flows.shapes import ANY, BOOL, Shape
+from services.flows.suggestion import suggestion
 from services.flows.syntax import Expression
 from services.flows.types import PACKAGE, Types
 from services.flows.yaml_tree import Plain

@@ -11,11 +11,12 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from services.flows.assignability import fits, remedy
 from services.flows.check_expression import Judgement, Report
-from services.flows.faults import FaultCode, suggestion
+from services.flows.faults import FaultCode
 from services.flows.input_rules import UNKNOWN, broken_rules
 from services.flows.literals import is_literal, plain_of
 from services.flows.places import Place
 from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes
+from services.flows.suggestion import suggestion
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
 
 Judge = Callable[[Expression], Judgement]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 
 
@@ -67,20 +65,3 @@ class Fault:
     def __str__(self) -> str:
         """`file:line:col: error[code]: text`."""
         return f"{self.file}:{self.line}:{self.col}: error[{self.code}]: {self.text}"
-
-
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that was probably meant, or None."""
-    found = get_close_matches(name.lower(), known := {each.lower(): each for each in sorted(names)}, n=1, cutoff=0.6)
-    return known[found[0]] if found else None
-
-
-def suggestion(name: str, names: Iterable[str], *, shown: int = 8) -> str:
-    """The sentence after "unknown …": the nearest name, else what there is."""
-    names = sorted(names)
-    if (near := nearest(name, names)) is not None:
-        return f"did you mean {near!r}?"
-    if not names:
-        return "there is none"
-    more = ", …" if len(names) > shown else ""
-    return "there is " + ", ".join(names[:shown]) + more

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from services.flows.durations import DurationError, parse_duration
-from services.flows.faults import Fault, FaultCode, nearest, suggestion
+from services.flows.faults import Fault, FaultCode
 from services.flows.places import Place
+from services.flows.suggestion import nearest, suggestion
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
 from services.flows.templates import Hole, TemplateError, split
 from services.flows.yaml_tree import Mapping, Scalar, Sequence, Tree

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.triggers.payload import Payload
+from services.flows.suggestion import suggestion
 from services.ingest import cloudevents, handshakes
 from services.ingest.answers import UNKNOWN, InFlight, Reply, answer
 from services.ingest.auth.bearer import Bearer
@@ -25,7 +26,6 @@ from services.ingest.cloudevents import Mode
 from services.ingest.encodings import unpacked
 from services.ingest.hooks import only_post
 from services.ingest.problems import FieldError, Refused, wrong_shape
-from services.ingest.sources.entry import nearest
 from services.ingest.taking import Ready, Taker
 from services.runtime import metrics
 
@@ -138,7 +138,7 @@ def _payload(value: dict[str, Any], triggers: Triggers, below: tuple[str | int, 
         return None
     trigger = triggers.get(name)
     if trigger is None:
-        near = nearest(name, triggers)
+        near = suggestion(name, triggers)
         place = "".join(f"/{part}" for part in below)
         raise Refused(
             HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -12,7 +12,7 @@ from contracts.actions import ActionRequest, Priority
 from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS
 from services.actions.action import Implementation
-from services.actions.connections import Connection, nearest
+from services.actions.connections import Connection
 from services.actions.delivery.attempt import Failed, checked
 from services.actions.delivery.doubt import Doubt
 from services.actions.delivery.prefix import Prefix
@@ -20,6 +20,7 @@ from services.actions.delivery.records import Record
 from services.actions.delivery.retry import Schedule
 from services.actions.journal.effects import Key
 from services.actions.limits.ready import Sort
+from services.flows.suggestion import suggestion
 from services.runtime import gaps, logging, metrics
 from services.runtime.database import short
 
@@ -124,7 +125,7 @@ class Planner:
         if request.connection is not None:
             connection = self._connections.get(request.connection)
             if connection is None:
-                cause = f"no connection {request.connection!r}; {nearest(request.connection, self._connections)}"
+                cause = f"no connection {request.connection!r}; {suggestion(request.connection, self._connections)}"
                 return Failed(ErrorCode.CONNECTION_UNKNOWN, cause, again=False)
         elif action.signature.needs_connection:
             cause = f"{request.action} needs a connection; write `connection: NAME` in the step"

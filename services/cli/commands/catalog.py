@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,6 +10,7 @@ from cyclopts import Parameter
 
 from services.cli.command import WRITE, declare
 from services.cli.terminal import CommandError, console, show
+from services.flows.suggestion import nearest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -57,8 +57,8 @@ def show_catalog(
         return
     chosen = next((entry for entry in entries if entry["name"] == name), None)
     if chosen is None:
-        near = difflib.get_close_matches(name, [entry["name"] for entry in entries], n=1, cutoff=0.5)
-        meant = f"did you mean {near[0]!r}? " if near else ""
+        near = nearest(name, [entry["name"] for entry in entries])
+        meant = f"did you mean {near!r}? " if near else ""
         raise CommandError(f"nothing is named {name!r}. {meant}`flows catalog` lists what there is")
     if as_json:
         told = {key: value for key, value in chosen.items() if key != "fields"}

@@ -14,13 +14,14 @@ from cyclopts import Parameter
 from contracts.errors import ErrorCode
 from services.actions.call import CallFailedError
 from services.actions.connection_parts import Probe
-from services.actions.connections import Connection, nearest
+from services.actions.connections import Connection
 from services.actions.delivery.attempt import Done, attempt
 from services.actions.delivery.calling import HttpCall
 from services.cli import destinations
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show
 from services.flows.catalogue import Guarantee
+from services.flows.suggestion import suggestion
 from services.project.catalogue import ACTIONS
 from services.project.connections_file import connections_file, shown_connections, usable_connections
 from services.runtime.http import Client
@@ -87,7 +88,7 @@ def try_connection(
     """
     known = usable_connections(file or connections_file(), destinations.environ())
     if name not in known:
-        raise CommandError(f"there is no connection {name!r}; {nearest(name, known)}")
+        raise CommandError(f"there is no connection {name!r}; {suggestion(name, known)}")
     verdict = asyncio.run(_tested(known[name]))
     if as_json:
         print(json.dumps(verdict, ensure_ascii=False, indent=2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import sys
@@ -18,6 +17,7 @@ from contracts.events import CONTENT_TYPE
 from contracts.triggers.payload import Payload
 from services.cli.command import WATCH, declare
 from services.cli.terminal import CommandError
+from services.flows.suggestion import suggestion
 from services.project import local, sources_files
 
 ACCEPTED = 202
@@ -60,8 +60,7 @@ def send_event(
     """
     known = sources_files.triggers()
     if trigger not in known:
-        near = difflib.get_close_matches(trigger, known, n=1, cutoff=0.4)
-        raise CommandError(f"there is no trigger {trigger!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise CommandError(f"there is no trigger {trigger!r}; {suggestion(trigger, known)}")
     if example == (data is not None):
         raise CommandError("give the payload: either --data FILE or --example", 2)
     payload = known[trigger].example if example else _read(data or Path("-"))

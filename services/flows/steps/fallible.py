@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from services.flows.catalogue import Action, Tool
 from services.flows.check_values import ValueCheck
-from services.flows.faults import FaultCode, suggestion
+from services.flows.faults import FaultCode
 from services.flows.keys import REACTION, TEXT, Key
 from services.flows.names import ERRORS, id_fault
 from services.flows.output_shapes import outputs_of, wrong_schemas
@@ -15,6 +15,7 @@ from services.flows.presence import join, without
 from services.flows.shapes import ANY, Shape
 from services.flows.steps.kind import Fallback, Reaction, Step, StepCheck, StepReader, Way
 from services.flows.steps.node import DONE, ON_ERROR
+from services.flows.suggestion import suggestion
 from services.flows.syntax import MapOf, Value, Word
 from services.flows.wording import pairs
 from services.flows.yaml_tree import Mapping as MappingTree

@@ -12,7 +12,7 @@ from services.flows.cel import untyped
 from services.flows.check_expression import check_expression
 from services.flows.check_values import KEYS as KEY_KINDS
 from services.flows.compile_values import compile_value
-from services.flows.faults import FaultCode, suggestion
+from services.flows.faults import FaultCode
 from services.flows.keys import DURATION, EXPRESSION, REACTION, TEXT, TRIGGER, Key, Keys, map_of, names, ref, required
 from services.flows.names import EVENT, ROOTS
 from services.flows.names import TRIGGER as TRIGGER_NAME
@@ -36,6 +36,7 @@ from services.flows.steps.node import Execution, Failing, Node
 from services.flows.steps.parts import hours
 from services.flows.steps.parts.hours import HoursRule
 from services.flows.steps.registry import step_kind
+from services.flows.suggestion import suggestion
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
 from services.flows.waiting import Cancel, Match, Wait, moment_of, timer_id
 from services.flows.wording import said

@@ -12,7 +12,7 @@ from contracts.events import Event
 from contracts.triggers.payload import Payload
 from contracts.writes import TELL_OF_NEW
 from services.flows.creations import BY_US
-from services.flows.faults import suggestion
+from services.flows.suggestion import suggestion
 from services.flows.testing.suite import Case, Given
 
 SOURCE = "/flows/test"

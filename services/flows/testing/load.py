@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from services.flows.faults import Fault, FaultCode, suggestion
+from services.flows.faults import Fault, FaultCode
 from services.flows.places import Place
+from services.flows.suggestion import suggestion
 from services.flows.testing.suite import Case, Expected, ExpectedCall, Given, Reply, Suite
 from services.flows.yaml_tree import Mapping, Scalar, Tree, read
 

@@ -12,7 +12,8 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from services.flows.faults import Fault, FaultCode, nearest
+from services.flows.faults import Fault, FaultCode
+from services.flows.suggestion import nearest
 from services.ingest.sources.entry import IN_BODY, IN_HEADER
 from services.runtime.settings import SettingsError
 

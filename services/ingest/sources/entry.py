@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Collection
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -29,6 +27,7 @@ from pydantic import (
 from contracts.events import LONGEST_DUPLICATE_SECONDS
 from contracts.triggers.registry import TRIGGERS
 from services.flows.durations import parse_duration
+from services.flows.suggestion import suggestion
 from services.ingest.auth.presets import PRESETS
 from services.ingest.sources.secret import Secrets
 
@@ -288,7 +287,7 @@ class Entry(Form):
     @classmethod
     def _known(cls, name: str | None) -> str | None:
         if name is not None and name not in TRIGGERS:
-            raise ValueError(f"there is no trigger {name!r}; {nearest(name)}")
+            raise ValueError(f"there is no trigger {name!r}; {suggestion(name, TRIGGERS)}")
         return name
 
     @property
@@ -327,9 +326,3 @@ class File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sources: dict[Name, Entry]
-
-
-def nearest(name: str, triggers: Collection[str] = TRIGGERS) -> str:
-    """What to tell someone who named a trigger that is not there."""
-    near = difflib.get_close_matches(name[:200], triggers, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(triggers))}"

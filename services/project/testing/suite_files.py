@@ -12,8 +12,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from services.flows.faults import Fault, FaultCode, suggestion
+from services.flows.faults import Fault, FaultCode
 from services.flows.load import SUFFIXES, TEST_SUFFIXES, FlowSource, load_paths
+from services.flows.suggestion import suggestion
 from services.flows.testing.load import SuiteSource, read_suite
 from services.project.errors import ProjectError
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from services.actions.connection_parts import Limits, Probe
-from services.actions.connections import Connection, load, nearest
+from services.actions.connections import load
 from services.actions.endpoint import Basis, Endpoint, Place
 from services.actions.registry import ACTIONS
 from services.actions.secrets import HIDDEN, Mask
@@ -128,14 +128,6 @@ def test_a_file_that_is_not_there() -> None:
     """The setting is named."""
     with pytest.raises(SettingsError, match=r"FLOWS_CONNECTIONS_FILE='/nowhere/x.yaml': cannot be read"):
         load(Path("/nowhere/x.yaml"))
-
-
-def test_the_nearest_name_is_offered() -> None:
-    """For a person who mistyped it."""
-    known = {"closum": Connection("closum", "https://x"), "crm": Connection("crm", "https://x")}
-    assert nearest("clossum", known) == "did you mean 'closum'?"
-    assert nearest("zzz", known) == "there are: closum, crm"
-    assert nearest("zzz", {}) == "there are: none"
 
 
 def test_a_mask_knows_every_form_in_which_a_secret_comes_back() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from services.flows.compile import compile_flow
 from services.flows.durations import DurationError, parse_duration
-from services.flows.faults import nearest, suggestion
 from services.flows.index import FlowIndex
+from services.flows.suggestion import nearest, suggestion
 from services.flows.templates import Hole, TemplateError, split
 from tests.support.flows import TOOLS, compiled, flow_text, source
 
@@ -72,6 +74,13 @@ def test_the_nearest_name() -> None:
     assert suggestion("From", ["from"]) == "did you mean 'from'?"
     assert suggestion("zzz", "abcdefghij") == "there is a, b, c, d, e, f, g, h, …"
     assert suggestion("zzz", []) == "there is none"
+
+
+def test_a_name_of_a_stranger_costs_no_more_than_a_name() -> None:
+    """However long it is: ingest tells the sender of an unknown trigger too."""
+    begun = time.perf_counter()
+    assert nearest("closum.lead.created" + "x" * 1_000_000, ["closum.lead.created"]) is None
+    assert time.perf_counter() - begun < 0.5
 
 
 STEPS = '- id: phone\n  tool: phone.format\n  with: { number: "${ trigger.from }", region: PT }\n- stop: done\n'

@@ -100,7 +100,7 @@ def test_a_token_that_can_be_guessed_or_fits_no_url_is_refused_without_showing_i
         ),
         (
             "sources:\n  a:\n    trigger: x\n    token: { env: A }\n",
-            "there are: closum.contact.updated, closum.lead.created, closum.sms.status_updated, ",
+            "there is closum.contact.updated, closum.lead.created, closum.sms.status_updated, ",
         ),
         (
             "sources:\n  a:\n    trigger: closum.lead.created\n    token: { env: A, file: b }\n",
