@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.cli import times
-from services.cli.topic_records import told
+from services.cli.topic_records import unread
 from services.dead_letters.letters import Found, read_all
 from services.runtime import reading
 from services.runtime.settings import RuntimeSettings
@@ -15,4 +15,4 @@ async def letters(settings: RuntimeSettings, since: str | None = None) -> list[F
     try:
         return await read_all(settings, times.moment(since))
     except (reading.UnreachableError, reading.NoTopicError) as error:
-        raise told(settings, error) from None
+        raise unread(settings, error) from None

@@ -26,10 +26,10 @@ async def read(
         async for record in reading.read(settings, topic, since):
             yield record
     except (reading.UnreachableError, reading.NoTopicError) as error:
-        raise told(settings, error) from None
+        raise unread(settings, error) from None
 
 
-def told(settings: RuntimeSettings, error: reading.UnreachableError | reading.NoTopicError) -> CommandError:
+def unread(settings: RuntimeSettings, error: reading.UnreachableError | reading.NoTopicError) -> CommandError:
     """What a person can do about it."""
     if isinstance(error, reading.NoTopicError):
         return CommandError(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.flows.catalogue import Catalogue
 from services.flows.check import check
 from services.flows.faults import Fault, FaultCode
 from services.flows.flow import triggers_of
@@ -21,6 +22,7 @@ class Checked:
 
     flows: tuple[FlowSource, ...]
     sources: tuple[Path, ...]
+    catalogue: Catalogue
     mistakes: tuple[Fault, ...]
 
 
@@ -37,7 +39,8 @@ def checked(paths: Sequence[Path], connections: Path | None = None) -> Checked:
     with_sources = {str(path) for path in paths if sources_files.beside([path])}
     form = [fault for fault in form if fault.file not in with_sources]
     names = connection_names(connections) if connections else None
-    wrong = check(flows, with_triggers(known.triggers), names)
+    catalogue = with_triggers(known.triggers)
+    wrong = check(flows, catalogue, names)
     # Whether a trigger of a wrong source is right is to be seen when the source is.
     unsure = {
         (each.file, word.place.line, word.place.col)
@@ -50,4 +53,4 @@ def checked(paths: Sequence[Path], connections: Path | None = None) -> Checked:
         for each in wrong
         if each.code is not FaultCode.TRIGGER_UNKNOWN or (each.file, each.line, each.col) not in unsure
     ]
-    return Checked(tuple(flows), tuple(sources), tuple(sorted([*form, *known.faults, *wrong])))
+    return Checked(tuple(flows), tuple(sources), catalogue, tuple(sorted([*form, *known.faults, *wrong])))

@@ -19,7 +19,7 @@ from services.cli import installation, times
 from services.cli.command import WATCH, declare
 from services.cli.dead_letters import letters
 from services.cli.terminal import CommandError, Limit, console, show
-from services.cli.topic_records import told
+from services.cli.topic_records import unread
 from services.dead_letters import decisions, redrive
 from services.dead_letters.decisions import Decision
 from services.dead_letters.edit import EditError, change, edited
@@ -227,7 +227,7 @@ def redrive_letters(
     try:
         found = asyncio.run(with_originals(settings, found))
     except reading.UnreachableError as error:
-        raise told(settings, error) from None
+        raise unread(settings, error) from None
     planned = redrive.plan(found, known, repeatable, even_if_sent=even_if_sent)
     for identity, why in planned.left_out.items():
         console().print(f"left out  {identity}  {why}")

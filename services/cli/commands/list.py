@@ -101,18 +101,16 @@ def _history() -> list[dict[str, Any]]:
 
 def _files(path: Path) -> list[dict[str, Any]]:
     from services.flows.compile import compile_flow  # noqa: PLC0415
-    from services.project.catalogue import catalogue  # noqa: PLC0415 - heavy, and only needed here
     from services.project.checking import checked  # noqa: PLC0415
 
     found = checked([path])
-    tools = catalogue([path]).tools
     rows: list[dict[str, Any]] = []
     for flow in found.flows:
         wrong = sum(str(fault.file) == str(flow.file) for fault in found.mistakes)
         if wrong:
             rows.append({"file": str(flow.file), "mistakes": wrong})
             continue
-        compiled = compile_flow(flow, tools)
+        compiled = compile_flow(flow, found.catalogue.tools)
         rows.append(
             {
                 "flow": compiled.name,
