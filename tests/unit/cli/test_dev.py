@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -15,26 +14,15 @@ from services.cli.commands.dev import develop
 from services.cli.stack.stack import Plan
 from services.cli.terminal import CommandError
 from services.ingest.sources.load import Sources, load
+from tests.support.form_flow import form_folder
 
-FLOW = """\
-flow: form
-description: A form that was filled in.
-on: webhook.form
-steps:
-  - stop: "seen ${ trigger.email }"
-"""
 OURS = {"whatsapp", "leads", "contacts", "sms"}
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own, with a flow and an example of what starts it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FLOWS_SOURCES_FILE", "")
-    (tmp_path / "flows").mkdir()
-    (tmp_path / "flows/form.yaml").write_text(FLOW)
-    (tmp_path / "e.json").write_text(json.dumps({"email": "ana@example.pt", "name": "Ana"}))
-    return tmp_path
+    return form_folder(tmp_path, monkeypatch)
 
 
 class PlannedError(Exception):

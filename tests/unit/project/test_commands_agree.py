@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,22 +13,16 @@ from services.cli.commands import test as test_command
 from services.cli.deployments import from_paths
 from services.cli.terminal import CommandError
 from services.tools.deployed.store import Deployment
+from tests.support.form_flow import form_folder
 
-FLOW = 'flow: form\non: webhook.form\nsteps:\n  - stop: "seen ${ trigger.email }"\n'
 CASES = "flow: form\ncases:\n  - given: { trigger: webhook.form, example: true }\n    name: it\n    expect: {}\n"
 PLACES = ("flows/form-sources.yaml", "sources.yaml", "sources/other.yml", "elsewhere.yaml")
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of its own, with a flow, its case, and an example of what starts it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FLOWS_SOURCES_FILE", "")
-    (tmp_path / "flows").mkdir()
-    (tmp_path / "flows/form.yaml").write_text(FLOW)
-    (tmp_path / "flows/form.test.yaml").write_text(CASES)
-    (tmp_path / "e.json").write_text(json.dumps({"email": "ana@example.pt", "name": "Ana"}))
-    return tmp_path
+    (form_folder(tmp_path, monkeypatch) / "flows/form.test.yaml").write_text(CASES)
 
 
 def _check() -> None:
