@@ -30,7 +30,8 @@ from services.dead_letters import decisions, redrive
 from services.dead_letters.edit import EditError, edited
 from services.dead_letters.groups import Filter, groups
 from services.dead_letters.letters import Found, read_all, with_originals
-from services.runtime import database, kafka, reading
+from services.runtime import database, kafka
+from services.runtime.kafka import reading
 from services.runtime.settings import ActionsSettings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

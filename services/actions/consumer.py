@@ -28,9 +28,10 @@ from services.actions.journal.journal import Journal
 from services.actions.limits.gates import Gates
 from services.actions.limits.ready import Doubted
 from services.actions.parking.parking import Parking
-from services.runtime import gaps, logging, metrics
+from services.runtime import logging, metrics
 from services.runtime.guard import Guard
-from services.runtime.offsets import Place
+from services.runtime.kafka import gaps
+from services.runtime.kafka.offsets import Place
 from services.runtime.settings import ActionsSettings
 
 log = logging.get("consumer")

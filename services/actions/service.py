@@ -36,7 +36,7 @@ from services.runtime import database, health, kafka, lifecycle, logging, metric
 from services.runtime.egress import Egress
 from services.runtime.guard import Guard
 from services.runtime.http import Client
-from services.runtime.offsets import Offsets, Place
+from services.runtime.kafka.offsets import Offsets, Place
 from services.runtime.settings import ActionsSettings
 from services.runtime.watchdog import Watchdog
 

@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord
 from contracts.topics import Topic
 from services.cli.installation import how_to_reach
 from services.cli.terminal import CommandError
-from services.runtime import reading
+from services.runtime.kafka import reading
 from services.runtime.settings import RuntimeSettings
 
 

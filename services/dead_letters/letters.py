@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from contracts.dead_letters import PREFIX, DeadLetter
 from contracts.topics import DLQ_OF, Topic
-from services.runtime import reading
+from services.runtime.kafka import reading
 from services.runtime.settings import RuntimeSettings
 
 DLQS = {dlq.name: dlq for dlq in DLQ_OF.values()}
@@ -121,7 +121,7 @@ def found(topic: Topic, record: ConsumerRecord[bytes, bytes]) -> Found:
 
 
 async def read_all(settings: RuntimeSettings, since: datetime | None = None) -> list[Found]:
-    """All dead letters of all topics, oldest first. Raises what services.runtime.reading raises."""
+    """All dead letters of all topics, oldest first. Raises what services.runtime.kafka.reading raises."""
     letters: list[Found] = []
     for topic in DLQS.values():
         letters += [found(topic, record) async for record in reading.read(settings, topic, since)]

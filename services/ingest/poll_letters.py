@@ -23,8 +23,8 @@ from contracts.topics import EVENTS_DLQ, HISTORY
 from services.ingest.publisher import Publisher
 from services.ingest.sources.timed import Poll
 from services.runtime import logging, metrics
-from services.runtime.buried import buried
 from services.runtime.kafka import Headers
+from services.runtime.kafka.buried import buried
 
 SERVICE = "ingest"
 SCOPE = "poll.letter"

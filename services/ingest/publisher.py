@@ -17,7 +17,8 @@ from contracts.topics import EVENTS, Topic
 from services.ingest.problems import Refused
 from services.runtime import logging, metrics
 from services.runtime.cures import curable
-from services.runtime.kafka import Headers, MessageTooLargeError, Producer, refusal
+from services.runtime.kafka import Headers, MessageTooLargeError, Producer
+from services.runtime.kafka.sizes import refusal
 from services.runtime.settings import IngestSettings
 
 HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]

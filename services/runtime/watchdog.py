@@ -17,13 +17,13 @@ from aiokafka.errors import KafkaError
 from contracts.topics import label
 from services.runtime import logging, metrics
 from services.runtime.health import Health
-from services.runtime.offsets import Place, Progress
+from services.runtime.kafka.offsets import Place, Progress
 
 log = logging.get("watchdog")
 
 
 class Asks(Protocol):
-    """What knows how far the group is: `services.runtime.offsets.Offsets` is one."""
+    """What knows how far the group is: `services.runtime.kafka.offsets.Offsets` is one."""
 
     async def progress(self, places: Collection[Place]) -> dict[Place, Progress]:
         """The progress of some partitions."""

@@ -12,9 +12,10 @@ import faust.streams
 from faust.transport.drivers import aiokafka as driver
 
 from contracts.topics import EVENTS, RUNS, Topic
-from services.runtime import gaps, kafka, logging
-from services.runtime.consuming import Consumer
-from services.runtime.offsets import Place
+from services.runtime import kafka, logging
+from services.runtime.kafka import gaps
+from services.runtime.kafka.consuming import Consumer
+from services.runtime.kafka.offsets import Place
 from services.runtime.settings import ToolsSettings
 from services.tools.records import Record
 

@@ -7,8 +7,8 @@ from contracts.errors import ErrorCode
 from contracts.runs import Run
 from contracts.topics import DLQ_OF
 from services.runtime import metrics
-from services.runtime.buried import buried
-from services.runtime.gaps import Gap
+from services.runtime.kafka.buried import buried
+from services.runtime.kafka.gaps import Gap
 from services.tools.records import Output, Record
 
 SERVICE = "tools"

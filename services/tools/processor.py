@@ -28,9 +28,10 @@ from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
 from services.flows.sync import changed
 from services.flows.waiting import Match, hashes_of
-from services.runtime import gaps, metrics
+from services.runtime import metrics
 from services.runtime.apart import apart
 from services.runtime.dead_runs import Death
+from services.runtime.kafka import gaps
 from services.tools import answerers, bugs, history
 from services.tools.claims import Among, Claim
 from services.tools.echoes.echoes import Echoes, Off

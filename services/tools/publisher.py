@@ -10,9 +10,9 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 
 from contracts.topics import Topic
 from services.runtime import logging, metrics
-from services.runtime.buried import smaller
 from services.runtime.cures import curable
-from services.runtime.kafka import DEAD_LETTERS, refusal
+from services.runtime.kafka.buried import smaller
+from services.runtime.kafka.sizes import DEAD_LETTERS, refusal
 from services.tools.records import Headers, Output
 
 log = logging.get("publisher")

@@ -15,7 +15,7 @@ from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, EVENTS_DLQ, HISTORY, 
 from services.flows.catalogue import collect
 from services.runtime import database, dead_runs, health, kafka, lifecycle, logging, metrics
 from services.runtime.guard import Guard
-from services.runtime.offsets import Offsets
+from services.runtime.kafka.offsets import Offsets
 from services.runtime.settings import ToolsSettings
 from services.runtime.watchdog import Watchdog
 from services.tools import app, brake, catalog, claims, repeats

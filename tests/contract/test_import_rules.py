@@ -20,6 +20,10 @@ PLANTED = {
     "contracts import none of ours": ("contracts/ids.py", "import services.runtime.settings"),
     "flows imports contracts only, and does no I/O": ("services/flows/needs.py", "import aiohttp"),
     "runtime has mechanics and no vocabulary": ("services/runtime/metrics.py", "import services.flows.needs"),
+    "Kafka is built in floors, each of which imports only those below": (
+        "services/runtime/kafka/gaps.py",
+        "import services.runtime.kafka.producer",
+    ),
     "ingest, tools and actions never import each other": ("services/ingest/__init__.py", "import services.actions"),
     "nothing but the command line imports the command line or deploy": (
         "services/actions/__init__.py",

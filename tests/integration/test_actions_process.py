@@ -20,7 +20,7 @@ from contracts.runs import HistoryRecord
 from contracts.topics import ACTIONS, HISTORY
 from deploy.local import KafkaServer
 from services.runtime.kafka import Producer
-from services.runtime.offsets import Offsets
+from services.runtime.kafka.offsets import Offsets
 from services.runtime.settings import RuntimeSettings, load
 from tests.support.actions import Kafka, kafka, request, worker
 from tests.support.closum import Closum, closum

@@ -13,10 +13,11 @@ from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, RUNS
 from deploy.local import KafkaServer
-from services.runtime import kafka, reading
-from services.runtime.consuming import Consumer
-from services.runtime.gaps import Gap
-from services.runtime.offsets import Offsets, Progress
+from services.runtime import kafka
+from services.runtime.kafka import reading
+from services.runtime.kafka.consuming import Consumer
+from services.runtime.kafka.gaps import Gap
+from services.runtime.kafka.offsets import Offsets, Progress
 from services.runtime.settings import RuntimeSettings
 from tests.support import actions
 from tests.support.closum import closum

@@ -12,7 +12,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, UnknownTopicOrPar
 
 from contracts.topics import ACTIONS, ALL, EVENTS, EVENTS_DLQ, MAX_MESSAGE_BYTES
 from services.runtime import kafka
-from services.runtime.offsets import Offsets, Place, Progress
+from services.runtime.kafka.offsets import Offsets, Place, Progress
 from services.runtime.settings import RuntimeSettings
 from tests.support.tools_process import read
 

@@ -24,8 +24,9 @@ from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.topics import EVENTS, EVENTS_DLQ, HISTORY, RUNS, Topic
 from deploy.local import KafkaServer
-from services.runtime import kafka, membership
-from services.runtime.offsets import Offsets, Progress
+from services.runtime import kafka
+from services.runtime.kafka import membership
+from services.runtime.kafka.offsets import Offsets, Progress
 from services.runtime.settings import ToolsSettings
 from services.tools import app
 from services.tools.load import InFolder

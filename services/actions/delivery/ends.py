@@ -17,8 +17,9 @@ from contracts.topics import ACTIONS_DLQ, HISTORY, RUNS
 from services.actions.delivery.attempt import Done, Failed
 from services.actions.delivery.job import Job
 from services.actions.delivery.records import Output
-from services.runtime import gaps, metrics
-from services.runtime.buried import buried
+from services.runtime import metrics
+from services.runtime.kafka import gaps
+from services.runtime.kafka.buried import buried
 
 SERVICE = "actions"
 LONGEST_REASON = 2000  # characters: a reason may quote an answer, and a record must always fit

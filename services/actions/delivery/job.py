@@ -21,8 +21,9 @@ from services.actions.delivery.retry import Schedule
 from services.actions.journal.effects import Key
 from services.actions.limits.ready import Sort
 from services.flows.suggestion import suggestion
-from services.runtime import gaps, logging, metrics
+from services.runtime import logging, metrics
 from services.runtime.database import short
+from services.runtime.kafka import gaps
 
 log = logging.get("job")
 LONGEST_CAUSE = 500

@@ -11,9 +11,9 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from contracts.topics import Topic
 from services.actions.delivery.records import Headers, Output
 from services.runtime import logging, metrics
-from services.runtime.buried import smaller
 from services.runtime.cures import curable
-from services.runtime.kafka import DEAD_LETTERS, MessageTooLargeError, refusal
+from services.runtime.kafka.buried import smaller
+from services.runtime.kafka.sizes import DEAD_LETTERS, MessageTooLargeError, refusal
 
 log = logging.get("publisher")
 LONGEST_WAIT_SECONDS = 5.0

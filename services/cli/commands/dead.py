@@ -26,8 +26,8 @@ from services.dead_letters.edit import EditError, change, edited
 from services.dead_letters.groups import Filter, groups
 from services.dead_letters.letters import BACK_TO, Found, with_originals
 from services.project.connections_file import shown_connections
-from services.runtime import database, reading
-from services.runtime.kafka import Producer
+from services.runtime import database
+from services.runtime.kafka import Producer, reading
 from services.runtime.settings import RuntimeSettings
 
 EACH = ("id", "at", "code", "who_must_act", "flow", "step", "attempts", "cause")

@@ -14,7 +14,7 @@ from contracts.topics import ACTIONS, EVENTS, HISTORY, RUNS
 from services.actions.consumer import GROUP as ACTIONS_GROUP
 from services.cli.stack.stack import Stack
 from services.ingest.ends import GROUP as ENDS_GROUP
-from services.runtime.offsets import Offsets
+from services.runtime.kafka.offsets import Offsets
 from services.tools.app import GROUP as TOOLS_GROUP
 
 MEGABYTE = 1_048_576

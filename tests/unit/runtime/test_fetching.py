@@ -12,9 +12,10 @@ from aiokafka.record.memory_records import MemoryRecords
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from services.runtime import fetching, kafka
-from services.runtime.fetching import Fetcher, Records
-from services.runtime.gaps import Gap
+from services.runtime import kafka
+from services.runtime.kafka import fetching
+from services.runtime.kafka.fetching import Fetcher, Records
+from services.runtime.kafka.gaps import Gap
 
 HERE = TopicPartition("closum.events", 3)
 COMMITTED = 1

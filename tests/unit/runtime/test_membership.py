@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from services.runtime.membership import Assignor, Membership, Seen
+from services.runtime.kafka.membership import Assignor, Membership, Seen
 
 NOT_STABLE = None
 AWAY = KafkaConnectionError("planted")

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 
 from services.runtime import watchdog
 from services.runtime.health import Health
-from services.runtime.offsets import Place, Progress
+from services.runtime.kafka.offsets import Place, Progress
 from services.runtime.watchdog import Watchdog
 
 HERE: Place = ("events", 0)
@@ -114,7 +114,7 @@ from services.runtime.watchdog import Watchdog
 
 class Kafka:
     async def progress(self, places):
-        from services.runtime.offsets import Progress
+        from services.runtime.kafka.offsets import Progress
         return {place: Progress(0, 1) for place in places}
 
 async def main():

@@ -12,7 +12,7 @@ import faust
 import faust.streams
 import pytest
 
-from services.runtime.consuming import Consumer
+from services.runtime.kafka.consuming import Consumer
 from services.runtime.settings import ToolsSettings
 from services.tools import app
 from services.tools.records import Record

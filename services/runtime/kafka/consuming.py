@@ -19,7 +19,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.admin import DescribeGroupsRequest
 
-from services.runtime.membership import Assignor, Membership, Seen
+from services.runtime.kafka.membership import Assignor, Membership, Seen
 
 COORDINATOR_SECONDS = 30.0
 AGAIN_SECONDS = 0.1

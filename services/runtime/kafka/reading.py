@@ -12,8 +12,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from contracts.topics import Topic
-from services.runtime import kafka
-from services.runtime.gaps import Gap
+from services.runtime.kafka.consumers import reader
+from services.runtime.kafka.gaps import Gap
 from services.runtime.settings import RuntimeSettings
 
 REACH_SECONDS = 10.0
@@ -35,7 +35,7 @@ async def read(
     What nobody can read, or was not committed to Kafka, is passed over. Raises UnreachableError and NoTopicError.
     """
     name = topic.under(settings.topic_prefix)
-    consumer = kafka.reader(
+    consumer = reader(
         settings, auto_offset_reset="earliest", request_timeout_ms=int(REACH_SECONDS * 1000), fetch_max_wait_ms=100
     )
     try:

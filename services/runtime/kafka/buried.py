@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contracts.dead_letters import PREFIX, DeadLetter
 from contracts.topics import Topic
-from services.runtime.kafka import DEAD_LETTERS, Headers, MessageTooLargeError, check_size, size_of
+from services.runtime.kafka.sizes import DEAD_LETTERS, Headers, MessageTooLargeError, check_size, size_of
 
 FIRST_BYTES = 4096
 KEY_BYTES = 512

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from services.runtime import kafka
+from services.runtime.kafka.consumers import reader
 from services.runtime.settings import RuntimeSettings
 
 Place = tuple[str, int]
@@ -82,7 +82,7 @@ class Offsets:
                 raise
             self._admin = admin
         if self._consumer is None:
-            consumer = kafka.reader(self._settings, auto_offset_reset="none")
+            consumer = reader(self._settings, auto_offset_reset="none")
             try:
                 await consumer.start()
             except BaseException:
