@@ -23,14 +23,13 @@ from services.actions.delivery.lanes import Lanes
 from services.actions.delivery.outline import outline
 from services.actions.delivery.pace import Pace
 from services.actions.delivery.prefix import Prefix
-from services.actions.delivery.records import Record
 from services.actions.journal.journal import Journal
 from services.actions.limits.gates import Gates
 from services.actions.limits.ready import Doubted
 from services.actions.parking.parking import Parking
 from services.runtime import logging, metrics
 from services.runtime.guard import Guard
-from services.runtime.kafka import gaps
+from services.runtime.kafka import Record, gaps
 from services.runtime.kafka.offsets import Place
 from services.runtime.settings import ActionsSettings
 
@@ -161,7 +160,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
             return  # its next owner gets them
         for taken in records:
             record = Record(
-                taken.topic, taken.partition, taken.offset, taken.key, taken.value, list(taken.headers or ())
+                ACTIONS, taken.topic, taken.partition, taken.offset, taken.key, taken.value, list(taken.headers or ())
             )
             prefix.take(taken.offset)
             if gaps.empty(taken.value):
@@ -354,7 +353,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
 
 
 def _place(job: Job) -> TopicPartition:
-    return TopicPartition(job.record.topic, job.record.partition)
+    return TopicPartition(job.record.name, job.record.partition)
 
 
 async def leave(kafka: AIOKafkaConsumer, seconds: float) -> None:

@@ -17,8 +17,8 @@ from services.actions.delivery.attempt import Failed, checked
 from services.actions.delivery.calling import HttpCall, Request
 from services.actions.registry import ACTIONS
 from services.actions.secrets import HIDDEN
-from services.dead_letters.letters import Found
 from services.flows.catalogue import Guarantee
+from services.runtime.dead_letters.letters import Found
 
 MOST_SHOWN = 10_000
 

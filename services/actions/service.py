@@ -22,7 +22,6 @@ from services.actions.consumer import GROUP, Consumer, leave
 from services.actions.delivery.books import Books
 from services.actions.delivery.courier import Courier
 from services.actions.delivery.job import Planner
-from services.actions.delivery.publisher import Publisher
 from services.actions.equip import equipped
 from services.actions.journal.journal import Journal
 from services.actions.journal.store import Store
@@ -37,6 +36,7 @@ from services.runtime.egress import Egress
 from services.runtime.guard import Guard
 from services.runtime.http import Client
 from services.runtime.kafka.offsets import Offsets, Place
+from services.runtime.kafka.publishing import Publisher
 from services.runtime.settings import ActionsSettings
 from services.runtime.watchdog import Watchdog
 

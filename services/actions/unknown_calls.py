@@ -16,13 +16,12 @@ from services.actions.connections import Connection
 from services.actions.delivery import doubt
 from services.actions.delivery.attempt import Failed, checked
 from services.actions.delivery.calling import HttpCall
-from services.actions.delivery.records import Headers
 from services.actions.journal import unknowns
 from services.actions.journal.unknowns import Decision, Open
 from services.actions.registry import ACTIONS as KNOWN
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from services.runtime.http import Client
-from services.runtime.kafka import Producer
+from services.runtime.kafka import Headers, Producer
 
 PUT_SECONDS = 15.0
 

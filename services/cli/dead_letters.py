@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.cli import times
 from services.cli.topic_records import unread
-from services.dead_letters.letters import Found, read_all
-from services.runtime import reading
+from services.runtime.dead_letters.letters import Found, read_all
+from services.runtime.kafka import reading
 from services.runtime.settings import RuntimeSettings
 
 

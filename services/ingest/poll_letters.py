@@ -14,17 +14,16 @@ from typing import Any
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 
-from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.events import CONTENT_TYPE, partition_key
 from contracts.ids import stable_id
 from contracts.runs import HistoryRecord, Outcome
-from contracts.topics import EVENTS_DLQ, HISTORY
+from contracts.topics import EVENTS, EVENTS_DLQ
 from services.ingest.publisher import Publisher
 from services.ingest.sources.timed import Poll
 from services.runtime import logging, metrics
-from services.runtime.kafka import Headers
-from services.runtime.kafka.buried import buried
+from services.runtime.kafka import Headers, Record, history
+from services.runtime.kafka.dead_letters import dead_letter
 
 SERVICE = "ingest"
 SCOPE = "poll.letter"
@@ -102,12 +101,10 @@ async def _bury(publisher: Publisher, poll: Poll, identity: str, one: Unfit) -> 
         reason=cause,
         code=one.code,
     )
-    letter = DeadLetter.of((poll.uri, 0, one.number), one.code, cause, SERVICE, event_id=identity)
     key = partition_key(poll.account, identity)
     headers: Headers = [("content-type", CONTENT_TYPE.encode())]
-    await publisher.put(EVENTS_DLQ, *buried(EVENTS_DLQ, letter, key, orjson.dumps(event), headers))
-    await publisher.put(HISTORY, key, ended.to_bytes())
+    record = Record(EVENTS, poll.uri, 0, one.number, key, orjson.dumps(event), headers)
+    await publisher.put(dead_letter(record, one.code, cause, SERVICE, event_id=identity))
+    await publisher.put(history.end_of_event(key, ended))
     metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=poll.trigger.trigger).inc()
-    metrics.EVENTS_ENDED.labels(Outcome.DEAD.value).inc()
-    metrics.DEAD_LETTERS.labels(EVENTS_DLQ.name, one.code.value).inc()
     log.warning("poll.item_refused", source=poll.name, event_id=identity, cause=cause)

@@ -17,7 +17,7 @@ from contracts.topics import EVENTS, Topic
 from services.ingest.problems import Refused
 from services.runtime import logging, metrics
 from services.runtime.cures import curable
-from services.runtime.kafka import Headers, MessageTooLargeError, Producer
+from services.runtime.kafka import Headers, MessageTooLargeError, Output, Producer
 from services.runtime.kafka.sizes import refusal
 from services.runtime.settings import IngestSettings
 
@@ -86,9 +86,13 @@ class Publisher:
         metrics.ACKNOWLEDGEMENT.observe(time.perf_counter() - begun)
         accepted.inc()
 
-    async def put(self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None = None) -> None:
-        """Send one record of any topic; return when Kafka acknowledged it. Raises as `publish` does."""
-        await self._send(topic, key, value, headers)
+    async def put(self, output: Output) -> None:
+        """Send one record of any topic; return when Kafka acknowledged it, which it is told. Raises as `publish` does.
+
+        An acknowledgement that comes too late is not counted: the record is sent again.
+        """
+        await self._send(output.topic, output.key, output.value, output.headers)
+        output.on_acknowledged()
 
     async def _send(
         self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None, late: Late | None = None

@@ -13,11 +13,10 @@ from faust.transport.drivers import aiokafka as driver
 
 from contracts.topics import EVENTS, RUNS, Topic
 from services.runtime import kafka, logging
-from services.runtime.kafka import gaps
+from services.runtime.kafka import Record, gaps
 from services.runtime.kafka.consuming import Consumer
 from services.runtime.kafka.offsets import Place
 from services.runtime.settings import ToolsSettings
-from services.tools.records import Record
 
 log = logging.get("app")
 GROUP = "tools"

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from contracts.topics import Topic
 from services.runtime.guard import TRIALS, Guard
-from services.tools.records import Record
+from services.runtime.kafka import Record
 
 LONGEST_SECONDS = 60.0  # a rebalance waits for the batch at hand
 LOOK_SECONDS = 1.0

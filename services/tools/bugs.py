@@ -9,10 +9,8 @@ from contracts.runs import Outcome, Run, RunMessage
 from contracts.topics import RUNS
 from services.runtime import logging, metrics
 from services.runtime.dead_runs import Death
-from services.runtime.kafka import MessageTooLargeError
-from services.tools import history
+from services.runtime.kafka import MessageTooLargeError, Output, Record, history
 from services.tools.letters import dead_letter
-from services.tools.records import Output, Record
 
 log = logging.get("bugs")
 LONGEST_CAUSE = 500

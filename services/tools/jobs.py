@@ -16,10 +16,8 @@ from services.flows.compile import CompiledFlow
 from services.flows.outcomes import Act, Ask, End, Sleep
 from services.flows.sync import Write
 from services.runtime import logging, metrics
-from services.runtime.kafka import MessageTooLargeError, check_size
-from services.tools import history
+from services.runtime.kafka import MessageTooLargeError, Output, Record, check_size, history
 from services.tools.letters import dead_letter
-from services.tools.records import Output, Record
 from services.tools.timers.timer import MOST_RUN_BYTES, Timer, timer_of
 
 log = logging.get("jobs")

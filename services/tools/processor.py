@@ -31,14 +31,13 @@ from services.flows.waiting import Match, hashes_of
 from services.runtime import metrics
 from services.runtime.apart import apart
 from services.runtime.dead_runs import Death
-from services.runtime.kafka import gaps
-from services.tools import answerers, bugs, history
+from services.runtime.kafka import Output, Record, gaps, history
+from services.tools import answerers, bugs
 from services.tools.claims import Among, Claim
 from services.tools.echoes.echoes import Echoes, Off
 from services.tools.jobs import Job, begun
-from services.tools.letters import by_reference, dead_letter
+from services.tools.letters import dead_letter
 from services.tools.reading import event_of
-from services.tools.records import Output, Record
 from services.tools.timers import timer
 from services.tools.timers.store import Waiting
 from services.tools.timers.timers import Timers
@@ -48,7 +47,7 @@ LONGEST_WHY = 300
 
 
 class Publishes(Protocol):
-    """What publishes a batch: `services.tools.publisher.Publisher` is one."""
+    """What publishes a batch: `services.runtime.kafka.publishing.Publisher` is one."""
 
     async def publish(self, outputs: Sequence[Output]) -> None:
         """Return when every record is acknowledged."""
@@ -198,7 +197,7 @@ class Processor:
         await self._flows.recall({note for note in notes if note is not None})
         first = [note is not None for note in notes]
         changes = {
-            record.place: (event, change)
+            record.position: (event, change)
             for (record, event), is_first in zip(read, first, strict=True)
             if is_first and (change := told(event) or changed(event)) is not None
         }
@@ -206,7 +205,7 @@ class Processor:
         verdicts = dict(zip(changes, judged, strict=True))
         arrived = []
         for (record, event), note in zip(read, notes, strict=True):
-            verdict = verdicts.get(record.place)
+            verdict = verdicts.get(record.position)
             if note is None:
                 arrived.append(_Arrived(record, event, _End(Outcome.DUPLICATE, "seen before")))
             elif verdict is None:
@@ -228,7 +227,7 @@ class Processor:
     async def _first_wakes(self, read: Sequence[tuple[Record, RunMessage]]) -> list[tuple[Record, RunMessage]]:
         """Without those that end a wait which another record has ended: by its time, an event, a replica that died."""
         wishes = [
-            Claim(message.run.event.account, message.wake.timer, record.place)
+            Claim(message.run.event.account, message.wake.timer, record.position)
             for record, message in read
             if message.wake is not None
         ]
@@ -298,7 +297,7 @@ class _Batch:
         outputs: list[Output] = []
         self._places.append(outputs)
         if record is not None:
-            self._of.setdefault(record.place, []).append(outputs)
+            self._of.setdefault(record.position, []).append(outputs)
         return outputs
 
     def died(self, records: Sequence[Record]) -> list[bool]:
@@ -306,7 +305,7 @@ class _Batch:
 
         A change that is held because it goes back and forth counts as alive: it says nothing of others.
         """
-        left = [self._of.get(record.place, []) for record in records]
+        left = [self._of.get(record.position, []) for record in records]
         return [bool(runs) and all(map(_dead, runs)) for runs in left]
 
     def outputs(self) -> list[Output]:
@@ -322,8 +321,8 @@ def _readable(records: Sequence[Record], batch: _Batch) -> list[Record]:
         if gap is None:
             read.append(record)
         else:
-            letter = by_reference(record, gap)
-            batch.place().extend((letter, history.unreadable(record, gap.cause or "", ErrorCode.RECORD_UNREADABLE)))
+            cause, code = gap.cause or "", ErrorCode.RECORD_UNREADABLE
+            batch.place().extend((dead_letter(record, code, cause), history.unreadable(record, cause, code)))
     return read
 
 
@@ -362,7 +361,7 @@ def _occurred(record: Record, event: Event) -> Event:
     if event.contentid is None:
         return event
     before = _header(record, REDRIVEN_OCCURRENCE)
-    occurrence = record.place if before is None else before.decode("utf-8", "replace")
+    occurrence = record.position if before is None else before.decode("utf-8", "replace")
     return event.model_copy(update={"occurrence": occurrence})
 
 
@@ -374,7 +373,7 @@ def _claim(record: Record, event: Event, note: str) -> Claim:
     among = _among(record, event) if redriven is None else None
     keep = None if event.duplicateseconds is None else timedelta(seconds=event.duplicateseconds)
     # A hash: source and id together may be longer than an index row can be.
-    return Claim(event.account, stable_id(event.source, event.id, *again), record.place, note, keep, among)
+    return Claim(event.account, stable_id(event.source, event.id, *again), record.position, note, keep, among)
 
 
 def _among(record: Record, event: Event) -> Among:

@@ -16,6 +16,7 @@ from services.flows.catalogue import collect
 from services.runtime import database, dead_runs, health, kafka, lifecycle, logging, metrics
 from services.runtime.guard import Guard
 from services.runtime.kafka.offsets import Offsets
+from services.runtime.kafka.publishing import Publisher
 from services.runtime.settings import ToolsSettings
 from services.runtime.watchdog import Watchdog
 from services.tools import app, brake, catalog, claims, repeats
@@ -25,7 +26,6 @@ from services.tools.echoes import echoes
 from services.tools.echoes.limits import Limits
 from services.tools.load import InFolder
 from services.tools.processor import Processor
-from services.tools.publisher import Publisher
 from services.tools.state import janitor
 from services.tools.state.store import answers
 from services.tools.timers.firing import Firing, watch

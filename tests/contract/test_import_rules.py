@@ -20,6 +20,10 @@ PLANTED = {
     "contracts import none of ours": ("contracts/ids.py", "import services.runtime.settings"),
     "flows imports contracts only, and does no I/O": ("services/flows/needs.py", "import aiohttp"),
     "runtime has mechanics and no vocabulary": ("services/runtime/metrics.py", "import services.flows.needs"),
+    "runtime is built in floors, each of which imports only those below": (
+        "services/runtime/database.py",
+        "import services.runtime.kafka.producer",
+    ),
     "Kafka is built in floors, each of which imports only those below": (
         "services/runtime/kafka/gaps.py",
         "import services.runtime.kafka.producer",

@@ -22,11 +22,11 @@ from services.actions import consumer, service
 from services.actions.connections import load as connections_of
 from services.actions.delivery import courier, ends, known
 from services.actions.delivery.job import Planner
-from services.actions.delivery.publisher import Publisher
 from services.actions.journal.store import Store
 from services.actions.parking.parking import Parking
 from services.actions.parking.store import Store as Parked
 from services.runtime import lifecycle
+from services.runtime.kafka.publishing import Publisher
 from services.runtime.settings import ActionsSettings, load
 from tests.support.actions import kafka, request
 from tests.support.closum import closum

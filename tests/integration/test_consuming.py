@@ -120,7 +120,7 @@ async def test_actions_passes_what_nobody_can_read_and_calls_only_what_was_commi
                 worker.start()
                 await worker.says('"records.lost"')
                 await add_partitions(topics.settings, ACTIONS, 2)
-                await topics.producer.renew()  # which knows of the new one
+                await topics.producer.renew(topics.producer.generation)  # which knows of the new one
                 await topics.put([actions.request(number, f"+35191{number:07}", last=True) for number in range(20, 30)])
                 async with asyncio.timeout(30):
                     while len(stand_in.state("effects")) < 3 + 2 + 10:  # noqa: ASYNC110 - it has no event

@@ -26,10 +26,10 @@ from services.flows import creations
 from services.flows.catalogue import Guarantee
 from services.flows.creations import made
 from services.runtime import database
+from services.runtime.kafka import Record as KafkaRecord
 from services.tools.claims import Claim, noted
 from services.tools.echoes.echoes import InDatabase
 from services.tools.echoes.limits import Limits
-from services.tools.records import Record as KafkaRecord
 from tests.support import batches
 from tests.support.flows_command import flows
 

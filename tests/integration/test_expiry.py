@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from services.actions.journal.store import Store as Journal
-from services.dead_letters import decisions
 from services.ingest import ends
 from services.runtime import database
+from services.runtime.dead_letters import decisions
 from services.tools import claims
 from services.tools.state import janitor
 from services.tools.state.store import Connection

@@ -83,7 +83,7 @@ async def test_900_kb_is_the_most_but_for_dead_letters(settings: RuntimeSettings
 
 async def test_a_renewed_producer_goes_on(settings: RuntimeSettings, producer: kafka.Producer) -> None:
     await (await producer.send(EVENTS, b"k", b"before"))
-    await producer.renew()
+    await producer.renew(producer.generation)
     await (await producer.send(EVENTS, b"k", b"after"))
     found = await read(settings, EVENTS, lambda found: len(found) == 2)
     assert [one.value for one in found] == [b"before", b"after"]

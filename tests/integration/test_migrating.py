@@ -21,11 +21,11 @@ from services.flows.state.rotations import Turn
 from services.flows.sync import Write, changed
 from services.flows.waiting import timer_id
 from services.runtime import database, dead_runs
+from services.runtime.kafka import Output
 from services.tools import claims
 from services.tools.claims import Claim
 from services.tools.echoes.limits import Limits
 from services.tools.echoes.store import Store as Echoes
-from services.tools.records import Output
 from services.tools.state import janitor
 from services.tools.state.store import Store as State
 from services.tools.timers.firing import Firing

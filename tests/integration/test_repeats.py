@@ -15,9 +15,9 @@ import pytest
 from contracts.events import Event
 from contracts.topics import ACTIONS
 from services.runtime import database
+from services.runtime.kafka import Record
 from services.tools import repeats
 from services.tools.claims import Among, Claim
-from services.tools.records import Record
 from tests.support import batches
 from tests.support.breaking import BreakingPool
 

@@ -21,8 +21,7 @@ from services.flows.outcomes import Sleep
 from services.flows.waiting import cancel_hash, timer_id
 from services.runtime import database
 from services.runtime.dead_runs import Death
-from services.runtime.kafka import MessageTooLargeError
-from services.tools.records import Output
+from services.runtime.kafka import MessageTooLargeError, Output
 from services.tools.timers.firing import Firing
 from services.tools.timers.store import Store, Waiting
 from services.tools.timers.timer import Timer, timer_of

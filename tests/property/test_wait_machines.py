@@ -20,11 +20,11 @@ from contracts.runs import EndedBy, Run, RunMessage, Wake
 from services.flows.outcomes import Sleep
 from services.flows.sync import Write, changed
 from services.flows.waiting import cancel_hash, timer_id
+from services.runtime.kafka import Output
 from services.tools import claims
 from services.tools.claims import Claim
 from services.tools.echoes.limits import Limits
 from services.tools.echoes.store import Store as Echoes
-from services.tools.records import Output
 from services.tools.timers import timer
 from services.tools.timers.firing import Firing
 from services.tools.timers.store import Store

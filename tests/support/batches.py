@@ -15,11 +15,11 @@ from contracts.topics import EVENTS, HISTORY, RUNS, Topic
 from services.flows.catalogue import Tool, collect
 from services.flows.compile import CompiledFlow, compile_flow
 from services.flows.load import load_paths
+from services.runtime.kafka import Output, Record
 from services.tools import catalog
 from services.tools.claims import Claim
 from services.tools.load import InFolder
 from services.tools.processor import Processor
-from services.tools.records import Output, Record
 from services.tools.timers.store import Waiting
 from services.tools.timers.timer import Timer, began, origin
 
@@ -128,6 +128,8 @@ class Published:
     async def publish(self, outputs: Sequence[Output]) -> None:
         """Keep them."""
         self.outputs += outputs
+        for output in outputs:
+            output.on_acknowledged()
 
     def to(self, topic: Topic) -> list[dict[str, Any]]:
         """The messages for one topic, decoded."""

@@ -27,7 +27,7 @@ from services.ingest.publisher import Publisher
 from services.ingest.readers.one import One
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.load import Sources
-from services.runtime.kafka import Headers
+from services.runtime.kafka import Headers, Output
 from services.runtime.settings import IngestSettings
 
 TOKEN = "whatsapp-0123456789abcdef"
@@ -63,12 +63,12 @@ class Recorder(Publisher):
         accepted.inc()
         self.records.append((key, json.loads(event)))
 
-    async def put(self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None = None) -> None:
+    async def put(self, output: Output) -> None:
         """Keep one record of another topic."""
-        del key
         if self.refuse is not None:
             raise self.refuse
-        self.others.append((topic, json.loads(value or b"null"), list(headers or ())))
+        self.others.append((output.topic, json.loads(output.value or b"null"), list(output.headers or ())))
+        output.on_acknowledged()
 
 
 def hooks() -> Hooks:

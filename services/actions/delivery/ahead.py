@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 
 from services.actions.delivery.outline import Lane, Outline
 from services.actions.delivery.prefix import Prefix
-from services.actions.delivery.records import Record
+from services.runtime.kafka import Record
 
 Taken = tuple[Record, Prefix]
 # What a record takes beside its bytes: measured, 650 with a lane of its own, 360 in a lane of eight.

@@ -16,13 +16,13 @@ from services.actions.delivery.books import Books
 from services.actions.delivery.calling import Before, HttpCall
 from services.actions.delivery.doubt import Doubt
 from services.actions.delivery.job import Job, Ready, bug
-from services.actions.delivery.publisher import Publisher
 from services.actions.limits.gates import Gates
 from services.actions.parking.parking import Parking
 from services.runtime import logging, metrics
 from services.runtime.guard import Guard
 from services.runtime.http import Client
 from services.runtime.kafka import MessageTooLargeError
+from services.runtime.kafka.publishing import Publisher
 
 log = logging.get("courier")
 
@@ -80,7 +80,6 @@ class Courier:
             letter, end = ends.dead(job, failed)
             await self._publisher.publish([letter])
             await self._quietly(lambda: self._publisher.publish([end]))
-            ends.count(job, [letter, end], failed)
             self._guard.ended(job.sort.flow, dead=True, began=job.tried)
         if job.parked is not None:
             await self._quietly(lambda: self._parking.finished(job))
@@ -194,7 +193,6 @@ class Courier:
             outputs = ends.dead(job, failed)
             await self._publisher.publish(outputs)
         job.ended = True
-        ends.count(job, outputs, failed)
         dead = any(output.topic is ACTIONS_DLQ for output in outputs)
         self._guard.ended(job.sort.flow, dead=dead, began=job.tried)
         if failed is not None:

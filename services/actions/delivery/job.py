@@ -16,14 +16,13 @@ from services.actions.connections import Connection
 from services.actions.delivery.attempt import Failed, checked
 from services.actions.delivery.doubt import Doubt
 from services.actions.delivery.prefix import Prefix
-from services.actions.delivery.records import Record
 from services.actions.delivery.retry import Schedule
 from services.actions.journal.effects import Key
 from services.actions.limits.ready import Sort
 from services.flows.suggestion import suggestion
 from services.runtime import logging, metrics
 from services.runtime.database import short
-from services.runtime.kafka import gaps
+from services.runtime.kafka import Record, gaps
 
 log = logging.get("job")
 LONGEST_CAUSE = 500

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from services.actions.delivery.records import Record
+from services.runtime.kafka import Record
 
 Lane = tuple[str, str, str]
 

@@ -13,9 +13,9 @@ import orjson
 
 from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
-from services.actions.delivery.records import Headers, Record
 from services.actions.journal.effects import Key, State
 from services.runtime.database import storable
+from services.runtime.kafka import Headers, Record
 
 KEEP = """
 insert into unknown_effects

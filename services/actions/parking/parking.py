@@ -17,10 +17,10 @@ from contracts.topics import ACTIONS
 from services.actions.delivery.batcher import Batcher
 from services.actions.delivery.job import Job, broken
 from services.actions.delivery.prefix import Prefix
-from services.actions.delivery.records import Record
 from services.actions.parking.store import Parked, Store
 from services.runtime import database, logging, metrics
 from services.runtime.apart import apart
+from services.runtime.kafka import Record
 
 log = logging.get("parking")
 ROWS_A_LANE = 20
@@ -174,7 +174,7 @@ class Parking:
         lanes, name = self._places[job.prefix], _name(job)
         if name not in lanes:
             record = job.record
-            lanes[name] = Lane(f"{record.topic}/{record.partition}", name, job.prefix)
+            lanes[name] = Lane(f"{record.name}/{record.partition}", name, job.prefix)
         return lanes[name]
 
     async def _append(self, lane: Lane, jobs: Sequence[Job], wait_seconds: float = 0.0) -> None:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import asyncpg
 
-from services.actions.delivery.records import Record
+from contracts.topics import ACTIONS
 from services.actions.journal.unknowns import packed, unpacked
+from services.runtime.kafka import Record
 
 HEADS = """
 select distinct on (lane) lane, extract(epoch from due_at - now())::float8 as wait,
@@ -95,5 +96,5 @@ class Store:
 
 def _parked(row: asyncpg.Record) -> Parked:
     topic, _, partition = row["place"].rpartition("/")
-    record = Record(topic, int(partition), row["position"], row["key"], row["value"], unpacked(row["headers"]))
+    record = Record(ACTIONS, topic, int(partition), row["position"], row["key"], row["value"], unpacked(row["headers"]))
     return Parked(row["place"], row["lane"], record, row["attempts"], row["age"])

@@ -14,7 +14,7 @@ from services.cli import database, installation, waits
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, show
 from services.runtime import kafka
-from services.tools.publisher import Publisher
+from services.runtime.kafka.publishing import Publisher
 from services.tools.timers import timer
 
 BATCH = 500

@@ -20,13 +20,13 @@ from services.cli.command import WATCH, declare
 from services.cli.dead_letters import letters
 from services.cli.terminal import CommandError, Limit, console, show
 from services.cli.topic_records import unread
-from services.dead_letters import decisions, redrive
-from services.dead_letters.decisions import Decision
-from services.dead_letters.edit import EditError, change, edited
-from services.dead_letters.groups import Filter, groups
-from services.dead_letters.letters import BACK_TO, Found, with_originals
 from services.project.connections_file import shown_connections
 from services.runtime import database
+from services.runtime.dead_letters import decisions, redrive
+from services.runtime.dead_letters.decisions import Decision
+from services.runtime.dead_letters.edit import EditError, change, edited
+from services.runtime.dead_letters.groups import Filter, groups
+from services.runtime.dead_letters.letters import BACK_TO, Found, with_originals
 from services.runtime.kafka import Producer, reading
 from services.runtime.settings import RuntimeSettings
 

@@ -18,8 +18,8 @@ from services.cli import installation, times
 from services.cli.command import WATCH, declare
 from services.cli.dead_letters import letters
 from services.cli.terminal import CommandError, show
-from services.dead_letters.letters import Found
 from services.project import local
+from services.runtime.dead_letters.letters import Found
 
 COLUMNS = ("where", "calls", "failed", "errors", "p95", "dead", "last", "cause")
 SECONDS = 5.0

@@ -5,7 +5,8 @@ Here stand the names that most need; the rest is in the modules.
 
 from services.runtime.kafka.consumers import consumer, coordinator, reader
 from services.runtime.kafka.producer import Producer
-from services.runtime.kafka.sizes import MAX_DEAD_BYTES, MAX_RECORD_BYTES, Headers, MessageTooLargeError, check_size
+from services.runtime.kafka.records import Headers, Output, Record
+from services.runtime.kafka.sizes import MAX_DEAD_BYTES, MAX_RECORD_BYTES, MessageTooLargeError, check_size
 from services.runtime.kafka.topics import make_topics
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "MAX_RECORD_BYTES",
     "Headers",
     "MessageTooLargeError",
+    "Output",
     "Producer",
+    "Record",
     "check_size",
     "consumer",
     "coordinator",

@@ -10,7 +10,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from contracts.topics import Topic
-from services.runtime.kafka.sizes import MAX_DEAD_BYTES, Headers, check_size
+from services.runtime.kafka.records import Headers
+from services.runtime.kafka.sizes import MAX_DEAD_BYTES, check_size
 from services.runtime.settings import RuntimeSettings
 
 RENEW_SECONDS = 5.0
@@ -24,6 +25,8 @@ class Producer:
         self._bootstrap = settings.kafka_bootstrap
         self._request_seconds = request_seconds
         self._producer = self._new()
+        self._generation = 0
+        self._renewing = asyncio.Lock()
 
     def _new(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
@@ -49,15 +52,25 @@ class Producer:
         """Send what is buffered, then leave."""
         await self._producer.stop()
 
-    async def renew(self) -> None:
+    @property
+    def generation(self) -> int:
+        """How often it began anew: who fails says with which one (`renew`)."""
+        return self._generation
+
+    async def renew(self, generation: int) -> None:
         """Begin anew, after a failure that is not cured by waiting: the sequence of the idempotent producer is broken.
 
-        What was handed over and not acknowledged is lost to this producer: send it again. Raises as `start` does.
+        Once for all who failed with the same generation. What was handed over and not acknowledged is lost to this
+        producer: send it again. Raises as `start` does.
         """
-        broken, self._producer = self._producer, self._new()
-        with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(broken.stop(), RENEW_SECONDS)
-        await self.start()
+        async with self._renewing:
+            if self._generation != generation:
+                return
+            broken, self._producer = self._producer, self._new()
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(broken.stop(), RENEW_SECONDS)
+            await self.start()
+            self._generation += 1
 
     async def send(
         self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None = None

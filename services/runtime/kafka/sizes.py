@@ -8,9 +8,6 @@ from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError, R
 
 from contracts.topics import DLQ_OF, MAX_MESSAGE_BYTES, Topic
 
-Headers = list[tuple[str, bytes | None]]
-"""As Kafka has them: a header's value may be absent."""
-
 MAX_RECORD_BYTES = 1_048_588
 """What a topic takes: Kafka's own default. Ours stay below; other teams' records may be as large."""
 MAX_DEAD_BYTES = 2 * MAX_RECORD_BYTES

@@ -15,8 +15,8 @@ from contracts.runs import Wake
 from contracts.topics import RUNS
 from services.runtime import database, logging, metrics
 from services.runtime.apart import apart
+from services.runtime.kafka import Output, Record
 from services.tools import bugs
-from services.tools.records import Output, Record
 from services.tools.timers import timer
 from services.tools.timers.store import Store, Waiting
 
@@ -28,7 +28,7 @@ SHARE_SECONDS = 0.25
 
 
 class Publishes(Protocol):
-    """What publishes a batch: `services.tools.publisher.Publisher` is one."""
+    """What publishes a batch: `services.runtime.kafka.publishing.Publisher` is one."""
 
     async def publish(self, outputs: Sequence[Output]) -> None:
         """Return when every record is acknowledged."""

@@ -10,7 +10,7 @@ from contracts.ids import stable_id
 from contracts.runs import Run, Wake
 from contracts.topics import MAX_MESSAGE_BYTES, RUNS
 from services.flows.outcomes import Sleep
-from services.tools.records import Output
+from services.runtime.kafka import Output
 
 WAKE_BYTES = 4_000
 """Room for a Wake beside the run in one message."""

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.actions import ActionRequest
+from contracts.topics import ACTIONS
 from services.actions.delivery.ahead import OBJECTS_BYTES, Ahead
 from services.actions.delivery.outline import Outline, outline
 from services.actions.delivery.pace import Pace
 from services.actions.delivery.prefix import Prefix
-from services.actions.delivery.records import Headers, Record
+from services.runtime.kafka import Headers, Record
 from tests.support.actions import request
 
 HERE, THERE = Prefix(), Prefix()
@@ -20,7 +21,7 @@ HERE, THERE = Prefix(), Prefix()
 
 def record(offset: int, value: bytes = b"", headers: Headers | None = None) -> Record:
     """A record of one topic."""
-    return Record("t", 0, offset, b"key", value, headers or [])
+    return Record(ACTIONS, "t", 0, offset, b"key", value, headers or [])
 
 
 def about(subject: str, flow: str) -> Outline:

@@ -7,13 +7,14 @@ from typing import Any, cast
 
 import pytest
 
+from contracts import topics
 from services.actions.delivery import known
 from services.actions.delivery.job import Planner
 from services.actions.delivery.prefix import Prefix
-from services.actions.delivery.records import Record
 from services.actions.journal.effects import Decision, Fenced, Go
 from services.actions.registry import ACTIONS
 from services.flows.catalogue import Guarantee
+from services.runtime.kafka import Record
 from tests.support.actions import request
 
 
@@ -27,7 +28,7 @@ class World:
         self.abandoned = 0
         monkeypatch.setattr(known, "time", SimpleNamespace(monotonic=lambda: self.now))
         one = request(1)
-        self.job = Planner(ACTIONS, {}).job(Record("a", 0, 0, one.key, one.to_bytes(), []), Prefix())
+        self.job = Planner(ACTIONS, {}).job(Record(topics.ACTIONS, "a", 0, 0, one.key, one.to_bytes(), []), Prefix())
         self.before = known.before(cast("Any", self), cast("Any", self), self.job)
 
     async def begin(self, *_: object) -> Decision:

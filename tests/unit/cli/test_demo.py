@@ -15,7 +15,7 @@ from contracts.runs import HistoryRecord, Outcome
 from services.cli.commands.demo import summary
 from services.cli.commands.demo.account import Account
 from services.cli.commands.demo.events import TOO_LONG_NAME, Sending, sendings
-from services.dead_letters.letters import Found
+from services.runtime.dead_letters.letters import Found
 
 
 def number(sending: Sending) -> str:

@@ -19,7 +19,7 @@ from services.runtime import database, lifecycle
 from services.runtime.apart import apart
 from services.runtime.cures import curable
 from services.runtime.kafka import MAX_DEAD_BYTES, Headers, MessageTooLargeError, check_size
-from services.runtime.kafka.buried import FIRST_BYTES, buried, smaller
+from services.runtime.kafka.dead_letters import FIRST_BYTES, buried, smaller
 
 PASSES: list[Exception] = [
     OSError("refused"),

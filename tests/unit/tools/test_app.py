@@ -12,10 +12,10 @@ import faust
 import faust.streams
 import pytest
 
+from services.runtime.kafka import Record
 from services.runtime.kafka.consuming import Consumer
 from services.runtime.settings import ToolsSettings
 from services.tools import app
-from services.tools.records import Record
 
 
 async def nothing(_records: Sequence[Record]) -> None:

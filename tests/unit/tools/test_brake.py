@@ -12,9 +12,9 @@ import pytest
 from contracts.topics import ACTIONS, EVENTS, EVENTS_DLQ, RUNS
 from services.runtime import metrics
 from services.runtime.guard import PAUSE_SECONDS, TRIALS, Guard
+from services.runtime.kafka import Record
 from services.tools import brake
 from services.tools.brake import LONGEST_SECONDS, Brake, HeldError
-from services.tools.records import Record
 from tests.support import batches
 
 FAILS = f"""

@@ -19,13 +19,12 @@ from contracts.topics import ACTIONS, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DL
 from services.flows.state.claims import Claim as Need
 from services.flows.sync import changed
 from services.runtime.dead_runs import Death
-from services.runtime.kafka import MessageTooLargeError
-from services.tools import history, processor
+from services.runtime.kafka import MessageTooLargeError, Output, history
+from services.tools import processor
 from services.tools.jobs import Job, begun
 from services.tools.load import InFolder
 from services.tools.processor import Processor
 from services.tools.reading import event_of
-from services.tools.records import Output
 from tests.support import batches
 
 BAD = "bad-one"

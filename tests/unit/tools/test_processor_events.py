@@ -16,16 +16,16 @@ from pydantic import BaseModel
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode, WhoMustAct
 from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY, RUNS
-from services.dead_letters.letters import Found
-from services.dead_letters.redrive import headers as redriven
 from services.flows.advance import advance
 from services.flows.catalogue import Tool
 from services.flows.compile import CompiledFlow
+from services.runtime.dead_letters.letters import Found
+from services.runtime.dead_letters.redrive import headers as redriven
+from services.runtime.kafka import Headers
 from services.tools import jobs
 from services.tools.claims import Claim
 from services.tools.load import InFolder
 from services.tools.processor import Processor
-from services.tools.records import Headers
 from tests.support import batches
 
 NOW = datetime.now(UTC)  # taken by ingest: it bounds what it takes

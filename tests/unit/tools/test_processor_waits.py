@@ -11,7 +11,7 @@ import pytest
 from contracts.events import Event
 from contracts.runs import EndedBy, RunMessage, Wake
 from contracts.topics import ACTIONS, HISTORY, RUNS, RUNS_DLQ
-from services.tools.records import Record
+from services.runtime.kafka import Record
 from services.tools.timers import timer
 from tests.support import batches
 

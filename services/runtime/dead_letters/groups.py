@@ -10,7 +10,7 @@ from typing import Any
 
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
-from services.dead_letters.letters import Found
+from services.runtime.dead_letters.letters import Found
 
 ID_LENGTH = 8
 # What differs between two deaths of the same cause: quoted values, numbers, ids, addresses.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from unittest.mock import patch
 
 import pytest
@@ -18,11 +20,9 @@ from aiokafka.errors import (
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
-from contracts.topics import ACTIONS, EVENTS_DLQ, RUNS_DLQ, Topic
-from services.runtime.kafka import MessageTooLargeError
-from services.tools import publisher
-from services.tools.publisher import Publisher
-from services.tools.records import Headers, Output
+from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ, Topic
+from services.runtime.kafka import Headers, MessageTooLargeError, Output, publishing
+from services.runtime.kafka.publishing import Publisher
 
 
 class Flaky:
@@ -34,7 +34,7 @@ class Flaky:
         self.calls = 0
         self.sent: list[tuple[Topic, bytes | None, bytes | None, Headers | None]] = []
         self.acknowledged: list[bytes | None] = []
-        self.renewed = 0
+        self.renewed = self.generation = 0
         self.renewal_faults: list[Exception] = []
 
     async def send(
@@ -54,17 +54,19 @@ class Flaky:
             future.set_result(None)
         return future
 
-    async def renew(self) -> None:
+    async def renew(self, generation: int) -> None:
         """Begin anew, unless that is to fail."""
+        assert generation == self.generation
         self.renewed += 1
         if self.renewal_faults:
             raise self.renewal_faults.pop()
+        self.generation += 1
 
 
 @pytest.fixture(autouse=True)
 def no_waiting() -> object:
     """Waits are counted elsewhere."""
-    with patch.object(publisher, "LONGEST_WAIT_SECONDS", 0.001) as patched:
+    with patch.object(publishing, "LONGEST_WAIT_SECONDS", 0.001) as patched:
         yield patched
 
 
@@ -185,3 +187,103 @@ async def test_a_dead_letter_that_its_topic_refuses_is_kept_by_reference() -> No
         assert value in producer.acknowledged
         told = next(one for one in reversed(producer.headers) if one)
         assert (DeadLetter.from_headers(told).original_bytes or 0) > 100_000
+
+
+class FakeProducer:
+    """Fails as a test says, then takes records."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.taken: list[bytes | None] = []
+        self.renewals = 0
+        self.generation = 0
+        self.broken = False
+
+    async def send(
+        self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None = None
+    ) -> asyncio.Future[object]:
+        """Take or refuse; a refusal comes with the acknowledgement."""
+        del topic, key, headers
+        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        if self.broken:
+            future.set_exception(OutOfOrderSequenceNumber())
+        elif self.failures:
+            failure = self.failures.pop(0)
+            if isinstance(failure, MessageTooLargeError):
+                raise failure
+            future.set_exception(failure)
+        else:
+            self.taken.append(value)
+            future.set_result(None)
+        return future
+
+    async def renew(self, generation: int) -> None:
+        """Count it, once for all who met the same; the first one after a break fails."""
+        if generation != self.generation:
+            return
+        self.renewals += 1
+        if self.broken and self.renewals == 1:
+            raise KafkaConnectionError
+        self.broken = False
+        self.generation += 1
+
+
+def output(value: bytes) -> Output:
+    """One record."""
+    return Output(RUNS, b"k", value)
+
+
+async def test_records_are_sent_until_they_are_acknowledged() -> None:
+    """A time-out is waited out; a broken producer is made anew."""
+    producer = FakeProducer(KafkaTimeoutError(), KafkaConnectionError())
+    await Publisher(producer).publish([output(b"1")])
+    await Publisher(producer).publish([Output(HISTORY, b"k", b"2")])
+    assert (producer.taken, producer.renewals) == ([b"1", b"2"], 1)
+
+
+async def test_a_broken_producer_is_made_anew_once_for_all() -> None:
+    """Though a hundred jobs meet it at once, and the first renewal fails."""
+    producer = FakeProducer()
+    producer.broken = True
+    one = Publisher(producer)
+    await asyncio.gather(*(one.publish([output(b"%d" % number)]) for number in range(100)))
+    assert sorted(producer.taken, key=lambda value: int(value or b"")) == [b"%d" % number for number in range(100)]
+    assert producer.renewals == 2
+
+
+async def test_what_is_too_large_is_told() -> None:
+    """No later try helps."""
+    with pytest.raises(MessageTooLargeError):
+        await Publisher(FakeProducer(MessageTooLargeError("big"))).publish([output(b"1")])
+
+
+@pytest.mark.parametrize("fault", [MessageSizeTooLargeError, InvalidTimestampError])
+async def test_what_kafka_refuses_twice_is_told(fault: type[Exception]) -> None:
+    """Once may be the fault of what came in the same batch."""
+    producer = FakeProducer(fault())
+    await Publisher(producer).publish([output(b"1")])
+    assert producer.taken == [b"1"]
+    with pytest.raises(MessageTooLargeError if fault is MessageSizeTooLargeError else fault):
+        await asyncio.wait_for(Publisher(FakeProducer(fault(), fault())).publish([output(b"1")]), 5)
+
+
+async def test_a_dead_letter_that_kafka_refuses_is_made_smaller() -> None:
+    """Until it is taken."""
+    letter = DeadLetter.of(("closum.actions", 1, 2), ErrorCode.REQUEST_INVALID, "no", "actions")
+    big = Output(ACTIONS_DLQ, b"k", b"x" * 100_000, letter.to_headers())  # type: ignore[arg-type]
+    for refusals, value in ((2, b"x" * 4096), (4, None)):
+        producer = FakeProducer(*[MessageSizeTooLargeError() for _ in range(refusals)])
+        await asyncio.wait_for(Publisher(producer).publish([big]), 5)
+        assert producer.taken == [value]
+
+
+async def test_what_is_acknowledged_is_told_once() -> None:
+    """However often it was sent; what is refused is not."""
+    told: list[int] = []
+    producer = Flaky(later={1: OutOfOrderSequenceNumber()})
+    made = [replace(one, on_acknowledged=partial(told.append, number)) for number, one in enumerate(outputs(4))]
+    await Publisher(producer).publish(made)
+    assert told == [0, 1, 2, 3]
+    with pytest.raises(MessageTooLargeError):
+        await Publisher(FakeProducer(MessageTooLargeError("big"))).publish(made[:1])
+    assert told == [0, 1, 2, 3]

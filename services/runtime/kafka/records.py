@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from contracts.topics import Topic
 
 Headers = list[tuple[str, bytes | None]]
+"""As Kafka has them: a header's value may be absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +25,25 @@ class Record:
 
     @property
     def coordinates(self) -> tuple[str, int, int]:
-        """Where it is: (topic, partition, offset)."""
+        """Where it is: (topic's name on the broker, partition, offset)."""
         return (self.name, self.partition, self.offset)
 
     @property
-    def place(self) -> str:
+    def position(self) -> str:
         """Its coordinates as text: the same on every replay, different for every record."""
         return f"{self.name}/{self.partition}/{self.offset}"
 
 
+def nothing() -> None:
+    """Nobody is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A record to produce."""
+    """A record to produce. `on_acknowledged` is called once, when Kafka has it: what it stands for is counted there."""
 
     topic: Topic
     key: bytes | None
     value: bytes | None
     headers: Headers | None = None
+    on_acknowledged: Callable[[], object] = field(default=nothing, compare=False, repr=False)

@@ -13,11 +13,11 @@ from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS_DLQ, EVENTS_DLQ, MAX_MESSAGE_BYTES, Topic
 from services.actions.connections import Connection
 from services.actions.preview import preview, repeatable
-from services.dead_letters.decisions import Decision
-from services.dead_letters.edit import EditError, change, edited
-from services.dead_letters.groups import Filter, group_of, groups, shape
-from services.dead_letters.letters import Found
-from services.dead_letters.redrive import headers, plan
+from services.runtime.dead_letters.decisions import Decision
+from services.runtime.dead_letters.edit import EditError, change, edited
+from services.runtime.dead_letters.groups import Filter, group_of, groups, shape
+from services.runtime.dead_letters.letters import Found
+from services.runtime.dead_letters.redrive import headers, plan
 from tests.support.actions import request
 
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)

@@ -1,9 +1,10 @@
-"""Publishing a batch: every record acknowledged, in order, however long that takes."""
+"""Publishing: every record acknowledged, in order, however long that takes, and counted when it is."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
@@ -11,9 +12,9 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 from contracts.topics import Topic
 from services.runtime import logging, metrics
 from services.runtime.cures import curable
-from services.runtime.kafka.buried import smaller
-from services.runtime.kafka.sizes import DEAD_LETTERS, refusal
-from services.tools.records import Headers, Output
+from services.runtime.kafka.dead_letters import smaller
+from services.runtime.kafka.records import Headers, Output
+from services.runtime.kafka.sizes import DEAD_LETTERS, MessageTooLargeError, refusal
 
 log = logging.get("publisher")
 LONGEST_WAIT_SECONDS = 5.0
@@ -22,19 +23,24 @@ LONGEST_WAIT_SECONDS = 5.0
 class Sends(Protocol):
     """What is needed of a producer: `services.runtime.kafka.Producer` is one."""
 
+    @property
+    def generation(self) -> int:
+        """How often it began anew."""
+        ...
+
     async def send(
         self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None = None
     ) -> asyncio.Future[object]:
         """Hand over one record; the future is done when it is acknowledged."""
         ...
 
-    async def renew(self) -> None:
-        """Begin anew after a failure that leaves the producer's sequence broken."""
+    async def renew(self, generation: int) -> None:
+        """Begin anew after a failure that leaves the sequence of this generation broken: once for all who met it."""
         ...
 
 
 class Publisher:
-    """Publishes batches. `on_wait` is called at each wait for Kafka."""
+    """Publishes batches, several at once where there are several. `on_wait` is called at each wait for Kafka."""
 
     def __init__(self, producer: Sends, on_wait: Callable[[], object] = lambda: None) -> None:
         self._producer = producer
@@ -46,41 +52,45 @@ class Publisher:
         Records of one key reach their partition in the order of `outputs`. After a failure everything from the first
         record without acknowledgement on is sent again, in order: some twice, none in a wrong order.
 
-        What Kafka never takes holds up no other record. A dead letter is made smaller (`buried.smaller`); for
+        What Kafka never takes holds up no other record. A dead letter is made smaller (`dead_letters.smaller`); for
         anything else it raises, once all others are acknowledged: MessageTooLargeError, or what Kafka said.
         """
         left = list(outputs)
         refused: Exception | None = None
         alone, attempt = False, 0
         while left:
-            acknowledged, fault, its_own = await self._send(left[:1] if alone else left)
+            generation = self._producer.generation
+            acknowledged, fault, sent = await self._send(left[:1] if alone else left)
+            for output in left[:acknowledged]:
+                output.on_acknowledged()
             del left[:acknowledged]
             if fault is None:
                 alone, attempt = False, 0
                 continue
             attempt = 1 if acknowledged else attempt + 1
             if curable(fault):
-                await self._wait(fault, attempt, len(left))
-            elif not (its_own or alone):
-                # Kafka refuses what it gets together: by itself it will be seen whose fault it is.
-                alone = True
-                await self._renew()
-            elif (less := _smaller(left[0])) is not None:
+                await self._wait(fault, attempt, len(left), generation)
+                continue
+            if sent or not isinstance(fault, MessageTooLargeError):  # which breaks no producer, and is its own fault
+                await self._renew(generation)
+                if not alone:
+                    # Kafka refuses whole batches: what is refused again, by itself, was not only in bad company.
+                    alone = True
+                    continue
+            alone = False
+            if (less := _smaller(left[0])) is not None:
                 left[0] = less
-                await self._renew()
             elif left[0].topic in DEAD_LETTERS:
                 # It is as small as can be: its topic is not as it was made. There is nothing to do but to wait.
-                await self._wait(fault, attempt, len(left))
+                await self._wait(fault, attempt, len(left), generation)
             else:
                 refused = refused or refusal(left[0].topic, fault)
                 del left[0]
-                alone = False
-                await self._renew()
         if refused is not None:
             raise refused
 
     async def _send(self, outputs: Sequence[Output]) -> tuple[int, Exception | None, bool]:
-        """How many were acknowledged before the first that was not, why it was not, and whether it is its own fault."""
+        """How many were acknowledged before the first that was not, why it was not, and whether it was sent."""
         futures: list[asyncio.Future[object]] = []
         fault: Exception | None = None
         try:
@@ -88,16 +98,15 @@ class Publisher:
                 futures.append(await self._producer.send(output.topic, output.key, output.value, output.headers))  # noqa: PERF401 - those sent before a failure count
         except Exception as error:  # noqa: BLE001 - the table of causes says what follows
             fault = error
+        acknowledged, sent = len(futures), False
         # The idempotent producer never gives up a record that it has taken, as long as trying again may help.
-        results = await asyncio.gather(*futures, return_exceptions=True)
-        for position, result in enumerate(results):
-            if isinstance(result, Exception):
-                return position, result, len(outputs) == 1
-            if isinstance(result, BaseException):  # a producer that was renewed meanwhile gave it up
-                return position, ProducerClosed(), False
-        return len(futures), fault, True
+        for position, future in enumerate(futures):
+            failed = await _failure(future)
+            if failed is not None and position < acknowledged:
+                acknowledged, fault, sent = position, failed, True
+        return acknowledged, fault, sent
 
-    async def _wait(self, fault: Exception, attempt: int, left: int) -> None:
+    async def _wait(self, fault: Exception, attempt: int, left: int, generation: int) -> None:
         self._on_wait()
         metrics.WAITS.labels("kafka").inc()
         log.warning(
@@ -105,16 +114,33 @@ class Publisher:
         )
         await asyncio.sleep(min(LONGEST_WAIT_SECONDS, 0.1 * 2 ** min(attempt, 10)))
         if not isinstance(fault, KafkaTimeoutError):
-            await self._renew()
+            await self._renew(generation)
 
-    async def _renew(self) -> None:
+    async def _renew(self, generation: int) -> None:
         """A record that was refused has left a gap in the sequence of the idempotent producer."""
         try:
-            await self._producer.renew()
+            await self._producer.renew(generation)
         except (KafkaError, OSError) as error:
             log.warning("producer.renewal_failed", cause=f"{type(error).__name__}: {error}"[:500])
 
 
+async def _failure(future: asyncio.Future[object]) -> Exception | None:
+    try:
+        await future
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling() or not future.cancelled():
+            raise
+        closed: Exception = ProducerClosed()  # a producer that was renewed meanwhile gave it up
+        return closed
+    except Exception as error:  # noqa: BLE001 - as above
+        return error
+    return None
+
+
 def _smaller(output: Output) -> Output | None:
     less = smaller(output.topic, output.key, output.value, output.headers or [])
-    return None if less is None else Output(output.topic, *less)
+    if less is None:
+        return None
+    key, value, headers = less
+    return replace(output, key=key, value=value, headers=headers)

@@ -9,7 +9,7 @@ from datetime import datetime
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.dead_letters.letters import Found
+from services.runtime.dead_letters.letters import Found
 
 KNOWN = "select letter, decision, reason, decided_at from dead_letter_decisions where letter = any ($1::text[])"
 DECIDE = """

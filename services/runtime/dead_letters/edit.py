@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from contracts.topics import ACTIONS_DLQ, EVENTS_DLQ
-from services.dead_letters.letters import Found
+from services.runtime.dead_letters.letters import Found
 
 # What else a message holds says which run it is of: changed, it would no longer find its way back.
 MAY_CHANGE = {ACTIONS_DLQ.name: ("inputs", "connection", "retry", "timeout_seconds"), EVENTS_DLQ.name: ("data",)}

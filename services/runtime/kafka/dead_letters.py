@@ -1,10 +1,19 @@
-"""A dead letter as a record that always fits: whole, by reference where that is too large, at last without content."""
+"""Dead letters: the original record untouched, with headers that say where, why and who must act.
+
+As a record that always fits: whole, by reference where that is too large, at last without content.
+"""
 
 from __future__ import annotations
 
+from functools import partial
+
 from contracts.dead_letters import PREFIX, DeadLetter
-from contracts.topics import Topic
-from services.runtime.kafka.sizes import DEAD_LETTERS, Headers, MessageTooLargeError, check_size, size_of
+from contracts.errors import ErrorCode
+from contracts.topics import DLQ_OF, Topic
+from services.runtime import metrics
+from services.runtime.kafka import gaps
+from services.runtime.kafka.records import Headers, Output, Record
+from services.runtime.kafka.sizes import DEAD_LETTERS, MessageTooLargeError, check_size, size_of
 
 FIRST_BYTES = 4096
 KEY_BYTES = 512
@@ -12,6 +21,23 @@ ORIGINAL = PREFIX + "original-bytes"
 
 Buried = tuple[bytes | None, bytes | None, Headers]
 """Key, value and headers of a record for a dead-letter topic."""
+
+
+def dead_letter(record: Record, code: ErrorCode, cause: str, service: str, **ids: str | int | None) -> Output:
+    """The record for its dead-letter topic, counted when it is there. `ids`: what else of `DeadLetter` is known.
+
+    Of a record that nobody can read it says where it is, and is one letter, however many records it tells of.
+    """
+    topic = DLQ_OF[record.topic]
+    if (gap := gaps.unreadable(record.value)) is not None:
+        ids["first_offset"] = gap.first
+    letter = DeadLetter.of(record.coordinates, code, cause, service, **ids)
+    key, value, headers = buried(topic, letter, record.key, record.value, record.headers)
+    return Output(topic, key, value, headers, partial(_count, topic.name, code.value))
+
+
+def _count(topic: str, code: str) -> None:
+    metrics.DEAD_LETTERS.labels(topic, code).inc()
 
 
 def buried(topic: Topic, letter: DeadLetter, key: bytes | None, value: bytes | None, headers: Headers) -> Buried:
