@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from services.actions.secrets import Mask
+from services.runtime.documents.secrets import Mask
 
 
 @dataclass(frozen=True, slots=True)

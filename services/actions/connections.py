@@ -29,7 +29,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from services.actions.connection_parts import Credentials, Limits, OAuth2, Probe, Transport
 from services.actions.connections_file import Entry, File, Read
 from services.actions.endpoint import Endpoint
-from services.actions.secrets import HIDDEN, Mask, SecretError, SecretSource
+from services.runtime.documents.secrets import HIDDEN, Mask, SecretError, SecretSource
 from services.runtime.http import Client
 from services.runtime.settings import SettingsError
 

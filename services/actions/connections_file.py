@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from services.actions.connection_parts import Limits, OAuth2, Probe, Transport
 from services.actions.endpoint import Basis, Endpoint, Place
 from services.actions.registry import ENDPOINTS
-from services.actions.secrets import SecretError, SecretSource
+from services.runtime.documents.secrets import SecretError, SecretSource
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 HOST = r"^(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"

@@ -24,9 +24,9 @@ from contracts.ids import stable_id
 from services.actions.call import Body, CallFailedError
 from services.actions.connection_parts import Grant, OAuth2
 from services.actions.said import said
-from services.actions.secrets import Mask
 from services.actions.statuses import code_of, retry_after_seconds
 from services.runtime import database, logging
+from services.runtime.documents.secrets import Mask
 from services.runtime.http import CallError, Client
 
 log = logging.get("oauth")

@@ -16,9 +16,9 @@ from services.actions.connections import Connection
 from services.actions.delivery.attempt import Failed, checked
 from services.actions.delivery.calling import HttpCall, Request
 from services.actions.registry import ACTIONS
-from services.actions.secrets import HIDDEN
 from services.flows.catalogue import Guarantee
 from services.runtime.dead_letters.letters import Found
+from services.runtime.documents.secrets import HIDDEN
 
 MOST_SHOWN = 10_000
 

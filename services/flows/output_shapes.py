@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import jsonschema_rs
-
 from services.flows.catalogue import Action, Tool
 from services.flows.input_rules import UNKNOWN, all_of
 from services.flows.literals import is_literal, plain_of, shape_of_values
 from services.flows.places import Place
 from services.flows.shapes import Field, Shape, Shapes
 from services.flows.syntax import Constant, MapOf, Value
+from services.runtime.documents.json_schema import wrong_schema
 
 
 def outputs_of(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Shape:
@@ -61,13 +60,3 @@ def wrong_schemas(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Iterato
         schema = _schema(inputs[name])
         if schema is not None and (wrong := wrong_schema(schema)) is not None:
             yield inputs[name].place, f"{name!r} of `{entry.name}` is no JSON Schema: {wrong}"
-
-
-def wrong_schema(schema: dict[str, Any]) -> str | None:
-    """Why this is no JSON Schema, or None when it is one."""
-    try:
-        jsonschema_rs.meta.validate(schema)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        place = "/".join(str(part) for part in getattr(error, "instance_path", ()))
-        return f"{place}: {str(error).splitlines()[0]}" if place else str(error).splitlines()[0]
-    return None

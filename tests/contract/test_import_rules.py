@@ -18,11 +18,15 @@ RULES: list[str] = [
 # One forbidden line for each rule, and where it is planted.
 PLANTED = {
     "contracts import none of ours": ("contracts/ids.py", "import services.runtime.settings"),
-    "flows imports contracts only, and does no I/O": ("services/flows/needs.py", "import aiohttp"),
+    "flows imports contracts and documents only, and does no I/O": ("services/flows/needs.py", "import aiohttp"),
     "runtime has mechanics and no vocabulary": ("services/runtime/metrics.py", "import services.flows.needs"),
     "runtime is built in floors, each of which imports only those below": (
         "services/runtime/database.py",
         "import services.runtime.kafka.producer",
+    ),
+    "documents import nothing of ours, and do no I/O": (
+        "services/runtime/documents/secrets.py",
+        "import contracts.ids",
     ),
     "Kafka is built in floors, each of which imports only those below": (
         "services/runtime/kafka/gaps.py",

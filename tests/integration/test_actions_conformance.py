@@ -25,9 +25,9 @@ from services.actions.delivery.attempt import Done, Failed, attempt, checked
 from services.actions.delivery.calling import HttpCall
 from services.actions.endpoint import Basis
 from services.actions.registry import ACTIONS, ENDPOINTS
-from services.actions.secrets import Mask
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from services.flows.catalogue import Example, Guarantee
+from services.runtime.documents.secrets import Mask
 from services.runtime.egress import Egress, allowed
 from services.runtime.http import Client
 from tests.support.actions import kafka, request, worker

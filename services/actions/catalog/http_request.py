@@ -6,10 +6,8 @@ import base64
 import binascii
 import re
 from enum import StrEnum
-from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
-import jsonschema_rs
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -21,6 +19,7 @@ from services.actions.call import Body, Call, CallFailedError, Reply
 from services.actions.multipart import File, multipart
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from services.flows.catalogue import Example, Group, Guarantee
+from services.runtime.documents import json_schema
 
 # The client writes these itself, or they are a connection's business.
 NOT_HERE = {
@@ -92,25 +91,12 @@ class Upload(BaseModel):
         return File(self.filename, self.content_type, content)
 
 
-def _no_retrieval(address: str) -> Any:  # noqa: ANN401 - a JSON value
-    """A schema of a flow never reads a file or the network."""
-    raise ValueError(f"{address!r} is outside of this schema")
-
-
-@lru_cache(maxsize=256)
-def _validator(schema: bytes) -> jsonschema_rs.Validator:
-    """A compiled schema. Patterns run in linear time. Raises ValueError for one that cannot be used."""
-    try:
-        return jsonschema_rs.validator_for(
-            orjson.loads(schema), pattern_options=jsonschema_rs.RegexOptions(), retriever=_no_retrieval
-        )
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        raise ValueError(f"json_schema cannot be used: {str(error).splitlines()[0]}") from None
-
-
 def _usable(schema: dict[str, Any]) -> dict[str, Any]:
     whole: dict[str, Any] = plain(schema)
-    _validator(orjson.dumps(whole))
+    try:
+        json_schema.validator(whole)
+    except json_schema.SchemaError as error:
+        raise ValueError(f"json_schema cannot be used: {error}") from None
     return whole
 
 
@@ -336,10 +322,10 @@ def _outputs(reply: Reply, schema: dict[str, Any] | None) -> Outputs:
 def _mismatch(reply: Reply, schema: dict[str, Any]) -> str | None:
     """What an answer has other than its schema says; None: nothing."""
     try:
-        _validator(orjson.dumps(schema)).validate(orjson.loads(reply.body))
+        found = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
         return NO_JSON
-    except jsonschema_rs.ValidationError as error:
-        place = "/".join(str(part) for part in error.instance_path)
-        return f"does not match json_schema at /{place}: {error.message[:300]}"
-    return None
+    if (fault := json_schema.mismatch(json_schema.validator(schema), found)) is None:
+        return None
+    path, what = fault
+    return f"does not match json_schema at {path}: {what[:300]}"

@@ -14,9 +14,9 @@ from services.actions.connections import Connection
 from services.actions.endpoint import Endpoint
 from services.actions.journal.judge import WEAKEST
 from services.actions.said import said
-from services.actions.secrets import Mask
 from services.actions.statuses import code_of, may_have_happened, retry_after_seconds
 from services.flows.catalogue import Guarantee
+from services.runtime.documents.secrets import Mask
 from services.runtime.http import Answer, CallError, Client, Sent
 
 PLAIN_HOST = re.compile(r"[a-z0-9_.-]+")

@@ -37,8 +37,9 @@ from services.ingest.sources.document import SourcesError
 from services.ingest.sources.entry import Entry, File, Form, HeaderPlace
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.proofs import proof_of
-from services.ingest.sources.secret import TokenError
+from services.ingest.sources.secret import token
 from services.ingest.sources.timed import Poll, Schedule
+from services.runtime.documents.secrets import SecretError
 
 KINDS = ("webhook", "poll", "schedule")
 
@@ -173,7 +174,7 @@ class _Loaded:
         for name, entry in self.entries.items():
             model = self.triggers.get(_trigger(name, entry))
             for field_name, made in self._parts(name, entry, model, environ).items():
-                if isinstance(made, TokenError):
+                if isinstance(made, SecretError):
                     text = f"sources.{name}.{field_name}: {made}"
                     faults.append(self.fault((name, field_name), FaultCode.VALUE_INVALID, text))
         return faults
@@ -214,20 +215,20 @@ class _Loaded:
     def _parts(
         self, name: str, entry: Entry, model: type[Payload] | None, environ: Mapping[str, str]
     ) -> dict[str, object]:
-        """Each field that holds secrets, read; a TokenError where that failed."""
+        """Each field that holds secrets, read; a SecretError where that failed."""
         made: dict[str, Any] = {}
 
         def tried(field_name: str, read: Any) -> None:  # noqa: ANN401 - a function of no arguments
             try:
                 made[field_name] = read()
-            except TokenError as error:
+            except SecretError as error:
                 made[field_name] = error
 
-        tried("token", lambda: tuple(place.token(environ) for place in entry.token or ()))
+        tried("token", lambda: tuple(token(place, environ) for place in entry.token or ()))
         tried("authentication", lambda: proof_of(entry.authentication, environ) if entry.authentication else None)
-        tried("verify_token", lambda: tuple(place.read(environ) for place in entry.verify_token or ()))
+        tried("verify_token", lambda: tuple(place.read(environ).encode() for place in entry.verify_token or ()))
         tried("poll", lambda: _asking(entry, environ))
-        if any(isinstance(part, TokenError) for part in made.values()):
+        if any(isinstance(part, SecretError) for part in made.values()):
             return made
         if entry.schedule is not None and model is not None:
             form = entry.schedule
@@ -282,7 +283,7 @@ def _asking(entry: Entry, environ: Mapping[str, str]) -> tuple[dict[str, str], d
     form = entry.poll.authentication if entry.poll else None
     if form is None:
         return {}, {}
-    secret = (form.bearer or form.secret or [])[0].read(environ).decode()
+    secret = (form.bearer or form.secret or [])[0].read(environ)
     if form.bearer:
         return {"Authorization": f"Bearer {secret}"}, {}
     return ({form.header: secret}, {}) if form.header else ({}, {form.query or "": secret})

@@ -12,23 +12,23 @@ from services.ingest.auth.presets import PRESETS, SecretError
 from services.ingest.auth.proof import Proof, Request
 from services.ingest.auth.signature import MILLISECOND, Signature, Stamp
 from services.ingest.sources.entry import Authentication, SignatureForm
-from services.ingest.sources.secret import SecretPlace, TokenError
+from services.runtime.documents import secrets
 
 PART = re.compile(r"\{(body|timestamp|method|url|header\.[A-Za-z0-9-]+)\}")
 
 
 def proof_of(form: Authentication, environ: Mapping[str, str]) -> Proof:
-    """The scheme with its secrets. Raises TokenError."""
+    """The scheme with its secrets. Raises secrets.SecretError."""
 
-    def read(places: list[SecretPlace] | None) -> tuple[bytes, ...]:
-        return tuple(place.read(environ) for place in places or ())
+    def read(places: list[secrets.SecretSource] | None) -> tuple[bytes, ...]:
+        return tuple(place.read(environ).encode() for place in places or ())
 
     base = str(form.url) if form.url else None
     if form.preset is not None:
         try:
             return PRESETS[form.preset](read(form.secret), form.tolerance_seconds, base)
         except SecretError as error:
-            raise TokenError(f"{(form.secret or [])[0].named} {error}") from None
+            raise secrets.SecretError(f"{(form.secret or [])[0].named} {error}") from None
     if form.signature is not None:
         return _signature(form.signature, read(form.secret), form.tolerance_seconds, base)
     if form.bearer is not None:

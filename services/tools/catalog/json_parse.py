@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
-import jsonschema_rs
 import orjson
 from pydantic import BaseModel, Field
 
 from contracts.plain import plain
 from services.flows.catalogue import Example, Group, ToolError, tool
+from services.runtime.documents import json_schema
 
 
 class Inputs(BaseModel):
@@ -34,33 +33,17 @@ class Outputs(BaseModel):
     reason: str = Field(default="", description="what is wrong, and where: line and column, or path")
 
 
-def no_retrieval(address: str) -> Any:  # noqa: ANN401 (a JSON value)
-    """A schema of a flow never reads a file or the network."""
-    raise ValueError(f"{address!r} is outside of this schema")
-
-
-@lru_cache(maxsize=256)
-def validator(schema: bytes) -> jsonschema_rs.Validator:
-    """A compiled schema. Patterns run in linear time; references stay inside. Raises ToolError for a wrong schema."""
-    try:
-        return jsonschema_rs.validator_for(
-            orjson.loads(schema),
-            pattern_options=jsonschema_rs.RegexOptions(),
-            retriever=no_retrieval,
-            validate_formats=True,  # the type checker takes `format: email` for what it says
-        )
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        raise ToolError(f"json_schema cannot be used: {str(error).splitlines()[0]}") from None
-
-
 def fault(value: Any, schema: dict[str, Any]) -> str:  # noqa: ANN401 (a JSON value)
     """The first that does not match, with its place, or empty. Not all: a hostile list has 200,000 of them."""
     try:
-        validator(orjson.dumps(plain(schema))).validate(value)
-    except jsonschema_rs.ValidationError as error:
-        place = "/" + "/".join(str(part) for part in error.instance_path)
-        return f"{place}: {error.message[:500]}"
-    return ""
+        # The type checker takes `format: email` for what it says.
+        validator = json_schema.validator(plain(schema), formats=True)
+    except json_schema.SchemaError as error:
+        raise ToolError(f"json_schema cannot be used: {error}") from None
+    if (found := json_schema.mismatch(validator, value)) is None:
+        return ""
+    path, what = found
+    return f"{path}: {what[:500]}"
 
 
 @tool(

@@ -11,8 +11,8 @@ from contracts.errors import ErrorCode
 from services.actions.call import Body, CallFailedError, Query
 from services.actions.connections import Connection
 from services.actions.delivery.calling import HttpCall
-from services.actions.secrets import Mask
 from services.flows.catalogue import Guarantee
+from services.runtime.documents.secrets import Mask
 from services.runtime.http import Answer, CallError, Client, Sent
 
 CRM = Connection("crm", "https://crm.example/api", {"Authorization": "Bearer t0ken-x"}, "", Mask(("t0ken-x",)))

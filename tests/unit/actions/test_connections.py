@@ -12,7 +12,7 @@ from services.actions.connection_parts import Limits, Probe
 from services.actions.connections import load
 from services.actions.endpoint import Basis, Endpoint, Place
 from services.actions.registry import ACTIONS
-from services.actions.secrets import HIDDEN, Mask
+from services.runtime.documents.secrets import HIDDEN, Mask
 from services.runtime.settings import SettingsError
 from tests.unit.actions.calls import FakeCall
 

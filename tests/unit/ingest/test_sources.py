@@ -72,7 +72,7 @@ def test_a_token_may_stand_in_a_file(tmp_path: Path) -> None:
 def test_a_missing_token_is_told_with_its_line_and_a_remedy(tmp_path: Path) -> None:
     """Each of them, at once."""
     text = told(tmp_path, SOURCES, {})
-    assert "FILE:4:5: sources.whatsapp.token: the environment variable 'HOOK_TOKEN_WHATSAPP' holds no token" in text
+    assert "FILE:4:5: sources.whatsapp.token: the environment variable 'HOOK_TOKEN_WHATSAPP' holds no secret" in text
     assert "FILE:7:5: sources.leads.token:" in text
     assert "secrets.token_urlsafe" in text
 
@@ -104,7 +104,7 @@ def test_a_token_that_can_be_guessed_or_fits_no_url_is_refused_without_showing_i
         ),
         (
             "sources:\n  a:\n    trigger: closum.lead.created\n    token: { env: A, file: b }\n",
-            "FILE:4:5: sources.a.token: is either { env: NAME } or { file: PATH }",
+            "FILE:4:5: sources.a.token: a secret is either { env: NAME } or { file: PATH }",
         ),
         (
             LEAD + "    deduplicate: { within: soon }\n",
@@ -131,7 +131,7 @@ def test_a_mistake_in_the_file_is_told_with_its_place(tmp_path: Path, text: str,
 def test_a_token_written_into_the_file_is_not_repeated(tmp_path: Path) -> None:
     """Errors are read by more people than the file."""
     text = told(tmp_path, f"sources:\n  a:\n    trigger: closum.lead.created\n    token: {TOKEN}\n")
-    assert "a token never stands in this file" in text
+    assert "a secret never stands in this file" in text
     assert TOKEN not in text
 
 

@@ -28,28 +28,42 @@ class SecretSource(BaseModel):
     env: str | None = Field(default=None, min_length=1, description="name of an environment variable")
     file: Path | None = Field(default=None, description="path of a file that holds the secret and nothing else")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret(cls, value: object) -> object:
+        if isinstance(value, str):
+            # ValueError and not TypeError: only that one becomes a fault with a place.
+            raise ValueError("a secret never stands in this file: write { env: NAME } or { file: PATH }")  # noqa: TRY004
+        return value
+
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.env is None) == (self.file is None):
             raise ValueError("a secret is either { env: NAME } or { file: PATH }")
         return self
 
+    @property
+    def named(self) -> str:
+        """Where it stands, for a person."""
+        return f"the file {str(self.file)!r}" if self.file else f"the environment variable {self.env!r}"
+
     def read(self, environ: Mapping[str, str]) -> str:
-        """The secret, without white space at its ends. Raises SecretError when it is missing, empty or unreadable."""
+        """The secret, without white space at its ends.
+
+        Raises SecretError when it is missing, empty, unreadable, or not one line of signs that can be printed.
+        """
         if self.file is not None:
             try:
                 value = self.file.read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-                raise SecretError(f"the file {str(self.file)!r} cannot be read: {reason}") from None
-            place = f"the file {str(self.file)!r}"
+                raise SecretError(f"{self.named} cannot be read: {reason}") from None
         else:
             value = environ.get(self.env or "", "").strip()
-            place = f"the environment variable {self.env!r}"
         if not value:
-            raise SecretError(f"{place} holds no secret: set it")
+            raise SecretError(f"{self.named} holds no secret: set it")
         if not value.isprintable():
-            raise SecretError(f"{place} holds more than one line, or signs that cannot be printed")
+            raise SecretError(f"{self.named} holds more than one line, or signs that cannot be printed")
         return value
 
 
