@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from services.actions.connection_parts import Credentials, Limits, OAuth2, Probe, Transport
 from services.actions.connections_file import Entry, File, Read
 from services.actions.endpoint import Endpoint
+from services.runtime.documents import yaml_file
 from services.runtime.documents.secrets import HIDDEN, Mask, SecretError, SecretSource
+from services.runtime.documents.yaml_file import FileError, Unread, YamlFile
 from services.runtime.http import Client
 from services.runtime.settings import SettingsError
 
@@ -66,24 +65,17 @@ class _PartError(Exception):
 
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None, *, secrets: bool = True) -> dict[str, Connection]:
-    """Read the file; no file: no connections. Raises SettingsError with every fault: `file:line: where: what`.
+    """Read the file; no file: no connections. Raises SettingsError with every fault: `file:line:col: where: what`.
 
     Without `secrets` none is read: `[hidden]` stands for each, for whoever only shows what would be sent.
     """
     if path is None:
         return {}
-    text = _text(path)
+    file = _read(path)
     try:
-        document = YAML(typ="rt").load(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SettingsError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-    except YAMLError as error:
-        raise SettingsError(f"{path}: not valid YAML: {error}") from None
-    try:
-        entries = File.model_validate(_plain(document)).connections
+        entries = File.model_validate(file.content()).connections
     except ValidationError as error:
-        raise SettingsError("\n".join(_told(path, document, dict(fault)) for fault in error.errors())) from None
+        raise SettingsError("\n".join(_told(path, file, dict(fault)) for fault in error.errors())) from None
     seen: list[str] = []
 
     def read(source: SecretSource) -> str:
@@ -99,19 +91,19 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None, *, secrets
         try:
             made[name] = _made(name, entry, read, seen, secrets=secrets)
         except _PartError as error:
-            where = ("connections", name, error.part)
-            faults.append(f"{path}:{_line(document, where)}: {'.'.join(where)}: {error}")
+            faults.append(_fault(path, file, ("connections", name, error.part), str(error)))
     if faults:
         raise SettingsError("\n".join(faults))
     return made
 
 
-def _text(path: Path) -> str:
+def _read(path: Path) -> YamlFile:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise SettingsError(f"FLOWS_CONNECTIONS_FILE={str(path)!r}: cannot be read: {reason}") from None
+        return yaml_file.read(path)
+    except FileError as error:
+        if error.why is Unread.FILE_UNREADABLE:
+            raise SettingsError(f"FLOWS_CONNECTIONS_FILE={str(path)!r}: {error}") from None
+        raise SettingsError(f"{path}:{error.line}:{error.col}: {error}") from None
 
 
 def _made(name: str, entry: Entry, read: Read, seen: list[str], *, secrets: bool) -> Connection:
@@ -145,25 +137,12 @@ def _made(name: str, entry: Entry, read: Read, seen: list[str], *, secrets: bool
     )
 
 
-def _plain(node: Any) -> Any:  # noqa: ANN401 - YAML is anything
-    if isinstance(node, CommentedMap):
-        return {key: _plain(value) for key, value in node.items()}
-    return [_plain(value) for value in node] if isinstance(node, list) else node
-
-
-def _told(path: Path, document: Any, fault: dict[str, Any]) -> str:  # noqa: ANN401 - YAML is anything
-    where = tuple(str(part) for part in fault["loc"])
-    message = str(fault["msg"]).removeprefix("Value error, ")
+def _told(path: Path, file: YamlFile, fault: dict[str, Any]) -> str:
     # Never the input itself: somebody may have written a secret where its name belongs.
-    return f"{path}:{_line(document, where)}: {'.'.join(where) or 'the file'}: {message}"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return _fault(path, file, file.written(fault["loc"]), message, key=fault["type"] == "extra_forbidden")
 
 
-def _line(node: Any, where: tuple[str, ...]) -> int:  # noqa: ANN401 - YAML is anything
-    """The line of the deepest part of a path that the document has."""
-    line = 1
-    for part in where:
-        if not isinstance(node, CommentedMap) or part not in node:
-            break
-        line = node.lc.key(part)[0] + 1
-        node = node[part]
-    return line
+def _fault(path: Path, file: YamlFile, where: tuple[str, ...], message: str, *, key: bool = False) -> str:
+    line, col = file.location(where, key=key)
+    return f"{path}:{line}:{col}: {'.'.join(where) or 'the file'}: {message}"

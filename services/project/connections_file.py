@@ -7,12 +7,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from services.actions.connections import Connection, load
 from services.project import local
 from services.project.errors import ProjectError
+from services.runtime.documents import yaml_file
+from services.runtime.documents.yaml_file import FileError
 from services.runtime.settings import SettingsError
 
 
@@ -43,11 +42,10 @@ def usable_connections(file: Path | None, environ: Mapping[str, str]) -> Mapping
 def connection_names(file: Path) -> frozenset[str]:
     """The names that a connections file gives. Its secrets are not read. Raises ProjectError."""
     try:
-        content = YAML(typ="safe").load(file.read_text())
-        return frozenset(content["connections"])
-    except OSError as error:
-        raise ProjectError(f"cannot read the connections file {str(file)!r}: {error.strerror}") from None
-    except (YAMLError, KeyError, TypeError) as error:
-        raise ProjectError(
-            f"{str(file)!r} is no connections file (see deploy/config/connections.yaml): {error}"
-        ) from None
+        content = yaml_file.read(file).content()
+    except FileError as error:
+        raise ProjectError(f"{file}:{error.line}:{error.col}: the connections file: {error}") from None
+    names = content.get("connections") if isinstance(content, dict) else None
+    if not isinstance(names, dict):
+        raise ProjectError(f"{str(file)!r} is no connections file: see deploy/config/connections.yaml")
+    return frozenset(names)

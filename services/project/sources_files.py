@@ -126,7 +126,7 @@ def each_file(paths: Sequence[Path]) -> list[Path]:
 def names(file: Path) -> list[str]:
     """The sources of a file, as far as it can be read: its mistakes are told by the check."""
     with contextlib.suppress(SourcesError):
-        found = document.read(file)
+        found = document.read(file).content()
         entries = found.get("sources") if isinstance(found, dict) else None
         return [str(name) for name in entries] if isinstance(entries, dict) else []
     return []

@@ -40,6 +40,7 @@ from services.ingest.sources.proofs import proof_of
 from services.ingest.sources.secret import token
 from services.ingest.sources.timed import Poll, Schedule
 from services.runtime.documents.secrets import SecretError
+from services.runtime.documents.yaml_file import YamlFile
 
 KINDS = ("webhook", "poll", "schedule")
 
@@ -134,7 +135,7 @@ class _Loaded:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.document: Any = None
+        self.document = YamlFile(None)
         self.read = True
         self.faults: list[Fault] = []
         self.wrong: set[str] = set()
@@ -145,7 +146,7 @@ class _Loaded:
         self.polls: list[Poll] = []
         try:
             self.document = document.read(path)
-            self.entries = File.model_validate(document.plain(self.document)).sources
+            self.entries = File.model_validate(self.document.content()).sources
         except SourcesError as error:
             self.faults = list(error.faults)
             self.read = False
@@ -155,7 +156,7 @@ class _Loaded:
 
     def _keep_the_right_ones(self) -> None:
         """The entries of a file in which others are wrong."""
-        whole = document.plain(self.document)
+        whole = self.document.content()
         written = whole.get("sources") if isinstance(whole, dict) else None
         self.read = isinstance(written, dict)
         for name, entry in written.items() if isinstance(written, dict) else ():
@@ -166,7 +167,7 @@ class _Loaded:
 
     def fault(self, where: tuple[str, ...], code: FaultCode, text: str) -> Fault:
         """At a place below `sources`."""
-        return Fault(str(self.path), *document.place(self.document, ("sources", *where)), code, text)
+        return Fault(str(self.path), *self.document.location(("sources", *where)), code, text)
 
     def check(self, environ: Mapping[str, str]) -> list[Fault]:
         """Make everything; the faults."""

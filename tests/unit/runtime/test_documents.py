@@ -66,3 +66,44 @@ def test_the_first_that_does_not_match_is_told_with_its_path() -> None:
     assert ("4711" in what, "[hidden]" in what) == (False, True)
     assert wrong_schema(schema) is None
     assert (wrong_schema({"properties": {"a": {"type": 1}}}) or "").startswith("properties/a/type: ")
+
+
+NOT_YAML = {
+    "a: [1\n": "2:1",
+    "a: {b: s3cret\n": "2:1",
+    "sources: {}\nconnections: {}\nb: s3cret\nb: s3cret2\n": "4:1",
+    "a: 2026-99-01\n": "1:1",
+    "a: !!int s3cret\n": "1:1",
+    "a: *none\n": "1:4",
+    "\t": "1:1",
+}
+
+
+@pytest.mark.parametrize("text", NOT_YAML)
+def test_both_files_say_where_they_are_no_yaml(text: str, tmp_path: Path) -> None:
+    """With line and column, and without what stands there."""
+    file = tmp_path / "file.yaml"
+    file.write_text(text)
+    for load in (connections, sources):
+        with pytest.raises(SettingsError) as told:
+            load(file, {})
+        assert str(told.value).startswith(f"{file}:{NOT_YAML[text]}: ")
+        assert "s3cret" not in str(told.value)
+
+
+def test_a_mistake_in_a_connection_stands_at_its_line_and_column(tmp_path: Path) -> None:
+    """A key where the key is wrong, a value where the value is, and the connection where a secret is missing."""
+    file = tmp_path / "file.yaml"
+    for entry, where in (
+        ("basse_url: https://x", "3:5"),
+        ("base_url: nowhere", "3:15"),
+        ("base_url: https://x\n    allowed_hosts: [a.example, '%']", "4:32"),
+        ("base_url: https://x\n    authentication: { bearer: { env: A, file: b } }", "4:23"),
+        ("base_url: https://x\n    authentication: { bearer: { env: A } }", "4:5"),
+    ):
+        file.write_text(f"\ufeffconnections:\n  crm:\n    {entry}\n", encoding="utf-8")
+        with pytest.raises(SettingsError) as told:
+            connections(file, {})
+        assert any(line.startswith(f"{file}:{where}: connections.crm") for line in str(told.value).splitlines()), (
+            told.value
+        )
