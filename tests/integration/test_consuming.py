@@ -21,7 +21,7 @@ from services.runtime.kafka.offsets import Offsets, Progress
 from services.runtime.settings import RuntimeSettings
 from tests.support import actions
 from tests.support.closum import closum
-from tests.support.strangers import BREAKS, add_partitions, break_batch, delete_records, transaction
+from tests.support.strangers import BREAKS, add_partitions, broken_batch, delete_records, transaction
 from tests.support.tools_process import send
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
@@ -77,21 +77,21 @@ async def test_a_broken_batch_is_told_of_and_passed(kafka_server: KafkaServer, t
     await kafka.make_topics(settings, [EVENTS])
     for number in range(5):
         await send(settings, [b"%d" % number * 40] * 3)
-    break_batch(kafka_server, EVENTS.under(topic_prefix), 6, how)
-    consumer = kafka.consumer(settings, "group")
-    await consumer.start()
-    consumer.subscribe([EVENTS.under(topic_prefix)])
-    try:
-        found = await take(consumer, 14)
-    finally:
-        await consumer.stop()
-    assert [one.offset for one in found] == [*range(6), 8, *range(9, 15)]
-    gap = found[6].value
-    assert isinstance(gap, Gap)
-    assert gap.first == 6
-    assert gap.cause
-    shown = [one.offset async for one in reading.read(settings, EVENTS)]
-    assert shown == [*range(6), *range(9, 15)]
+    with broken_batch(kafka_server, EVENTS.under(topic_prefix), 6, how):
+        consumer = kafka.consumer(settings, "group")
+        await consumer.start()
+        consumer.subscribe([EVENTS.under(topic_prefix)])
+        try:
+            found = await take(consumer, 14)
+        finally:
+            await consumer.stop()
+        assert [one.offset for one in found] == [*range(6), 8, *range(9, 15)]
+        gap = found[6].value
+        assert isinstance(gap, Gap)
+        assert gap.first == 6
+        assert gap.cause
+        shown = [one.offset async for one in reading.read(settings, EVENTS)]
+        assert shown == [*range(6), *range(9, 15)]
 
 
 async def test_who_reads_for_a_person_reads_what_was_committed(settings: RuntimeSettings) -> None:
@@ -108,9 +108,11 @@ async def test_actions_passes_what_nobody_can_read_and_calls_only_what_was_commi
         async with actions.kafka(kafka_server.bootstrap, topic_prefix, partitions=1) as topics:
             for number in range(4):
                 await topics.put([actions.request(number, last=True)])
-            break_batch(kafka_server, ACTIONS.under(topic_prefix), 2, "codec")
             await transaction(topics.settings, ACTIONS, [actions.request(8, last=True).to_bytes()], abort=True)
-            with actions.worker(topics, tmp_path, stand_in.url, own_database, FLOWS_STALL_SECONDS="5") as worker:
+            with (
+                broken_batch(kafka_server, ACTIONS.under(topic_prefix), 2, "codec"),
+                actions.worker(topics, tmp_path, stand_in.url, own_database, FLOWS_STALL_SECONDS="5") as worker,
+            ):
                 worker.start()
                 (dead,) = await topics.take(ACTIONS_DLQ, lambda found: len(found) == 1)
                 await _until(topics.settings, Progress(6, 6))

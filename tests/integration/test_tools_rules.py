@@ -33,7 +33,7 @@ from services.tools import app
 from services.tools.load import InFolder
 from services.tools.processor import Processor
 from tests.support.batches import MemoryClaims, MemoryTimers
-from tests.support.strangers import add_partitions, break_batch, delete_records, lost, transaction
+from tests.support.strangers import add_partitions, broken_batch, delete_records, lost, transaction
 from tests.support.tools_process import read, send, story
 
 
@@ -246,23 +246,23 @@ async def test_what_nobody_can_read_is_a_dead_letter_by_reference(
     events = story(settings.topic_prefix, 4)
     for event in events:
         await send(settings, [event, event])
-    break_batch(kafka_server, EVENTS.under(settings.topic_prefix), 2, "codec")
-    producer = kafka.Producer(settings)
-    await producer.start()
-    claims = MemoryClaims()
-    processor = Processor(InFolder([]), claims.noted, Publisher(producer), MemoryTimers())
-    handler = Handler()
-    handler.go.set()
+    with broken_batch(kafka_server, EVENTS.under(settings.topic_prefix), 2, "codec"):
+        producer = kafka.Producer(settings)
+        await producer.start()
+        claims = MemoryClaims()
+        processor = Processor(InFolder([]), claims.noted, Publisher(producer), MemoryTimers())
+        handler = Handler()
+        handler.go.set()
 
-    async def both(records: Sequence[Record]) -> None:
-        await processor.events(records)
-        await handler(records)
+        async def both(records: Sequence[Record]) -> None:
+            await processor.events(records)
+            await handler(records)
 
-    application = app.make(settings, both, both)
-    await application.start()
-    await until(lambda: bool(handler.taken) and handler.taken[-1].offset == 7)
-    await app.leave(application, 30)
-    await producer.stop()
+        application = app.make(settings, both, both)
+        await application.start()
+        await until(lambda: bool(handler.taken) and handler.taken[-1].offset == 7)
+        await app.leave(application, 30)
+        await producer.stop()
     (dead,) = await read(settings, EVENTS_DLQ, lambda found: len(found) == 1)
     letter = DeadLetter.from_headers(dead.headers)
     assert (letter.topic, letter.partition) == (EVENTS.under(settings.topic_prefix), 0)

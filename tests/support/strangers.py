@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
@@ -27,16 +29,29 @@ BREAKS = {
 """What a disk may do to a batch: at which byte of it, and which bytes are there then."""
 
 
-def break_batch(server: KafkaServer, name: str, offset: int, how: str) -> None:
-    """Break the batch that begins at an offset in the first segment of partition 0, under a broker that runs."""
+@contextmanager
+def broken_batch(server: KafkaServer, name: str, offset: int, how: str) -> Iterator[None]:
+    """Break the batch that begins at an offset in the first segment of partition 0, under a broker that runs.
+
+    It is whole again afterwards: a broker that other tests kill does not start over some of these breaks.
+    """
     path = server.directory / "data" / f"{name}-0" / f"{0:020}.log"
     data, position = path.read_bytes(), 0
     while (begin := struct.unpack_from(">qi", data, position))[0] != offset:
         position += 12 + begin[1]
     at, broken = BREAKS[how]
+    whole = data[position + at : position + at + len(broken)]
+    _write(path, position + at, broken)
+    try:
+        yield
+    finally:
+        _write(path, position + at, whole)
+
+
+def _write(path: Path, position: int, content: bytes) -> None:
     with path.open("r+b") as segment:
-        segment.seek(position + at)
-        segment.write(broken)
+        segment.seek(position)
+        segment.write(content)
 
 
 async def transaction(settings: RuntimeSettings, topic: Topic, values: Sequence[bytes], *, abort: bool = False) -> None:
