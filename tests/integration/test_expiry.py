@@ -43,6 +43,7 @@ VALUES = {
     "boolean": "false",
     "integer": "n",
     "bigint": "n",
+    "double precision": "n",
     "timestamp with time zone": "now() - interval '1 year'",
     "date": "current_date",
 }
