@@ -1,25 +1,16 @@
 """What actions set and make in the systems that they call: by this, what we caused ourselves is recognised.
 
-A row an action. `http.request` can set anything: there the flow says it, with `writes`.
+A row an action: it is declared there (`writes=Sets(…)`), and `make schemas` writes all of them into writes.json, as who
+reads them may not import the actions. `http.request` can set anything: there the flow says it, with `writes`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-LEAD = (
-    "name",
-    "email",
-    "mobile_number",
-    "consent_email",
-    "consent_sms",
-    "contact_lifecycle_stage_id",
-    "tags",
-    "birth_date",
-)
-NESTED = ("custom_fields", "custom_data")
-TAG = {"tags": "tag"}
+from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +31,13 @@ class Sets:
     made: str = ""
 
 
-SETS: Mapping[str, Sets] = {
-    "closum.lead.add": Sets(
-        "closum",
-        {"email": "email", "phone": "mobile_number"},
-        LEAD,
-        NESTED,
-        makes="closum.lead.created",
-        made="lead_id",
-    ),
-    "closum.lead.update": Sets("closum", {"id": "lead_id", "email": "email", "phone": "mobile_number"}, LEAD, NESTED),
-    "closum.lead.edit_by_email": Sets("closum", {"email": "email", "phone": "mobile_number"}, LEAD, NESTED),
-    "closum.contact.add_tag": Sets("closum", {"id": "contact_id"}, adds=TAG),
-    "closum.contact.add_tag_by_email": Sets("closum", {"email": "email"}, adds=TAG),
-    "closum.contact.remove_tag": Sets("closum", {"id": "contact_id"}, removes=TAG),
-    "closum.contact.remove_tag_by_email": Sets("closum", {"email": "email"}, removes=TAG),
-}
-"""By action. A test holds each row against the action's inputs."""
+def _row(row: Mapping[str, Any]) -> Sets:
+    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Sets(**plain)
+
+
+_TEXT = (Path(__file__).parent / "writes.json").read_text(encoding="utf-8")
+SETS: Mapping[str, Sets] = {action: _row(row) for action, row in json.loads(_TEXT).items()}
+"""By action."""
 TELL_OF_NEW: Mapping[str, str] = {sets.makes: sets.system for sets in SETS.values() if sets.makes is not None}
 """The triggers by which systems tell of what our calls made, with their system."""

@@ -24,10 +24,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from contracts.writes import Sets
 from services.actions.call import Call
 from services.actions.endpoint import Endpoint
 from services.actions.verify import Verify
-from services.flows.catalogue import Action, Example, Group, Guarantee, declared, faults_of
+from services.flows.catalogue import Action, BaseInputs, Example, Group, Guarantee, declared, faults_of
+from services.flows.suggestion import suggestion
 
 Function = Callable[[Any, Call], Coroutine[Any, Any, BaseModel]]
 
@@ -44,6 +46,8 @@ class Implementation:
     """How the destination is asked whether an effect of unknown outcome is there."""
     endpoint: Endpoint | None = None
     """What is called, where the API is one of Closum's. A connection may correct it."""
+    writes: Sets | None = None
+    """What it sets and makes there, by which our own changes are recognised when they come back."""
 
     @property
     def name(self) -> str:
@@ -57,16 +61,13 @@ class Implementation:
             raise TypeError(f"action {self.name!r} declares no endpoint")
         return self.endpoint
 
-    def guarantee(self, inputs: BaseModel) -> Guarantee:
-        """What holds for a call with these inputs: their own `guarantee()`, where it depends on them."""
-        own = getattr(inputs, "guarantee", None)
-        found = own() if callable(own) else self.signature.guarantee
-        return found if isinstance(found, Guarantee) else self.signature.guarantee
+    def guarantee(self, inputs: BaseInputs) -> Guarantee:
+        """What holds for a call with these inputs: what they say, where it depends on them."""
+        return inputs.guarantee() or self.signature.guarantee
 
-    def verifier(self, inputs: BaseModel) -> Verify | None:
-        """How to ask after a call with these inputs; None: it cannot be asked. They say so by `verifiable()`."""
-        own = getattr(inputs, "verifiable", None)
-        return None if callable(own) and not own() else self.verify
+    def verifier(self, inputs: BaseInputs) -> Verify | None:
+        """How to ask after a call with these inputs; None: it cannot be asked."""
+        return self.verify if inputs.verifiable() else None
 
 
 def action(
@@ -81,6 +82,7 @@ def action(
     raises: Sequence[str] = (),
     verify: Verify | None = None,
     endpoint: Endpoint | None = None,
+    writes: Sets | None = None,
 ) -> Callable[[Callable[[Any, Call], Coroutine[Any, Any, Any]]], Implementation]:
     """Declare an action. The docstring's first line is its catalogue line.
 
@@ -91,8 +93,8 @@ def action(
     `raises` names the triggers that it can set off, for the check of flows that set each other off for ever.
     `gauge` names an output that is shown as a metric. `verify` is asked after a call that must not be made twice and
     that may have been made: see services/actions/verify.py. `endpoint`: what is called, as a row
-    that a connection may correct. Raises TypeError at import, with all that is wrong: a missing model, docstring or
-    output, an example that does not fit the models.
+    that a connection may correct. `writes`: what it sets or makes that its system tells of. Raises TypeError at import,
+    with all that is wrong: a missing model, docstring or output, an example or `writes` that do not fit the models.
     """
 
     def declare(function: Callable[[Any, Call], Coroutine[Any, Any, Any]]) -> Implementation:
@@ -102,6 +104,8 @@ def action(
             faults.append("no example")
         if gauge is not None and gauge not in outputs.model_fields:
             faults.append(f"no output {gauge!r} to show as a metric")
+        if writes is not None:
+            faults += _unfit(writes, inputs, outputs, raises)
         if faults:
             raise TypeError(f"action {name!r}: " + "; ".join(faults))
         signature = Action(
@@ -117,6 +121,26 @@ def action(
             group=group,
             examples=tuple(examples),
         )
-        return Implementation(signature, function, gauge, verify, endpoint)
+        return Implementation(signature, function, gauge, verify, endpoint, writes)
 
     return declare
+
+
+def _unfit(writes: Sets, inputs: type[BaseModel], outputs: type[BaseModel], raises: Sequence[str]) -> list[str]:
+    """What `writes` names that the action does not have."""
+    named = {
+        *writes.entity.values(),
+        *writes.fields,
+        *writes.nested,
+        *writes.adds.values(),
+        *writes.removes.values(),
+    }
+    faults = [
+        f"writes: no input {name!r}: {suggestion(name, inputs.model_fields)}"
+        for name in sorted(named - inputs.model_fields.keys())
+    ]
+    if writes.makes is not None and writes.makes not in raises:
+        faults.append(f"writes: makes {writes.makes!r}, which is not among `raises`")
+    if writes.makes is not None and writes.made not in outputs.model_fields:
+        faults.append(f"writes: no output {writes.made!r}: {suggestion(writes.made, outputs.model_fields)}")
+    return faults

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
+from services.flows.catalogue import BaseInputs
 from services.flows.refined import Digits, Email, Phone
 
 
@@ -36,7 +37,21 @@ def digits(mobile: str) -> str:
     return mobile.removeprefix("+")
 
 
-class Strict(BaseModel):
+LEAD = (
+    "name",
+    "email",
+    "mobile_number",
+    "consent_email",
+    "consent_sms",
+    "contact_lifecycle_stage_id",
+    "tags",
+    "birth_date",
+)
+NESTED = ("custom_fields", "custom_data")
+"""The fields of a lead, and those that hold more of them, for `writes` of what sets them."""
+
+
+class Strict(BaseInputs):
     """The base of inputs: a misspelled name is a mistake, and is told."""
 
     model_config = ConfigDict(extra="forbid")
@@ -63,9 +78,10 @@ class LeadFields(Strict):
     birth_date: Annotated[date | None, Absent] = Field(default=None, description="year-month-day")
     custom_fields: dict[str, Any] | None = Field(default=None, description="values of the account's own fields")
 
-    def given(self, *but: str) -> dict[str, Any]:
-        """What was given, as Closum takes it, without these fields."""
-        found = self.model_dump(mode="json", exclude_none=True, exclude={*but})
-        if self.mobile_number:
-            found["mobile_number"] = digits(self.mobile_number)
-        return found
+
+def given(lead: LeadFields, *but: str) -> dict[str, Any]:
+    """What was given of a lead, as Closum takes it, without these fields."""
+    found = lead.model_dump(mode="json", exclude_none=True, exclude={*but})
+    if lead.mobile_number:
+        found["mobile_number"] = digits(lead.mobile_number)
+    return found

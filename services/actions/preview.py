@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from contracts.actions import ActionRequest
 from contracts.topics import ACTIONS_DLQ
@@ -16,7 +16,7 @@ from services.actions.connections import Connection
 from services.actions.delivery.attempt import Failed, checked
 from services.actions.delivery.calling import HttpCall, Request
 from services.actions.registry import ACTIONS
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import BaseInputs, Guarantee
 from services.runtime.dead_letters.letters import Found
 from services.runtime.documents.secrets import HIDDEN
 
@@ -69,7 +69,7 @@ async def preview(letter: Found, connections: Mapping[str, Connection]) -> dict[
 
 
 async def _watched(
-    request: ActionRequest, action: Implementation, inputs: BaseModel, connections: Mapping[str, Connection]
+    request: ActionRequest, action: Implementation, inputs: BaseInputs, connections: Mapping[str, Connection]
 ) -> dict[str, Any] | str:
     # A connection that is not known here: what stands below its address.
     name = request.connection or ""
@@ -93,7 +93,7 @@ def repeatable(letter: Found) -> bool:
     if action is None or not isinstance(inputs, dict):
         return False
     found = checked(action, inputs)
-    return isinstance(found, BaseModel) and action.guarantee(found) is not Guarantee.AT_MOST_ONCE
+    return isinstance(found, BaseInputs) and action.guarantee(found) is not Guarantee.AT_MOST_ONCE
 
 
 def _readable(body: Body) -> object:

@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
 
+from contracts.writes import Sets
 from services.actions import catalog
 from services.actions.action import Implementation
 from services.actions.endpoint import Endpoint
@@ -32,6 +33,11 @@ ACTIONS: dict[str, Implementation] = collect(catalog)
 
 ENDPOINTS: dict[str, Endpoint] = {name: one.endpoint for name, one in ACTIONS.items() if one.endpoint is not None}
 """What they call, by action, where it is one endpoint. A connection may correct a row."""
+
+
+def writes_of(actions: Mapping[str, Implementation]) -> dict[str, Sets]:
+    """What they set and make, for those that declare it."""
+    return {name: one.writes for name, one in sorted(actions.items()) if one.writes is not None}
 
 
 def signatures() -> dict[str, Action]:

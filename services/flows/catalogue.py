@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+from services.flows.suggestion import suggestion
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class ToolError(Exception):
@@ -27,6 +31,38 @@ class Guarantee(StrEnum):
     REPEATABLE = "repeatable"  # the second call changes nothing more
     KEYED = "keyed"  # the destination honours Idempotency-Key
     AT_MOST_ONCE = "at_most_once"  # a second call is a second effect
+
+
+class BaseInputs(BaseModel):
+    """What a tool or an action takes, and what it says of itself beyond its types. Its `Inputs` are one of these.
+
+    A file overrides what it needs, with `@override`. Rules are asked when a flow is checked too, of the inputs as they
+    stand in it: what comes with an event is UNKNOWN then, and ends the rule that looks at it (services/flows/unknown).
+    Other methods are refused: nobody would call them. What a file needs for itself is a function, or begins with `_`.
+    """
+
+    def hopeless(self) -> None:
+        """Raises ValueError or ToolError for inputs that can never work, such as a wrong pattern."""
+
+    def possible(self, output: str) -> list[Any] | None:
+        """All values that this output can have; None: any of its type."""
+        del output
+        return None
+
+    def guarantee(self) -> Guarantee | None:
+        """What holds for a call with these inputs; None: what the action declares."""
+        return None
+
+    def verifiable(self) -> bool:
+        """Whether the destination can be asked if this call happened, where the action can ask."""
+        return True
+
+    def misplaced(self, connection: str | None) -> None:
+        """Raises ValueError where these do not go with this connection, or without one."""
+
+    def can_change(self) -> bool:
+        """Whether this call can change something."""
+        return True
 
 
 class Group(StrEnum):
@@ -67,7 +103,7 @@ class Tool:
 
     name: str
     line: str
-    inputs: type[BaseModel]
+    inputs: type[BaseInputs]
     outputs: type[BaseModel]
     run: Callable[[Any], Coroutine[Any, Any, BaseModel]]
     examples: tuple[Example, ...] = ()
@@ -80,7 +116,7 @@ class Action:
 
     name: str
     line: str
-    inputs: type[BaseModel]
+    inputs: type[BaseInputs]
     outputs: type[BaseModel]
     guarantee: Guarantee = Guarantee.AT_MOST_ONCE
     needs_connection: bool = True
@@ -104,22 +140,39 @@ class Catalogue:
     actions: dict[str, Action] = field(default_factory=dict)
 
 
-def declared(what: str, function: Callable[..., object]) -> tuple[str, type[BaseModel], type[BaseModel]]:
+def declared(what: str, function: Callable[..., object]) -> tuple[str, type[BaseInputs], type[BaseModel]]:
     """The catalogue line, `Inputs` and `Outputs` of a component's file. TypeError names all that is missing."""
-    faults = []
-    models: dict[str, type[BaseModel]] = {}
-    for name in ("Inputs", "Outputs"):
-        model = function.__globals__.get(name)
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            models[name] = model
-        else:
-            faults.append(f"the file has no model `{name}`")
+    inputs, outputs = _model(function, "Inputs", BaseInputs), _model(function, "Outputs", BaseModel)
     line = (function.__doc__ or "").strip().split("\n")[0]
+    faults = list(_unknown_rules(inputs)) if inputs is not None else ["the file has no model `Inputs` on BaseInputs"]
+    if outputs is None:
+        faults.append("the file has no model `Outputs`")
     if not line:
         faults.append("the function has no docstring: its first line is the catalogue line")
-    if faults:
+    if faults or inputs is None or outputs is None:
         raise TypeError(f"{what}: " + "; ".join(faults))
-    return line, models["Inputs"], models["Outputs"]
+    return line, inputs, outputs
+
+
+def _model(function: Callable[..., object], name: str, base: type[Model]) -> type[Model] | None:
+    found = function.__globals__.get(name)
+    return found if isinstance(found, type) and issubclass(found, base) else None
+
+
+def _unknown_rules(model: type[BaseInputs]) -> Iterator[str]:
+    """The public methods that nobody would call, and the inputs that hide a rule."""
+    rules = [name for name in vars(BaseInputs) if not name.startswith(("_", "model_"))]
+    for name in model.model_fields:
+        if name in rules:
+            yield f"the input {name!r} hides the rule of that name: give it another one, with an alias"
+    validators = model.__pydantic_decorators__
+    known = {*rules, *validators.field_validators, *validators.model_validators, *model.model_fields}
+    for owner in model.__mro__[: model.__mro__.index(BaseInputs)]:
+        for name, value in vars(owner).items():
+            method = callable(value) or isinstance(value, property | classmethod | staticmethod)
+            if method and not name.startswith("_") and name not in known and not isinstance(value, type):
+                near = suggestion(name, rules)
+                yield f"nobody calls {name!r} of `{owner.__name__}`: {near} What helps the file itself begins with `_`"
 
 
 def faults_of(example: Example, inputs: type[BaseModel], outputs: type[BaseModel]) -> list[str]:

@@ -10,6 +10,7 @@ from services.flows.catalogue import Catalogue
 from services.flows.check_names import names_of, typed_variables
 from services.flows.cycles import circles, told
 from services.flows.faults import Fault, FaultCode
+from services.flows.input_rules import InputsBugError
 from services.flows.load import FlowSource
 from services.flows.logic import Truth
 from services.flows.presence import State
@@ -30,18 +31,28 @@ def check(flows: Sequence[FlowSource], catalogue: Catalogue, connections: Collec
     named: dict[str, FlowSource] = {}
     reached: dict[int, dict[str, tuple[Truth, ...]]] = {}
     for source in flows:
-        one = _FlowCheck(source, catalogue, connections, types)
-        faults += one.run()
+        try:
+            one = _FlowCheck(source, catalogue, connections, types)
+            faults += one.run()
+        except InputsBugError as error:
+            faults.append(_bug(source, error))
+            continue
         reached[id(source)] = one.reached
         first = named.setdefault(source.name, source)
         if source.name and first is not source:
             place = source.flow.name.place
             text = f"a flow {source.name!r} stands in {first.file}:{first.flow.name.place.line} already: rename one"
             faults.append(Fault(source.file, place.line, place.col, FaultCode.FLOW_DUPLICATE, text))
-    for circle in circles(flows, catalogue, reached):
+    sound = [source for source in flows if id(source) in reached]
+    for circle in circles(sound, catalogue, reached):
         place = circle[0].call.action.place
         faults.append(Fault(circle[0].source.file, place.line, place.col, FaultCode.CYCLE, told(circle)))
     return sorted(set(faults))
+
+
+def _bug(source: FlowSource, error: InputsBugError) -> Fault:
+    place = source.flow.name.place
+    return Fault(source.file, place.line, place.col, FaultCode.BUG, str(error))
 
 
 class _FlowCheck(StepCheck):

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AliasChoices, BaseModel, TypeAdapter, ValidationError
-from pydantic.errors import PydanticSchemaGenerationError
+from pydantic import ValidationError
 
 from services.flows.assignability import fits, remedy
+from services.flows.catalogue import BaseInputs
 from services.flows.check_expression import Judgement, Report
 from services.flows.faults import FaultCode
-from services.flows.input_rules import UNKNOWN, broken_rules
+from services.flows.fields import adapter_of, names_of_field
+from services.flows.input_rules import broken_rules
 from services.flows.literals import is_literal, plain_of
 from services.flows.places import Place
 from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes
 from services.flows.suggestion import suggestion
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
+from services.flows.unknown import UNKNOWN
 
 Judge = Callable[[Expression], Judgement]
 YAML_1_1 = ("yes", "no", "on", "off", "y", "n")
@@ -34,7 +35,7 @@ class Inputs:
         self.judge = judge
         self.report = report
 
-    def check(self, given: MapOf, model: type[BaseModel], owner: Word, shape: Shape) -> None:
+    def check(self, given: MapOf, model: type[BaseInputs], owner: Word, shape: Shape) -> None:
         """The inputs of a step, for the model of its tool or action."""
         fields = self.shapes.fields(shape)
         right = True
@@ -180,7 +181,7 @@ class Inputs:
                 self.report(value.place, FaultCode.INPUT_MISSING, f"{what} needs {name!r}, {field.shape}")
         return good
 
-    def literal(self, value: Value, model: type[BaseModel], name: str, what: str) -> bool:
+    def literal(self, value: Value, model: type[BaseInputs], name: str, what: str) -> bool:
         """Whether a value that stands in the flow is valid, as it will be when the step runs."""
         wrong = _wrong(model, name, plain_of(value))
         for where, message in wrong:
@@ -189,15 +190,15 @@ class Inputs:
         return not wrong
 
 
-def _wrong(model: type[BaseModel], name: str, value: Any) -> list[tuple[tuple[int | str, ...], str]]:  # noqa: ANN401 - JSON
+def _wrong(model: type[BaseInputs], name: str, value: Any) -> list[tuple[tuple[int | str, ...], str]]:  # noqa: ANN401 - JSON
     """What is wrong with the value of one input, and where in it."""
-    adapter = _adapter(model, name)
+    adapter = adapter_of(model, name)
     if adapter is not None:
         try:
             adapter.validate_python(value)
         except ValidationError as error:
             return [(each["loc"], each["msg"]) for each in error.errors(include_url=False, include_context=False)]
-    own = next((own for own in model.model_fields if name in (own, *_names(model, own))), name)
+    own = next((own for own in model.model_fields if name in (own, *names_of_field(model, own))), name)
     try:
         # With the model's own validators of this field, which the annotation does not tell.
         model.__pydantic_validator__.validate_assignment(model.model_construct(), own, value)
@@ -207,26 +208,6 @@ def _wrong(model: type[BaseModel], name: str, value: Any) -> list[tuple[tuple[in
     except Exception:  # noqa: BLE001 - a rule of the whole model trips over the other fields, which are not there
         return []
     return []
-
-
-def _names(model: type[BaseModel], own: str) -> list[object]:
-    info = model.model_fields[own]
-    alias = info.validation_alias
-    return list(alias.choices) if isinstance(alias, AliasChoices) else [alias or info.alias or own]
-
-
-@lru_cache(maxsize=4096)
-def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any] | None:
-    """The validator of one field, by the name under which it is given."""
-    for own, info in model.model_fields.items():
-        if name in (own, *_names(model, own)):
-            try:
-                # The constraints of a field without its aliases, which mean nothing outside of a model.
-                marked: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
-                return TypeAdapter(marked)
-            except PydanticSchemaGenerationError:
-                return None
-    return None
 
 
 def known_of(given: MapOf) -> dict[str, Any]:

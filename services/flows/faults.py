@@ -50,6 +50,8 @@ class FaultCode(StrEnum):
     STEP_NOT_RUN = "step_not_run"
     STEP_MAY_NOT_HAVE_RUN = "step_may_not_have_run"
     STEP_UNREACHABLE = "step_unreachable"
+    # What must never be
+    BUG = "bug"  # a mistake of ours, not of the flow
 
 
 @dataclass(frozen=True, slots=True, order=True)

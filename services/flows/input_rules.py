@@ -1,128 +1,133 @@
-"""Rules over several inputs (pydantic's model validators), proved before the first run as far as the flow tells.
+"""What the inputs of a tool or an action say of themselves (BaseInputs), asked before the first run.
 
-Each rule is tried on the values that stand in the flow. Values that come with an event are stood in for: a rule that
-looks at one says nothing. So `email or mobile_number is needed` is found where neither is given.
+They are asked as they stand in the flow: a value that is right there has its type; one that comes with an event, is
+missing or is wrong, which is reported elsewhere, is UNKNOWN. A rule that looks at such a one says nothing. So `email or
+mobile_number is needed` is found where neither is given. Any other error of a rule is a mistake of ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NoReturn
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from services.flows.catalogue import Action, Guarantee, ToolError
+from services.flows.catalogue import Action, BaseInputs, Guarantee, ToolError
+from services.flows.fields import adapter_of, names_of_field
+from services.flows.unknown import UNKNOWN, Part, Unknown, UnknownError
+
+T = TypeVar("T")
 
 
-class _UnknownError(Exception):
-    """A rule depends on a value that is not known yet."""
-
-
-class Unknown:
-    """Stands for a value that comes with an event. It is there; what it is cannot be asked."""
-
-    def _asked(self, *_: object) -> NoReturn:
-        raise _UnknownError
-
-    __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = __getattr__ = __str__ = __repr__ = _asked
-    __eq__ = __hash__ = __lt__ = __le__ = __gt__ = __ge__ = __add__ = __int__ = __float__ = __call__ = _asked
-
-
-UNKNOWN = Unknown()
+class InputsBugError(Exception):
+    """Inputs could not say what they shall: a mistake of ours. The text is for whoever reports it."""
 
 
 def guarantee_of(action: Action, given: Mapping[str, Any]) -> Guarantee:
-    """What holds for a call with these inputs: what they say themselves (their method `guarantee`), if they do."""
-    rule = getattr(action.inputs, "guarantee", None)
-    if not callable(rule):
-        return action.guarantee
-    try:
-        said = rule(_made(action.inputs, given))
-    except Exception:  # noqa: BLE001 - it depends on what is not known
-        return action.guarantee
-    return said if isinstance(said, Guarantee) else action.guarantee
+    """What holds for a call with these inputs: what they say themselves, if they do."""
+    return _answer(action.inputs, given, lambda made: made.guarantee()) or action.guarantee
 
 
 def verifiable(action: Action, given: Mapping[str, Any]) -> bool:
     """Whether the destination can be asked if such a call happened: the action can, and its inputs do not say no."""
-    rule = getattr(action.inputs, "verifiable", None)
-    if not action.verified or not callable(rule):
-        return action.verified
-    try:
-        return bool(rule(_made(action.inputs, given)))
-    except Exception:  # noqa: BLE001 - it depends on what is not known
-        return True
+    return action.verified and _answer(action.inputs, given, lambda made: made.verifiable()) is not False
 
 
 def misplaced(action: Action, given: Mapping[str, Any], connection: str | None) -> str | None:
-    """Why these inputs surely do not go with this connection, or without one: what they say (their `misplaced`)."""
-    rule = getattr(action.inputs, "misplaced", None)
-    if not callable(rule):
-        return None
-    try:
-        rule(_made(action.inputs, given), connection)
-    except ValueError as error:
-        return str(error)
-    except Exception:  # noqa: BLE001 - it depends on what is not known
-        return None
-    return None
+    """Why these inputs surely do not go with this connection, or without one."""
+    return _refusal(action.inputs, given, lambda made: made.misplaced(connection))
 
 
 def changes(action: Action, given: Mapping[str, Any]) -> bool:
-    """Whether a call with these inputs can change something: what they say themselves (their method `changes`)."""
-    rule = getattr(action.inputs, "changes", None)
-    if not callable(rule):
-        return True
-    try:
-        return bool(rule(_made(action.inputs, given)))
-    except Exception:  # noqa: BLE001 - it depends on what is not known
-        return True
+    """Whether a call with these inputs can change something."""
+    return _answer(action.inputs, given, lambda made: made.can_change()) is not False
 
 
-def all_of(model: type[BaseModel], given: Mapping[str, Any], name: str) -> list[Any] | None:
-    """All values that an output can have: what the inputs' method of this name says; None where it is not known."""
-    try:
-        return list(getattr(_made(model, given), name)())
-    except Exception:  # noqa: BLE001 - it depends on what is not known
+def possible(model: type[BaseInputs], given: Mapping[str, Any], output: str) -> list[Any] | None:
+    """All values that an output can have, as the inputs say; None where they do not, or it is not known."""
+    if model.possible is BaseInputs.possible:
         return None
+    return _answer(model, given, lambda made: made.possible(output))
 
 
-def _made(model: type[BaseModel], given: Mapping[str, Any]) -> BaseModel:
-    """The inputs, not validated."""
-    made = model.model_construct()
-    made.__dict__.update(
-        (own, given[name])
-        for own, info in model.model_fields.items()
-        for name in (info.validation_alias, info.alias, own)
-        if isinstance(name, str) and name in given
-    )
-    return made
-
-
-def broken_rules(model: type[BaseModel], given: Mapping[str, Any]) -> list[str]:
+def broken_rules(model: type[BaseInputs], given: Mapping[str, Any]) -> list[str]:
     """The rules that these inputs (by their names in flows; UNKNOWN for what is not known) surely break.
 
-    Beside pydantic's, a model can have a method `hopeless`, which raises ValueError or ToolError for inputs that the
-    tool can never work with, such as a wrong pattern. A text that begins with an input's name and a colon is about that
-    input. It is asked before the first run only, of inputs as they stand in the flow: not validated, and UNKNOWN here
-    and there.
+    pydantic's model validators, and `hopeless`. A text that begins with an input's name and a colon is about it.
     """
     validators = model.__pydantic_decorators__.model_validators.values()
     rules: list[Any] = [each.func for each in validators if each.info.mode == "after"]
-    if (hopeless := getattr(model, "hopeless", None)) is not None:
-        rules.append(hopeless)
-    if not rules:
-        return []
-    made = _made(model, given)
-    broken: list[str] = []
-    for rule in rules:
+    found = (_refusal(model, given, rule) for rule in (*rules, model.hopeless))
+    return [text for text in found if text is not None]
+
+
+def _refusal(model: type[BaseInputs], given: Mapping[str, Any], rule: Callable[[Any], object]) -> str | None:
+    """Why a rule refuses these inputs; None where it does not, or it depends on what is not known."""
+
+    def asked(made: BaseInputs) -> str | None:
         try:
             rule(made)
-        except PydanticSerializationError:  # a ValueError, and what a stand-in cannot be is no mistake of the author
-            continue
+        except PydanticSerializationError:  # a ValueError too
+            raise
         except (ValueError, AssertionError, ToolError) as error:
-            broken.append(str(error))
-        except Exception:  # noqa: BLE001, S112 - a rule that trips over what is not known says nothing
-            continue
-    return broken
+            return str(error)
+        return None
+
+    return _answer(model, given, asked)
+
+
+def _answer(model: type[BaseInputs], given: Mapping[str, Any], ask: Callable[[Any], T]) -> T | None:
+    """What these inputs answer; None where it depends on what is not known. Raises InputsBugError for all else."""
+    try:
+        return ask(_stated(model, given))
+    except (UnknownError, PydanticSerializationError):  # the other: a stand-in cannot be dumped
+        return None
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]  # not its text: a stand-in in it has none
+        what = f"{type(error).__name__} in {at.name}, line {at.lineno} of {Path(at.filename).name}"
+        text = f"the inputs of {model.__module__} could not be asked: {what}"
+        raise InputsBugError(f"{text}. This is a mistake of closum-flows, not of the flow: report it") from error
+
+
+def _stated(model: type[BaseInputs], given: Mapping[str, Any]) -> BaseInputs:
+    """The inputs as the flow states them."""
+    made = model.model_construct()
+    for own, info in model.model_fields.items():
+        name = next((name for name in (*names_of_field(model, own), own) if name in given), None)
+        if name is not None:
+            made.__dict__[own] = _typed(model, name, given[name])
+        elif info.is_required():
+            made.__dict__[own] = UNKNOWN
+    return made
+
+
+def _typed(model: type[BaseModel], name: str, value: Any) -> Any:  # noqa: ANN401 - JSON, with UNKNOWN in it
+    """The value as the model has it. UNKNOWN where it is wrong; where a part is not known, the rest as it stands."""
+    adapter = adapter_of(model, name)
+    if isinstance(value, Unknown) or adapter is None:
+        return UNKNOWN if adapter is None else value
+    try:
+        return adapter.validate_python(value)
+    except UnknownError:
+        return UNKNOWN
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_context=False)
+        return _part(value) if all(isinstance(each["input"], Unknown) for each in wrong) else UNKNOWN
+    except TypeError:
+        if not _holds_unknown(value):
+            raise
+        return UNKNOWN  # a validator's library refused the stand-in by its type
+
+
+def _holds_unknown(value: object) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return isinstance(value, Unknown) or any(_holds_unknown(each) for each in inner)
+
+
+def _part(value: Any) -> Any:  # noqa: ANN401 - JSON, with UNKNOWN in it
+    if isinstance(value, dict):
+        return Part({name: _part(inner) for name, inner in value.items()})
+    return [_part(item) for item in value] if isinstance(value, list) else value

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from services.flows.catalogue import Action, Tool
-from services.flows.input_rules import UNKNOWN, all_of
+from services.flows.input_rules import possible
 from services.flows.literals import is_literal, plain_of, shape_of_values
 from services.flows.places import Place
 from services.flows.shapes import Field, Shape, Shapes
 from services.flows.syntax import Constant, MapOf, Value
+from services.flows.unknown import UNKNOWN
 from services.runtime.documents.json_schema import wrong_schema
 
 
@@ -19,7 +20,7 @@ def outputs_of(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Shape:
     """The shape of the outputs.
 
     An output marked `typed_by` has the shape of the JSON Schema that stands in that input, such as json.parse's
-    `value`; one marked `one_of` that of all values that the inputs say, such as lookup's `value`. One marked
+    `value`; one of which the inputs tell all `possible` values the shape of those, such as lookup's `value`. One marked
     `given_with` is there when that input is given, such as a default.
     """
     what = f"the output of `{entry.name}`"
@@ -28,8 +29,8 @@ def outputs_of(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Shape:
     fields = shapes.fields(plain)
     said = {name: _said(field, inputs, shapes, f"`{name}` in {what}") for name, field in fields.items()}
     fixed = {name: plain_of(value) if is_literal(value) else UNKNOWN for name, value in inputs.items()}
-    for name, field in fields.items():
-        if field.one_of and (values := all_of(entry.inputs, fixed, field.one_of)) is not None:
+    for name in fields:
+        if (values := possible(entry.inputs, fixed, name)) is not None:
             shape = shape_of_values(values, shapes, f"`{name}` in {what}")
             said[name] = replace(said[name], shape=shape)
     if said == dict(fields):

@@ -78,7 +78,6 @@ class Field:
     given_when: str = ""  # a field beside it, true or false: when that is true, this one is there
     given_with: str = ""  # an input: when that is given, this output is there
     typed_by: str = ""  # an input: a JSON Schema that this output has the shape of
-    one_of: str = ""  # a method of the inputs: all values that this output can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class Object:
     open: bool = False
 
 
-MARKS = ("given_when", "given_with", "typed_by", "one_of")
+MARKS = ("given_when", "given_with", "typed_by")
 _FORMATS = {"email": "email", "uri": "url", "date-time": "timestamp"}
 _SIMPLE = {"string": TEXT, "boolean": BOOL, "integer": INT, "number": NUMBER, "null": NULL}
 

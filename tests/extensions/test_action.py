@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
 from contracts.triggers.registry import TRIGGERS
 from services.actions.connections import Connection
 from services.actions.delivery.attempt import Done, attempt, checked
 from services.actions.delivery.calling import HttpCall
 from services.actions.registry import collect, shown_answers
 from services.cli.generate.reference import actions_table
-from services.flows.catalogue import Catalogue
+from services.flows.catalogue import BaseInputs, Catalogue
 from services.flows.check import check
 from services.flows.load import load_text
 from services.runtime.egress import Egress, allowed
@@ -37,7 +35,7 @@ async def test_it_is_called_and_the_stand_in_knows_it() -> None:
     with closum() as stand_in:
         stand_in.teach(shown_answers(ACTIONS))
         inputs = checked(ADDED, dict(example.inputs))
-        assert isinstance(inputs, BaseModel)
+        assert isinstance(inputs, BaseInputs)
         where = Connection("closum", f"{stand_in.url}/v2", query="api-key=k")
         outcome = await attempt(ADDED, inputs, HttpCall(client, where, "e" * 32, 5))
         assert outcome == Done(dict(example.outputs))

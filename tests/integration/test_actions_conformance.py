@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import pytest
 from aiohttp import web
-from pydantic import BaseModel
 
 from contracts.errors import ErrorCode
 from contracts.runs import RunMessage
@@ -26,7 +25,7 @@ from services.actions.delivery.calling import HttpCall
 from services.actions.endpoint import Basis
 from services.actions.registry import ACTIONS, ENDPOINTS
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
-from services.flows.catalogue import Example, Guarantee
+from services.flows.catalogue import BaseInputs, Example, Guarantee
 from services.runtime.documents.secrets import Mask
 from services.runtime.egress import Egress, allowed
 from services.runtime.http import Client
@@ -58,14 +57,14 @@ class Bench:
     client: Client
     connection: Connection
     action: Implementation
-    inputs: BaseModel
+    inputs: BaseInputs
 
     @property
     def guarantee(self) -> Guarantee:
         """What it declares for these inputs."""
         return self.action.guarantee(self.inputs)
 
-    async def attempt(self, seconds: float = 5, inputs: BaseModel | None = None) -> Done | Failed:
+    async def attempt(self, seconds: float = 5, inputs: BaseInputs | None = None) -> Done | Failed:
         """One attempt, as the worker makes it."""
         call = HttpCall(self.client, self.connection, "e" * 32, seconds)
         outcome = await attempt(self.action, inputs or self.inputs, call)
@@ -112,7 +111,7 @@ async def bench(request: pytest.FixtureRequest, stand_in: Closum, client: Client
     name: str = request.param
     assert await _lead(client, stand_in, LEAD["email"]) == LEAD_ID
     inputs = checked(ACTIONS[name], USES[name])
-    assert isinstance(inputs, BaseModel), inputs
+    assert isinstance(inputs, BaseInputs), inputs
     return Bench(stand_in, client, connection(name, stand_in.url), ACTIONS[name], inputs)
 
 
@@ -142,7 +141,7 @@ async def test_every_example_is_true(name: str, example: Example, stand_in: Clos
     stand_in.heal()
     await _lead(client, stand_in, LEAD["email"])
     inputs = checked(ACTIONS[name], dict(example.inputs))
-    assert isinstance(inputs, BaseModel), inputs
+    assert isinstance(inputs, BaseInputs), inputs
     call = HttpCall(client, connection(name, stand_in.url), "e" * 32, 5)
     outcome = await attempt(ACTIONS[name], inputs, call)
     assert isinstance(outcome, Done), outcome
@@ -239,7 +238,7 @@ async def test_an_effect_that_must_not_be_made_twice_is_asked_for(name: str, sta
     seen = {"closum.lead.view": replace(ENDPOINTS["closum.lead.view"], basis=Basis.CONFIGURED)}
     action, where = ACTIONS[name], replace(connection(name, stand_in.url), endpoints=seen)
     inputs = checked(action, ASKED[name])
-    assert isinstance(inputs, BaseModel), inputs
+    assert isinstance(inputs, BaseInputs), inputs
     verdicts: list[Verdict] = []
     for kind in ("cut_before", "cut_after"):
         stand_in.fault(times=1, kind=kind)

@@ -39,7 +39,7 @@ from services.actions.call import Call, CallFailedError, Reply  # noqa: E402
 from services.actions.delivery.attempt import Done, Failed, attempt  # noqa: E402
 from services.actions.registry import ACTIONS, signatures  # noqa: E402
 from services.flows.advance import advance  # noqa: E402
-from services.flows.catalogue import Catalogue, Tool  # noqa: E402
+from services.flows.catalogue import BaseInputs, Catalogue, Tool  # noqa: E402
 from services.flows.check import check  # noqa: E402
 from services.flows.compile import compile_flow  # noqa: E402
 from services.flows.compiled import CompiledFlow  # noqa: E402
@@ -151,7 +151,7 @@ class _Recorder:
             }
         return answer
 
-    async def attempt(self, action: Implementation, inputs: BaseModel, call: Call) -> Done | Failed:
+    async def attempt(self, action: Implementation, inputs: BaseInputs, call: Call) -> Done | Failed:
         """As `services.actions.delivery.attempt.attempt`, noted."""
         self._result = await attempt(action, inputs, call)
         return self._result

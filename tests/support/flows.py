@@ -9,10 +9,11 @@ from textwrap import dedent
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import override
 
 from contracts.events import Event
 from services.flows.advance import advance, begin
-from services.flows.catalogue import Action, Catalogue, Guarantee, Tool, ToolError
+from services.flows.catalogue import Action, BaseInputs, Catalogue, Guarantee, Tool, ToolError
 from services.flows.check import check
 from services.flows.compile import CompiledFlow, compile_flow
 from services.flows.load import FlowSource, load_text
@@ -63,7 +64,7 @@ class Visit(BaseModel):
     total: int = 0
 
 
-class FormatIn(BaseModel):
+class FormatIn(BaseInputs):
     """What `phone.format` takes here."""
 
     number: str
@@ -95,7 +96,7 @@ class Turn(Need[str]):
     list: str
 
 
-class RotateIn(BaseModel):
+class RotateIn(BaseInputs):
     """What `rotate` takes."""
 
     list: str
@@ -113,7 +114,7 @@ async def rotate(inputs: RotateIn) -> RotateOut:
     return RotateOut(first=await Turn(inputs.list), second=await Turn(f"{inputs.list}-2"))
 
 
-class CallIn(BaseModel):
+class CallIn(BaseInputs):
     """What `http.call` takes."""
 
     model_config = ConfigDict(extra="forbid")
@@ -133,7 +134,7 @@ class CallOut(BaseModel):
     headers: dict[str, str] = Field(default_factory=dict)
 
 
-class SmsIn(BaseModel):
+class SmsIn(BaseInputs):
     """What `sms.send` takes."""
 
     to: Phone
@@ -144,6 +145,7 @@ class SmsIn(BaseModel):
     lines: list[Line] = Field(default_factory=list)
     address: Address | None = None
 
+    @override
     def guarantee(self) -> Guarantee:
         """Of several parts, some can be sent twice."""
         return Guarantee.REPEATABLE if self.parts == 1 else Guarantee.AT_MOST_ONCE
@@ -155,7 +157,7 @@ class SmsOut(BaseModel):
     id: str
 
 
-class RingIn(BaseModel):
+class RingIn(BaseInputs):
     """What `ring` takes, and the two that set off triggers of the shop."""
 
     number: Phone | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from contracts.writes import Sets
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import CONTACT_ID, ask
@@ -33,6 +34,7 @@ class Outputs(BaseModel):
     guarantee=Guarantee.REPEATABLE,
     raises=("closum.contact.updated",),
     endpoint=Endpoint("POST", "contact/add-tag-by-email/", Basis.ASSUMED, answer=CONTACT_ID),
+    writes=Sets("closum", {"email": "email"}, adds={"tags": "tag"}),
     examples=[Example("by e-mail", {"email": "ines@example.com", "tag": "feira"}, {"contact_id": "1001"})],
 )
 async def contact_add_tag_by_email(inputs: Inputs, call: Call) -> Outputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from contracts.writes import Sets
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import CONTACT_ID, ask
@@ -32,6 +33,7 @@ class Outputs(BaseModel):
     guarantee=Guarantee.REPEATABLE,
     raises=("closum.contact.updated",),
     endpoint=Endpoint("POST", "contact/remove-tag/", Basis.ASSUMED, answer=CONTACT_ID),
+    writes=Sets("closum", {"id": "contact_id"}, removes={"tags": "tag"}),
     examples=[Example("by the contact's id", {"contact_id": "1001", "tag": "old"}, {"contact_id": "1001"})],
 )
 async def contact_remove_tag(inputs: Inputs, call: Call) -> Outputs:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from typing_extensions import override
 
 from contracts.errors import ErrorCode
 from contracts.plain import plain
@@ -18,7 +19,8 @@ from services.actions.addresses import check_form
 from services.actions.call import Body, Call, CallFailedError, Reply
 from services.actions.multipart import File, multipart
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
-from services.flows.catalogue import Example, Group, Guarantee
+from services.flows.catalogue import BaseInputs, Example, Group, Guarantee
+from services.flows.unknown import known
 from services.runtime.documents import json_schema
 
 # The client writes these itself, or they are a connection's business.
@@ -123,7 +125,7 @@ class Check(BaseModel):
     )
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes. At most one of `json`, `form`, `multipart` and `text`."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
@@ -180,42 +182,45 @@ class Inputs(BaseModel):
             raise ValueError("verify is for a call that must not be made twice: write `repeat: never`, or leave it out")
         return self
 
+    @override
     def verifiable(self) -> bool:
         """Whether the destination can be asked."""
         return self.verify is not None
 
-    def body(self) -> Body | None:
-        """The body, if any."""
-        if self.json_ is not None:
-            return Body.json(self.json_)
-        if self.form is not None:
-            return Body.form(self.form)
-        if self.multipart is not None:
-            parts = {
-                name: part.file() if isinstance(part, Upload) else _plain(part) for name, part in self.multipart.items()
-            }
-            return multipart(parts)
-        return None if self.text is None else Body(self.text.encode(), "text/plain; charset=utf-8")
-
+    @override
     def misplaced(self, connection: str | None) -> None:
-        """Raises ValueError for a url of the wrong form for where it goes: see services.flows.input_rules.misplaced."""
-        check_form(self.url, connected=connection is not None)
-        verify: object = self.verify  # as it stands in the flow
-        url = verify.get("url") if isinstance(verify, dict) else None
-        if isinstance(url, str):
+        """Raises ValueError for a url of the wrong form for where it goes."""
+        check_form(known(self.url), connected=connection is not None)
+        if self.verify is not None:
             try:
-                check_form(url, connected=connection is not None)
+                check_form(known(self.verify.url), connected=connection is not None)
             except ValueError as error:
                 raise ValueError(f"verify: {error}") from None
 
-    def changes(self) -> bool:
+    @override
+    def can_change(self) -> bool:
         """Whether this call can change something."""
         return self.method not in (Method.GET, Method.HEAD)
 
+    @override
     def guarantee(self) -> Guarantee:
         """Whether this call may be repeated."""
         repeat = self.repeat or (Repeat.KEYED if self.method in CHANGING else Repeat.ALWAYS)
         return GUARANTEES[repeat]
+
+
+def body_of(inputs: Inputs) -> Body | None:
+    """The body of a request, if any."""
+    if inputs.json_ is not None:
+        return Body.json(inputs.json_)
+    if inputs.form is not None:
+        return Body.form(inputs.form)
+    if inputs.multipart is not None:
+        parts = {
+            name: part.file() if isinstance(part, Upload) else _plain(part) for name, part in inputs.multipart.items()
+        }
+        return multipart(parts)
+    return None if inputs.text is None else Body(inputs.text.encode(), "text/plain; charset=utf-8")
 
 
 class Outputs(BaseModel):
@@ -297,7 +302,7 @@ async def http_request(inputs: Inputs, call: Call) -> Outputs:
         guarantee=inputs.guarantee(),
         query=inputs.query,
         headers=inputs.headers,
-        body=inputs.body(),
+        body=body_of(inputs),
         accept=frozenset(inputs.expect_status) if inputs.expect_status else None,
     )
     return _outputs(reply, inputs.json_schema)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
+from typing_extensions import override
 
+from contracts.writes import Sets
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.catalog.lead_view import lead_view
 from services.actions.closum import ask, endpoint_of, find
 from services.actions.endpoint import Basis, Endpoint
-from services.actions.fields import LeadFields, digits
+from services.actions.fields import LEAD, NESTED, LeadFields, digits, given
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from services.flows.catalogue import Example, Group, Guarantee
 
@@ -38,6 +40,7 @@ class Inputs(LeadFields):
             raise ValueError("email or mobile_number is needed")
         return self
 
+    @override
     def guarantee(self) -> Guarantee:
         """Without update_enabled, a second call may be a second lead: nothing public says otherwise."""
         return Guarantee.REPEATABLE if self.update_enabled else Guarantee.AT_MOST_ONCE
@@ -72,6 +75,14 @@ async def was_added(inputs: Inputs, call: Call) -> Verdict:
     raises=("closum.lead.created", "closum.contact.updated"),
     verify=was_added,
     endpoint=Endpoint("POST", "lead/add/", Basis.CONFIRMED),
+    writes=Sets(
+        "closum",
+        {"email": "email", "phone": "mobile_number"},
+        LEAD,
+        NESTED,
+        makes="closum.lead.created",
+        made="lead_id",
+    ),
     examples=[
         Example(
             "a lead from a fair",
@@ -100,5 +111,5 @@ async def was_added(inputs: Inputs, call: Call) -> Verdict:
 )
 async def lead_add(inputs: Inputs, call: Call) -> Outputs:
     """Add a lead to Closum, or update the one with the same e-mail or mobile number."""
-    said = await ask(call, lead_add, inputs.given(), inputs.guarantee())
+    said = await ask(call, lead_add, given(inputs), inputs.guarantee())
     return Outputs(lead_id=said.identity("lead_id"))

@@ -6,11 +6,12 @@ from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from contracts.writes import Sets
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
-from services.actions.fields import LeadFields
+from services.actions.fields import LEAD, NESTED, LeadFields, given
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
 
@@ -22,7 +23,7 @@ class Inputs(LeadFields):
 
     @model_validator(mode="after")
     def _changing(self) -> Self:
-        if not self.given("email"):
+        if not given(self, "email"):
             raise ValueError("nothing to change: give at least one field beside email")
         return self
 
@@ -40,11 +41,12 @@ class Outputs(BaseModel):
     guarantee=Guarantee.REPEATABLE,
     raises=("closum.contact.updated",),
     endpoint=Endpoint("POST", "lead/edit-by-email/", Basis.ASSUMED),
+    writes=Sets("closum", {"email": "email", "phone": "mobile_number"}, LEAD, NESTED),
     examples=[
         Example("consent that came later", {"email": "ines@example.com", "consent_sms": True}, {"lead_id": "1001"})
     ],
 )
 async def lead_edit_by_email(inputs: Inputs, call: Call) -> Outputs:
     """Change fields of the lead with this e-mail address."""
-    said = await ask(call, lead_edit_by_email, inputs.given(), Guarantee.REPEATABLE)
+    said = await ask(call, lead_edit_by_email, given(inputs), Guarantee.REPEATABLE)
     return Outputs(lead_id=said.identity("lead_id"))

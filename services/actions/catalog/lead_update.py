@@ -6,11 +6,12 @@ from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from contracts.writes import Sets
 from services.actions.action import action
 from services.actions.call import Call
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
-from services.actions.fields import Id, LeadFields
+from services.actions.fields import LEAD, NESTED, Id, LeadFields, given
 from services.flows.catalogue import Example, Group, Guarantee
 
 
@@ -21,7 +22,7 @@ class Inputs(LeadFields):
 
     @model_validator(mode="after")
     def _changing(self) -> Self:
-        if not self.given("lead_id"):
+        if not given(self, "lead_id"):
             raise ValueError("nothing to change: give at least one field beside lead_id")
         return self
 
@@ -39,6 +40,7 @@ class Outputs(BaseModel):
     guarantee=Guarantee.REPEATABLE,
     raises=("closum.contact.updated",),
     endpoint=Endpoint("POST", "lead/update/", Basis.ASSUMED),
+    writes=Sets("closum", {"id": "lead_id", "email": "email", "phone": "mobile_number"}, LEAD, NESTED),
     examples=[
         Example(
             "a lead that became a customer",
@@ -49,5 +51,5 @@ class Outputs(BaseModel):
 )
 async def lead_update(inputs: Inputs, call: Call) -> Outputs:
     """Change fields of a lead that is named by its id."""
-    said = await ask(call, lead_update, inputs.given(), Guarantee.REPEATABLE)
+    said = await ask(call, lead_update, given(inputs), Guarantee.REPEATABLE)
     return Outputs(lead_id=said.identity("lead_id") or inputs.lead_id)

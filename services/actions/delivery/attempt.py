@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from contracts.errors import ErrorCode
 from services.actions.action import Implementation
 from services.actions.call import Call, CallFailedError
-from services.flows.catalogue import Guarantee
+from services.flows.catalogue import BaseInputs, Guarantee
 from services.runtime import logging, metrics
 
 log = logging.get("attempt")
@@ -42,7 +42,7 @@ class Failed:
     away: bool = False
 
 
-def checked(action: Implementation, inputs: dict[str, Any]) -> BaseModel | Failed:
+def checked(action: Implementation, inputs: dict[str, Any]) -> BaseInputs | Failed:
     """The inputs as the action's model, or what is wrong with them, by field."""
     try:
         return action.signature.inputs.model_validate(inputs)
@@ -54,7 +54,7 @@ def checked(action: Implementation, inputs: dict[str, Any]) -> BaseModel | Faile
         return Failed(ErrorCode.INPUT_INVALID, f"{action.signature.name}: {'; '.join(faults)}", again=False)
 
 
-async def attempt(action: Implementation, inputs: BaseModel, call: Call) -> Done | Failed:
+async def attempt(action: Implementation, inputs: BaseInputs, call: Call) -> Done | Failed:
     """Make one attempt. Raises nothing but CancelledError, and `Known` for what the journal knows already.
 
     A call whose effect may have happened is made again only if its guarantee says that this is harmless.

@@ -10,13 +10,12 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping
 
-from pydantic import BaseModel
-
 from contracts.errors import ErrorCode
 from services.actions.action import Implementation
 from services.actions.call import Call, CallFailedError
 from services.actions.delivery.attempt import Done, Failed
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
+from services.flows.catalogue import BaseInputs
 from services.runtime import logging
 
 log = logging.get("doubt")
@@ -57,7 +56,7 @@ class Doubt:
         return dataclasses.replace(self.failed, cause=cause)
 
 
-async def ask(action: Implementation, inputs: BaseModel, call: Call) -> tuple[Verdict, Done | Failed]:
+async def ask(action: Implementation, inputs: BaseInputs, call: Call) -> tuple[Verdict, Done | Failed]:
     """The destination's word, and what came of the call that asked. Raises nothing but CancelledError."""
     verify = action.verifier(inputs)
     if verify is None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from contracts.actions import ActionRequest, Priority
 from contracts.errors import ErrorCode
@@ -19,6 +19,7 @@ from services.actions.delivery.prefix import Prefix
 from services.actions.delivery.retry import Schedule
 from services.actions.journal.effects import Key
 from services.actions.limits.ready import Sort
+from services.flows.catalogue import BaseInputs
 from services.flows.suggestion import suggestion
 from services.runtime import logging, metrics
 from services.runtime.database import short
@@ -34,7 +35,7 @@ class Ready:
     """All that the attempts of a sound request need."""
 
     action: Implementation
-    inputs: BaseModel
+    inputs: BaseInputs
     connection: Connection | None
     schedule: Schedule
     seconds: float | None

@@ -7,12 +7,14 @@ are found (services/cli/generate/compatibility.py). That is done when a version 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import contracts
 from contracts.published import PUBLISHED, Published
 from contracts.topics import Topic
+from services.actions.registry import ACTIONS, writes_of
 from services.cli.generate import asyncapi, reference
 from services.flows.editor_schema import editor_schema
 from services.project.catalogue import catalogue
@@ -23,6 +25,7 @@ SCHEMAS = "contracts/schemas"
 RELEASED = f"{SCHEMAS}/released"
 ACTIONS_PAGE = "docs/actions.md"
 FLOW_SCHEMA = f"{SCHEMAS}/flow.schema.json"
+WRITES = "contracts/writes.json"
 EXAMPLES = "contracts/examples"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -71,6 +74,7 @@ def generated() -> dict[str, str]:
     texts[f"{SCHEMAS}/asyncapi.json"] = _text(asyncapi.document())
     texts[".env.example"] = settings.env_example()
     texts[ACTIONS_PAGE] = reference.with_actions((ROOT / ACTIONS_PAGE).read_text())
+    texts[WRITES] = _text({name: asdict(sets) for name, sets in writes_of(ACTIONS).items()})
     texts[FLOW_SCHEMA] = _text(editor_schema(catalogue()))
     return texts
 
@@ -80,6 +84,7 @@ def present(root: Path = ROOT) -> dict[str, str]:
     files = [
         root / ".env.example",
         root / ACTIONS_PAGE,
+        root / WRITES,
         *(root / SCHEMAS).rglob("*.json"),
         *(root / EXAMPLES).rglob("*.json"),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.counters import Count
 from services.tools.kit.keyed import Key, Scope, seconds, timestamp
@@ -12,7 +12,7 @@ from services.tools.kit.keyed import Key, Scope, seconds, timestamp
 MOST = 1_000_000_000
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     key: Key = Field(description="what is counted, such as ${ trigger.from }")

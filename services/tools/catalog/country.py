@@ -10,7 +10,7 @@ import phonenumbers
 from babel.core import get_global
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language, locale
 
 # Codes that the CLDR still maps and ISO 3166 has withdrawn: Burma, Zaire, East Germany, metropolitan France, …
@@ -34,7 +34,7 @@ OTHER_NAMES = {
 }
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     country: str = Field(

@@ -8,7 +8,7 @@ from typing import Literal
 from dateutil.relativedelta import relativedelta
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, ToolError, tool
+from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import Timestamp, TimeZone
 from services.tools.kit.moments import Moment, demand, told
 from services.tools.kit.working_days import after_working_days, days_of
@@ -17,7 +17,7 @@ Snap = Literal["none", "start_of_day", "end_of_day", "start_of_week", "start_of_
 MOST = 1_000_000
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes. Negative numbers go back."""
 
     at: str = Field(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dateutil.relativedelta import relativedelta
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import TimeZone
 from services.tools.kit.moments import demand
 from services.tools.kit.working_days import days_of, working_days_between
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     start: str = Field(

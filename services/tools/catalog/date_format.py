@@ -7,7 +7,7 @@ from typing import Literal
 from babel.dates import format_date, format_datetime, format_time
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language, TimeZone, locale
 from services.tools.kit.date_forms import MAX_FORM, cldr_form
 from services.tools.kit.moments import demand
@@ -15,7 +15,7 @@ from services.tools.kit.moments import demand
 STYLES = ("short", "medium", "long", "full")
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     at: str = Field(

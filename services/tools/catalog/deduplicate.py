@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, StopRun, tool
+from services.flows.catalogue import BaseInputs, Example, Group, StopRun, tool
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.claims import Claim
 from services.tools.kit.keyed import Key, Scope, seconds, timestamp
@@ -14,7 +14,7 @@ from services.tools.kit.keyed import Key, Scope, seconds, timestamp
 OnDuplicate = Literal["stop", "continue", "update"]
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     key: Key = Field(description="what makes two the same, such as ${ phone.e164 }; normalize it first")

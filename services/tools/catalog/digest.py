@@ -6,14 +6,14 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, StopRun, tool
+from services.flows.catalogue import BaseInputs, Example, Group, StopRun, tool
 from services.flows.needs import Pause
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.digests import Collect, Release
 from services.tools.kit.keyed import Key, Scope, seconds, small, timestamp
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     key: Key = Field(default="all", description="what is collected together, such as ${ owner.value }")

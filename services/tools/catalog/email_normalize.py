@@ -5,11 +5,11 @@ from __future__ import annotations
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Email
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     email: str = Field(max_length=1000, description="as typed; spaces around it and `mailto:` are dropped")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 
 FREE = frozenset(
     [
@@ -73,7 +73,7 @@ ROLES = frozenset(
 )
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     email: str = Field(max_length=1000, description="the address; spaces around it do not count")

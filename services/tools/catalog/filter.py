@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pydantic import BaseModel, Field
+from typing_extensions import override
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import TimeZone
+from services.flows.unknown import known
 from services.tools.kit.conditions import Condition, holds, prepare
 
 MAX_CONDITIONS = 200
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes. With both `all` and `any`, both must hold; an empty list holds."""
 
     all: list[Condition] = Field(default_factory=list, max_length=MAX_CONDITIONS, description="each must hold: and")
@@ -19,11 +21,11 @@ class Inputs(BaseModel):
     ignore_case: bool = Field(default=True, description="whether capitals do not count")
     time_zone: TimeZone = Field(default="UTC", description="zone of dates that name none")
 
+    @override
     def hopeless(self) -> None:
         """A condition that can never be asked."""
         for each in (*self.all, *self.any):
-            condition = dict(each)
-            prepare(condition["test"], condition.get("against"))
+            prepare(known(each.test), known(each.against))
 
 
 class Outputs(BaseModel):

@@ -9,14 +9,14 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.kit.bounds import Text
 
 Algorithm = Literal["sha256", "sha512", "sha1", "md5", "blake2b"]
 Normalize = Literal["none", "trim_lower", "digits"]
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     text: Text = Field(description="what is hashed, as UTF-8")

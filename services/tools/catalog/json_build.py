@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, ToolError, tool
+from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.tools.kit.bounds import bounded
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     value: Any = Field(description="the object, list or value to write")

@@ -8,11 +8,11 @@ import orjson
 from pydantic import BaseModel, Field
 
 from contracts.plain import plain
-from services.flows.catalogue import Example, Group, ToolError, tool
+from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.runtime.documents import json_schema
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     text: str = Field(max_length=500_000, description="JSON, as an external API or a form field gives it")

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, Field
+from typing_extensions import override
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import TimeZone
+from services.flows.unknown import known
 from services.tools.kit.bounds import Items
 from services.tools.kit.conditions import TESTS, Test, prepare
 from services.tools.kit.paths import MAX_PATH, first
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     items: Items = Field(description="the list")
@@ -28,9 +30,10 @@ class Inputs(BaseModel):
     ignore_case: bool = Field(default=True, description="whether capitals do not count")
     time_zone: TimeZone = Field(default="UTC", description="zone of dates that name none")
 
+    @override
     def hopeless(self) -> None:
         """A test that can never be asked."""
-        prepare(self.test, self.against)
+        prepare(known(self.test), known(self.against))
 
 
 class Outputs(BaseModel):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.kit.bounds import Items, bounded
 from services.tools.kit.paths import MAX_PATH, first
 from services.tools.kit.texts import as_text
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     items: Items = Field(description="the list")

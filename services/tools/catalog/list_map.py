@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, ToolError, tool
+from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.tools.kit.bounds import Items, bounded
 from services.tools.kit.paths import MAX_PATH, first
 from services.tools.kit.templates import render
@@ -16,7 +16,7 @@ MAX_CELLS = 100_000
 FUEL = 20_000
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes: one of field, fields, template."""
 
     items: Items = Field(description="the list")

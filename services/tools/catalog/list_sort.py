@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import TimeZone
 from services.tools.kit.bounds import Items
 from services.tools.kit.moments import plain
@@ -19,7 +19,7 @@ from services.tools.kit.texts import as_text
 Kind = Literal["auto", "text", "number", "date"]
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     items: Items = Field(description="the list")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, Field
+from typing_extensions import override
 
-from services.flows.catalogue import Example, Group, ToolError, tool
+from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.suggestion import suggestion
 from services.tools.kit.indexes import INDEXES, key_text
 from services.tools.kit.paths import MAX_PATH, first, parse
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     key: Any = Field(description="what to look for, such as ${ trigger.city }")
@@ -27,19 +28,26 @@ class Inputs(BaseModel):
     default: Any = Field(default=None, description="what `value` is when the key is not there")
     ignore_case: bool = Field(default=True, description="whether capitals and spaces around do not count")
 
+    @override
     def hopeless(self) -> None:
         """A table of another kind, or a field that no row has."""
-        if isinstance(self.table, str | int | float | bool):
+        if self.table is None or isinstance(self.table, str | int | float | bool):
             raise ToolError("table: is an object, a list of rows, or { csv: FILE } for a file beside the flow")
         values = list(self.table.values() if isinstance(self.table, dict) else self.table)
         if isinstance(self.table, list):
             refuse_absent("key_field", self.key_field, values)
         refuse_absent("value_field", self.value_field, values)
 
-    def values(self) -> list[Any]:
+    @override
+    def possible(self, output: str) -> list[Any] | None:
         """All that can be found."""
+        if output != "value" or self.table is None or isinstance(self.table, str | int | float | bool):
+            return None
         found = self.table.values() if isinstance(self.table, dict) else list(self.table)
-        picked = [first(each, self.value_field) for each in found]
+        try:
+            picked = [first(each, self.value_field) for each in found]
+        except ToolError:  # no path: `hopeless` says so
+            return None
         return [*(self.default if each is None else each for each in picked), self.default]
 
 
@@ -50,7 +58,7 @@ class Outputs(BaseModel):
     value: Any = Field(
         default=None,
         description="the value, or the default",
-        json_schema_extra={"given_with": "default", "one_of": "values"},
+        json_schema_extra={"given_with": "default"},
     )
 
 

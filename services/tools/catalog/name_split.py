@@ -8,7 +8,7 @@ from nameparser import HumanName
 from nameparser.config import Constants
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 
 TITLES = (
     "sr",
@@ -30,7 +30,7 @@ TITLES = (
 )
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     name: str = Field(max_length=200, description="a full name, also as `Sousa, Ana`")

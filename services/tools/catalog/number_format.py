@@ -9,13 +9,13 @@ from typing import Literal
 from babel.numbers import get_currency_precision
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language, locale
 
 Style = Literal["decimal", "currency", "percent"]
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     value: float = Field(ge=-1e15, le=1e15, description="the number")

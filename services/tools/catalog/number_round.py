@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 
 Way = Literal["half_up", "half_even", "up", "down", "floor", "ceiling"]
 WAYS: dict[str, str] = {
@@ -20,7 +20,7 @@ WAYS: dict[str, str] = {
 }
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     value: float = Field(ge=-1e15, le=1e15, description="the number")

@@ -6,12 +6,12 @@ from babel.core import get_global
 from babel.languages import get_official_languages
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language, Region, locale
 from services.tools.kit import phones
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     number: str = Field(max_length=250, description="as typed; with + or country code the region is not needed")

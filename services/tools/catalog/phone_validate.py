@@ -6,14 +6,14 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Region
 from services.tools.kit import phones
 
 Wanted = Literal["any", "mobile", "fixed"]
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     number: str = Field(max_length=250, description="as typed: spaces, dots, brackets, 00 or + in front")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, ToolError, tool
+from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import Duration, TimeZone
 from services.flows.state.rotations import Turn
 from services.flows.working_hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
@@ -37,7 +37,7 @@ class Schedule(BaseModel):
             raise ToolError(f"hours: {error}") from None
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     list: Annotated[str, Field(min_length=1, max_length=100)] = Field(

@@ -7,11 +7,11 @@ from typing import Literal
 from anyascii import anyascii
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.sms import GSM7, divided
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     text: str = Field(max_length=20_000, description="the message")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, ToolError, tool
+from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.merges import MOST_FIELDS, Merge
 from services.tools.kit.keyed import Key, seconds, small
@@ -16,7 +16,7 @@ PAIR = frozenset({"before", "after"})
 Side = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     key: Key = Field(description="whose changes: the same on both sides, such as the E.164 phone")

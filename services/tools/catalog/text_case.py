@@ -7,13 +7,13 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.kit.bounds import Text
 
 Form = Literal["upper", "lower", "sentence", "swap", "snake", "kebab", "camel", "pascal"]
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     text: Text = Field(description="the text")

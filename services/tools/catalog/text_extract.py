@@ -7,15 +7,17 @@ from typing import Literal
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, Field
+from typing_extensions import override
 
-from services.flows.catalogue import Example, Group, ToolError, tool
+from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import MAX_PATTERN, Region, pattern
+from services.flows.unknown import known
 from services.tools.kit.bounds import Text
 
 What = Literal["email", "url", "number", "phone", "hashtag", "mention", "pattern"]
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     text: Text = Field(description="the text, such as a message")
@@ -27,9 +29,10 @@ class Inputs(BaseModel):
     region: Region = Field(default="PT", description="for what: phone: country of numbers without a prefix")
     limit: int = Field(default=100, ge=1, le=1000, description="at most so many, from the left")
 
+    @override
     def hopeless(self) -> None:
         """A pattern that is none."""
-        pattern(self.pattern)
+        pattern(known(self.pattern))
 
 
 class Outputs(BaseModel):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pydantic import BaseModel, Field
+from typing_extensions import override
 
-from services.flows.catalogue import Example, Group, ToolError, tool
+from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import MAX_PATTERN, Match, pattern
+from services.flows.unknown import known
 from services.tools.kit.bounds import MAX_OUTPUT, Text, bounded
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     text: Text = Field(description="the text")
@@ -21,10 +23,11 @@ class Inputs(BaseModel):
     ignore_case: bool = Field(default=False, description="true: capitals do not count")
     limit: int = Field(default=0, ge=0, le=100_000, description="at most so many times, from the left; 0: all")
 
+    @override
     def hopeless(self) -> None:
         """A pattern that is none."""
         if self.pattern:
-            pattern(self.find)
+            pattern(known(self.find))
 
 
 class Outputs(BaseModel):

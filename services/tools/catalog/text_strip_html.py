@@ -7,7 +7,7 @@ import re
 from pydantic import BaseModel, Field
 from selectolax.lexbor import LexborHTMLParser
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.kit.bounds import Text
 
 HIDDEN = "script, style, template, noscript, head, iframe, object, svg"
@@ -17,7 +17,7 @@ BREAKS = (
 MARK = "\ue000"
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     html: Text = Field(description="HTML, whole or in part, well formed or not")

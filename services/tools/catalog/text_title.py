@@ -6,7 +6,7 @@ import re
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, tool
+from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.kit.bounds import Text
 
 SMALL = (
@@ -31,7 +31,7 @@ SMALL = (
 )
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     text: Text = Field(description="the text, such as a name in capitals")

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from services.flows.catalogue import Example, Group, StopRun, ToolError, tool
+from services.flows.catalogue import BaseInputs, Example, Group, StopRun, ToolError, tool
 from services.flows.needs import Pause
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.permits import Permit
@@ -15,7 +15,7 @@ from services.tools.kit.keyed import Key, Scope, seconds, timestamp
 Then = Literal["wait", "stop", "continue"]
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     key: Key = Field(default="all", description="what is limited, such as ${ trigger.from }; `all`: the whole scope")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from services.flows.catalogue import Example, Group, ToolError, tool
+from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import Region, TimeZone, Url
 from services.tools.kit import phones
 from services.tools.kit.conditions import TESTS, Test, is_empty, prepare
@@ -44,7 +44,7 @@ class Fault(BaseModel):
     text: str = Field(description="what is wrong, for a person")
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What it takes."""
 
     values: dict[str, Any] = Field(description="what is checked")

@@ -11,14 +11,14 @@ from contracts.errors import ErrorCode
 from services.actions.action import Implementation
 from services.actions.call import Call, CallFailedError
 from services.actions.delivery.attempt import Done, Failed, attempt, checked
-from services.flows.catalogue import Action, Guarantee
+from services.flows.catalogue import Action, BaseInputs, Guarantee
 from tests.unit.actions.calls import FakeCall
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """Of the action under test."""
 
-    guarantee: Guarantee = Guarantee.KEYED
+    promised: Guarantee = Guarantee.KEYED
 
 
 class Outputs(BaseModel):
@@ -28,7 +28,7 @@ class Outputs(BaseModel):
 
 
 async def _run(inputs: Inputs, call: Call) -> Outputs:
-    await call("POST", "/", guarantee=inputs.guarantee)
+    await call("POST", "/", guarantee=inputs.promised)
     return Outputs(ok=True)
 
 
@@ -57,7 +57,7 @@ async def test_done() -> None:
 async def test_what_is_tried_again(*, code: ErrorCode, happened: bool, guarantee: Guarantee, again: bool) -> None:
     """Certainly not sent: always. The effect may be there: only by the guarantee. A final error: never."""
     error = CallFailedError(code, "so it was", may_have_happened=happened, retry_after_seconds=2)
-    outcome = await attempt(ONE, Inputs(guarantee=guarantee), FakeCall(error))
+    outcome = await attempt(ONE, Inputs(promised=guarantee), FakeCall(error))
     assert isinstance(outcome, Failed)
     assert (outcome.code, outcome.again, outcome.retry_after_seconds) == (code, again, 2)
     unknown = happened and code.retriable and not again
@@ -76,8 +76,8 @@ async def test_a_bug_in_an_action_is_told_as_one() -> None:
 
 def test_wrong_inputs_are_told_by_field() -> None:
     """Without their values: they are somebody's data."""
-    outcome = checked(ONE, {"guarantee": "private"})
+    outcome = checked(ONE, {"promised": "private"})
     assert isinstance(outcome, Failed)
     assert outcome.code is ErrorCode.INPUT_INVALID
-    assert "a.b: guarantee: " in outcome.cause
+    assert "a.b: promised: " in outcome.cause
     assert "private" not in outcome.cause

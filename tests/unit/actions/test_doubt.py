@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from contracts.errors import ErrorCode
 from services.actions.call import CallFailedError
@@ -17,6 +16,7 @@ from services.actions.delivery.doubt import Doubt, ask
 from services.actions.endpoint import Basis
 from services.actions.registry import ACTIONS, ENDPOINTS
 from services.actions.verify import CannotTell, DidNot, Happened, Verdict
+from services.flows.catalogue import BaseInputs
 from tests.unit.actions.calls import FakeCall
 
 FAILED = Failed(ErrorCode.CALL_TIMED_OUT, "no answer", again=False, maybe=True, unknown=True)
@@ -31,10 +31,10 @@ ORDER: dict[str, Any] = {"method": "POST", "url": "/orders", "repeat": "never", 
 HAS_ONE = {"type": "object", "required": ["orders"], "properties": {"orders": {"minItems": 1}}}
 
 
-def inputs(action: str, given: dict[str, Any]) -> BaseModel:
+def inputs(action: str, given: dict[str, Any]) -> BaseInputs:
     """The model of an action's inputs."""
     found = checked(ACTIONS[action], given)
-    assert isinstance(found, BaseModel), found
+    assert isinstance(found, BaseInputs), found
     return found
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import BaseModel, Field, model_validator
+from typing_extensions import override
 
+from services.flows.catalogue import Action, BaseInputs, Tool
 from services.flows.check import check
-from services.flows.input_rules import UNKNOWN, broken_rules
+from services.flows.input_rules import InputsBugError, broken_rules, changes
 from services.flows.load import load_text
+from services.flows.unknown import UNKNOWN
 from services.project.catalogue import catalogue
-from tests.support.flows import faults_of, flow_text, texts_of
+from tests.support.flows import CATALOGUE, faults_of, flow_text, texts_of
 
 RING = "- action: ring\n  with: { %s }"
 SEND = "- action: sms.%s\n  connection: gateway\n  with: { to: '+351912345678', text: a, consent: true%s }\n  retry: { %s }"
@@ -90,7 +95,7 @@ def test_a_name_that_no_connection_can_have(name: str) -> None:
     ]
 
 
-class Odd(BaseModel):
+class Odd(BaseInputs):
     """Rules that look at what is not known."""
 
     a: int = 0
@@ -125,6 +130,59 @@ class Odd(BaseModel):
 def test_what_is_not_known_breaks_no_rule(given: dict[str, object], broken: list[str]) -> None:
     """A rule that looks at it says nothing, the others still do."""
     assert broken_rules(Odd, given) == broken
+
+
+class Broken(BaseInputs):
+    """Rules with a mistake of ours in them."""
+
+    a: int = 0
+
+    @override
+    def hopeless(self) -> None:
+        """Fails."""
+        raise KeyError(self.a)
+
+    @override
+    def possible(self, output: str) -> list[object] | None:
+        """Fails."""
+        raise KeyError(output)
+
+    @override
+    def can_change(self) -> bool:
+        """Fails."""
+        raise TypeError
+
+
+class Given(BaseModel):
+    """An output."""
+
+    value: str = ""
+
+
+async def broken(inputs: Broken) -> Given:
+    """Never run."""
+    return Given(value=str(inputs.a))
+
+
+@pytest.mark.parametrize("given", ["{ a: 1 }", "{ a: '${ trigger.lines.size() }' }"])
+def test_a_rule_that_fails_by_a_mistake_of_ours_says_so(given: str) -> None:
+    """At the flow, with the file that has it; never a stack trace, and never as if all were right."""
+    known = replace(CATALOGUE, tools={**CATALOGUE.tools, "broken": Tool("broken", "Fails.", Broken, Given, broken)})
+    sources, faults = load_text(flow_text(f"- tool: broken\n  with: {given}"))
+    (fault,) = [*faults, *check(sources, known)]
+    assert (fault.code, fault.line) == ("bug", 1)
+    assert f"the inputs of {__name__} could not be asked: KeyError in hopeless, line " in fault.text
+    assert "report it" in fault.text
+
+
+def test_what_depends_on_the_unknown_is_no_bug() -> None:
+    """Only that is passed over, also where a library would refuse the stand-in by its type."""
+    given = {"a": UNKNOWN}
+    with pytest.raises(InputsBugError, match=f"of {__name__}"):
+        broken_rules(Broken, {"a": 1})
+    with pytest.raises(InputsBugError, match="TypeError"):
+        changes(Action("x.y", "Fails.", Broken, Given), given)
+    assert broken_rules(Odd, {"a": "no number", "b": "xxx"}) == []
 
 
 def test_retries_of_what_must_not_be_repeated() -> None:

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.runs import EndedBy, Outcome, Run, Wake
 from services.flows.advance import advance
-from services.flows.catalogue import Tool
+from services.flows.catalogue import BaseInputs, Tool
 from services.flows.compile import compile_flow
 from services.flows.entities import same_key
 from services.flows.index import FlowIndex
@@ -193,7 +192,7 @@ def test_a_wake_for_a_step_that_does_not_wait_is_dead() -> None:
     assert end.code is ErrorCode.RUN_INVALID
 
 
-class Nothing(BaseModel):
+class Nothing(BaseInputs):
     """No inputs, no outputs."""
 
 

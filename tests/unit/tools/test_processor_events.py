@@ -11,13 +11,12 @@ from unittest.mock import patch
 import orjson
 import pytest
 from prometheus_client import REGISTRY
-from pydantic import BaseModel
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode, WhoMustAct
 from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY, RUNS
 from services.flows.advance import advance
-from services.flows.catalogue import Tool
+from services.flows.catalogue import BaseInputs, Tool
 from services.flows.compile import CompiledFlow
 from services.runtime.dead_letters.letters import Found
 from services.runtime.dead_letters.redrive import headers as redriven
@@ -31,7 +30,7 @@ from tests.support import batches
 NOW = datetime.now(UTC)  # taken by ingest: it bounds what it takes
 
 
-class Nothing(BaseModel):
+class Nothing(BaseInputs):
     """A tool's inputs and outputs that are none."""
 
 

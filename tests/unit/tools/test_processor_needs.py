@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS
-from services.flows.catalogue import Tool
+from services.flows.catalogue import BaseInputs, Tool
 from services.flows.needs import Need
 from services.flows.state.cells import Asked
 from services.tools.answerers import Answerers, Unanswered, answer
@@ -33,7 +33,7 @@ class Letter(Need[str]):
     number: int
 
 
-class Inputs(BaseModel):
+class Inputs(BaseInputs):
     """What the tool takes."""
 
     name: str
