@@ -52,7 +52,7 @@ mutants: $(MUTANTS)/bin/mutmut ## Change lines of our code, one at a time: does 
 bench: $(STAMP) ## Delivered flows a second on this machine, with CPU seconds a process
 	@$(BIN)/python -m tests.bench
 
-schemas: $(STAMP) ## Write contracts/schemas, contracts/examples and .env.example anew from the models
+schemas: $(STAMP) ## Write anew what is made from declarations: schemas, examples, .env.example, docs/reference
 	@$(BIN)/python -m services.cli.generate
 
 release: $(STAMP) ## Make a release, RELEASE=0.2.0: version, changelog, schemas, recorded runs, wheel, manifests, notes

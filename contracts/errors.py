@@ -22,8 +22,8 @@ class WhoMustAct(StrEnum):
     NOBODY = "nobody"  # it is being retried
 
 
-class ErrorCode(StrEnum):
-    """Every error of the product. The value is used as metric label, dead-letter header and API field alike."""
+class CodeTable(StrEnum):
+    """A set of codes, a row each: value, who must act, whether a later try may succeed, what it means."""
 
     who_must_act: WhoMustAct
     retriable: bool
@@ -37,6 +37,10 @@ class ErrorCode(StrEnum):
         member.retriable = retriable
         member.meaning = meaning
         return member
+
+
+class ErrorCode(CodeTable):
+    """Every error of the product. The value is used as metric label, dead-letter header and API field alike."""
 
     # fmt: off
     # What arrives

@@ -52,6 +52,12 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
             stacked=True,
         ),
         graph(
+            "Begun, by flow",
+            "Runs a second. What begins and does not end waits: for a step of its own, a destination, or a worker.",
+            "ops",
+            query(f"sum by (flow) (rate(flows_runs_started_total{FLOW}{RATE}))", "{{flow}}"),
+        ),
+        graph(
             "Delivered, by flow",
             "Runs a second with every step done.",
             "ops",
@@ -94,6 +100,32 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
             "From a request read to Kafka's acknowledgement: what senders wait for.",
             "s",
             *quantiles("flows_acknowledgement_seconds"),
+        ),
+        graph(
+            "Answers to senders",
+            "A second, by HTTP status. 4xx: what they send is wrong. 503: we could not take it, and they try again.",
+            "ops",
+            query(f"sum by (status) (rate(flows_ingest_responses_total{RATE}))", "{{status}}"),
+            stacked=True,
+        ),
+        graph(
+            "Kafka and PostgreSQL away",
+            "Tries in ten minutes that waited for one of them. Nothing is lost meanwhile.",
+            "short",
+            query("sum by (part) (increase(flows_waits_total[10m]))", "{{part}}"),
+        ),
+        graph(
+            "Tools with state",
+            "What they ask PostgreSQL for a second, such as claims and turns.",
+            "ops",
+            query(f"sum by (kind) (rate(flows_state_asks_total{RATE}))", "{{kind}}"),
+            stacked=True,
+        ),
+        graph(
+            "State takes",
+            "Until all that a batch asks is settled in PostgreSQL.",
+            "s",
+            *quantiles("flows_state_seconds"),
         ),
         graph(
             "Waits that end",
@@ -140,6 +172,12 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
                 f"histogram_quantile(0.95, sum by (connection, le) (rate(flows_attempt_seconds_bucket{RATE})))",
                 "{{connection}}",
             ),
+        ),
+        graph(
+            "Releases",
+            "Processes by the release that they run. Two lines for longer than a rollout: one was not restarted.",
+            "short",
+            query("count by (version) (flows_build_info)", "{{version}}"),
         ),
     ]
 

@@ -92,11 +92,12 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
         ),
         graph(
             "Waiting",
-            "Lanes with calls that wait or are at work; requests that wait in PostgreSQL; partitions "
-            "that are not fetched because memory is full.",
+            "Lanes with calls that wait or are at work; requests that wait in PostgreSQL; records read ahead for other "
+            "flows than the one that fills memory; partitions that are not fetched because memory is full.",
             "short",
             query("sum(flows_lanes_open)", "lanes"),
             query("sum(flows_parked_requests)", "parked"),
+            query("sum(flows_read_ahead_records)", "read ahead"),
             query("sum(flows_partitions_paused)", "paused partitions"),
         ),
         graph(

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from contracts.triggers.payload import Payload
 from services.flows.catalogue import Action, Catalogue, Tool
 from services.flows.keys import EXPRESSION, Schema, closed, described, map_of, ref
 from services.flows.parse import FLOW_KEYS
@@ -69,11 +70,21 @@ def _names(names: Mapping[str, object], lines: Mapping[str, str], *, more: bool 
 
 
 def _lines(entries: Mapping[str, Tool | Action]) -> dict[str, str]:
-    return {name: entry.line for name, entry in entries.items()}
+    """What people read of each: the group and the name of Closum's own catalogue, and what it does."""
+    return {name: f"{entry.group}: {_titled(_title(entry), entry.line)}" for name, entry in entries.items()}
+
+
+def _title(entry: Tool | Action) -> str:
+    return entry.title if isinstance(entry, Action) else ""
+
+
+def _titled(title: str, line: str) -> str:
+    return f"{title}: {line}" if title else line
 
 
 def _line(model: type[BaseModel]) -> str:
-    return (model.__doc__ or "").strip().split("\n")[0]
+    line = (model.__doc__ or "").strip().split("\n")[0]
+    return _titled(model.title if issubclass(model, Payload) else "", line)
 
 
 def _inputs(kind: str, entry: Tool | Action, definitions: Schema) -> Schema:

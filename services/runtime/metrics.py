@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
@@ -66,22 +67,40 @@ BUILD = Gauge("flows_build_info", "1, with the release that runs as label", ["ve
 READY = Gauge("flows_ready", "1 while Kafka and PostgreSQL answer")
 
 
-def _series() -> dict[str, frozenset[str]]:
-    series: dict[str, frozenset[str]] = {}
-    for metric in list(globals().values()):
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric as it is declared, under the name that /metrics gives it: counters with `_total`."""
+
+    name: str
+    kind: str
+    meaning: str
+    labels: tuple[str, ...]
+
+    @property
+    def series(self) -> dict[str, frozenset[str]]:
+        """Each series that it shows, with its labels."""
+        labels = frozenset(self.labels)
+        if self.kind != "histogram":
+            return {self.name: labels}
+        return {f"{self.name}_{part}": labels for part in ("sum", "count")} | {f"{self.name}_bucket": labels | {"le"}}
+
+
+def declared(namespace: Mapping[str, object]) -> tuple[Family, ...]:
+    """The metrics of a module, in its order."""
+    found = []
+    for metric in namespace.values():
         if isinstance(metric, MetricWrapperBase):
-            name, labels = metric._name, frozenset(metric._labelnames)  # noqa: SLF001 - no public way to them
-            if isinstance(metric, Counter):
-                series[f"{name}_total"] = labels
-            elif isinstance(metric, Histogram):
-                series |= {f"{name}_sum": labels, f"{name}_count": labels, f"{name}_bucket": labels | {"le"}}
-            else:
-                series[name] = labels
-    return series
+            kind, labels = str(metric._type), metric._labelnames  # noqa: SLF001 - no public way to them
+            name = metric._name + ("_total" if kind == "counter" else "")  # noqa: SLF001
+            found.append(Family(name, kind, metric._documentation, tuple(labels)))  # noqa: SLF001
+    return tuple(found)
 
 
-SERIES = _series()
+FAMILIES = declared(globals())
+"""All of them."""
+
+SERIES = {name: labels for family in FAMILIES for name, labels in family.series.items()}
 """Each series that /metrics may show, with its labels. Dashboards and alerts use these and no others: a test looks."""
 
-NAMES = frozenset(re.sub("_(bucket|sum|count)$", "", name) for name in SERIES)
-"""Family names: counters with `_total`; histograms without `_bucket`, `_sum`, `_count`."""
+NAMES = frozenset(family.name for family in FAMILIES)
+"""Their names: counters with `_total`; histograms without `_bucket`, `_sum`, `_count`."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -278,6 +280,14 @@ class ActionsSettings(CallingSettings, DyingSettings):
         return ports
 
 
+WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "array": "list"}
+BOUNDS = {
+    "minimum": "from",
+    "exclusiveMinimum": "over",
+    "maximum": "to",
+    "exclusiveMaximum": "under",
+    "minLength": "characters from",
+}
 ALL: tuple[type[RuntimeSettings], ...] = (IngestSettings, ToolsSettings, ActionsSettings)
 Settings = TypeVar("Settings", bound=RuntimeSettings)
 
@@ -288,9 +298,9 @@ def variable(settings: type[BaseSettings], field: str) -> str:
     return alias if isinstance(alias, str) else PREFIX + field.upper()
 
 
-def known_variables() -> frozenset[str]:
+def known_variables(kinds: Iterable[type[RuntimeSettings]] = ALL) -> frozenset[str]:
     """Every variable that some service reads: all may be set for all, as one file serves them together."""
-    return frozenset(variable(settings, field) for settings in ALL for field in settings.model_fields)
+    return frozenset(variable(settings, field) for settings in kinds for field in settings.model_fields)
 
 
 def load(settings: type[Settings], environ: Mapping[str, str] | None = None) -> Settings:
@@ -300,7 +310,7 @@ def load(settings: type[Settings], environ: Mapping[str, str] | None = None) -> 
     """
     token = _environ.set(os.environ if environ is None else environ)
     try:
-        faults = [*_unknown(_environ.get())]
+        faults = [*_unknown(_environ.get(), known_variables((*ALL, settings)))]
         try:
             loaded = settings()
         except ValidationError as error:
@@ -312,9 +322,8 @@ def load(settings: type[Settings], environ: Mapping[str, str] | None = None) -> 
         _environ.reset(token)
 
 
-def _unknown(environ: Mapping[str, str]) -> list[str]:
+def _unknown(environ: Mapping[str, str], known: AbstractSet[str]) -> list[str]:
     """A line for each variable that is ours by its prefix and that nobody reads."""
-    known = known_variables()
     lines = []
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
@@ -330,6 +339,47 @@ def _wrong(settings: type[RuntimeSettings], place: tuple[int | str, ...], messag
     info = settings.model_fields[field]
     shown = repr(value) if info.repr else HIDDEN
     return f"{variable(settings, field)}={shown}: {message.removeprefix('Value error, ')} (it is: {info.description})"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting as people read of it."""
+
+    variable: str
+    default: str
+    description: str
+    kind: str
+    """Its type and bounds, in words."""
+    secret: bool
+    services: tuple[str, ...]
+    """Who reads it."""
+
+
+def declared(kinds: Iterable[type[RuntimeSettings]] = ALL) -> list[Setting]:
+    """Every setting once: what all read first, in the order of declaration."""
+    readers = tuple(kinds)
+    every: tuple[type[RuntimeSettings], ...] = (RuntimeSettings, *readers)
+    first: dict[str, type[RuntimeSettings]] = {}
+    for kind in every:
+        for name in kind.model_fields:
+            first.setdefault(name, kind)
+    return [_setting(kind, name, readers) for name, kind in first.items()]
+
+
+def _setting(kind: type[RuntimeSettings], name: str, readers: Iterable[type[RuntimeSettings]]) -> Setting:
+    info = kind.model_fields[name]
+    schema = kind.model_json_schema(by_alias=False)["properties"][name]
+    schema = next((one for one in schema.get("anyOf", ()) if one.get("type") != "null"), schema)
+    words = "one of " + ", ".join(schema["enum"]) if "enum" in schema else WORDS[schema.get("type", "string")]
+    bounds = [f"{sign} {schema[key]}" for key, sign in BOUNDS.items() if key in schema]
+    return Setting(
+        variable(kind, name),
+        _default(info),
+        info.description or "",
+        ", ".join([words, *bounds]),
+        secret=not info.repr,
+        services=tuple(one.__name__.removesuffix("Settings").lower() for one in readers if name in one.model_fields),
+    )
 
 
 def _default(info: FieldInfo) -> str:

@@ -10,6 +10,7 @@ import jsonschema_rs
 import pytest
 from ruamel.yaml import YAML
 
+from services.flows.catalogue import Action
 from services.flows.editor_schema import editor_schema
 from services.flows.keys import Keys, names
 from services.flows.parse import FLOW_KEYS
@@ -118,9 +119,14 @@ def test_every_key_has_its_help() -> None:
 
 
 def test_tools_and_actions_are_offered_with_their_lines() -> None:
-    """Completion shows what each is for."""
+    """Completion shows what each is for, in the groups and by the names of Closum's own catalogue."""
     for kind, entries in (("tool", catalogue().tools), ("action", catalogue().actions)):
         options = SCHEMA["definitions"][f"step.{kind}"]["properties"][kind]["anyOf"]
-        assert {option["const"]: option["description"] for option in options} == {
-            name: entry.line for name, entry in entries.items()
-        }
+        told = {option["const"]: option["description"] for option in options}
+        assert told.keys() == entries.keys()
+        for name, entry in entries.items():
+            title = f"{entry.title}: " if isinstance(entry, Action) else ""
+            assert told[name] == f"{entry.group}: {title}{entry.line}"
+    assert told["closum.lead.delete"] == "Lead Management: Lead: Delete: Delete a lead. This cannot be undone."
+    triggers = {each.get("const"): each.get("description") for each in SCHEMA["definitions"]["trigger"]["anyOf"]}
+    assert triggers["closum.contact.updated"] == "Contact Updated: A contact was changed in Closum."

@@ -1,4 +1,4 @@
-"""The files that are made from code: contracts/schemas and examples, .env.example, tables in docs.
+"""The files that are made from code: what stands in contracts and docs, .env.example.
 
 With `release` the schemas also become the new baseline in contracts/schemas/released, against which breaking changes
 are found (services/cli/generate/compatibility.py). That is done when a version is released, and only then.
@@ -15,9 +15,9 @@ import contracts
 from contracts.published import PUBLISHED, Published
 from contracts.topics import Topic
 from services.actions.registry import ACTIONS, writes_of
-from services.cli.generate import asyncapi, reference
-from services.flows.editor_schema import editor_schema
+from services.cli.generate import asyncapi, reference, reference_pages
 from services.project.catalogue import catalogue
+from services.flows.editor_schema import editor_schema
 from services.runtime import settings
 
 ROOT = Path(contracts.__file__).parent.parent
@@ -74,6 +74,7 @@ def generated() -> dict[str, str]:
     texts[f"{SCHEMAS}/asyncapi.json"] = _text(asyncapi.document())
     texts[".env.example"] = settings.env_example()
     texts[ACTIONS_PAGE] = reference.with_actions((ROOT / ACTIONS_PAGE).read_text())
+    texts |= reference_pages.pages(ROOT)
     texts[WRITES] = _text({name: asdict(sets) for name, sets in writes_of(ACTIONS).items()})
     texts[FLOW_SCHEMA] = _text(editor_schema(catalogue()))
     return texts
@@ -85,6 +86,7 @@ def present(root: Path = ROOT) -> dict[str, str]:
         root / ".env.example",
         root / ACTIONS_PAGE,
         root / WRITES,
+        *(root / reference_pages.FOLDER).glob("*.md"),
         *(root / SCHEMAS).rglob("*.json"),
         *(root / EXAMPLES).rglob("*.json"),
     ]

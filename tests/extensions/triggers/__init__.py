@@ -1,0 +1,1 @@
+"""Triggers as a newcomer would add them: a file each. In the product they are in contracts/triggers/."""
