@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from contracts.errors import ErrorCode
+from contracts.writes import Sets
 from services.actions.action import Implementation, action
 from services.actions.call import Call, CallFailedError
 from services.actions.catalog import http_request, lead_add, whatsapp_send_template
@@ -61,6 +62,32 @@ def test_a_declaration_tells_all_that_it_lacks() -> None:
 
     with pytest.raises(TypeError, match=r"no model `Inputs`.*no docstring"):
         action("x.y", title="X: Y", group=Group.OTHER, guarantee=Guarantee.KEYED, examples=[])(bare)
+
+
+@pytest.mark.parametrize(
+    ("writes", "told"),
+    [
+        (Sets("closum", {"email": "e_mail"}), "writes: no input 'e_mail': did you mean 'email'?"),
+        (Sets("closum", {"email": "email"}, fields=("nmae",)), "writes: no input 'nmae': did you mean 'name'?"),
+        (Sets("closum", {"email": "email"}, adds={"tags": "tag"}), "writes: no input 'tag': did you mean 'tags'?"),
+        (Sets("closum", {"email": "email"}, makes="closum.lead.made", made="lead_id"), "not among `raises`"),
+        (Sets("closum", {"email": "email"}, makes="closum.lead.created", made="id"), "writes: no output 'id'"),
+    ],
+)
+def test_what_an_action_writes_fits_its_inputs_and_outputs(writes: Sets, told: str) -> None:
+    """A name that is none is told at import: else two-way sync would take our own write for a change."""
+    lead = ACTIONS["closum.lead.add"]
+    with pytest.raises(TypeError) as caught:
+        action(
+            "closum.lead.other",
+            title="Lead: Other",
+            group=Group.LEADS,
+            guarantee=Guarantee.REPEATABLE,
+            examples=lead.signature.examples,
+            raises=("closum.lead.created",),
+            writes=writes,
+        )(lead.run)
+    assert told in str(caught.value)
 
 
 def test_two_actions_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
