@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from services.actions import connections, service
+from services.actions.settings import ActionsSettings
 from services.runtime import lifecycle
-from services.runtime.settings import ActionsSettings, SettingsError
+from services.runtime.settings import SettingsError
 
 ABOUT = """Make the calls that flows ask for: [actions] → HTTP → [runs], [history], [actions.dlq].
 

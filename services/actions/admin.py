@@ -26,13 +26,13 @@ from services.actions.admin_unknown import UnknownEffects
 from services.actions.connections import Connection
 from services.actions.preview import preview, repeatable
 from services.actions.problems import ProblemError, body_of, json_of, problem
+from services.actions.settings import ActionsSettings
 from services.runtime import database, kafka
 from services.runtime.dead_letters import decisions, redrive
 from services.runtime.dead_letters.edit import EditError, edited
 from services.runtime.dead_letters.groups import Filter, groups
 from services.runtime.dead_letters.letters import Found, read_all, with_originals
 from services.runtime.kafka import reading
-from services.runtime.settings import ActionsSettings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

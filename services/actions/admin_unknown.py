@@ -22,10 +22,11 @@ from services.actions.equip import equipped
 from services.actions.journal import unknowns
 from services.actions.journal.unknowns import Decision, Open
 from services.actions.problems import ProblemError, body_of
+from services.actions.settings import ActionsSettings
 from services.runtime import database, kafka
 from services.runtime.egress import Egress
 from services.runtime.http import Client
-from services.runtime.settings import ActionsSettings, SettingsError
+from services.runtime.settings import SettingsError
 
 Handler = Callable[[web.Request], Awaitable[object]]
 

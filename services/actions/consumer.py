@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from contracts.topics import ACTIONS
+from services.actions import metrics as actions_metrics
 from services.actions.delivery.ahead import Ahead
 from services.actions.delivery.courier import Courier
 from services.actions.delivery.job import Job, Planner, Ready, broken
@@ -27,11 +28,11 @@ from services.actions.journal.journal import Journal
 from services.actions.limits.gates import Gates
 from services.actions.limits.ready import Doubted
 from services.actions.parking.parking import Parking
+from services.actions.settings import ActionsSettings
 from services.runtime import logging, metrics
 from services.runtime.guard import Guard
 from services.runtime.kafka import Record, gaps
 from services.runtime.kafka.offsets import Place
-from services.runtime.settings import ActionsSettings
 
 log = logging.get("consumer")
 GROUP = "actions"
@@ -152,7 +153,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
             self._broken.result()
         if taken or self._waits_rightly():
             self._moved()
-        metrics.LANES_OPEN.set(self._lanes.open)
+        actions_metrics.LANES_OPEN.set(self._lanes.open)
 
     def _take(self, place: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
         prefix = self._prefixes.get(place)
@@ -234,8 +235,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         elif held <= self._settings.max_pending * RESUME_AT:
             # Not those whose parked lanes are not known yet.
             self._kafka.resume(*(place for place in paused if place not in self._entering))
-        metrics.READ_AHEAD.set(self._ahead.records)
-        metrics.PARTITIONS_PAUSED.set(len(self._kafka.paused()))
+        actions_metrics.READ_AHEAD.set(self._ahead.records)
+        actions_metrics.PARTITIONS_PAUSED.set(len(self._kafka.paused()))
 
     def _waits_rightly(self) -> bool:
         """Whether there is work at hand that takes no longer than it may, so that nothing else needs to move."""

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from services.actions.connection_parts import Transport
 from services.actions.connections import Connection
 from services.actions.oauth import ClientCredentials, TokenStore
+from services.actions.settings import ActionsSettings
 from services.runtime import egress, http
 from services.runtime.http import Client
-from services.runtime.settings import ActionsSettings
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer
 
 from contracts.topics import ACTIONS as ACTIONS_TOPIC
 from contracts.topics import DAY_SECONDS
+from services.actions import metrics
 from services.actions.admin import Admin
 from services.actions.connections import Connection, load
 from services.actions.consumer import GROUP, Consumer, leave
@@ -31,13 +32,13 @@ from services.actions.parking import oldest
 from services.actions.parking.parking import Parking
 from services.actions.parking.store import Store as Parked
 from services.actions.registry import ACTIONS
-from services.runtime import database, health, kafka, lifecycle, logging, metrics
+from services.actions.settings import ActionsSettings
+from services.runtime import database, health, kafka, lifecycle, logging
 from services.runtime.egress import Egress
 from services.runtime.guard import Guard
 from services.runtime.http import Client
 from services.runtime.kafka.offsets import Offsets, Place
 from services.runtime.kafka.publishing import Publisher
-from services.runtime.settings import ActionsSettings
 from services.runtime.watchdog import Watchdog
 
 log = logging.get("service")

@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 
 from services.actions.connections import Connection
 from services.actions.equip import equipped
+from services.actions.settings import ActionsSettings
 from services.cli.terminal import CommandError
 from services.project import local
 from services.runtime.egress import Egress
 from services.runtime.http import Client
-from services.runtime.settings import ActionsSettings, SettingsError, load
+from services.runtime.settings import SettingsError, load
 
 
 def environ() -> Mapping[str, str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.ingest import service
+from services.ingest.settings import IngestSettings
 from services.runtime import lifecycle
-from services.runtime.settings import IngestSettings
 
 ABOUT = (
     "Takes webhooks (POST /v1/hooks/SOURCE/TOKEN) and events (POST /v1/events) and puts them into the topic `events`. "

@@ -12,9 +12,9 @@ from prometheus_client import Counter
 from starlette.types import Send
 
 from contracts.errors import ErrorCode
-from services.ingest import problems
+from services.ingest import metrics, problems
 from services.ingest.problems import Refused
-from services.runtime import logging, metrics
+from services.runtime import logging
 
 UNKNOWN = "unknown"
 """The `source` label of requests that name no hook, or prove nothing."""

@@ -20,10 +20,10 @@ from services.ingest.limits import Limit
 from services.ingest.problems import Refused
 from services.ingest.publisher import Publisher
 from services.ingest.replays import Replays
+from services.ingest.settings import IngestSettings
 from services.ingest.sources.load import Sources
 from services.ingest.taking import Taker
 from services.runtime import logging
-from services.runtime.settings import IngestSettings
 from services.runtime.version import version
 
 HOUR_SECONDS = 3600.0

@@ -20,11 +20,11 @@ from pydantic import ValidationError
 from contracts.runs import HistoryRecord
 from contracts.topics import HISTORY
 from services.ingest.database import Database
+from services.ingest.settings import IngestSettings
 from services.runtime import database, kafka, logging, metrics
 from services.runtime.apart import apart
 from services.runtime.cures import curable
 from services.runtime.database import storable
-from services.runtime.settings import IngestSettings
 
 GROUP = "event-ends"
 MOST = 2000

@@ -19,9 +19,10 @@ from contracts.events import CONTENT_TYPE, partition_key
 from contracts.ids import stable_id
 from contracts.runs import HistoryRecord, Outcome
 from contracts.topics import EVENTS, EVENTS_DLQ
+from services.ingest import metrics
 from services.ingest.publisher import Publisher
 from services.ingest.sources.timed import Poll
-from services.runtime import logging, metrics
+from services.runtime import logging
 from services.runtime.kafka import Headers, Record, history
 from services.runtime.kafka.dead_letters import dead_letter
 

@@ -20,6 +20,7 @@ from contracts.errors import ErrorCode
 from contracts.ids import stable_id
 from contracts.topics import MAX_MESSAGE_BYTES
 from services.flows.declared_triggers import at
+from services.ingest import metrics as ingest_metrics
 from services.ingest import poll_letters
 from services.ingest.body import parse
 from services.ingest.database import Database
@@ -57,7 +58,7 @@ async def keep(polls: Sequence[Poll], data: Database, taker: Taker, client: Clie
         return
     for poll in polls:  # at 0, so that the first failure is seen to be one more
         for outcome in ("answered", "failed"):
-            metrics.POLLS.labels(poll.name, outcome)
+            ingest_metrics.POLLS.labels(poll.name, outcome)
     await asyncio.gather(*(_keep(poll, data, taker, client) for poll in polls))
 
 
@@ -68,7 +69,7 @@ async def _keep(poll: Poll, data: Database, taker: Taker, client: Client) -> Non
         except Exception as error:
             away = isinstance(error, Refused) or curable(error)  # Kafka or PostgreSQL
             if not away:
-                metrics.POLLS.labels(poll.name, "failed").inc()
+                ingest_metrics.POLLS.labels(poll.name, "failed").inc()
             if not (away or isinstance(error, PollError | CallError)):
                 log.critical("poll.broke", source=poll.name, exc_info=error)
                 metrics.BUGS.labels(poll.uri).inc()
@@ -104,7 +105,7 @@ async def ask(poll: Poll, pool: asyncpg.Pool, taker: Taker, client: Client, now:
                 await connection.execute(ASKED, poll.name, cursor, now, changed)
                 if not (moved and (page.events or page.unfit)):
                     break
-    metrics.POLLS.labels(poll.name, "answered").inc()
+    ingest_metrics.POLLS.labels(poll.name, "answered").inc()
     if count:
         log.info("poll.answered", source=poll.name, count=count)
     return count
@@ -207,5 +208,5 @@ def _event(poll: Poll, item: object, place: str, number: int, listing: Listing) 
     if len(value) > MAX_MESSAGE_BYTES:
         why = f"it makes a message of {len(value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"
         return Unfit(item, place, number, ErrorCode.MESSAGE_TOO_LARGE, why)
-    counter = metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=payload.trigger)
+    counter = ingest_metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=payload.trigger)
     return Ready(poll.uri, identity, key, value, counter, poll.duplicate_seconds)

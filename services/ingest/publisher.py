@@ -14,12 +14,13 @@ from prometheus_client import Counter
 from contracts.errors import ErrorCode
 from contracts.events import CONTENT_TYPE
 from contracts.topics import EVENTS, Topic
+from services.ingest import metrics
 from services.ingest.problems import Refused
-from services.runtime import logging, metrics
+from services.ingest.settings import IngestSettings
+from services.runtime import logging
 from services.runtime.cures import curable
 from services.runtime.kafka import Headers, MessageTooLargeError, Output, Producer
 from services.runtime.kafka.sizes import refusal
-from services.runtime.settings import IngestSettings
 
 HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
 AGAIN_SECONDS = 1.0

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from services.ingest import metrics as ingest_metrics
 from services.ingest.database import Database
 from services.ingest.due import due, following
 from services.ingest.envelope import envelope, event_id
@@ -90,5 +91,5 @@ def event_of(schedule: Schedule, time: datetime, now: datetime) -> Ready:
     reading = Reading(payload, payload.own_id(), time)
     identity = event_id(schedule.uri, reading, b"")
     key, value = envelope(schedule.uri, schedule.account, reading, identity)
-    counter = metrics.EVENTS_ACCEPTED.labels(source=schedule.name, trigger=payload.trigger)
+    counter = ingest_metrics.EVENTS_ACCEPTED.labels(source=schedule.name, trigger=payload.trigger)
     return Ready(schedule.uri, identity, key, value, counter)

@@ -10,11 +10,12 @@ from typing import Any
 from services.ingest import app, ends, polls, schedules
 from services.ingest.publisher import Publisher
 from services.ingest.server import Server
+from services.ingest.settings import IngestSettings
 from services.ingest.sources.load import Sources, load
 from services.runtime import health, lifecycle, logging, metrics
 from services.runtime.egress import Egress
 from services.runtime.http import Client
-from services.runtime.settings import IngestSettings, SettingsError
+from services.runtime.settings import SettingsError
 
 HEALTH_PORT = 9101
 TURN_SECONDS = 1.0

@@ -9,11 +9,11 @@ from pydantic import BaseModel
 
 import services.tools.catalog
 from services.actions.action import Implementation
-from services.actions.registry import ACTIONS, ENDPOINTS, signatures
+from services.actions.registry import ACTIONS, ENDPOINTS, signatures, writes_of
 from services.flows.catalogue import Catalogue, collect
 from services.project import sources_files
 
-__all__ = ["ACTIONS", "ENDPOINTS", "Implementation", "catalogue", "with_triggers"]
+__all__ = ["ACTIONS", "ENDPOINTS", "Implementation", "catalogue", "with_triggers", "writes_of"]
 
 
 def catalogue(paths: Sequence[Path] = ()) -> Catalogue:

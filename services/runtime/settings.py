@@ -1,4 +1,4 @@
-"""Every setting of the product, declared once: name, type, default, description. `.env.example` is made from here.
+"""How settings are declared and read, and those that every service has. Each has its own in its settings.py.
 
 A setting is read from the environment: `FLOWS_<NAME>`, and `KAFKA_BOOTSTRAP` and `DATABASE_URL` under their common
 names. An empty variable counts as one that is not set. An unknown `FLOWS_*` variable stops the start and is answered
@@ -8,6 +8,7 @@ with the nearest right name. A field with `repr=False` holds a secret: its value
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -159,127 +160,6 @@ class DyingSettings(RuntimeSettings):
     )
 
 
-class IngestSettings(CallingSettings):
-    """What services/ingest reads."""
-
-    ingest_host: str = Field(default="127.0.0.1", description="address that hooks are sent to")
-    ingest_port: int = Field(default=8080, ge=0, le=65535, description="its port")
-    sources_file: Path | None = Field(default=None, description="YAML file, or folder of them, of the sources")
-    events_token: str | None = Field(
-        default=None,
-        description="bearer token of POST /v1/events, 16 characters or more; none: refused",
-        min_length=16,
-        repr=False,
-    )
-    max_body_bytes: int = Field(default=262_144, ge=1024, le=800_000, description="largest body of a hook")
-    max_in_flight: int = Field(default=2000, ge=1, description="requests at work at once; over it 503 with Retry-After")
-    max_in_flight_bytes: int = Field(
-        default=134_217_728, ge=1_048_576, description="bodies held in memory at once; over it 503 with Retry-After"
-    )
-    acknowledged_ids: int = Field(
-        default=100_000, ge=0, description="ids of acknowledged events kept to tell a sender `duplicate: true`"
-    )
-    ends_keep_days: float = Field(
-        default=7.0, gt=0, description="how long GET /v1/events/ID knows what became of an event"
-    )
-    acknowledge_seconds: float = Field(
-        default=4.0, gt=0, le=60, description="Kafka must acknowledge within this, else 503"
-    )
-
-
-class ToolsSettings(DyingSettings):
-    """What services/tools reads."""
-
-    flows_dir: Path | None = Field(
-        default=None,
-        description="folder of flow files to run, for one machine; none: what `flows deploy` put into the database",
-    )
-    batch_size: int = Field(default=500, ge=1, le=5000, description="most records taken at once")
-    batch_seconds: float = Field(default=0.01, gt=0, le=1, description="longest wait for a batch to fill")
-    answer_hours: float = Field(
-        default=192.0,
-        gt=0,
-        description="what steps with state were answered is kept for replays: longer than Kafka keeps `runs`",
-    )
-    echo_suppression: bool = Field(
-        default=True, description="changes that our own writes caused are ignored; false: two-way sync loops"
-    )
-    echo_seconds: float = Field(
-        default=600.0,
-        ge=1,
-        le=86_400,
-        description="how long a write waits for its echo, beside the time of its retries",
-    )
-    ledger_days: float = Field(
-        default=7.0, gt=0, description="how long `flows sync explain` knows why a change passed or not"
-    )
-    most_hops: int = Field(
-        default=5, ge=1, le=100, description="writes after a first change; over it a fast change is held as a loop"
-    )
-    most_changes_a_minute: int = Field(
-        default=20,
-        ge=1,
-        description="changes of one entity within a minute that are fast, where they follow our writes",
-    )
-    timer_rate: float = Field(
-        default=1000.0, gt=0, le=100_000, description="waits that end a second and process: overdue ones flood nobody"
-    )
-
-
-class ActionsSettings(CallingSettings, DyingSettings):
-    """What services/actions reads."""
-
-    connections_file: Path | None = Field(
-        default=None, description="YAML file of connections; it names secrets, never holds them"
-    )
-    egress_ports: tuple[int, ...] = Field(
-        default=(80, 443, 8080, 8443),
-        description="ports of public addresses that calls without a connection may reach, by commas",
-    )
-    max_concurrency: int = Field(default=256, ge=1, le=5000, description="calls at work at once in this process")
-    max_pending: int = Field(default=5000, ge=1, description="requests held in memory; over it partitions are paused")
-    read_ahead_bytes: int = Field(
-        default=201_326_592,
-        ge=0,
-        description="records of flows with thousands of requests that are read ahead, so that others behind them are"
-        " seen; over it partitions are paused",
-    )
-    call_seconds: float = Field(
-        default=15.0, gt=0, le=600, description="whole time of one call, from connect to last byte"
-    )
-    max_answer_bytes: int = Field(default=1_048_576, ge=1024, description="largest answer that is read")
-    admin_token: str | None = Field(
-        default=None,
-        description="bearer token of /v1/dead-letters, /v1/unknown-effects, 16 characters or more; none: not offered",
-        min_length=16,
-        repr=False,
-    )
-    park_seconds: float = Field(
-        default=5.0, ge=0, description="a longer wait for another attempt is spent in PostgreSQL, not in memory"
-    )
-    max_parked: int = Field(
-        default=200_000, ge=1, description="requests of this process that wait there; over it partitions are paused"
-    )
-    verify_seconds: float = Field(
-        default=30.0,
-        ge=0,
-        description="so long after a call of unknown outcome its destination is not believed that it did not happen",
-    )
-    effect_days: float = Field(
-        default=7.0, gt=0, description="what became of a call is remembered so long, so that it is not made again"
-    )
-
-    @field_validator("egress_ports", mode="before")
-    @classmethod
-    def _ports(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        ports = tuple(part.strip() for part in value.split(",") if part.strip())
-        if wrong := next((port for port in ports if not port.isdecimal() or not 0 < int(port) <= LARGEST_PORT), None):
-            raise ValueError(f"{wrong!r} is no port")
-        return ports
-
-
 WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "array": "list"}
 BOUNDS = {
     "minimum": "from",
@@ -288,7 +168,6 @@ BOUNDS = {
     "exclusiveMaximum": "under",
     "minLength": "characters from",
 }
-ALL: tuple[type[RuntimeSettings], ...] = (IngestSettings, ToolsSettings, ActionsSettings)
 Settings = TypeVar("Settings", bound=RuntimeSettings)
 
 
@@ -298,9 +177,17 @@ def variable(settings: type[BaseSettings], field: str) -> str:
     return alias if isinstance(alias, str) else PREFIX + field.upper()
 
 
-def known_variables(kinds: Iterable[type[RuntimeSettings]] = ALL) -> frozenset[str]:
-    """Every variable that some service reads: all may be set for all, as one file serves them together."""
+def variables(kinds: Iterable[type[RuntimeSettings]]) -> frozenset[str]:
+    """The environment variables of these settings."""
     return frozenset(variable(settings, field) for settings in kinds for field in settings.model_fields)
+
+
+def known_variables() -> frozenset[str]:
+    """Every variable that some service reads: all may be set for all, as one file serves them together.
+
+    From variables.json, which `make schemas` writes: here nothing is known of the services.
+    """
+    return frozenset(json.loads((Path(__file__).parent / "variables.json").read_text(encoding="utf-8")))
 
 
 def load(settings: type[Settings], environ: Mapping[str, str] | None = None) -> Settings:
@@ -310,7 +197,7 @@ def load(settings: type[Settings], environ: Mapping[str, str] | None = None) -> 
     """
     token = _environ.set(os.environ if environ is None else environ)
     try:
-        faults = [*_unknown(_environ.get(), known_variables((*ALL, settings)))]
+        faults = [*_unknown(_environ.get(), known_variables() | variables((settings,)))]
         try:
             loaded = settings()
         except ValidationError as error:
@@ -355,7 +242,7 @@ class Setting:
     """Who reads it."""
 
 
-def declared(kinds: Iterable[type[RuntimeSettings]] = ALL) -> list[Setting]:
+def declared(kinds: Iterable[type[RuntimeSettings]]) -> list[Setting]:
     """Every setting once: what all read first, in the order of declaration."""
     readers = tuple(kinds)
     every: tuple[type[RuntimeSettings], ...] = (RuntimeSettings, *readers)
@@ -396,14 +283,14 @@ def help_text(settings: type[RuntimeSettings]) -> str:
     return "\n".join(lines)
 
 
-def env_example() -> str:
+def env_example(services: Iterable[type[RuntimeSettings]]) -> str:
     """The text of `.env.example`: every setting, its description, its default."""
     lines = [
         "# Every setting of closum-flows, with its default. Take away a `# ` to set one.",
-        "# Made by `make schemas` from services/runtime/settings.py; a test keeps it in step.",
+        "# Made by `make schemas` from the settings.py of each service; a test keeps it in step.",
     ]
     done: set[str] = set()
-    kinds: tuple[type[RuntimeSettings], ...] = (RuntimeSettings, *ALL)
+    kinds: tuple[type[RuntimeSettings], ...] = (RuntimeSettings, *services)
     for settings in kinds:
         lines += ["", f"# ── {settings.__doc__}"]
         for field, info in settings.model_fields.items():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from services.runtime import lifecycle
-from services.runtime.settings import SettingsError, ToolsSettings
+from services.runtime.settings import SettingsError
 from services.tools import service
 from services.tools.load import load
+from services.tools.settings import ToolsSettings
 
 ABOUT = """The stream processor: takes events and runs from Kafka, lets flows advance, asks for actions.
 Run as many as there are partitions at most; give each a stable FLOWS_INSTANCE_ID."""

@@ -16,7 +16,7 @@ from services.runtime import kafka, logging
 from services.runtime.kafka import Record, gaps
 from services.runtime.kafka.consuming import Consumer
 from services.runtime.kafka.offsets import Place
-from services.runtime.settings import ToolsSettings
+from services.tools.settings import ToolsSettings
 
 log = logging.get("app")
 GROUP = "tools"

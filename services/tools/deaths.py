@@ -19,7 +19,7 @@ from services.runtime import kafka, logging, metrics
 from services.runtime.apart import apart
 from services.runtime.cures import curable
 from services.runtime.dead_runs import Death
-from services.runtime.settings import ToolsSettings
+from services.tools.settings import ToolsSettings
 
 log = logging.get("deaths")
 GROUP = "deaths"

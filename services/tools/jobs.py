@@ -15,8 +15,9 @@ from services.flows.advance import advance, begin
 from services.flows.compile import CompiledFlow
 from services.flows.outcomes import Act, Ask, End, Sleep
 from services.flows.sync import Write
-from services.runtime import logging, metrics
+from services.runtime import logging
 from services.runtime.kafka import MessageTooLargeError, Output, Record, check_size, history
+from services.tools import metrics
 from services.tools.letters import dead_letter
 from services.tools.timers.timer import MOST_RUN_BYTES, Timer, timer_of
 

@@ -33,6 +33,7 @@ from services.runtime.apart import apart
 from services.runtime.dead_runs import Death
 from services.runtime.kafka import Output, Record, gaps, history
 from services.tools import answerers, bugs
+from services.tools import metrics as tools_metrics
 from services.tools.claims import Among, Claim
 from services.tools.echoes.echoes import Echoes, Off
 from services.tools.jobs import Job, begun
@@ -236,7 +237,7 @@ class Processor:
         for record, message in read:
             if message.wake is not None:
                 counts = next(first)
-                metrics.WAITS_ENDED.labels(message.wake.by.value if counts else "again").inc()
+                tools_metrics.WAITS_ENDED.labels(message.wake.by.value if counts else "again").inc()
                 if not counts:
                     continue
             kept.append((record, message))

@@ -13,19 +13,19 @@ import asyncpg
 
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ
 from services.flows.catalogue import collect
-from services.runtime import database, dead_runs, health, kafka, lifecycle, logging, metrics
+from services.runtime import database, dead_runs, health, kafka, lifecycle, logging
 from services.runtime.guard import Guard
 from services.runtime.kafka.offsets import Offsets
 from services.runtime.kafka.publishing import Publisher
-from services.runtime.settings import ToolsSettings
 from services.runtime.watchdog import Watchdog
-from services.tools import app, brake, catalog, claims, repeats
+from services.tools import app, brake, catalog, claims, metrics, repeats
 from services.tools.deaths import Deaths
 from services.tools.deployed.loaded import Deployed, NothingRunsError
 from services.tools.echoes import echoes
 from services.tools.echoes.limits import Limits
 from services.tools.load import InFolder
 from services.tools.processor import Processor
+from services.tools.settings import ToolsSettings
 from services.tools.state import janitor
 from services.tools.state.store import answers
 from services.tools.timers.firing import Firing, watch

@@ -8,6 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from services.ingest.settings import IngestSettings
 from services.runtime import settings
 from tests.support.deployment import (
     CONFIG,
@@ -147,7 +148,7 @@ def test_settings_are_right(role: str) -> None:
     assert loaded.instance_id == "a-pods-name"
     ports = {port["name"]: port["containerPort"] for port in container_of(role)["ports"]}
     assert ports["health"] == loaded.health_port
-    if isinstance(loaded, settings.IngestSettings):
+    if isinstance(loaded, IngestSettings):
         assert ports["http"] == loaded.ingest_port
 
 

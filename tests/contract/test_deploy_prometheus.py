@@ -17,7 +17,7 @@ from contracts.errors import ErrorCode
 from deploy.grafana import dashboard, errors
 from deploy.grafana.board import FOLDER as BOARD_FOLDER
 from deploy.grafana.board import Board
-from services.runtime import metrics
+from services.project.declarations import SERIES
 from tests.support.deployment import ROOT
 
 FOLDER = ROOT / "deploy" / "prometheus"
@@ -30,7 +30,7 @@ PANELS = [panel for board in BOARDS for panel in board]
 # What Prometheus itself adds to each series, and writes of its own.
 ADDED = {"job", "instance"}
 OWN = {"up": frozenset(ADDED)}
-KNOWN = metrics.SERIES | OWN
+KNOWN = SERIES | OWN
 
 
 def without_variables(expression: str) -> str:
@@ -91,7 +91,7 @@ def faults(query: str) -> list[str]:
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES.keys())
 def test_a_query_asks_for_what_is_there(query: str) -> None:
-    """Its metrics are in services/runtime/metrics.py, with the labels that it uses."""
+    """Its metrics are declared, with the labels that it uses."""
     assert faults(query) == []
     assert list(selectors(promql_parser.parse(query)))
 

@@ -13,11 +13,11 @@ import pytest
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.triggers.registry import TRIGGERS
+from services.ingest import metrics
 from services.ingest.app import build, core
 from services.ingest.problems import pointer
+from services.ingest.settings import IngestSettings
 from services.ingest.sources.load import Sources
-from services.runtime import metrics
-from services.runtime.settings import IngestSettings
 from tests.support.ingest import BEARER, EVENTS_TOKEN, LEADS, TOKEN, WHATSAPP, Recorder, application, client
 
 MESSAGE = {"message_id": "wamid.1", "from": "+351 912 345 678", "text": "Olá 🙂", "contact": {"name": "Inês"}}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from services.cli.generate.reference_pages import shown
-from services.runtime.metrics import FAMILIES, Family
-from services.runtime.settings import ALL, RuntimeSettings
+from services.project.declarations import FAMILIES, SETTINGS
+from services.runtime.metrics import Family
+from services.runtime.settings import RuntimeSettings
 from tests.support.deployment import ROOT
 from tests.support.settings_read import unread
 
@@ -20,7 +21,7 @@ def test_a_metric_is_in_a_panel_or_an_alert(family: Family) -> None:
     assert SHOWN.get(family.name)
 
 
-@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", SETTINGS, ids=lambda kind: kind.__name__)
 def test_a_setting_is_read(kind: type[RuntimeSettings]) -> None:
     """What nothing reads changes nothing: delete it."""
     assert unread(kind.model_fields, PROGRAMS) == []

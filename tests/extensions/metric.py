@@ -1,4 +1,4 @@
-"""A metric as a newcomer would add it to services/runtime/metrics.py, and the query of the panel that shows it."""
+"""A metric as a newcomer would add it to services/actions/metrics.py, and the query of the panel that shows it."""
 
 from __future__ import annotations
 

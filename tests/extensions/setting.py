@@ -1,10 +1,10 @@
-"""A setting as a newcomer would add it: a field of its service's class, in services/runtime/settings.py."""
+"""A setting as a newcomer would add it: a field of its service's class, in services/actions/settings.py."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from services.runtime.settings import ActionsSettings
+from services.actions.settings import ActionsSettings
 
 
 class ActionsWithNotes(ActionsSettings):

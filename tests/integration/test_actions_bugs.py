@@ -25,9 +25,10 @@ from services.actions.delivery.job import Planner
 from services.actions.journal.store import Store
 from services.actions.parking.parking import Parking
 from services.actions.parking.store import Store as Parked
+from services.actions.settings import ActionsSettings
 from services.runtime import lifecycle
 from services.runtime.kafka.publishing import Publisher
-from services.runtime.settings import ActionsSettings, load
+from services.runtime.settings import load
 from tests.support.actions import kafka, request
 from tests.support.closum import closum
 

@@ -22,6 +22,7 @@ from services.actions.call import CallFailedError, Reply
 from services.actions.connections import Connection, load
 from services.actions.delivery.calling import HttpCall
 from services.actions.equip import equipped
+from services.actions.settings import ActionsSettings
 from services.flows.catalogue import Guarantee
 from services.runtime import settings
 from services.runtime.database import migrate
@@ -96,7 +97,7 @@ async def worker(path: Path, database_url: str = "") -> AsyncIterator[Connection
     client = Client(Egress([allowed("127.0.0.1")]))
     found = load(path, {"SECRET": SECRET, "PROXY": "Marker-proxy-7"})
     try:
-        async with equipped(settings.load(settings.ActionsSettings, environ), found, client) as ready:
+        async with equipped(settings.load(ActionsSettings, environ), found, client) as ready:
             SHARED[id(ready["crm"])] = client
             yield ready["crm"]
     finally:

@@ -38,6 +38,7 @@ from services.ingest.polls import PollError
 from services.ingest.problems import Refused
 from services.ingest.readers.one import One
 from services.ingest.replays import Replays
+from services.ingest.settings import IngestSettings
 from services.ingest.sources.entry import CursorForm
 from services.ingest.sources.hook import Hook
 from services.ingest.sources.timed import Poll, Schedule
@@ -46,7 +47,6 @@ from services.runtime.apart import apart
 from services.runtime.database import connect, migrate
 from services.runtime.egress import Egress, allowed
 from services.runtime.http import Client
-from services.runtime.settings import IngestSettings
 from tests.support.ingest import Recorder
 
 

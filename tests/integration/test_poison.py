@@ -24,9 +24,10 @@ from contracts.runs import Run, RunMessage
 from contracts.topics import ACTIONS, ACTIONS_DLQ, ALL, EVENTS, EVENTS_DLQ, RUNS, RUNS_DLQ, Topic
 from services.ingest import publisher as ingest
 from services.ingest.problems import Refused
+from services.ingest.settings import IngestSettings
 from services.runtime.kafka import Headers, MessageTooLargeError, Output, Producer
 from services.runtime.kafka.publishing import Publisher
-from services.runtime.settings import IngestSettings, RuntimeSettings
+from services.runtime.settings import RuntimeSettings
 from tests.support import batches
 from tests.support.actions import kafka, request, worker
 from tests.support.closum import closum

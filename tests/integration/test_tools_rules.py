@@ -28,10 +28,10 @@ from services.runtime import kafka
 from services.runtime.kafka import Record, membership
 from services.runtime.kafka.offsets import Offsets, Progress
 from services.runtime.kafka.publishing import Publisher
-from services.runtime.settings import ToolsSettings
 from services.tools import app
 from services.tools.load import InFolder
 from services.tools.processor import Processor
+from services.tools.settings import ToolsSettings
 from tests.support.batches import MemoryClaims, MemoryTimers
 from tests.support.strangers import add_partitions, broken_batch, delete_records, lost, transaction
 from tests.support.tools_process import read, send, story

@@ -16,7 +16,7 @@ import pytest
 from contracts.events import Event
 from contracts.topics import ACTIONS, HISTORY
 from services.runtime import database
-from services.runtime.settings import ToolsSettings
+from services.tools.settings import ToolsSettings
 from tests.support import actions, previous_release
 from tests.support.closum import Closum, closum
 from tests.support.tools_process import PATIENCE_SECONDS, ToolsProcess, event_id, free_port, read, send

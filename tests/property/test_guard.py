@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from services.runtime import metrics
+from services.actions import metrics
 from services.runtime.guard import MOST_PAUSE_SECONDS, TRIALS, Guard
 
 ROW = 3

@@ -13,8 +13,11 @@ from typing import Any
 
 import yaml
 
+from services.actions.settings import ActionsSettings
+from services.ingest.settings import IngestSettings
 from services.runtime import settings
-from services.runtime.settings import ActionsSettings, IngestSettings, RuntimeSettings, ToolsSettings
+from services.runtime.settings import RuntimeSettings
+from services.tools.settings import ToolsSettings
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"

@@ -25,10 +25,10 @@ from services.ingest.app import build, core
 from services.ingest.problems import Refused
 from services.ingest.publisher import Publisher
 from services.ingest.readers.one import One
+from services.ingest.settings import IngestSettings
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.load import Sources
 from services.runtime.kafka import Headers, Output
-from services.runtime.settings import IngestSettings
 
 TOKEN = "whatsapp-0123456789abcdef"
 LEADS_TOKEN = "leads-0123456789abcdef"

@@ -21,7 +21,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from contracts.events import Event
 from contracts.topics import EVENTS, Topic
 from services.runtime import database, kafka
-from services.runtime.settings import RuntimeSettings, ToolsSettings
+from services.runtime.settings import RuntimeSettings
+from services.tools.settings import ToolsSettings
 from tests.support import batches
 
 PATIENCE_SECONDS = 60.0

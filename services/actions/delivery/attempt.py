@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from contracts.errors import ErrorCode
+from services.actions import metrics
 from services.actions.action import Implementation
 from services.actions.call import Call, CallFailedError
 from services.flows.catalogue import BaseInputs, Guarantee
-from services.runtime import logging, metrics
+from services.runtime import logging
 
 log = logging.get("attempt")
 MOST_FAULTS = 10

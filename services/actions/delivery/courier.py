@@ -10,6 +10,7 @@ from functools import partial
 from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS_DLQ
+from services.actions import metrics
 from services.actions.delivery import doubt, ends, known
 from services.actions.delivery.attempt import Done, Failed, attempt
 from services.actions.delivery.books import Books
@@ -18,7 +19,7 @@ from services.actions.delivery.doubt import Doubt
 from services.actions.delivery.job import Job, Ready, bug
 from services.actions.limits.gates import Gates
 from services.actions.parking.parking import Parking
-from services.runtime import logging, metrics
+from services.runtime import logging
 from services.runtime.guard import Guard
 from services.runtime.http import Client
 from services.runtime.kafka import MessageTooLargeError

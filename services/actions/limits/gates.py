@@ -8,12 +8,13 @@ from collections.abc import Callable, Coroutine, Hashable, Mapping
 from typing import Any
 
 from contracts.errors import ErrorCode
+from services.actions import metrics
 from services.actions.connections import Connection
 from services.actions.delivery.attempt import Done, Failed
 from services.actions.limits.gate import DAY_BLOCK, LATE_SECONDS, MOST_PAUSE_SECONDS, UNKNOWN_WORKERS, Gate, Health
 from services.actions.limits.headers import pause_seconds
 from services.actions.limits.store import Store
-from services.runtime import database, logging, metrics
+from services.runtime import database, logging
 
 log = logging.get("gates")
 LOOK_SECONDS = 1.0

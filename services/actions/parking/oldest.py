@@ -6,7 +6,8 @@ import asyncio
 
 import asyncpg
 
-from services.runtime import database, metrics
+from services.actions import metrics
+from services.runtime import database
 
 OLDEST = "select coalesce(extract(epoch from now() - min(began_at)), 0)::float8 from parked"
 EVERY_SECONDS = 15.0

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from contracts.ids import stable_id
 from contracts.topics import ACTIONS
+from services.actions import metrics as actions_metrics
 from services.actions.delivery.batcher import Batcher
 from services.actions.delivery.job import Job, broken
 from services.actions.delivery.prefix import Prefix
@@ -155,7 +156,7 @@ class Parking:
 
     def pump(self) -> None:
         """Load what is due, if there is room. To be called now and then."""
-        metrics.PARKED.set(self._rows)
+        actions_metrics.PARKED.set(self._rows)
         if self._due and self._pumping is None and self._memory is not None and self._memory.has_room():
             self._pumping = asyncio.create_task(self._load())
 

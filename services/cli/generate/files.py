@@ -14,10 +14,10 @@ from typing import Any
 import contracts
 from contracts.published import PUBLISHED, Published
 from contracts.topics import Topic
-from services.actions.registry import ACTIONS, writes_of
 from services.cli.generate import asyncapi, reference, reference_pages
-from services.project.catalogue import catalogue
 from services.flows.editor_schema import editor_schema
+from services.project.catalogue import ACTIONS, catalogue, writes_of
+from services.project.declarations import SETTINGS
 from services.runtime import settings
 
 ROOT = Path(contracts.__file__).parent.parent
@@ -26,6 +26,7 @@ RELEASED = f"{SCHEMAS}/released"
 ACTIONS_PAGE = "docs/actions.md"
 FLOW_SCHEMA = f"{SCHEMAS}/flow.schema.json"
 WRITES = "contracts/writes.json"
+VARIABLES = "services/runtime/variables.json"
 EXAMPLES = "contracts/examples"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -72,7 +73,8 @@ def generated() -> dict[str, str]:
     for published in PUBLISHED:
         texts[f"{EXAMPLES}/{published.name}.json"] = _text(published.example)
     texts[f"{SCHEMAS}/asyncapi.json"] = _text(asyncapi.document())
-    texts[".env.example"] = settings.env_example()
+    texts[".env.example"] = settings.env_example(SETTINGS)
+    texts[VARIABLES] = _text(sorted(settings.variables(SETTINGS)))
     texts[ACTIONS_PAGE] = reference.with_actions((ROOT / ACTIONS_PAGE).read_text())
     texts |= reference_pages.pages(ROOT)
     texts[WRITES] = _text({name: asdict(sets) for name, sets in writes_of(ACTIONS).items()})
@@ -86,6 +88,7 @@ def present(root: Path = ROOT) -> dict[str, str]:
         root / ".env.example",
         root / ACTIONS_PAGE,
         root / WRITES,
+        root / VARIABLES,
         *(root / reference_pages.FOLDER).glob("*.md"),
         *(root / SCHEMAS).rglob("*.json"),
         *(root / EXAMPLES).rglob("*.json"),

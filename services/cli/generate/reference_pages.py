@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 from contracts.errors import CodeTable, ErrorCode
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
-from services.runtime import metrics, settings
+from services.project.declarations import FAMILIES, SETTINGS
+from services.runtime import settings
 from services.runtime.metrics import Family
 from services.runtime.settings import Setting
 
@@ -26,8 +27,8 @@ def pages(root: Path) -> dict[str, str]:
     """Every page: its path from the root, and its text."""
     texts = {
         "triggers": triggers_page(TRIGGERS.values()),
-        "settings": settings_page(settings.declared()),
-        "metrics": metrics_page(metrics.FAMILIES, shown(root)),
+        "settings": settings_page(settings.declared(SETTINGS)),
+        "metrics": metrics_page(FAMILIES, shown(root)),
         "errors": errors_page(ErrorCode),
     }
     return {f"{FOLDER}/{name}.md": text for name, text in texts.items()}

@@ -11,10 +11,10 @@ from functools import cached_property
 
 from prometheus_client import Counter
 
+from services.ingest import metrics
 from services.ingest.auth.networks import Network
 from services.ingest.auth.proof import Proof, same
 from services.ingest.readers.reading import Reader
-from services.runtime import metrics
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import asyncpg
 from contracts.actions import ActionRequest
 from contracts.events import Event
 from services.flows.sync import Write
-from services.runtime import database, logging, metrics
+from services.runtime import database, logging
+from services.tools import metrics
 from services.tools.echoes.limits import Limits
 from services.tools.echoes.store import Store
 from services.tools.echoes.verdict import Told, Verdict

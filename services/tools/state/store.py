@@ -21,10 +21,11 @@ import orjson
 from services.flows.state import claims, counters, digests, merges, permits, rotations, storage
 from services.flows.state.cells import Asked, Death, Given, Held, Stateful
 from services.flows.state.ledger import Ledger, Question
-from services.runtime import database, dead_runs, metrics
+from services.runtime import database, dead_runs
 from services.runtime.apart import apart
 from services.runtime.cures import curable
 from services.runtime.database import storable
+from services.tools import metrics
 from services.tools.answerers import Answerers
 
 KINDS: tuple[type[Stateful[Any]], ...] = (

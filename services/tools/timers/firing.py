@@ -13,10 +13,10 @@ from typing import Protocol
 
 from contracts.runs import Wake
 from contracts.topics import RUNS
-from services.runtime import database, logging, metrics
+from services.runtime import database, logging
 from services.runtime.apart import apart
 from services.runtime.kafka import Output, Record
-from services.tools import bugs
+from services.tools import bugs, metrics
 from services.tools.timers import timer
 from services.tools.timers.store import Store, Waiting
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from services.actions import metrics
 from services.actions.connection_parts import Limits
 from services.actions.limits.gate import LANES_OUTCOMES, STORM_OUTCOMES, Gate, Health
 from services.actions.limits.ready import Ready, Sort
-from services.runtime import metrics
 from services.runtime.guard import MOST_PAUSE_SECONDS, PAUSE_SECONDS, TRIALS, Guard
 
 

@@ -23,8 +23,8 @@ from contracts.topics import EVENTS, Topic
 from services.ingest import publisher as module
 from services.ingest.problems import Refused
 from services.ingest.publisher import Publisher
+from services.ingest.settings import IngestSettings
 from services.runtime.kafka import MessageTooLargeError
-from services.runtime.settings import IngestSettings
 
 
 class Broker:

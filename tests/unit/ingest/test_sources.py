@@ -8,8 +8,9 @@ import pytest
 
 from contracts.triggers.registry import TRIGGERS
 from services.ingest.service import sources
+from services.ingest.settings import IngestSettings
 from services.ingest.sources.load import load
-from services.runtime.settings import IngestSettings, SettingsError
+from services.runtime.settings import SettingsError
 from tests.support.ingest import LEADS_TOKEN, SOURCES, TOKEN
 
 ENVIRON = {"HOOK_TOKEN_WHATSAPP": TOKEN, "HOOK_TOKEN_LEADS": LEADS_TOKEN}

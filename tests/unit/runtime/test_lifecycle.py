@@ -20,7 +20,8 @@ from services.runtime.settings import SettingsError
 SERVICE = textwrap.dedent("""
     import asyncio, sys
     from services.runtime import lifecycle
-    from services.runtime.settings import SettingsError, ToolsSettings
+    from services.tools.settings import ToolsSettings
+    from services.runtime.settings import SettingsError
 
     async def main(settings):
         stop = lifecycle.stop_signal()

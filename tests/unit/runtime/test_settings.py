@@ -6,15 +6,12 @@ from ipaddress import ip_network
 
 import pytest
 
+from services.actions.settings import ActionsSettings
+from services.ingest.settings import IngestSettings
+from services.project.declarations import SETTINGS
 from services.runtime import settings
-from services.runtime.settings import (
-    ALL,
-    ActionsSettings,
-    IngestSettings,
-    RuntimeSettings,
-    SettingsError,
-    ToolsSettings,
-)
+from services.runtime.settings import RuntimeSettings, SettingsError
+from services.tools.settings import ToolsSettings
 
 
 def refusal(kind: type[RuntimeSettings], **environ: str) -> str:
@@ -24,7 +21,7 @@ def refusal(kind: type[RuntimeSettings], **environ: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", SETTINGS)
 def test_every_setting_has_a_default_and_a_description(kind: type[RuntimeSettings]) -> None:
     """Nothing set is right everywhere, and each setting is explained."""
     settings.load(kind, {})
@@ -175,10 +172,10 @@ def test_env_example_read_back_gives_the_defaults() -> None:
     """Every line of `.env.example` is a right setting, and says the default."""
     pairs = [
         line.removeprefix("# ").partition("=")[::2]
-        for line in settings.env_example().splitlines()
+        for line in settings.env_example(SETTINGS).splitlines()
         if line.startswith(("# FLOWS_", "# KAFKA_BOOTSTRAP=", "# DATABASE_URL="))
     ]
     environ = dict(pairs)
     assert set(environ) == settings.known_variables()
-    for kind in ALL:
+    for kind in SETTINGS:
         assert settings.load(kind, environ) == settings.load(kind, {})

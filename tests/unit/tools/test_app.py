@@ -14,8 +14,8 @@ import pytest
 
 from services.runtime.kafka import Record
 from services.runtime.kafka.consuming import Consumer
-from services.runtime.settings import ToolsSettings
 from services.tools import app
+from services.tools.settings import ToolsSettings
 
 
 async def nothing(_records: Sequence[Record]) -> None:

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from contracts.topics import ACTIONS, EVENTS, EVENTS_DLQ, RUNS
-from services.runtime import metrics
 from services.runtime.guard import PAUSE_SECONDS, TRIALS, Guard
 from services.runtime.kafka import Record
-from services.tools import brake
+from services.tools import brake, metrics
 from services.tools.brake import LONGEST_SECONDS, Brake, HeldError
 from tests.support import batches
 

@@ -1,0 +1,19 @@
+"""The metrics of services/tools. Those that several services count are in services/runtime/metrics.py."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.runtime.metrics import SECONDS
+
+RUNS_STARTED = Counter("flows_runs_started", "Runs begun", ["flow"])
+WAITS_ENDED = Counter("flows_waits_ended", "Waits of runs that ended: by time, event or hand; again: dropped", ["by"])
+TIMER_LATENESS = Histogram("flows_timer_lateness_seconds", "Wait due to its record acknowledged", buckets=SECONDS)
+TIMERS_OVERDUE = Gauge("flows_timers_overdue_seconds", "How long the wait that should have ended first is overdue")
+SYNC_CHANGES = Counter(
+    "flows_sync_changes", "Changes and new leads that came in: passed, mixed, suppressed, held, ours", ["decision"]
+)
+SYNC_ALTERED = Counter("flows_sync_altered", "Fields of our own writes that came back altered by the destination")
+TOPIC_HELD = Gauge("flows_topic_held", "1 while a topic is held because its records all end as dead", ["topic"])
+STATE_ASKS = Counter("flows_state_asks", "What tools with state asked for", ["kind"])
+STATE = Histogram("flows_state_seconds", "All asks of a batch settled in PostgreSQL", buckets=SECONDS)
