@@ -38,6 +38,8 @@ def verifiable(action: Action, given: Mapping[str, Any]) -> bool:
 
 def misplaced(action: Action, given: Mapping[str, Any], connection: str | None) -> str | None:
     """Why these inputs surely do not go with this connection, or without one."""
+    if action.inputs.misplaced is BaseInputs.misplaced:
+        return None
     return _refusal(action.inputs, given, lambda made: made.misplaced(connection))
 
 
@@ -60,7 +62,9 @@ def broken_rules(model: type[BaseInputs], given: Mapping[str, Any]) -> list[str]
     """
     validators = model.__pydantic_decorators__.model_validators.values()
     rules: list[Any] = [each.func for each in validators if each.info.mode == "after"]
-    found = (_refusal(model, given, rule) for rule in (*rules, model.hopeless))
+    if model.hopeless is not BaseInputs.hopeless:
+        rules.append(model.hopeless)
+    found = (_refusal(model, given, rule) for rule in rules)
     return [text for text in found if text is not None]
 
 
