@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import Example, Group, ToolError, tool
-from services.flows.suggestion import suggestion
+from services.runtime.documents.suggestion import suggestion
 from services.tools.kit.indexes import INDEXES, key_text
 from services.tools.kit.paths import MAX_PATH, first, parse
 
