@@ -18,8 +18,8 @@ from contracts.topics import ACTIONS_DLQ
 from services.runtime import kafka, logging, metrics
 from services.runtime.apart import apart
 from services.runtime.cures import curable
-from services.runtime.dead_runs import Death
 from services.runtime.settings import ToolsSettings
+from services.runtime.tables.dead_runs import Death
 
 log = logging.get("deaths")
 GROUP = "deaths"

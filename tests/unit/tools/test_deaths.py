@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
-from services.runtime.dead_runs import Death
 from services.runtime.settings import ToolsSettings
+from services.runtime.tables.dead_runs import Death
 from services.tools.deaths import Deaths, deaths
 from tests.support.actions import request
 
