@@ -29,7 +29,7 @@ from services.actions.call import Call
 from services.actions.endpoint import Endpoint
 from services.actions.verify import Verify
 from services.flows.catalogue import Action, BaseInputs, Example, Group, Guarantee, declared, faults_of
-from services.flows.suggestion import suggestion
+from services.runtime.documents.suggestion import suggestion
 
 Function = Callable[[Any, Call], Coroutine[Any, Any, BaseModel]]
 

@@ -27,8 +27,9 @@ from services.actions.connection_parts import Credentials, Limits, OAuth2, Probe
 from services.actions.connections_file import Entry, File, Read
 from services.actions.endpoint import Endpoint
 from services.runtime.documents import yaml_file
+from services.runtime.documents.faults import FaultCode
 from services.runtime.documents.secrets import HIDDEN, Mask, SecretError, SecretSource
-from services.runtime.documents.yaml_file import FileError, Unread, YamlFile
+from services.runtime.documents.yaml_file import FileError, YamlFile
 from services.runtime.http import Client
 from services.runtime.settings import SettingsError
 
@@ -101,7 +102,7 @@ def _read(path: Path) -> YamlFile:
     try:
         return yaml_file.read(path)
     except FileError as error:
-        if error.why is Unread.FILE_UNREADABLE:
+        if error.code is FaultCode.FILE_UNREADABLE:
             raise SettingsError(f"FLOWS_CONNECTIONS_FILE={str(path)!r}: {error}") from None
         raise SettingsError(f"{path}:{error.line}:{error.col}: {error}") from None
 

@@ -39,12 +39,12 @@ from services.runtime.guard import Guard
 from services.runtime.http import Client
 from services.runtime.kafka.offsets import Offsets, Place
 from services.runtime.kafka.publishing import Publisher
+from services.runtime.tables import effects, expiry
 from services.runtime.watchdog import Watchdog
 
 log = logging.get("service")
 HEALTH_PORT = 9103
 LEAVE_SECONDS = 5.0
-FORGET_SECONDS = 60.0
 
 
 async def run(settings: ActionsSettings, connections: Mapping[str, Connection]) -> None:
@@ -136,7 +136,7 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
         for work in (
             watchdog.run(),
             _note_leaving(parts.health, parts.stop),
-            _forget(store),
+            expiry.keep_flat(parts.pool, effects.EXPIRING),
             gates.run(),
             oldest.watch(parts.pool),
         )
@@ -159,13 +159,6 @@ def _owner(settings: ActionsSettings) -> str:
 
 async def _starting() -> None:
     raise RuntimeError("is starting: it waits for Kafka and PostgreSQL")
-
-
-async def _forget(store: Store) -> None:
-    """Delete expired effects, a little at a time, for ever."""
-    while True:
-        done = await database.patiently("effects.forget", store.forget_expired)
-        await asyncio.sleep(FORGET_SECONDS if not done else 1.0)
 
 
 async def _note_leaving(state: health.Health, stop: asyncio.Event) -> None:

@@ -16,10 +16,10 @@ from services.cli.terminal import CommandError
 from services.flows.catalogue import Catalogue
 from services.flows.check import check
 from services.flows.compile import compile_flow
-from services.flows.faults import Fault, FaultCode
 from services.flows.load import FlowSource, load_paths, load_text
 from services.project.catalogue import catalogue
 from services.project.connections_file import connection_names
+from services.runtime.documents.faults import Fault, FaultCode
 from services.tools.deployed import store
 from services.tools.deployed.store import Deployment, Version
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from services.flows.suggestion import suggestion
+from services.runtime.documents.suggestion import suggestion
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from services.flows.catalogue import Catalogue
 from services.flows.check_names import names_of, typed_variables
 from services.flows.cycles import circles, told
-from services.flows.faults import Fault, FaultCode
 from services.flows.input_rules import InputsBugError
 from services.flows.load import FlowSource
 from services.flows.logic import Truth
@@ -18,6 +17,7 @@ from services.flows.secrets import secrets
 from services.flows.shapes import Shape, Shapes
 from services.flows.steps.kind import Step, StepCheck
 from services.flows.types import Types
+from services.runtime.documents.faults import Fault, FaultCode
 
 
 def check(flows: Sequence[FlowSource], catalogue: Catalogue, connections: Collection[str] | None = None) -> list[Fault]:

@@ -9,19 +9,19 @@ from typing import Any
 
 from services.flows.cel import Complaint, EvaluationError, ExpressionError, compiled, evaluate, untyped
 from services.flows.cel_tree import DepthError, Expr, Tree, bound, children, used_fields
-from services.flows.faults import FaultCode
 from services.flows.formulas import Formulas, constant_of, is_constant, text_of
 from services.flows.infer_shapes import Inference
 from services.flows.logic import UNSURE, Compare, Fixed, Formula, Not
 from services.flows.names import CALLS
 from services.flows.parse_values import LONGEST_EXPRESSION
-from services.flows.places import Place
 from services.flows.presence import NOTHING, Facts, Names, Presence, State, key_of
 from services.flows.shapes import ANY, BOOL, Shape
-from services.flows.suggestion import suggestion
 from services.flows.syntax import Expression
 from services.flows.types import PACKAGE, Types
-from services.flows.yaml_tree import Plain
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.suggestion import suggestion
+from services.runtime.documents.yaml_tree import Plain
 
 Report = Callable[[Place, FaultCode, str], None]
 

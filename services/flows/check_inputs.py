@@ -10,15 +10,15 @@ from pydantic import ValidationError
 from services.flows.assignability import fits, remedy
 from services.flows.catalogue import BaseInputs
 from services.flows.check_expression import Judgement, Report
-from services.flows.faults import FaultCode
 from services.flows.fields import adapter_of, names_of_field
 from services.flows.input_rules import broken_rules
 from services.flows.literals import is_literal, plain_of
-from services.flows.places import Place
 from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes
-from services.flows.suggestion import suggestion
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
 from services.flows.unknown import UNKNOWN
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.suggestion import suggestion
 
 Judge = Callable[[Expression], Judgement]
 YAML_1_1 = ("yes", "no", "on", "off", "y", "n")

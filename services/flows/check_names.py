@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from services.flows.check_values import ValueCheck
-from services.flows.faults import FaultCode
 from services.flows.flow import Flow
 from services.flows.names import ERRORS, EVENT, TRIGGER, id_fault
-from services.flows.places import Place
 from services.flows.presence import Names
 from services.flows.shapes import ANY, INT, TEXT, Field, Kind, Shape
 from services.flows.steps.kind import Step, walk
-from services.flows.suggestion import suggestion
 from services.flows.syntax import Word
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.suggestion import suggestion
 
 
 def names_of(steps: Iterable[Step], check: ValueCheck) -> Names:

@@ -9,9 +9,7 @@ from services.flows.assignability import fits, remedy
 from services.flows.catalogue import Catalogue
 from services.flows.check_expression import UNKNOWN, Judgement, check_expression
 from services.flows.check_inputs import Inputs, of_constant
-from services.flows.faults import Fault, FaultCode
 from services.flows.logic import Formula, Not, Truth, verdict
-from services.flows.places import Place
 from services.flows.presence import Names, State
 from services.flows.scope import EVENT_FIELDS
 from services.flows.shapes import ANY, TEXT, Field, Kind, Shape
@@ -23,6 +21,8 @@ from services.flows.syntax import (
     Value,
 )
 from services.flows.types import Types
+from services.runtime.documents.faults import Fault, FaultCode
+from services.runtime.documents.places import Place
 
 KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
 

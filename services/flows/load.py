@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.flows.faults import Fault, FaultCode
 from services.flows.flow import Flow
 from services.flows.lookup_tables import Beside, Tables, beside
 from services.flows.parse import parse
-from services.flows.yaml_tree import MAX_CHARACTERS, read
+from services.runtime.documents.faults import Fault, FaultCode
+from services.runtime.documents.yaml_tree import MAX_CHARACTERS, read
 
 SUFFIXES = (".yaml", ".yml")
 TEST_SUFFIXES = (".test.yaml", ".test.yml")

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from services.flows.faults import Fault, FaultCode
-from services.flows.places import Place
 from services.flows.syntax import Constant, ListOf, MapOf, Value, Word
-from services.flows.yaml_tree import Mapping, Scalar, Tree
+from services.runtime.documents.faults import Fault, FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.yaml_tree import Mapping, Scalar, Tree
 
 LOOKUP = "lookup"
 INPUT = "table"

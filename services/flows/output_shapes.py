@@ -9,11 +9,11 @@ from typing import Any
 from services.flows.catalogue import Action, Tool
 from services.flows.input_rules import possible
 from services.flows.literals import is_literal, plain_of, shape_of_values
-from services.flows.places import Place
 from services.flows.shapes import Field, Shape, Shapes
 from services.flows.syntax import Constant, MapOf, Value
 from services.flows.unknown import UNKNOWN
 from services.runtime.documents.json_schema import wrong_schema
+from services.runtime.documents.places import Place
 
 
 def outputs_of(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Shape:

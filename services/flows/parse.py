@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from contracts.actions import Priority
-from services.flows.faults import Fault, FaultCode
 from services.flows.flow import Flow
 from services.flows.keys import EXPRESSION, STEPS, TEXT, TRIGGER, Key, Keys, names, required
 from services.flows.lookup_tables import Tables
 from services.flows.names import FLOW_NAME
 from services.flows.steps.kind import Step, StepReader
 from services.flows.steps.registry import kinds
-from services.flows.suggestion import nearest, suggestion
 from services.flows.syntax import Word
-from services.flows.yaml_tree import Mapping, Scalar, Sequence, Tree
+from services.runtime.documents.faults import Fault, FaultCode
+from services.runtime.documents.suggestion import nearest, suggestion
+from services.runtime.documents.yaml_tree import Mapping, Scalar, Sequence, Tree
 
 PRIORITIES = tuple(one.value for one in Priority)
 FLOW_KEYS: Keys = (

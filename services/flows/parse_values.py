@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from services.flows.durations import DurationError, parse_duration
-from services.flows.faults import Fault, FaultCode
-from services.flows.places import Place
-from services.flows.suggestion import nearest, suggestion
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
 from services.flows.templates import Hole, TemplateError, split
-from services.flows.yaml_tree import Mapping, Scalar, Sequence, Tree
+from services.runtime.documents.faults import Fault, FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.suggestion import nearest, suggestion
+from services.runtime.documents.yaml_tree import Mapping, Scalar, Sequence, Tree
 
 LONGEST_EXPRESSION = 4000
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from services.flows.cel_tree import OPTIONAL_SELECT, Expr, Tree, bound, children
-from services.flows.faults import FaultCode
 from services.flows.logic import UNSURE, Truth
 from services.flows.names import ERRORS
-from services.flows.places import Place
 from services.flows.shapes import Kind, Shapes
-from services.flows.suggestion import suggestion
 from services.flows.types import Types
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.suggestion import suggestion
 
 Facts = frozenset[str]
 NOTHING: Facts = frozenset()

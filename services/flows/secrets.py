@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from math import log2
 
 from services.flows.flow import Flow
-from services.flows.places import Place
 from services.flows.steps.kind import walk
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value
+from services.runtime.documents.places import Place
 
 # Forms that the services document, or that their keys are seen with in public secret scanners' rules.
 _FORMS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.flows.places import Origin, Place
-from services.flows.yaml_tree import Plain
+from services.runtime.documents.places import Origin, Place
+from services.runtime.documents.yaml_tree import Plain
 
 
 @dataclass(frozen=True, slots=True)

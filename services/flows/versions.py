@@ -10,8 +10,8 @@ import orjson
 
 from contracts.ids import stable_id
 from services.flows.flow import Flow
-from services.flows.places import Origin, Place
 from services.flows.syntax import MapOf
+from services.runtime.documents.places import Origin, Place
 
 LANGUAGE = "1"
 """Raised when the same text comes to mean something else: then its version changes too."""

@@ -25,13 +25,13 @@ from services.runtime import database, kafka, logging, metrics
 from services.runtime.apart import apart
 from services.runtime.cures import curable
 from services.runtime.database import storable
+from services.runtime.tables import expiry
+from services.runtime.tables.expiry import Expiring
 
 GROUP = "event-ends"
 MOST = 2000
 WAIT_MS = 500
 AGAIN_SECONDS = 2.0
-FORGET_SECONDS = 60.0
-FORGET_ROWS = 10_000
 COLUMNS = (
     "run_id",
     "event_id",
@@ -56,12 +56,6 @@ FIND = """
 select source, account, outcome, ended_at, accepted, flow, run_id, step, reason, code
 from event_ends where event_id = $1 order by ended_at, run_id limit 200
 """
-FORGET = """
-delete from event_ends where ctid = any (array(
-    select ctid from event_ends where ended_at < now() - $1::interval limit $2
-))
-"""
-
 log = logging.get("ends")
 Row = tuple[object, ...]
 
@@ -71,7 +65,7 @@ async def keep(settings: IngestSettings, data: Database) -> None:
     while True:
         try:
             pool = await data.connect()
-            await asyncio.gather(_follow(settings, pool), _forget(pool, timedelta(days=settings.ends_keep_days)))
+            await asyncio.gather(_follow(settings, pool), expiry.keep_flat(pool, expiring(settings)))
         except Exception as error:
             if not curable(error):
                 raise  # a bug, that whoever keeps this work going tells of
@@ -137,7 +131,6 @@ async def find(pool: asyncpg.Pool, event_id: str) -> list[dict[str, object]]:
     return [{name: value for name, value in row.items() if value is not None} for row in found]
 
 
-async def _forget(pool: asyncpg.Pool, age: timedelta) -> None:
-    while True:
-        done: str = await database.patiently("ends.forget", lambda: pool.execute(FORGET, age, FORGET_ROWS))
-        await asyncio.sleep(1.0 if done.endswith(f" {FORGET_ROWS}") else FORGET_SECONDS)
+def expiring(settings: IngestSettings) -> Expiring:
+    """How long ends are kept."""
+    return Expiring("event_ends", "ended_at", timedelta(days=settings.ends_keep_days))

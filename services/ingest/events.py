@@ -16,7 +16,6 @@ from starlette.types import Receive, Scope, Send
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.triggers.payload import Payload
-from services.flows.suggestion import suggestion
 from services.ingest import cloudevents, handshakes, metrics
 from services.ingest.answers import UNKNOWN, InFlight, Reply, answer
 from services.ingest.auth.bearer import Bearer
@@ -27,6 +26,7 @@ from services.ingest.encodings import unpacked
 from services.ingest.hooks import only_post
 from services.ingest.problems import FieldError, Refused, wrong_shape
 from services.ingest.taking import Ready, Taker
+from services.runtime.documents.suggestion import suggestion
 
 PATH = "/v1/events"
 SOURCE = "events"

@@ -25,18 +25,12 @@ from services.ingest.sources.timed import Poll
 from services.runtime import logging
 from services.runtime.kafka import Headers, Record, history
 from services.runtime.kafka.dead_letters import dead_letter
+from services.runtime.tables import claims
 
 SERVICE = "ingest"
 SCOPE = "poll.letter"
 KEEP = timedelta(days=EVENTS_DLQ.keep_days)
 """As long as the letter lies in its topic, the same item is not another one."""
-TOLD = "select key from claims where account = $1 and scope = $2 and key = any ($3::text[]) and expires_at > now()"
-TELL = """
-insert into claims (account, scope, key, claimed_by, expires_at)
-select $1, $2, told.key, $4, now() + $5 from unnest($3::text[]) as told (key) order by told.key
-on conflict (account, scope, key) do update set expires_at = excluded.expires_at
-"""
-
 log = logging.get("polls")
 
 
@@ -66,12 +60,12 @@ async def tell(connection: PoolConnectionProxy, publisher: Publisher, poll: Poll
     items = {stable_id(poll.uri, "unfit", one.content): one for one in unfit}
     if not items:
         return 0
-    known = {row["key"] for row in await connection.fetch(TOLD, poll.account, SCOPE, list(items))}
+    known = await claims.held(connection, poll.account, SCOPE, items)
     new = {identity: one for identity, one in items.items() if identity not in known}
     for identity, one in new.items():
         await _bury(publisher, poll, identity, one)
     if new:
-        await connection.execute(TELL, poll.account, SCOPE, list(new), poll.uri, KEEP)
+        await claims.hold(connection, poll.account, SCOPE, new, by=poll.uri, keep=KEEP)
     return len(new)
 
 

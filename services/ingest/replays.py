@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from hashlib import blake2b
 from http import HTTPStatus
@@ -18,17 +18,12 @@ from services.ingest.problems import Refused
 from services.ingest.sources.hook import Hook
 from services.runtime import logging
 from services.runtime.database import FAULTS
+from services.runtime.tables import claims
 
 MOST = 100_000
 SIGNING = (b"signature", b"timestamp", b"webhook-id", b"authorization")
 SHARED_SECONDS = 0.25
 SCOPE = "ingest.replay"
-TAKEN = "select true from claims where account = $1 and scope = $2 and key = $3 and expires_at > now()"
-TAKE = """
-insert into claims (account, scope, key, claimed_by, expires_at) values ($1, $2, $3, $4, now() + $5)
-on conflict (account, scope, key) do update set expires_at = excluded.expires_at
-"""
-
 log = logging.get("replays")
 
 
@@ -49,7 +44,9 @@ class Replays:
         """The mark of this request. Raises Refused: 409 when it was taken before."""
         mark = _mark(hook.name, request)
         until = self._until.get(mark)
-        if (until is not None and time.monotonic() <= until) or await self._asked(TAKEN, hook.account, SCOPE, mark):
+        if (until is not None and time.monotonic() <= until) or await self._shared(
+            lambda pool: claims.held(pool, hook.account, SCOPE, [mark])
+        ):
             raise Refused(
                 HTTPStatus.CONFLICT,
                 ErrorCode.REPLAYED,
@@ -63,16 +60,17 @@ class Replays:
         self._until[mark] = time.monotonic() + keep
         if len(self._until) > MOST:
             self._until.popitem(last=False)
-        await self._asked(TAKE, hook.account, SCOPE, mark, hook.uri, timedelta(seconds=keep))
+        time_kept = timedelta(seconds=keep)
+        await self._shared(lambda pool: claims.hold(pool, hook.account, SCOPE, [mark], by=hook.uri, keep=time_kept))
 
-    async def _asked(self, query: str, *values: object) -> bool:
+    async def _shared(self, work: Callable[[asyncpg.Pool], Awaitable[set[str] | None]]) -> bool:
         """Whether PostgreSQL knows; False while it is away, so that no sender waits for it."""
         pool = self._pool()
         if pool is None:
             return False
         try:
             async with asyncio.timeout(SHARED_SECONDS):
-                return bool(await pool.fetchval(query, *values))
+                return bool(await work(pool))
         except FAULTS as error:
             log.debug("replays.alone", cause=f"{type(error).__name__}: {error}"[:300])
             return False

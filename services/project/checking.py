@@ -8,12 +8,12 @@ from pathlib import Path
 
 from services.flows.catalogue import Catalogue
 from services.flows.check import check
-from services.flows.faults import Fault, FaultCode
 from services.flows.flow import triggers_of
 from services.flows.load import FlowSource, is_sources, load_paths
 from services.project import sources_files
 from services.project.catalogue import with_triggers
 from services.project.connections_file import connection_names
+from services.runtime.documents.faults import Fault, FaultCode
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
-from services.flows.faults import Fault
 from services.flows.load import SUFFIXES, is_sources, yaml_files
 from services.ingest.sources import document
 from services.ingest.sources.document import SourcesError
@@ -20,6 +19,7 @@ from services.ingest.sources.load import KINDS, declarations, load
 from services.project import local
 from services.project.errors import ProjectError
 from services.project.root import SOURCES
+from services.runtime.documents.faults import Fault
 
 __all__ = [
     "Hook",

@@ -7,7 +7,6 @@ with the nearest right name. A field with `repr=False` holds a secret: its value
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -23,6 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from services.runtime import egress
+from services.runtime.documents.suggestion import nearest
 from services.runtime.egress import Network
 
 PREFIX = "FLOWS_"
@@ -214,8 +214,8 @@ def _unknown(environ: Mapping[str, str], known: AbstractSet[str]) -> list[str]:
     lines = []
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-            lines.append(f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else "; see .env.example"))
+            near = nearest(name, known)
+            lines.append(f"{name}: no such setting" + (f"; did you mean {near}?" if near else "; see .env.example"))
     return lines
 
 

@@ -8,8 +8,8 @@ from contracts.errors import ErrorCode
 from contracts.runs import Outcome, Run, RunMessage
 from contracts.topics import RUNS
 from services.runtime import logging, metrics
-from services.runtime.dead_runs import Death
 from services.runtime.kafka import MessageTooLargeError, Output, Record, history
+from services.runtime.tables.dead_runs import Death
 from services.tools.letters import dead_letter
 
 log = logging.get("bugs")

@@ -13,26 +13,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from services.runtime.database import storable
-
-# An existing row is written again, with what it holds: only so does one statement answer with the holder of every key,
-# also of one that another worker claims at this moment. Duplicates are few.
-CLAIM = """
-insert into claims as held (account, scope, key, claimed_by, note, expires_at)
-select asked.account, $1, asked.key, asked.claimed_by, asked.note, now() + asked.keep
-from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::interval[])
-    as asked (account, key, claimed_by, note, keep)
-on conflict (account, scope, key) do update set
-    claimed_by = case when held.expires_at <= now() then excluded.claimed_by else held.claimed_by end,
-    note = case when held.expires_at <= now() then excluded.note else held.note end,
-    expires_at = case when held.expires_at <= now() then excluded.expires_at else held.expires_at end
-returning account, key, claimed_by, note
-"""
-
-FORGET = """
-delete from claims where ctid = any (array(
-    select ctid from claims where expires_at < now() order by expires_at limit $1 for update skip locked
-))
-"""
+from services.runtime.tables import claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +65,9 @@ async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: t
     for wish in wishes:
         said = (wish.claimed_by, wish.note, keep if wish.keep is None else wish.keep)
         asked.setdefault((storable(wish.account), storable(wish.key)), said)
-    # Sorted, so that two workers who claim the same keys wait for each other and never both.
     rows = sorted((account, key, *said) for (account, key), said in asked.items())
-    accounts, keys, claimers, notes, times = zip(*rows, strict=True)
-    found = await pool.fetch(CLAIM, scope, accounts, keys, claimers, notes, times)
-    holders = {(row["account"], row["key"]): row for row in found}
+    holders = await claims.claim(pool, scope, rows)
     held = (holders[storable(wish.account), storable(wish.key)] for wish in wishes)
     return [
         row["note"] if row["claimed_by"] == wish.claimed_by else None for row, wish in zip(held, wishes, strict=True)
     ]
-
-
-async def forget_expired(pool: asyncpg.Pool, most: int = 5000) -> int:
-    """Delete up to `most` expired claims; answer how many. Workers can do it at the same time."""
-    done: str = await pool.execute(FORGET, most)
-    return int(done.rsplit(" ", 1)[1])

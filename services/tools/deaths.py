@@ -18,7 +18,7 @@ from contracts.topics import ACTIONS_DLQ
 from services.runtime import kafka, logging, metrics
 from services.runtime.apart import apart
 from services.runtime.cures import curable
-from services.runtime.dead_runs import Death
+from services.runtime.tables.dead_runs import Death
 from services.tools.settings import ToolsSettings
 
 log = logging.get("deaths")

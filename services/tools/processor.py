@@ -30,8 +30,8 @@ from services.flows.sync import changed
 from services.flows.waiting import Match, hashes_of
 from services.runtime import metrics
 from services.runtime.apart import apart
-from services.runtime.dead_runs import Death
 from services.runtime.kafka import Output, Record, gaps, history
+from services.runtime.tables.dead_runs import Death
 from services.tools import answerers, bugs
 from services.tools import metrics as tools_metrics
 from services.tools.claims import Among, Claim

@@ -13,10 +13,13 @@ import asyncpg
 
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ
 from services.flows.catalogue import collect
-from services.runtime import database, dead_runs, health, kafka, lifecycle, logging
+from services.runtime import database, health, kafka, lifecycle, logging
 from services.runtime.guard import Guard
 from services.runtime.kafka.offsets import Offsets
 from services.runtime.kafka.publishing import Publisher
+from services.runtime.tables import claims as claimed
+from services.runtime.tables import dead_runs, expiry
+from services.runtime.tables.expiry import Expiring
 from services.runtime.watchdog import Watchdog
 from services.tools import app, brake, catalog, claims, metrics, repeats
 from services.tools.deaths import Deaths
@@ -26,7 +29,6 @@ from services.tools.echoes.limits import Limits
 from services.tools.load import InFolder
 from services.tools.processor import Processor
 from services.tools.settings import ToolsSettings
-from services.tools.state import janitor
 from services.tools.state.store import answers
 from services.tools.timers.firing import Firing, watch
 from services.tools.timers.store import Store
@@ -34,8 +36,11 @@ from services.tools.timers.timers import InDatabase
 
 log = logging.get("service")
 HEALTH_PORT = 9102
-FORGET_SECONDS = 60.0
-FORGET_MORE_SECONDS = 0.1  # as fast as rows can come, and still a pause for others
+EXPIRING = (
+    claimed.EXPIRING,
+    dead_runs.EXPIRING,
+    *map(Expiring, ("contents", "state_cells", "state_answers", "echoes", "echo_aliases", "sync_ledger")),
+)
 EVENT_SCOPE = "event"
 
 
@@ -131,7 +136,7 @@ async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _
             firing.run(),
             watch(store),
             Deaths(settings, mark).run(),
-            _forget(parts.pool),
+            expiry.keep_flat(parts.pool, *EXPIRING),
             *following,
         )
     finally:
@@ -153,14 +158,6 @@ def _limits(settings: ToolsSettings) -> Limits:
 
 async def _starting() -> None:
     raise RuntimeError("is starting: it waits for Kafka, its topics and PostgreSQL")
-
-
-async def _forget(pool: asyncpg.Pool) -> None:
-    """Delete expired claims and state, a little at a time, for ever."""
-    while True:
-        done = await database.patiently("claims.forget", lambda: claims.forget_expired(pool))
-        done += await database.patiently("state.forget", lambda: janitor.forget_expired(pool))
-        await asyncio.sleep(FORGET_SECONDS if not done else FORGET_MORE_SECONDS)
 
 
 @asynccontextmanager

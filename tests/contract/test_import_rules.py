@@ -28,6 +28,14 @@ PLANTED = {
         "services/runtime/documents/secrets.py",
         "import contracts.ids",
     ),
+    "documents are built in floors, each of which imports only those below": (
+        "services/runtime/documents/faults.py",
+        "import services.runtime.documents.yaml_tree",
+    ),
+    "tables are built in floors, each of which imports only those below": (
+        "services/runtime/tables/expiry.py",
+        "import services.runtime.tables.claims",
+    ),
     "Kafka is built in floors, each of which imports only those below": (
         "services/runtime/kafka/gaps.py",
         "import services.runtime.kafka.producer",

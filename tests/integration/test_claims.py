@@ -11,7 +11,9 @@ import asyncpg
 import pytest
 
 from services.runtime import database
-from services.tools.claims import Claim, claim, forget_expired
+from services.runtime.tables.claims import EXPIRING
+from services.runtime.tables.expiry import forget_expired
+from services.tools.claims import Claim, claim
 from tests.support.batches import MemoryClaims
 
 DAY = timedelta(days=1)
@@ -113,9 +115,9 @@ async def test_it_does_what_the_model_does(pool: asyncpg.Pool, account: str) -> 
 
 
 async def test_expired_claims_are_forgotten_a_few_at_a_time(pool: asyncpg.Pool, account: str) -> None:
-    while await forget_expired(pool):
+    while any(await forget_expired(pool, (EXPIRING,))):
         pass
     await claim(pool, "event", [Claim(account, str(number), "x") for number in range(25)], timedelta(0))
     await claim(pool, "event", [Claim(account, "kept", "x")], DAY)
-    assert [await forget_expired(pool, 10) for _ in range(4)] == [10, 10, 5, 0]
+    assert [await forget_expired(pool, (EXPIRING,), 10) for _ in range(4)] == [[10], [10], [5], [0]]
     assert await claim(pool, "event", [Claim(account, "kept", "y")], DAY) == [False]

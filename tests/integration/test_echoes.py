@@ -21,10 +21,11 @@ from contracts.runs import Run
 from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY
 from services.flows.sync import Change, Write, changed
 from services.runtime import database
+from services.runtime.tables.expiry import forget_expired
 from services.tools.echoes.echoes import InDatabase, Off
 from services.tools.echoes.limits import Limits
 from services.tools.echoes.store import Store
-from services.tools.state.janitor import forget_expired
+from services.tools.service import EXPIRING
 from tests.support import batches
 from tests.support.flows_command import flows
 
@@ -138,12 +139,12 @@ async def test_a_write_is_forgotten_after_its_time(pool: asyncpg.Pool) -> None:
 
 
 async def test_verdicts_are_kept_as_long_as_the_setting_says(pool: asyncpg.Pool) -> None:
-    """FLOWS_LEDGER_DAYS: after it, the janitor takes them."""
+    """FLOWS_LEDGER_DAYS: after it, they are deleted."""
     store = Store(pool, Limits(ledger_seconds=0.05))
     await store.judge([change(1, "Ana")])
     assert await pool.fetchval("select count(*) from sync_ledger") == 1
     await asyncio.sleep(0.06)
-    await forget_expired(pool)
+    await forget_expired(pool, EXPIRING)
     assert await pool.fetchval("select count(*) from sync_ledger") == 0
 
 

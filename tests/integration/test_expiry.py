@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
-from services.actions.journal.store import Store as Journal
 from services.ingest import ends
+from services.ingest.settings import IngestSettings
 from services.runtime import database
 from services.runtime.dead_letters import decisions
-from services.tools import claims
-from services.tools.state import janitor
+from services.runtime.tables import claims, expiry
+from services.runtime.tables.effects import EXPIRING
+from services.runtime.tables.expiry import Expiring
+from services.tools import service
 from services.tools.state.store import Connection
 
 # Tables without a time of their own, and why they do not grow for ever.
@@ -76,25 +76,23 @@ async def test_what_is_over_is_deleted_from_every_table(own_database: str) -> No
         for name in cleared:
             await fill(connection, name, range(3))
         await decisions.decide(connection, [], "dropped", "")
-        await connection.execute(ends.FORGET, timedelta(days=30), 10)
-    assert [await claims.forget_expired(pool, 2) for _ in range(3)] == [2, 1, 0]
-    assert await janitor.forget_expired(pool) == 3 * len(janitor.TABLES)
-    assert await Journal(pool, 60.0).forget_expired() == 3
+    assert [await expiry.forget_expired(pool, (claims.EXPIRING,), 2) for _ in range(3)] == [[2], [1], [0]]
+    left_to = (*service.EXPIRING, EXPIRING, ends.expiring(IngestSettings(ends_keep_days=30)))
+    assert await expiry.forget_expired(pool, left_to) == [0] + [3] * (len(left_to) - 1)
     left = [name for name in cleared if await pool.fetchval(f"select count(*) from {name}")]  # noqa: S608 - the same
     assert left == []
     await pool.close()
 
 
-@pytest.mark.parametrize("table", ["claims", *janitor.TABLES])
-async def test_a_table_stays_flat_while_rows_come_and_go(table: str, own_database: str) -> None:
+@pytest.mark.parametrize("expiring", service.EXPIRING, ids=lambda one: one.table)
+async def test_a_table_stays_flat_while_rows_come_and_go(expiring: Expiring, own_database: str) -> None:
     """Fifteen times as many rows as it holds at a time take no more room than a few of those times."""
     pool = await database.connect(own_database, size=2)
-    sizes = []
+    sizes, table = [], expiring.table
     async with pool.acquire() as connection:
         for turn in range(15):
             await fill(connection, table, range(1000 * turn, 1000 * (turn + 1)))
-            forget = claims.forget_expired if table == "claims" else janitor.forget_expired
-            assert await forget(pool) == 1000
+            assert await expiry.forget_expired(pool, (expiring,)) == [1000]
             await connection.execute(f"vacuum {table}")  # as autovacuum does it
             sizes.append(await connection.fetchval("select pg_total_relation_size($1::regclass)", table))
     await pool.close()

@@ -20,13 +20,14 @@ from services.flows.state.claims import Claim as Once
 from services.flows.state.rotations import Turn
 from services.flows.sync import Write, changed
 from services.flows.waiting import timer_id
-from services.runtime import database, dead_runs
+from services.runtime import database
 from services.runtime.kafka import Output
+from services.runtime.tables import dead_runs, expiry
 from services.tools import claims
 from services.tools.claims import Claim
 from services.tools.echoes.limits import Limits
 from services.tools.echoes.store import Store as Echoes
-from services.tools.state import janitor
+from services.tools.service import EXPIRING
 from services.tools.state.store import Store as State
 from services.tools.timers.firing import Firing
 from services.tools.timers.store import Store as Timers
@@ -77,7 +78,7 @@ class Worker:
         await Timers(self.pool).set([timer_of(Sleep(run, timer_id(run.id, "0"), datetime.now(UTC), None))])
         await dead_runs.mark(self.pool, [dead_runs.Death(run.id, 0)])
         await Firing(Timers(self.pool), self, 1000).turn()
-        await janitor.forget_expired(self.pool)
+        await expiry.forget_expired(self.pool, EXPIRING)
 
     def turn_of(self, run: Run) -> Asked:
         """A turn in a rotation."""

@@ -20,10 +20,12 @@ from services.flows.state.digests import Collect
 from services.flows.state.permits import Permit
 from services.flows.state.rotations import Turn
 from services.flows.state.storage import Load, Store
-from services.runtime import database, dead_runs
-from services.runtime.dead_runs import Death
+from services.runtime import database
+from services.runtime.tables import dead_runs
+from services.runtime.tables.dead_runs import Death
+from services.runtime.tables.expiry import forget_expired
+from services.tools.service import EXPIRING
 from services.tools.state import store
-from services.tools.state.janitor import TABLES, forget_expired
 from tests.support import batches
 
 DAY = 86_400.0
@@ -132,13 +134,13 @@ async def test_what_is_over_is_empty_at_once_and_deleted_later(pool: asyncpg.Poo
     }
     await settler.answer(asks(account, needs))
     await dead_runs.mark(pool, [Death(f"{account} dead", 0)])
-    for table in TABLES:
-        await pool.execute(f"update {table} set expires_at = now() - interval '1 s'")  # noqa: S608 - our own names
+    for one in EXPIRING:
+        await pool.execute(f"update {one.table} set expires_at = now() - interval '1 s'")  # noqa: S608 - our own names
     again = await settler.answer(asks(account, {f"{name} again": need for name, need in needs.items()}))
     claim, count, permit, collect = [one.model_dump() for one in again if not isinstance(one, Exception)]
     assert (claim["first"], count["total"], permit["passed"], collect["number"]) == (True, 5, True, 1)
-    assert await forget_expired(pool) > 0
-    while await forget_expired(pool):  # other tests have left rows in these tables too
+    assert any(await forget_expired(pool, EXPIRING))
+    while any(await forget_expired(pool, EXPIRING)):  # other tests have left rows in these tables too
         pass
     left = "select count(*) from state_cells where account = $1"
     assert await pool.fetchval(left, account) == 4

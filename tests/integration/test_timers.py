@@ -20,8 +20,8 @@ from contracts.topics import RUNS, RUNS_DLQ
 from services.flows.outcomes import Sleep
 from services.flows.waiting import cancel_hash, timer_id
 from services.runtime import database
-from services.runtime.dead_runs import Death
 from services.runtime.kafka import MessageTooLargeError, Output
+from services.runtime.tables.dead_runs import Death
 from services.tools.timers.firing import Firing
 from services.tools.timers.store import Store, Waiting
 from services.tools.timers.timer import Timer, timer_of

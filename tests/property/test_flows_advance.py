@@ -14,9 +14,9 @@ from services.flows.advance import advance, begin
 from services.flows.cel import EvaluationError, compiled, evaluate, untyped
 from services.flows.compile_values import compile_expression
 from services.flows.outcomes import Act, Ask, End, Next, Sleep
-from services.flows.places import Origin, Place
 from services.flows.scope import Scope
 from services.flows.syntax import Expression
+from services.runtime.documents.places import Origin, Place
 from tests.support.flows import NOW
 from tests.support.flows import compiled as compiled_flow
 

@@ -19,7 +19,7 @@ from services.flows.state.permits import Permit, Permitted
 from services.flows.state.rotations import Turn, Turned
 from services.flows.state.storage import Load, Loaded, Stored
 from services.flows.state.storage import Store as Put
-from services.runtime import dead_runs
+from services.runtime.tables import dead_runs
 from services.tools.state.store import Store
 from tests.support.machines import DIES, RULES, World, bound
 

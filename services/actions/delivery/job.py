@@ -20,9 +20,9 @@ from services.actions.delivery.retry import Schedule
 from services.actions.journal.effects import Key
 from services.actions.limits.ready import Sort
 from services.flows.catalogue import BaseInputs
-from services.flows.suggestion import suggestion
 from services.runtime import logging, metrics
 from services.runtime.database import short
+from services.runtime.documents.suggestion import suggestion
 from services.runtime.kafka import Record, gaps
 
 log = logging.get("job")

@@ -88,11 +88,6 @@ from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bi
 where effect.account = new.account and effect.effect_id = new.effect_id
 """
 
-FORGET = """
-delete from effects where ctid = any (array(
-    select ctid from effects where expires_at < now() order by expires_at limit $1 for update skip locked
-))
-"""
 CAUSE_LENGTH = 2000
 CODES: dict[str | None, ErrorCode] = {code.value: code for code in ErrorCode}
 
@@ -139,11 +134,6 @@ class Store:
         if others:
             decisions |= await self._known(others)
         return decisions, settled
-
-    async def forget_expired(self, most: int = 5000) -> int:
-        """Delete up to `most` expired effects; how many. Workers can do it at the same time."""
-        told: str = await self._pool.execute(FORGET, most)
-        return int(told.rsplit(" ", 1)[1])
 
     async def _known(self, begins: Sequence[Begin]) -> dict[Key, Decision]:
         """Effects that the journal knows already."""

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from services.cli.command import WRITE, declare
 from services.cli.terminal import CommandError, console, show
-from services.flows.suggestion import nearest
+from services.runtime.documents.suggestion import nearest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

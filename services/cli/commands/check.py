@@ -12,7 +12,7 @@ from services.cli.command import WRITE, declare
 from services.cli.excerpt import excerpt
 
 if TYPE_CHECKING:
-    from services.flows.faults import Fault
+    from services.runtime.documents.faults import Fault
 
 FEW = 1
 command = declare("check", WRITE)

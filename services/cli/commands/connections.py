@@ -21,9 +21,9 @@ from services.cli import destinations
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show
 from services.flows.catalogue import Guarantee
-from services.flows.suggestion import suggestion
 from services.project.catalogue import ACTIONS
 from services.project.connections_file import connections_file, shown_connections, usable_connections
+from services.runtime.documents.suggestion import suggestion
 from services.runtime.http import Client
 
 COLUMNS = ("name", "base_url", "authentication", "more")

@@ -17,8 +17,8 @@ from contracts.events import CONTENT_TYPE
 from contracts.triggers.payload import Payload
 from services.cli.command import WATCH, declare
 from services.cli.terminal import CommandError
-from services.flows.suggestion import suggestion
 from services.project import local, sources_files
+from services.runtime.documents.suggestion import suggestion
 
 ACCEPTED = 202
 SECONDS = 15.0

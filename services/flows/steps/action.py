@@ -15,7 +15,6 @@ from services.flows.check_inputs import known_of
 from services.flows.check_values import ValueCheck
 from services.flows.compile_values import compile_map
 from services.flows.durations import shown
-from services.flows.faults import FaultCode
 from services.flows.input_rules import guarantee_of, misplaced, verifiable
 from services.flows.keys import DURATION, TEXT, Key
 from services.flows.nul_characters import without_nul
@@ -38,11 +37,12 @@ from services.flows.steps.parts import retry, writes
 from services.flows.steps.parts.retry import RetryRule
 from services.flows.steps.parts.writes import WritesNode, WritesRule
 from services.flows.steps.registry import step_kind
-from services.flows.suggestion import suggestion
 from services.flows.sync import written
 from services.flows.syntax import Value, Word
-from services.flows.yaml_tree import Mapping as MappingTree
-from services.flows.yaml_tree import Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.suggestion import suggestion
+from services.runtime.documents.yaml_tree import Mapping as MappingTree
+from services.runtime.documents.yaml_tree import Tree
 
 _CONNECTION = re.compile(r"[a-z][a-z0-9_-]{0,62}")  # as in the connections file
 _RETRY, _WRITES = retry.KEY, writes.KEY

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from services.flows.catalogue import Action, Tool
 from services.flows.check_values import ValueCheck
-from services.flows.faults import FaultCode
 from services.flows.keys import REACTION, TEXT, Key
 from services.flows.names import ERRORS, id_fault
 from services.flows.output_shapes import outputs_of, wrong_schemas
@@ -15,11 +14,12 @@ from services.flows.presence import join, without
 from services.flows.shapes import ANY, Shape
 from services.flows.steps.kind import Fallback, Reaction, Step, StepCheck, StepReader, Way
 from services.flows.steps.node import DONE, ON_ERROR
-from services.flows.suggestion import suggestion
 from services.flows.syntax import MapOf, Value, Word
 from services.flows.wording import pairs
-from services.flows.yaml_tree import Mapping as MappingTree
-from services.flows.yaml_tree import Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.suggestion import suggestion
+from services.runtime.documents.yaml_tree import Mapping as MappingTree
+from services.runtime.documents.yaml_tree import Tree
 
 ID = Key("id", "the name of the step's output", {**TEXT, "pattern": "^[a-zA-Z_][a-zA-Z0-9_]{0,63}$"})
 WITH = Key("with", "the inputs", {"type": "object"})

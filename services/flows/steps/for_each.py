@@ -8,7 +8,6 @@ from typing import ClassVar, Self
 
 from services.flows.cel import EvaluationError
 from services.flows.compile_values import Compiled, compile_value
-from services.flows.faults import FaultCode
 from services.flows.keys import EXPRESSION, STEPS, TEXT, Key
 from services.flows.names import id_fault
 from services.flows.presence import State, join
@@ -18,8 +17,9 @@ from services.flows.steps.node import Execution, Node
 from services.flows.steps.registry import step_kind
 from services.flows.syntax import Value, Word
 from services.flows.wording import bare
-from services.flows.yaml_tree import Mapping as MappingTree
-from services.flows.yaml_tree import Scalar, Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.yaml_tree import Mapping as MappingTree
+from services.runtime.documents.yaml_tree import Scalar, Tree
 
 ITEM = "item"  # the name of an item where the flow gives none
 ROUNDS = 100  # of a loop without `limit`

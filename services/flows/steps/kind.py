@@ -25,19 +25,19 @@ from typing import Any, ClassVar, Protocol, Self
 
 from services.flows.catalogue import Action, Catalogue, Tool
 from services.flows.check_values import ValueCheck
-from services.flows.faults import FaultCode
 from services.flows.keys import Keys, Schema
 from services.flows.lookup_tables import Tables
 from services.flows.parse_values import Values
-from services.flows.places import Place
 from services.flows.presence import State
 from services.flows.shapes import ANY, Shape
 from services.flows.steps.node import Failing, Node
 from services.flows.steps.parts.writes import WritesRule
 from services.flows.syntax import MapOf, Value, Word
 from services.flows.waiting import Match
-from services.flows.yaml_tree import Mapping as MappingTree
-from services.flows.yaml_tree import Scalar, Sequence, Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.yaml_tree import Mapping as MappingTree
+from services.runtime.documents.yaml_tree import Scalar, Sequence, Tree
 
 
 class Fallback(Enum):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from services.flows.compile_values import compile_map
-from services.flows.faults import FaultCode
 from services.flows.infer_shapes import either
 from services.flows.keys import Key
 from services.flows.names import id_fault
@@ -17,8 +16,9 @@ from services.flows.steps.node import Execution, Node
 from services.flows.steps.registry import step_kind
 from services.flows.syntax import MapOf, Value, Word
 from services.flows.wording import pairs
-from services.flows.yaml_tree import Mapping as MappingTree
-from services.flows.yaml_tree import Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.yaml_tree import Mapping as MappingTree
+from services.runtime.documents.yaml_tree import Tree
 
 
 @dataclass(frozen=True, slots=True)

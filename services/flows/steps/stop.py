@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from services.flows.compile_values import Compiled, compile_value
-from services.flows.faults import FaultCode
 from services.flows.keys import TEXT as TEXT_SCHEMA
 from services.flows.keys import Key
 from services.flows.outcomes import End
@@ -17,8 +16,9 @@ from services.flows.steps.node import Execution, Node
 from services.flows.steps.registry import step_kind
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value
 from services.flows.wording import said
-from services.flows.yaml_tree import Mapping as MappingTree
-from services.flows.yaml_tree import Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.yaml_tree import Mapping as MappingTree
+from services.runtime.documents.yaml_tree import Tree
 
 
 @dataclass(frozen=True, slots=True)

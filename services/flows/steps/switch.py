@@ -10,20 +10,20 @@ from services.flows.cel import EvaluationError
 from services.flows.check_expression import UNKNOWN, Judgement, equals
 from services.flows.check_inputs import of_constant
 from services.flows.compile_values import Compiled, compile_value
-from services.flows.faults import FaultCode
 from services.flows.keys import EXPRESSION, STEPS, Key
 from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
-from services.flows.places import Place
 from services.flows.presence import State, join
 from services.flows.shapes import NULL, Kind
 from services.flows.steps.kind import Description, Look, Step, StepCheck, StepCompiler, StepReader, Way
 from services.flows.steps.node import Execution, Node
 from services.flows.steps.registry import step_kind
-from services.flows.suggestion import suggestion
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Value
 from services.flows.wording import bare
-from services.flows.yaml_tree import Mapping as MappingTree
-from services.flows.yaml_tree import Plain, Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.suggestion import suggestion
+from services.runtime.documents.yaml_tree import Mapping as MappingTree
+from services.runtime.documents.yaml_tree import Plain, Tree
 
 DEFAULT = "default"
 

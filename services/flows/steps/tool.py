@@ -14,7 +14,6 @@ from contracts.runs import Wake
 from services.flows.catalogue import Catalogue, Tool
 from services.flows.check_values import ValueCheck
 from services.flows.compile_values import compile_map
-from services.flows.faults import FaultCode
 from services.flows.keys import TEXT, Key
 from services.flows.lookup_tables import LOOKUP
 from services.flows.needs import Need, Pause
@@ -38,8 +37,9 @@ from services.flows.steps.node import DONE, Execution, Node, StepFailedError
 from services.flows.steps.registry import step_kind
 from services.flows.syntax import Word
 from services.flows.waiting import timer_id
-from services.flows.yaml_tree import Mapping as MappingTree
-from services.flows.yaml_tree import Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.yaml_tree import Mapping as MappingTree
+from services.runtime.documents.yaml_tree import Tree
 
 
 @dataclass(frozen=True, slots=True)

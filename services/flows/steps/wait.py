@@ -12,12 +12,10 @@ from services.flows.cel import untyped
 from services.flows.check_expression import check_expression
 from services.flows.check_values import KEYS as KEY_KINDS
 from services.flows.compile_values import compile_value
-from services.flows.faults import FaultCode
 from services.flows.keys import DURATION, EXPRESSION, REACTION, TEXT, TRIGGER, Key, Keys, map_of, names, ref, required
 from services.flows.names import EVENT, ROOTS
 from services.flows.names import TRIGGER as TRIGGER_NAME
 from services.flows.outcomes import End, Sleep
-from services.flows.places import Place
 from services.flows.presence import Names, State, join
 from services.flows.shapes import ANY, Kind
 from services.flows.shapes import TEXT as TEXT_SHAPE
@@ -36,13 +34,15 @@ from services.flows.steps.node import Execution, Failing, Node
 from services.flows.steps.parts import hours
 from services.flows.steps.parts.hours import HoursRule
 from services.flows.steps.registry import step_kind
-from services.flows.suggestion import suggestion
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
 from services.flows.waiting import Cancel, Match, Wait, moment_of, timer_id
 from services.flows.wording import said
 from services.flows.working_hours import zone_of
-from services.flows.yaml_tree import Mapping as MappingTree
-from services.flows.yaml_tree import Scalar, Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.suggestion import suggestion
+from services.runtime.documents.yaml_tree import Mapping as MappingTree
+from services.runtime.documents.yaml_tree import Scalar, Tree
 
 DUE, CANCELLED = "due", "cancelled"
 WAIT_KEYS: Keys = (

@@ -12,8 +12,8 @@ from contracts.events import Event
 from contracts.triggers.payload import Payload
 from contracts.writes import TELL_OF_NEW
 from services.flows.creations import BY_US
-from services.flows.suggestion import suggestion
 from services.flows.testing.suite import Case, Given
+from services.runtime.documents.suggestion import suggestion
 
 SOURCE = "/flows/test"
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from services.flows.faults import Fault, FaultCode
-from services.flows.places import Place
-from services.flows.suggestion import suggestion
 from services.flows.testing.suite import Case, Expected, ExpectedCall, Given, Reply, Suite
-from services.flows.yaml_tree import Mapping, Scalar, Tree, read
+from services.runtime.documents.faults import Fault, FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.suggestion import suggestion
+from services.runtime.documents.yaml_tree import Mapping, Scalar, Tree, read
 
 _KEYS = sorted(
     {

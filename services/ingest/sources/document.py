@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from services.flows.faults import Fault, FaultCode
-from services.flows.suggestion import nearest
 from services.ingest.sources.entry import IN_BODY, IN_HEADER
 from services.runtime.documents import yaml_file
+from services.runtime.documents.faults import Fault, FaultCode
+from services.runtime.documents.suggestion import nearest
 from services.runtime.documents.yaml_file import FileError, YamlFile
 from services.runtime.settings import SettingsError
 
@@ -39,7 +39,7 @@ def read(path: Path) -> YamlFile:
     try:
         return yaml_file.read(path)
     except FileError as error:
-        raise SourcesError([Fault(str(path), error.line, error.col, FaultCode(error.why), str(error))]) from None
+        raise SourcesError([Fault(str(path), error.line, error.col, error.code, str(error))]) from None
 
 
 def faults_of(path: Path, file: YamlFile, error: ValidationError, keys: Iterable[str]) -> list[Fault]:

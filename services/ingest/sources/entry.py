@@ -27,9 +27,9 @@ from pydantic import (
 from contracts.events import LONGEST_DUPLICATE_SECONDS
 from contracts.triggers.registry import TRIGGERS
 from services.flows.durations import parse_duration
-from services.flows.suggestion import suggestion
 from services.ingest.auth.presets import PRESETS
 from services.ingest.sources.secret import Secrets
+from services.runtime.documents.suggestion import suggestion
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 

@@ -27,7 +27,6 @@ from pydantic import ValidationError
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
 from services.flows.declared_triggers import DeclarationError, Places, declared, scheduled
-from services.flows.faults import Fault, FaultCode
 from services.flows.schema_from_example import example_of, schema_of
 from services.ingest.readers.one import One
 from services.ingest.readers.reading import Reader
@@ -39,6 +38,7 @@ from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.proofs import proof_of
 from services.ingest.sources.secret import token
 from services.ingest.sources.timed import Poll, Schedule
+from services.runtime.documents.faults import Fault, FaultCode
 from services.runtime.documents.secrets import SecretError
 from services.runtime.documents.yaml_file import YamlFile
 

@@ -12,11 +12,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from services.flows.faults import Fault, FaultCode
 from services.flows.load import SUFFIXES, TEST_SUFFIXES, FlowSource, load_paths
-from services.flows.suggestion import suggestion
 from services.flows.testing.load import SuiteSource, read_suite
 from services.project.errors import ProjectError
+from services.runtime.documents.faults import Fault, FaultCode
+from services.runtime.documents.suggestion import suggestion
 
 FIRST = """\
 # What {flow} does, told in cases. Run them: flows test {file}

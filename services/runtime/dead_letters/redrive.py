@@ -19,10 +19,11 @@ import asyncpg
 from contracts.dead_letters import PREFIX, REDRIVEN, REDRIVEN_FLOW, REDRIVEN_OCCURRENCE, DeadLetter
 from contracts.errors import ErrorCode
 from contracts.topics import EVENTS, MAX_MESSAGE_BYTES
-from services.runtime import dead_runs, kafka
+from services.runtime import kafka
 from services.runtime.dead_letters.decisions import Decision, decide
 from services.runtime.dead_letters.edit import edited
 from services.runtime.dead_letters.letters import BACK_TO, Found
+from services.runtime.tables import dead_runs
 
 MAY_HAVE_HAPPENED = frozenset(code for code in ErrorCode if code.effect_possible) | {ErrorCode.DESTINATION_FAILED}
 ACKNOWLEDGE_SECONDS = 30.0

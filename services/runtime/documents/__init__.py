@@ -1,1 +1,1 @@
-"""What people write: where secrets stand, JSON Schema. It reads the files that are named, and nothing else."""
+"""What people write: YAML with places, faults, where secrets stand, JSON Schema. Only named files are read."""

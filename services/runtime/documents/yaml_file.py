@@ -1,14 +1,13 @@
 """A YAML file of configuration, with the line and column of each of its parts.
 
-For flows there is a reader of its own (services/flows/yaml_tree.py): it knows where each character of an expression
-stands, and takes less for a value. This one takes what YAML 1.2 has, as dates, merges and comments.
+For flows there is a reader of its own (`yaml_tree`): it knows where each character of an expression stands, and takes
+less for a value. This one takes what YAML 1.2 has, as dates, merges and comments.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +16,18 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from services.runtime.documents.faults import FaultCode
+
 Where = tuple[str, ...]
 """The way to a part: keys, and numbers of a list's items."""
-
-
-class Unread(StrEnum):
-    """Why a file could not be read."""
-
-    FILE_UNREADABLE = "file_unreadable"
-    YAML_INVALID = "yaml_invalid"
-    KEY_DUPLICATE = "key_duplicate"
 
 
 class FileError(Exception):
     """A file cannot be read. Line and column count from 1; the text never holds what stands in the file."""
 
-    def __init__(self, why: Unread, line: int, col: int, text: str) -> None:
+    def __init__(self, code: FaultCode, line: int, col: int, text: str) -> None:
         super().__init__(text)
-        self.why, self.line, self.col = why, line, col
+        self.code, self.line, self.col = code, line, col
 
 
 @dataclass(frozen=True)
@@ -83,21 +76,21 @@ def read(path: Path) -> YamlFile:
         return YamlFile(YAML(typ="rt").load(path.read_bytes().decode("utf-8-sig")))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise FileError(Unread.FILE_UNREADABLE, 1, 1, f"cannot be read: {reason}") from None
+        raise FileError(FaultCode.FILE_UNREADABLE, 1, 1, f"cannot be read: {reason}") from None
     except DuplicateKeyError as error:
         # Its own text shows both values, and somebody may have written a secret there.
         what = "this key stands in its mapping already: keep one"
-        raise FileError(Unread.KEY_DUPLICATE, *_mark(error), what) from None
+        raise FileError(FaultCode.KEY_DUPLICATE, *_mark(error), what) from None
     except MarkedYAMLError as error:
         what = f"this is not YAML: {error.problem or error.context}"
-        raise FileError(Unread.YAML_INVALID, *_mark(error), what) from None
+        raise FileError(FaultCode.YAML_INVALID, *_mark(error), what) from None
     except YAMLError as error:
         what = f"this is not YAML: {' '.join(str(error).split())[:200]}"
-        raise FileError(Unread.YAML_INVALID, 1, 1, what) from None
+        raise FileError(FaultCode.YAML_INVALID, 1, 1, what) from None
     except (ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError):
         # ruamel.yaml lets these through, and their texts may hold a value.
         what = "this is not YAML: a value is none of its tag, such as a date with a month 99, or is nested too deep"
-        raise FileError(Unread.YAML_INVALID, 1, 1, what) from None
+        raise FileError(FaultCode.YAML_INVALID, 1, 1, what) from None
 
 
 def _mark(error: MarkedYAMLError) -> tuple[int, int]:

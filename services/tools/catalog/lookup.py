@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import override
 
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
-from services.flows.suggestion import suggestion
+from services.runtime.documents.suggestion import suggestion
 from services.tools.kit.indexes import INDEXES, key_text
 from services.tools.kit.paths import MAX_PATH, first, parse
 

@@ -16,17 +16,12 @@ from services.flows import creations
 from services.flows.creations import Creation, Maker, new_hash
 from services.flows.entities import name_text
 from services.runtime.database import short
+from services.runtime.tables import effects as journal
 from services.tools.echoes.verdict import OURS, Verdict
 from services.tools.timers.timer import origin
 
 LONGEST_TEXT = 300
 
-# The journal has a row before a call leaves, and the answer before anybody else has: so no event of what a call made is
-# earlier than the row, and none of another's is taken for it once the answer is there.
-CALLS = """
-select account, effect_id, state, maybe, began_at, answer from effects
-where (account, effect_id) in (select * from unnest($1::text[], $2::text[]))
-"""
 TOLD = """
 update echoes as echo set told = now_.told from unnest($1::uuid[], $2::uuid[]) as now_ (id, told)
 where echo.id = now_.id
@@ -79,8 +74,7 @@ async def read(
     if not rows:
         return Makings({}, by_alias)
     effects = [(short(accounts[row["id"]]), short(row["effect_id"])) for row in rows]
-    found = await connection.fetch(CALLS, *(list(column) for column in zip(*effects, strict=True)))
-    calls = {(call["account"], call["effect_id"]): call for call in found}
+    calls = await journal.calls(connection, effects)
     made: dict[UUID, tuple[str, Maker]] = {}
     for row, effect in zip(rows, effects, strict=True):
         aliases = frozenset(alias.hex for alias in known[row["id"]])
@@ -90,9 +84,7 @@ async def read(
 
 def _maker(row: asyncpg.Record, aliases: frozenset[str], account: str, call: asyncpg.Record | None) -> Maker:
     """As the journal says what became of the call. One that never left, or failed for sure, made nothing."""
-    under_way = call is not None and call["state"] == "sent"
-    may = call is not None and (under_way or call["maybe"] or call["state"] in ("done", "unknown"))
-    until = None if call is None or under_way else call["began_at"] + timedelta(seconds=row["seconds"])
+    until = None if call is None or call["under_way"] else call["began_at"] + timedelta(seconds=row["seconds"])
     return Maker(
         row["id"].hex,
         tuple(row["led"].split(",")),
@@ -100,7 +92,7 @@ def _maker(row: asyncpg.Record, aliases: frozenset[str], account: str, call: asy
         row["hops"],
         email=None if row["email"] is None else row["email"].hex,
         made=None if call is None else _id(row["makes"], account, call["answer"]),
-        may=may,
+        may=call is not None and call["may"],
         until=until,
         told=None if row["told"] is None else row["told"].hex,
     )

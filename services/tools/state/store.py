@@ -21,10 +21,11 @@ import orjson
 from services.flows.state import claims, counters, digests, merges, permits, rotations, storage
 from services.flows.state.cells import Asked, Death, Given, Held, Stateful
 from services.flows.state.ledger import Ledger, Question
-from services.runtime import database, dead_runs
+from services.runtime import database
 from services.runtime.apart import apart
 from services.runtime.cures import curable
 from services.runtime.database import storable
+from services.runtime.tables import dead_runs
 from services.tools import metrics
 from services.tools.answerers import Answerers
 
@@ -53,10 +54,6 @@ union all
 select 'answer', asker, answer, 0 from state_answers where asker = any ($2::uuid[])
 union all
 select 'now', null, null, extract(epoch from clock_timestamp())::float8
-"""
-
-DEAD = """
-select run_id, done, extract(epoch from died_at)::float8 as at from dead_runs where run_id = any ($1::text[])
 """
 
 WRITE = """
@@ -89,9 +86,6 @@ select (select count(*) from made) as made, (select count(*) from said) as said
 """
 
 FREE = "delete from state_answers where asker = any ($1::uuid[])"
-ALIVE = f"""
-update dead_runs set done = {dead_runs.ALIVE}, died_at = clock_timestamp() where run_id = any ($1::text[])
-"""  # noqa: S608 - our own number
 
 
 class _Overtaken(Exception):  # noqa: N818 - a signal inside this file
@@ -138,7 +132,7 @@ class Store:
                     ledger.now = row["at"]
         concerned = _concerned(questions, ledger.cells)
         if concerned:
-            for row in await connection.fetch(DEAD, concerned):
+            for row in await dead_runs.known(connection, concerned):
                 ledger.dead[row["run_id"]] = Death(row["done"], row["at"])
         return ledger
 
@@ -176,7 +170,7 @@ async def _write(connection: Connection, ledger: Ledger, existing: set[str]) -> 
     if ledger.void:
         await connection.execute(FREE, sorted(ledger.void))
     if ledger.replayed:
-        await connection.execute(ALIVE, sorted(ledger.replayed))
+        await dead_runs.replayed(connection, ledger.replayed)
     made: list[tuple[str, str, str, str, str, float]] = []
     changed: list[tuple[str, str, float]] = []
     emptied: list[str] = []

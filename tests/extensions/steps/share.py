@@ -8,7 +8,6 @@ from typing import Self
 
 from contracts.ids import stable_id
 from services.flows.compile_values import Compiled, compile_value
-from services.flows.faults import FaultCode
 from services.flows.keys import EXPRESSION, STEPS, Key
 from services.flows.presence import join
 from services.flows.steps.kind import Description, Look, Step, StepCheck, StepCompiler, StepReader, Way
@@ -16,8 +15,9 @@ from services.flows.steps.node import Execution, Node
 from services.flows.steps.registry import step_kind
 from services.flows.syntax import Value
 from services.flows.wording import bare
-from services.flows.yaml_tree import Mapping as MappingTree
-from services.flows.yaml_tree import Scalar, Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.yaml_tree import Mapping as MappingTree
+from services.runtime.documents.yaml_tree import Scalar, Tree
 
 IN, OUT = "in", "out"
 

@@ -9,11 +9,11 @@ import pytest
 
 from services.flows.check import check
 from services.flows.compile import compile_flow
-from services.flows.faults import FaultCode
 from services.flows.load import load_text
 from services.flows.parse import FLOW_KEYS
 from services.flows.steps.registry import kinds
 from services.project.catalogue import catalogue
+from services.runtime.documents.faults import FaultCode
 from tests.support.flows import faults_of, flow_text, texts_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "flows.md").read_text()

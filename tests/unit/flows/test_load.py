@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.flows.faults import FaultCode
 from services.flows.load import load_paths, load_text
-from services.flows.places import Place
 from services.flows.steps.tool import ToolStep
 from services.flows.syntax import Expression, Template
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.places import Place
 from tests.support.flows import flow_text
 
 FLOW = flow_text("- stop: a")

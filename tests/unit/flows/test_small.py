@@ -9,8 +9,8 @@ import pytest
 from services.flows.compile import compile_flow
 from services.flows.durations import DurationError, parse_duration
 from services.flows.index import FlowIndex
-from services.flows.suggestion import nearest, suggestion
 from services.flows.templates import Hole, TemplateError, split
+from services.runtime.documents.suggestion import nearest, suggestion
 from tests.support.flows import TOOLS, compiled, flow_text, source
 
 

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
-from services.runtime.dead_runs import Death
+from services.runtime.tables.dead_runs import Death
 from services.tools.deaths import Deaths, deaths
 from services.tools.settings import ToolsSettings
 from tests.support.actions import request

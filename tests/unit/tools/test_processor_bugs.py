@@ -18,8 +18,8 @@ from contracts.runs import Outcome, Run, RunMessage
 from contracts.topics import ACTIONS, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ, Topic
 from services.flows.state.claims import Claim as Need
 from services.flows.sync import changed
-from services.runtime.dead_runs import Death
 from services.runtime.kafka import MessageTooLargeError, Output, history
+from services.runtime.tables.dead_runs import Death
 from services.tools import processor
 from services.tools.jobs import Job, begun
 from services.tools.load import InFolder

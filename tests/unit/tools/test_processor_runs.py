@@ -12,7 +12,7 @@ from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode, WhoMustAct
 from contracts.runs import StepError
 from contracts.topics import ACTIONS, HISTORY, RUNS, RUNS_DLQ
-from services.runtime.dead_runs import Death
+from services.runtime.tables.dead_runs import Death
 from services.tools.processor import Processor
 from tests.support import batches
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from services.flows.faults import FaultCode
 from services.flows.keys import TEXT, Key, Keys, names
 from services.flows.parse_values import Values
-from services.flows.places import Place
 from services.flows.syntax import Word
 from services.flows.working_hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
-from services.flows.yaml_tree import Mapping, Scalar, Sequence, Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.yaml_tree import Mapping, Scalar, Sequence, Tree
 
 ZONE = Key("zone", "a time zone", {**TEXT, "examples": ["Europe/Lisbon"]})
 KEYS: Keys = (

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from contracts.actions import LONGEST_WAIT_SECONDS, MOST_WAITS, Retry
 from services.flows.durations import shown
-from services.flows.faults import FaultCode
 from services.flows.keys import DURATION, Key, Keys, map_of, names
 from services.flows.parse_values import Values
-from services.flows.places import Place
-from services.flows.yaml_tree import Mapping, Scalar, Sequence, Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.yaml_tree import Mapping, Scalar, Sequence, Tree
 
 MAX_ATTEMPTS = 100
 KEYS: Keys = (

@@ -9,15 +9,15 @@ from typing import Any
 from contracts.writes import SETS
 from services.flows.compile_values import compile_map
 from services.flows.entities import ALIASES
-from services.flows.faults import FaultCode
 from services.flows.keys import Key, Keys, names, required
 from services.flows.parse_values import Values
-from services.flows.places import Place
 from services.flows.scope import Scope
 from services.flows.sync import Write, canonical
 from services.flows.syntax import MapOf, Value, Word
 from services.flows.wording import said
-from services.flows.yaml_tree import Mapping, Tree
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.places import Place
+from services.runtime.documents.yaml_tree import Mapping, Tree
 
 KEYS: Keys = (
     Key("system", "which system is written to; without it, that of the connection"),

@@ -1,4 +1,4 @@
-"""A fault in a flow: where it stands, what it is, what to do about it."""
+"""A fault in what people write: where it stands, what it is, what to do about it."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from services.flows.faults import Fault, FaultCode
-from services.flows.places import Origin, Place
+from services.runtime.documents.faults import Fault, FaultCode
+from services.runtime.documents.places import Origin, Place
 
 Plain = str | int | float | bool | None
 
