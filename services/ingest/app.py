@@ -12,17 +12,17 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from contracts.errors import ErrorCode
-from services.ingest import answers, events, hooks, lookup, openapi, page, problems
-from services.ingest.acknowledged import Acknowledged
-from services.ingest.answers import InFlight
+from services.ingest import docs_page, event_lookup, events, hooks, http_problems, openapi, responses
+from services.ingest.accepting import EventAcceptor
+from services.ingest.acknowledged_ids import AcknowledgedIds
 from services.ingest.database import Database
-from services.ingest.limits import Limit
-from services.ingest.problems import Refused
-from services.ingest.publisher import Publisher
-from services.ingest.replays import Replays
+from services.ingest.event_publisher import EventPublisher
+from services.ingest.http_problems import Refused
+from services.ingest.replayed_requests import ReplayedRequests
+from services.ingest.responses import RequestsInFlight
 from services.ingest.settings import IngestSettings
+from services.ingest.source_limits import SourceLimit
 from services.ingest.sources.load import Sources
-from services.ingest.taking import Taker
 from services.runtime import logging
 from services.runtime.version import version
 
@@ -32,39 +32,39 @@ log = logging.get("http")
 
 
 @dataclass(frozen=True)
-class Core:
+class IntakeParts:
     """What all ways into Kafka share."""
 
-    taker: Taker
-    acknowledged: Acknowledged
+    taker: EventAcceptor
+    acknowledged: AcknowledgedIds
     data: Database
 
 
-def core(settings: IngestSettings, publisher: Publisher) -> Core:
+def core(settings: IngestSettings, publisher: EventPublisher) -> IntakeParts:
     """The shared parts of one process."""
-    acknowledged = Acknowledged(settings.acknowledged_ids, settings.duplicate_hours * HOUR_SECONDS)
-    return Core(Taker(publisher, acknowledged), acknowledged, Database(settings.database_url))
+    acknowledged = AcknowledgedIds(settings.acknowledged_ids, settings.duplicate_hours * HOUR_SECONDS)
+    return IntakeParts(EventAcceptor(publisher, acknowledged), acknowledged, Database(settings.database_url))
 
 
-def build(settings: IngestSettings, sources: Sources, shared: Core) -> ASGIApp:
+def build(settings: IngestSettings, sources: Sources, shared: IntakeParts) -> ASGIApp:
     """The application. The hot routes stand before FastAPI, so that its middleware costs them nothing."""
-    in_flight = InFlight(settings.max_in_flight, settings.max_in_flight_bytes)
+    in_flight = RequestsInFlight(settings.max_in_flight, settings.max_in_flight_bytes)
     limits = {
-        hook.name: Limit(hook.name, hook.requests_per_second, lambda: shared.data.pool)
+        hook.name: SourceLimit(hook.name, hook.requests_per_second, lambda: shared.data.pool)
         for hook in sources.hooks
         if hook.requests_per_second is not None
     }
     most = settings.max_body_bytes
-    replays = Replays(lambda: shared.data.pool, settings.duplicate_hours * HOUR_SECONDS)
-    hook = hooks.HookEndpoint(hooks.Parts(sources.hooks, shared.taker, in_flight, replays, limits, most))
+    replays = ReplayedRequests(lambda: shared.data.pool, settings.duplicate_hours * HOUR_SECONDS)
+    hook = hooks.HookEndpoint(hooks.HookDependencies(sources.hooks, shared.taker, in_flight, replays, limits, most))
     event = events.EventsEndpoint(settings.events_token, shared.taker, in_flight, most, sources.triggers)
-    found = lookup.LookupEndpoint(event, shared.data, shared.acknowledged)
+    found = event_lookup.EventLookupEndpoint(event, shared.data, shared.acknowledged)
     # No `methods`: the endpoints answer a wrong method themselves, as a problem.
     routes = [
         Route(hooks.PATH, hook),
         Route(events.PATH, event),
         Route(hooks.PATH_SIGNED, hook),
-        Route(lookup.PATH, found),
+        Route(event_lookup.PATH, found),
     ]
     return Router(routes, redirect_slashes=False, default=_pages(sources))
 
@@ -84,7 +84,7 @@ def _pages(sources: Sources) -> FastAPI:
 
     @api.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(page.html(api.openapi(), sources.triggers), headers=page.HEADERS)
+        return HTMLResponse(docs_page.html(api.openapi(), sources.triggers), headers=docs_page.HEADERS)
 
     api.openapi = openapi.document(api, sources.triggers)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     api.add_exception_handler(HTTPException, _refused)
@@ -103,10 +103,10 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 
 async def _failed(_request: Request, error: Exception) -> Response:
-    log.error("request.failed", source=answers.UNKNOWN, exc_info=error)
-    return _response(answers.bug())
+    log.error("request.failed", source=responses.UNKNOWN, exc_info=error)
+    return _response(responses.bug())
 
 
 def _response(refused: Refused) -> Response:
-    answers.count(answers.UNKNOWN, refused.status)
-    return Response(refused.body(), refused.status, refused.headers, problems.CONTENT_TYPE)
+    responses.count(responses.UNKNOWN, refused.status)
+    return Response(refused.body(), refused.status, refused.headers, http_problems.CONTENT_TYPE)

@@ -11,7 +11,7 @@ import orjson
 from starlette.types import Receive, Scope
 
 from contracts.errors import ErrorCode
-from services.ingest.problems import FieldError, Refused
+from services.ingest.http_problems import FieldError, Refused
 
 BODY_SECONDS = 10.0
 DEEPEST = 64

@@ -11,14 +11,14 @@ from typing import Any
 from urllib.parse import unquote
 
 from contracts.errors import ErrorCode
-from services.ingest.problems import FieldError, Refused
+from services.ingest.http_problems import FieldError, Refused
 
 MOST_EVENTS = 500
 PREFIX = b"ce-"
 TELLING = (b"ce-source", b"ce-subject", b"ce-time", b"ce-type")
 
 
-class Mode(Enum):
+class ContentMode(Enum):
     """How a request carries its events."""
 
     BINARY = "binary"
@@ -27,21 +27,21 @@ class Mode(Enum):
     NONE = "none"
 
 
-def mode(headers: dict[bytes, bytes]) -> Mode:
+def mode(headers: dict[bytes, bytes]) -> ContentMode:
     """By the content type, then by the header ce-specversion."""
     kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if kind.startswith(b"application/cloudevents-batch"):
-        return Mode.BATCH
+        return ContentMode.BATCH
     if kind.startswith(b"application/cloudevents"):
-        return Mode.STRUCTURED
-    return Mode.BINARY if b"ce-specversion" in headers else Mode.NONE
+        return ContentMode.STRUCTURED
+    return ContentMode.BINARY if b"ce-specversion" in headers else ContentMode.NONE
 
 
-def documents(how: Mode, headers: dict[bytes, bytes], value: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
+def documents(how: ContentMode, headers: dict[bytes, bytes], value: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
     """The structured documents of a request; their shape is still to be checked. Raises Refused: 422."""
-    if how is Mode.BINARY:
+    if how is ContentMode.BINARY:
         return [{**attributes(headers), "data": value}]
-    if how is not Mode.BATCH:
+    if how is not ContentMode.BATCH:
         return [value]
     if not isinstance(value, list) or len(value) > MOST_EVENTS:
         raise Refused(
@@ -55,7 +55,7 @@ def documents(how: Mode, headers: dict[bytes, bytes], value: Any) -> list[Any]: 
 
 def content(headers: dict[bytes, bytes], body: bytes) -> bytes:
     """The body, in binary mode with what its headers say of the event: a time there tells it from another one."""
-    if mode(headers) is not Mode.BINARY:
+    if mode(headers) is not ContentMode.BINARY:
         return body
     told = (name + b":" + headers[name] for name in TELLING if name in headers)
     return b"\n".join((*told, body))

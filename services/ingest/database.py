@@ -8,7 +8,7 @@ from http import HTTPStatus
 import asyncpg
 
 from contracts.errors import ErrorCode
-from services.ingest.problems import Refused
+from services.ingest.http_problems import Refused
 from services.runtime import database, logging
 
 AGAIN_SECONDS = 2.0

@@ -8,7 +8,7 @@ import orjson
 
 from contracts.events import partition_key
 from contracts.ids import stable_id
-from services.ingest.readers.reading import Reading
+from services.ingest.readers.reader import Reading
 
 LONGEST = 512
 

@@ -17,15 +17,15 @@ from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.triggers.payload import Payload
 from services.ingest import cloudevents, handshakes, metrics
-from services.ingest.answers import UNKNOWN, InFlight, Reply, answer
+from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.auth.bearer import Bearer
-from services.ingest.auth.proof import Request, request_of, unproven
+from services.ingest.auth.scheme import AuthRequest, request_of, unproven
 from services.ingest.body import announced, parse, read
-from services.ingest.cloudevents import Mode
-from services.ingest.encodings import unpacked
+from services.ingest.cloudevents import ContentMode
+from services.ingest.decompression import unpacked
 from services.ingest.hooks import only_post
-from services.ingest.problems import FieldError, Refused, wrong_shape
-from services.ingest.taking import Ready, Taker
+from services.ingest.http_problems import FieldError, Refused, wrong_shape
+from services.ingest.responses import UNKNOWN, RequestsInFlight, Response, answer
 from services.runtime.documents.suggestion import suggestion
 
 PATH = "/v1/events"
@@ -39,7 +39,7 @@ class EventsEndpoint:
     """A bare ASGI application. The sender's `id` and `source` are kept: the same pair again is a duplicate."""
 
     def __init__(
-        self, token: str | None, taker: Taker, in_flight: InFlight, most_bytes: int, triggers: Triggers
+        self, token: str | None, taker: EventAcceptor, in_flight: RequestsInFlight, most_bytes: int, triggers: Triggers
     ) -> None:
         self._proof = Bearer((token.encode(),) if token else ())
         self._taker = taker
@@ -53,7 +53,7 @@ class EventsEndpoint:
         known = self.proven(request)
         await answer(SOURCE if known else UNKNOWN, self._answer(request, scope, receive, known=known), send)
 
-    def proven(self, request: Request) -> bool:
+    def proven(self, request: AuthRequest) -> bool:
         """Whether the request has the bearer token."""
         try:
             self._proof.check(request)
@@ -61,7 +61,7 @@ class EventsEndpoint:
             return False
         return True
 
-    async def _answer(self, request: Request, scope: Scope, receive: Receive, *, known: bool) -> Reply:
+    async def _answer(self, request: AuthRequest, scope: Scope, receive: Receive, *, known: bool) -> Response:
         if request.method == "OPTIONS" and b"webhook-request-origin" in request.headers:
             return handshakes.abuse_protection(request.headers)
         if request.method != "POST":
@@ -75,7 +75,7 @@ class EventsEndpoint:
             how = cloudevents.mode(request.headers)
             documents = cloudevents.documents(how, request.headers, parse(body))
             events = [
-                accept(document, self._triggers, (place,) if how is Mode.BATCH else ())
+                accept(document, self._triggers, (place,) if how is ContentMode.BATCH else ())
                 for place, document in enumerate(documents)
             ]
             return await self._taker.take([_ready(event) for event in events])
@@ -89,10 +89,10 @@ def not_proven() -> Refused:
     )
 
 
-def _ready(event: Event) -> Ready:
+def _ready(event: Event) -> PublishableEvent:
     accepted = counter(event.type)
     keep = event.duplicateseconds
-    return Ready(event.source, event.id, event.key, event.to_bytes(), accepted, keep, event.contentid)
+    return PublishableEvent(event.source, event.id, event.key, event.to_bytes(), accepted, keep, event.contentid)
 
 
 @lru_cache(4096)

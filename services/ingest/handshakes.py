@@ -8,15 +8,15 @@ from urllib.parse import parse_qsl
 import orjson
 
 from contracts.errors import ErrorCode
-from services.ingest.answers import Reply
-from services.ingest.auth.proof import same
-from services.ingest.problems import Refused
+from services.ingest.auth.scheme import same
+from services.ingest.http_problems import Refused
+from services.ingest.responses import Response
 from services.ingest.sources.hook import Hook
 
 LONGEST = 4096
 
 
-def subscription(hook: Hook, query: bytes) -> Reply | None:
+def subscription(hook: Hook, query: bytes) -> Response | None:
     """`GET ?hub.mode=subscribe&hub.verify_token=…&hub.challenge=…`: the challenge; None when it is none.
 
     Raises Refused: 403 unless the token is the source's `verify_token`. Source: WebSub 1.0 section 5.3, and
@@ -34,10 +34,10 @@ def subscription(hook: Hook, query: bytes) -> Reply | None:
         )
     # As text and nothing else: a browser must not run what a stranger wrote into an address.
     headers = [(b"x-content-type-options", b"nosniff")]
-    return Reply(HTTPStatus.OK, challenge.encode(), b"text/plain; charset=utf-8", headers)
+    return Response(HTTPStatus.OK, challenge.encode(), b"text/plain; charset=utf-8", headers)
 
 
-def abuse_protection(headers: dict[bytes, bytes]) -> Reply:
+def abuse_protection(headers: dict[bytes, bytes]) -> Response:
     """`OPTIONS` of CloudEvents: the origin that asks may send.
 
     Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md#4-abuse-protection
@@ -46,10 +46,10 @@ def abuse_protection(headers: dict[bytes, bytes]) -> Reply:
     origin = headers.get(b"webhook-request-origin")
     if origin and len(origin) <= LONGEST:
         answer += [(b"webhook-allowed-origin", origin), (b"webhook-allowed-rate", b"*")]
-    return Reply(HTTPStatus.OK, b"", None, answer)
+    return Response(HTTPStatus.OK, b"", None, answer)
 
 
-def slack(value: object) -> Reply | None:
+def slack(value: object) -> Response | None:
     """Slack's `url_verification`: its challenge; None when it is none. The request was proved already.
 
     Source: https://docs.slack.dev/reference/events/url_verification
@@ -59,4 +59,4 @@ def slack(value: object) -> Reply | None:
     challenge = value.get("challenge")
     if not isinstance(challenge, str) or len(challenge) > LONGEST:
         return None
-    return Reply(HTTPStatus.OK, orjson.dumps({"challenge": challenge}))
+    return Response(HTTPStatus.OK, orjson.dumps({"challenge": challenge}))

@@ -14,19 +14,19 @@ from starlette.types import Receive, Scope, Send
 from contracts.errors import ErrorCode
 from contracts.triggers.moments import moment
 from services.ingest import cloudevents, forms, handshakes
-from services.ingest.answers import UNKNOWN, InFlight, Reply, answer
+from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.auth import networks
-from services.ingest.auth.proof import Request, request_of
+from services.ingest.auth.scheme import AuthRequest, request_of
 from services.ingest.body import announced, parse, read
-from services.ingest.cloudevents import Mode
-from services.ingest.encodings import unpacked
+from services.ingest.cloudevents import ContentMode
+from services.ingest.decompression import unpacked
 from services.ingest.envelope import content_id, envelope, event_id
-from services.ingest.limits import Limit
-from services.ingest.problems import Refused, wrong_shape
-from services.ingest.readers.reading import Reading, Sent
-from services.ingest.replays import Replays
+from services.ingest.http_problems import Refused, wrong_shape
+from services.ingest.readers.reader import Reading, ReceivedBody
+from services.ingest.replayed_requests import ReplayedRequests
+from services.ingest.responses import UNKNOWN, RequestsInFlight, Response, answer
+from services.ingest.source_limits import SourceLimit
 from services.ingest.sources.hook import Hook, Hooks
-from services.ingest.taking import Ready, Taker
 
 PATH = "/v1/hooks/{source}/{token}"
 PATH_SIGNED = "/v1/hooks/{source}"
@@ -34,21 +34,21 @@ HIDDEN_PATH = "/v1/hooks/"
 
 
 @dataclass(frozen=True)
-class Parts:
+class HookDependencies:
     """What the endpoint works with."""
 
     hooks: Hooks
-    taker: Taker
-    in_flight: InFlight
-    replays: Replays
-    limits: dict[str, Limit]
+    taker: EventAcceptor
+    in_flight: RequestsInFlight
+    replays: ReplayedRequests
+    limits: dict[str, SourceLimit]
     most_bytes: int
 
 
 class HookEndpoint:
     """A bare ASGI application: this is the hot path. Answers 202 with the event's id once Kafka has the event."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: HookDependencies) -> None:
         self._parts = parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +57,7 @@ class HookEndpoint:
         hook = self._parts.hooks.find(parameters["source"], parameters.get("token"))
         await answer(hook.name if hook else UNKNOWN, self._answer(hook, scope, receive), send)
 
-    async def _answer(self, hook: Hook | None, scope: Scope, receive: Receive) -> Reply:
+    async def _answer(self, hook: Hook | None, scope: Scope, receive: Receive) -> Response:
         if hook is None:
             raise Refused(
                 HTTPStatus.NOT_FOUND,
@@ -76,7 +76,7 @@ class HookEndpoint:
             body = await read(scope, receive, most)
             return await self._take(hook, replace(request, body=body), most)
 
-    async def _admit(self, hook: Hook, request: Request) -> None:
+    async def _admit(self, hook: Hook, request: AuthRequest) -> None:
         """The proof first: a stranger must not use up what the source may send."""
         if hook.proof is not None:
             hook.proof.check(request)
@@ -84,7 +84,7 @@ class HookEndpoint:
         if limit is not None:
             await limit.take()
 
-    async def _take(self, hook: Hook, request: Request, most: int) -> Reply:
+    async def _take(self, hook: Hook, request: AuthRequest, most: int) -> Response:
         if hook.proof is not None and hook.proof.needs_body:
             await self._admit(hook, request)
         mark = await self._parts.replays.check(hook, request) if hook.refuse_replays else None
@@ -100,7 +100,7 @@ class HookEndpoint:
         return reply
 
 
-def _handshake(hook: Hook, request: Request) -> Reply:
+def _handshake(hook: Hook, request: AuthRequest) -> Response:
     if request.method == "OPTIONS":
         return handshakes.abuse_protection(request.headers)
     challenge = handshakes.subscription(hook, request.query) if request.method == "GET" else None
@@ -109,27 +109,27 @@ def _handshake(hook: Hook, request: Request) -> Reply:
     return challenge
 
 
-def sent_of(request: Request, body: bytes) -> list[Sent]:
+def sent_of(request: AuthRequest, body: bytes) -> list[ReceivedBody]:
     """The parsed body, or what is in its batch; of each CloudEvent its data, with what the envelope says."""
     kind = request.headers.get(b"content-type", b"").decode("latin-1")
     if forms.is_form(kind, body):
-        return [Sent(forms.parse(body, kind), request.headers)]
+        return [ReceivedBody(forms.parse(body, kind), request.headers)]
     value = parse(body)
     how = cloudevents.mode(request.headers)
-    if how is Mode.NONE:
-        return [Sent(value, request.headers)]
+    if how is ContentMode.NONE:
+        return [ReceivedBody(value, request.headers)]
     found = cloudevents.documents(how, request.headers, value)
     return [
-        _unwrapped(document, request.headers, (place,) if how is Mode.BATCH else ())
+        _unwrapped(document, request.headers, (place,) if how is ContentMode.BATCH else ())
         for place, document in enumerate(found)
     ]
 
 
-def _unwrapped(document: Any, headers: dict[bytes, bytes], place: tuple[int, ...]) -> Sent:  # noqa: ANN401 - any JSON value
+def _unwrapped(document: Any, headers: dict[bytes, bytes], place: tuple[int, ...]) -> ReceivedBody:  # noqa: ANN401 - any JSON value
     if not isinstance(document, dict) or "data" not in document:
-        return Sent(document, headers, place=place)
+        return ReceivedBody(document, headers, place=place)
     identity, origin = _text(document.get("id")), _text(document.get("source"))
-    return Sent(
+    return ReceivedBody(
         document["data"],
         headers,
         identity=f"{origin} {identity}" if identity else None,
@@ -143,7 +143,7 @@ def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return value[:512] if isinstance(value, str) else ""
 
 
-def events_of(hook: Hook, sent: Sequence[Sent], body: bytes) -> list[Ready]:
+def events_of(hook: Hook, sent: Sequence[ReceivedBody], body: bytes) -> list[PublishableEvent]:
     """The events that a body holds, ready for Kafka: all of them, or none. Raises Refused: 422.
 
     `body` is what identifies those without an id: the body, with what stands of the event outside of it.
@@ -155,11 +155,11 @@ def events_of(hook: Hook, sent: Sequence[Sent], body: bytes) -> list[Ready]:
         keep = hook.duplicate_seconds if content is None else hook.repeat_seconds or reading.repeat_seconds
         key, value = envelope(hook.uri, hook.account, reading, identity, duplicate_seconds=keep, content=content)
         counter = hook.accepted[reading.payload.trigger]
-        events.append(Ready(hook.uri, identity, key, value, counter, keep, content))
+        events.append(PublishableEvent(hook.uri, identity, key, value, counter, keep, content))
     return events
 
 
-def _readings(hook: Hook, sent: Sent) -> Sequence[Reading]:
+def _readings(hook: Hook, sent: ReceivedBody) -> Sequence[Reading]:
     try:
         return hook.reader.read(sent)
     except ValidationError as error:

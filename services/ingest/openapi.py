@@ -14,7 +14,7 @@ from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.triggers.payload import Payload
 from services.flows.declared_triggers import Declared
-from services.ingest import cloudevents, events, hooks, lookup, problems
+from services.ingest import cloudevents, event_lookup, events, hooks, http_problems
 
 TITLE = "closum-flows ingest"
 DESCRIPTION = (
@@ -42,7 +42,7 @@ def document(api: FastAPI, triggers: Triggers) -> Callable[[], Json]:
                 hooks.PATH: _hook_path(triggers, ["source", "token"], "A sender's webhook"),
                 hooks.PATH_SIGNED: _hook_path(triggers, ["source"], "A webhook whose sender signs"),
                 events.PATH: {"post": _events(triggers)},
-                lookup.SHOWN_PATH: {"get": _lookup()},
+                event_lookup.SHOWN_PATH: {"get": _lookup()},
             }
             made["components"] = {
                 "schemas": _schemas(triggers),
@@ -187,7 +187,7 @@ def _lookup() -> Json:
 
 def _problems(refusals: dict[str, str]) -> Json:
     return {
-        status: {"description": about, "content": {problems.CONTENT_TYPE: {"schema": {"$ref": _at("Problem")}}}}
+        status: {"description": about, "content": {http_problems.CONTENT_TYPE: {"schema": {"$ref": _at("Problem")}}}}
         for status, about in refusals.items()
     }
 

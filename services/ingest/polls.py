@@ -21,16 +21,16 @@ from contracts.ids import stable_id
 from contracts.topics import MAX_MESSAGE_BYTES
 from services.flows.declared_triggers import at
 from services.ingest import metrics as ingest_metrics
-from services.ingest import poll_letters
+from services.ingest import poll_dead_letters
+from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.body import parse
 from services.ingest.database import Database
 from services.ingest.envelope import envelope, event_id
-from services.ingest.listed import Listing
-from services.ingest.poll_letters import Unfit
-from services.ingest.problems import Refused, wrong_shape
-from services.ingest.readers.reading import Reading
-from services.ingest.sources.timed import Poll
-from services.ingest.taking import Ready, Taker
+from services.ingest.http_problems import Refused, wrong_shape
+from services.ingest.poll_dead_letters import UnfitItem
+from services.ingest.poll_repeats import PollAnswer
+from services.ingest.readers.reader import Reading
+from services.ingest.sources.schedules_and_polls import Poll
 from services.runtime import logging, metrics
 from services.runtime.cures import curable
 from services.runtime.http import CallError, Client
@@ -52,7 +52,7 @@ class PollError(Exception):
     """The system that is asked did not answer as its source says."""
 
 
-async def keep(polls: Sequence[Poll], data: Database, taker: Taker, client: Client) -> None:
+async def keep(polls: Sequence[Poll], data: Database, taker: EventAcceptor, client: Client) -> None:
     """Ask them, for ever."""
     if not polls:
         return
@@ -62,7 +62,7 @@ async def keep(polls: Sequence[Poll], data: Database, taker: Taker, client: Clie
     await asyncio.gather(*(_keep(poll, data, taker, client) for poll in polls))
 
 
-async def _keep(poll: Poll, data: Database, taker: Taker, client: Client) -> None:
+async def _keep(poll: Poll, data: Database, taker: EventAcceptor, client: Client) -> None:
     while True:
         try:
             await ask(poll, await data.connect(), taker, client, datetime.now(UTC))
@@ -78,7 +78,7 @@ async def _keep(poll: Poll, data: Database, taker: Taker, client: Client) -> Non
         await asyncio.sleep(min(1.0, poll.every_seconds))
 
 
-async def ask(poll: Poll, pool: asyncpg.Pool, taker: Taker, client: Client, now: datetime) -> int:
+async def ask(poll: Poll, pool: asyncpg.Pool, taker: EventAcceptor, client: Client, now: datetime) -> int:
     """Ask if it is time, page by page while the cursor moves; how many items were accepted.
 
     Raises PollError, CallError, Refused and what asyncpg raises: then the cursor stays where the last page ended.
@@ -93,10 +93,10 @@ async def ask(poll: Poll, pool: asyncpg.Pool, taker: Taker, client: Client, now:
             cursor, count = row["cursor"], 0
             listed = orjson.loads(row["listed"])
             for _ in range(MOST_PAGES):
-                listing = Listing(listed, cursor)
+                listing = PollAnswer(listed, cursor)
                 page = await _page(poll, client, cursor, listing)
                 await _take(page, taker)
-                await poll_letters.tell(connection, taker.publisher, poll, page.unfit)
+                await poll_dead_letters.tell(connection, taker.publisher, poll, page.unfit)
                 count += len(page.events)
                 moved = page.cursor is not None and page.cursor != cursor
                 cursor = page.cursor if moved else cursor
@@ -116,7 +116,7 @@ def _is_time(asked_at: datetime, poll: Poll, now: datetime) -> bool:
     return asked_at.year <= 1 or now - asked_at >= timedelta(seconds=poll.every_seconds)
 
 
-async def _take(page: _Page, taker: Taker) -> None:
+async def _take(page: _Page, taker: EventAcceptor) -> None:
     """Publish the events. One that Kafka never takes is unfit, and the others go on. Raises Refused."""
     try:
         if page.events:
@@ -130,7 +130,7 @@ async def _take(page: _Page, taker: Taker) -> None:
             except Refused as error:
                 if error.code is not ErrorCode.MESSAGE_TOO_LARGE:
                     raise
-                page.unfit.append(Unfit(item, place, number, error.code, error.detail))
+                page.unfit.append(UnfitItem(item, place, number, error.code, error.detail))
 
 
 Item = tuple[object, str, int]
@@ -141,13 +141,13 @@ Item = tuple[object, str, int]
 class _Page:
     """`places`: of each event its item's, should Kafka refuse it."""
 
-    events: list[Ready]
+    events: list[PublishableEvent]
     places: list[Item]
-    unfit: list[Unfit]
+    unfit: list[UnfitItem]
     cursor: str | None
 
 
-async def _page(poll: Poll, client: Client, cursor: str | None, listing: Listing) -> _Page:
+async def _page(poll: Poll, client: Client, cursor: str | None, listing: PollAnswer) -> _Page:
     query = dict(poll.query)
     if poll.cursor and cursor is not None:
         query[poll.cursor.parameter] = cursor
@@ -173,8 +173,8 @@ async def _page(poll: Poll, client: Client, cursor: str | None, listing: Listing
         except Exception as error:
             log.critical("item.broke", source=poll.name, item=place, exc_info=error)
             metrics.BUGS.labels(poll.uri).inc()
-            read = Unfit(item, place, number, ErrorCode.BUG, type(error).__name__)
-        if isinstance(read, Unfit):
+            read = UnfitItem(item, place, number, ErrorCode.BUG, type(error).__name__)
+        if isinstance(read, UnfitItem):
             page.unfit.append(read)
         else:
             page.events.append(read)
@@ -190,14 +190,14 @@ def _cursor(poll: Poll, body: object, items: list[object]) -> str | None:
     return str(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else None
 
 
-def _event(poll: Poll, item: object, place: str, number: int, listing: Listing) -> Ready | Unfit:
+def _event(poll: Poll, item: object, place: str, number: int, listing: PollAnswer) -> PublishableEvent | UnfitItem:
     """The event that an item is, or why it is none: then the others go on."""
     try:
         payload = poll.trigger.read(item)
     except ValidationError as error:
         faults = wrong_shape(error).members["errors"][:SHOWN_FAULTS]
         why = "; ".join(f"{fault['pointer'] or 'it'} {fault['detail']}" for fault in faults)
-        return Unfit(item, place, number, ErrorCode.SHAPE_INVALID, why)
+        return UnfitItem(item, place, number, ErrorCode.SHAPE_INVALID, why)
     reading = Reading(payload, payload.own_id(), payload.happened())
     content = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
     identity = event_id(poll.uri, reading, content)
@@ -207,6 +207,6 @@ def _event(poll: Poll, item: object, place: str, number: int, listing: Listing) 
     key, value = envelope(poll.uri, poll.account, reading, identity, duplicate_seconds=poll.duplicate_seconds)
     if len(value) > MAX_MESSAGE_BYTES:
         why = f"it makes a message of {len(value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"
-        return Unfit(item, place, number, ErrorCode.MESSAGE_TOO_LARGE, why)
+        return UnfitItem(item, place, number, ErrorCode.MESSAGE_TOO_LARGE, why)
     counter = ingest_metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=payload.trigger)
-    return Ready(poll.uri, identity, key, value, counter, poll.duplicate_seconds)
+    return PublishableEvent(poll.uri, identity, key, value, counter, poll.duplicate_seconds)

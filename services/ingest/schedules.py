@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from services.ingest import metrics as ingest_metrics
+from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.database import Database
-from services.ingest.due import due, following
 from services.ingest.envelope import envelope, event_id
-from services.ingest.problems import Refused
-from services.ingest.readers.reading import Reading
-from services.ingest.sources.timed import Schedule
-from services.ingest.taking import Ready, Taker
+from services.ingest.http_problems import Refused
+from services.ingest.readers.reader import Reading
+from services.ingest.schedule_times import due, following
+from services.ingest.sources.schedules_and_polls import Schedule
 from services.runtime import logging, metrics
 from services.runtime.cures import curable
 
@@ -33,14 +33,14 @@ FIRED = "update schedules set last_due = $2 where name = $1"
 log = logging.get("schedules")
 
 
-async def keep(schedules: Sequence[Schedule], data: Database, taker: Taker) -> None:
+async def keep(schedules: Sequence[Schedule], data: Database, taker: EventAcceptor) -> None:
     """Fire them, for ever. Kafka and PostgreSQL may be away: what was missed is decided when they are back."""
     if not schedules:
         return
     await asyncio.gather(*(_keep(schedule, data, taker) for schedule in schedules))
 
 
-async def _keep(schedule: Schedule, data: Database, taker: Taker) -> None:
+async def _keep(schedule: Schedule, data: Database, taker: EventAcceptor) -> None:
     while True:
         now = datetime.now(UTC)
         try:
@@ -56,7 +56,7 @@ async def _keep(schedule: Schedule, data: Database, taker: Taker) -> None:
         await asyncio.sleep(min(max(left, 0.001), LONGEST_WAIT_SECONDS))
 
 
-async def fire(schedule: Schedule, pool: asyncpg.Pool, taker: Taker, now: datetime) -> int:
+async def fire(schedule: Schedule, pool: asyncpg.Pool, taker: EventAcceptor, now: datetime) -> int:
     """Fire what is due at `now`; how many. A schedule that is seen for the first time begins now.
 
     Raises Refused when Kafka does not acknowledge, and what asyncpg raises: then nothing is noted as fired.
@@ -75,7 +75,7 @@ async def fire(schedule: Schedule, pool: asyncpg.Pool, taker: Taker, now: dateti
         return len(times)
 
 
-def event_of(schedule: Schedule, time: datetime, now: datetime) -> Ready:
+def event_of(schedule: Schedule, time: datetime, now: datetime) -> PublishableEvent:
     """The event of one firing: the same id, whoever makes it."""
     local = time.astimezone(ZoneInfo(schedule.time_zone))
     payload = schedule.trigger.read(
@@ -92,4 +92,4 @@ def event_of(schedule: Schedule, time: datetime, now: datetime) -> Ready:
     identity = event_id(schedule.uri, reading, b"")
     key, value = envelope(schedule.uri, schedule.account, reading, identity)
     counter = ingest_metrics.EVENTS_ACCEPTED.labels(source=schedule.name, trigger=payload.trigger)
-    return Ready(schedule.uri, identity, key, value, counter)
+    return PublishableEvent(schedule.uri, identity, key, value, counter)

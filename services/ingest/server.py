@@ -33,7 +33,7 @@ LOOK_SECONDS = 0.02
 CLOSE = (b"connection", b"close")
 
 
-class Server:
+class HttpServer:
     """An HTTP server that finishes what it has begun."""
 
     def __init__(self, app: ASGIApp, host: str, port: int, max_in_flight: int) -> None:

@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from services.ingest import app, ends, polls, schedules
-from services.ingest.publisher import Publisher
-from services.ingest.server import Server
+from services.ingest import app, event_ends, polls, schedules
+from services.ingest.event_publisher import EventPublisher
+from services.ingest.server import HttpServer
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.load import Sources, load
 from services.runtime import health, lifecycle, logging, metrics
@@ -40,9 +40,9 @@ async def serve(settings: IngestSettings) -> None:
     """Run until SIGTERM or Ctrl-C, then finish the requests at work."""
     loaded = sources(settings)
     stop = lifecycle.stop_signal()
-    publisher = Publisher(settings)
+    publisher = EventPublisher(settings)
     shared = app.core(settings, publisher)
-    server = Server(
+    server = HttpServer(
         app.build(settings, loaded, shared), settings.ingest_host, settings.ingest_port, settings.max_in_flight
     )
     client = Client(Egress(settings.egress_allow))
@@ -60,7 +60,7 @@ async def serve(settings: IngestSettings) -> None:
     )
     try:
         async with (
-            _beside("ends", lambda: ends.keep(settings, shared.data)),
+            _beside("ends", lambda: event_ends.keep(settings, shared.data)),
             _beside("schedules", lambda: schedules.keep(loaded.schedules, shared.data, shared.taker)),
             _beside("polls", lambda: polls.keep(loaded.polls, shared.data, shared.taker, client)),
         ):

@@ -16,9 +16,9 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from contracts.errors import ErrorCode
-from services.ingest.encodings import unpacked
-from services.ingest.problems import Refused
-from services.ingest.server import Server
+from services.ingest.decompression import unpacked
+from services.ingest.http_problems import Refused
+from services.ingest.server import HttpServer
 from tests.support.ingest import BEARER, LEADS, Recorder, application
 from tests.support.sockets import reset
 
@@ -74,7 +74,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.app, self.recorder = application()
-        self.server = Server(self._counted, "127.0.0.1", 0, 100)
+        self.server = HttpServer(self._counted, "127.0.0.1", 0, 100)
         self._at_work = 0
         self._idle = asyncio.Event()
 

@@ -15,7 +15,7 @@ from contracts.events import Event
 from contracts.triggers.registry import TRIGGERS
 from services.ingest import metrics
 from services.ingest.app import build, core
-from services.ingest.problems import pointer
+from services.ingest.http_problems import pointer
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.load import Sources
 from tests.support.ingest import BEARER, EVENTS_TOKEN, LEADS, TOKEN, WHATSAPP, Recorder, application, client

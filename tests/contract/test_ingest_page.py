@@ -11,7 +11,7 @@ from pydantic import Field
 
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
-from services.ingest import page
+from services.ingest import docs_page
 from tests.support.ingest import application, client
 
 Json = dict[str, Any]
@@ -28,7 +28,7 @@ async def test_the_page_shows_the_document_and_loads_nothing() -> None:
     assert "/openapi.json" in answer.text
     for path, item in document["paths"].items():
         assert f"<code>{path}</code>" in answer.text
-        for operation in (item[method] for method in page.METHODS if method in item):
+        for operation in (item[method] for method in docs_page.METHODS if method in item):
             assert html.escape(operation["summary"]) in answer.text
             assert all(html.escape(found["description"]) in answer.text for found in operation["responses"].values())
     for name, model in TRIGGERS.items():
@@ -49,6 +49,6 @@ def test_what_a_sources_file_says_cannot_become_markup() -> None:
         field: str = Field(default="", description="<img src=x>")
 
     document = {"info": {"title": "<i>", "version": "1", "description": ""}, "paths": {}}
-    shown = page.html(document, {"webhook.x": Sent})
+    shown = docs_page.html(document, {"webhook.x": Sent})
     assert not re.search("<script|<img|<b>|<i>", shown)
     assert "&lt;img src=x&gt;" in shown

@@ -14,7 +14,7 @@ OWNERS = {
     # services/actions is its owner: who else reads it does it by these.
     "effects": {"services/runtime/tables/effects.py", "services/runtime/tables/dead_runs.py"},
     "dead_letter_decisions": {"services/runtime/dead_letters/decisions.py"},
-    "event_ends": {"services/ingest/ends.py"},
+    "event_ends": {"services/ingest/event_ends.py"},
 }
 ALSO = {"effects": "services/actions/"}
 

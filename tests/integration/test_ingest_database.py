@@ -29,20 +29,20 @@ from contracts.triggers.registry import TRIGGERS
 from deploy.local.ports import free_port
 from services.flows.declared_triggers import Places, declared, scheduled
 from services.flows.schema_from_example import schema_of
-from services.ingest import ends, polls, schedules
-from services.ingest.acknowledged import Acknowledged
-from services.ingest.auth.proof import Request
+from services.ingest import event_ends, polls, schedules
+from services.ingest.accepting import EventAcceptor
+from services.ingest.acknowledged_ids import AcknowledgedIds
+from services.ingest.auth.scheme import AuthRequest
 from services.ingest.database import Database
-from services.ingest.limits import Limit
+from services.ingest.http_problems import Refused
 from services.ingest.polls import PollError
-from services.ingest.problems import Refused
-from services.ingest.readers.one import One
-from services.ingest.replays import Replays
+from services.ingest.readers.single_payload import SinglePayload
+from services.ingest.replayed_requests import ReplayedRequests
 from services.ingest.settings import IngestSettings
-from services.ingest.sources.entry import CursorForm
+from services.ingest.source_limits import SourceLimit
+from services.ingest.sources.file_form import CursorForm
 from services.ingest.sources.hook import Hook
-from services.ingest.sources.timed import Poll, Schedule
-from services.ingest.taking import Taker
+from services.ingest.sources.schedules_and_polls import Poll, Schedule
 from services.runtime.apart import apart
 from services.runtime.database import connect, migrate
 from services.runtime.egress import Egress, allowed
@@ -59,10 +59,10 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
     await made.close()
 
 
-def replica() -> tuple[Taker, Recorder]:
+def replica() -> tuple[EventAcceptor, Recorder]:
     """One replica's way to Kafka, and what Kafka got by it."""
     recorder = Recorder(IngestSettings())
-    return Taker(recorder, Acknowledged(1000, 60)), recorder
+    return EventAcceptor(recorder, AcknowledgedIds(1000, 60)), recorder
 
 
 def every_minute(missed: Any = "catch_up") -> Schedule:
@@ -310,7 +310,7 @@ async def test_an_end_that_cannot_be_kept_is_passed_over_and_told(
     pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others of its batch are kept."""
-    real = ends.write
+    real = event_ends.write
     mark = uuid.uuid4().hex
 
     async def write(to: asyncpg.Pool, rows: Sequence[Any]) -> None:
@@ -318,7 +318,7 @@ async def test_an_end_that_cannot_be_kept_is_passed_over_and_told(
             raise asyncpg.DataError("no column holds it")
         await real(to, rows)
 
-    monkeypatch.setattr(ends, "write", write)
+    monkeypatch.setattr(event_ends, "write", write)
     records: list[Any] = [
         SimpleNamespace(
             topic="history", partition=0, offset=number, value=end(f"{mark}-{number}", mark, Outcome.DEAD).to_bytes()
@@ -326,8 +326,8 @@ async def test_an_end_that_cannot_be_kept_is_passed_over_and_told(
         for number in range(8)
     ]
     with capture_logs() as logs:
-        await apart(records, partial(ends._written, pool), ends._passed_over)
-    assert {one["run_id"] for one in await ends.find(pool, mark)} == {f"{mark}-{n}" for n in range(8) if n != 3}
+        await apart(records, partial(event_ends._written, pool), event_ends._passed_over)
+    assert {one["run_id"] for one in await event_ends.find(pool, mark)} == {f"{mark}-{n}" for n in range(8) if n != 3}
     assert [(one["event"], one["offset"]) for one in logs] == [("record.broke", 3)]
 
 
@@ -355,10 +355,10 @@ async def test_a_poll_does_not_move_on_when_kafka_does_not_acknowledge(pool: asy
     await client.close()
 
 
-async def taken(limits: Sequence[Limit], count: int) -> int:
+async def taken(limits: Sequence[SourceLimit], count: int) -> int:
     """How many of so many requests pass, spread over replicas."""
 
-    async def one(limit: Limit) -> bool:
+    async def one(limit: SourceLimit) -> bool:
         try:
             await limit.take()
         except Refused as refused:
@@ -372,7 +372,7 @@ async def test_a_limit_is_shared_by_all_replicas(pool: asyncpg.Pool) -> None:
     """Exactly so many in one second, whoever gets them; the next second has as many again."""
     clock = [float(int(time.time()))]
     name = f"l{uuid.uuid4().hex[:8]}"
-    limits = [Limit(name, 100, lambda: pool, lambda: clock[0]) for _ in range(4)]
+    limits = [SourceLimit(name, 100, lambda: pool, lambda: clock[0]) for _ in range(4)]
     assert await taken(limits, 1000) == 100
     clock[0] += 1
     assert await taken(limits, 80) == 80
@@ -381,7 +381,7 @@ async def test_a_limit_is_shared_by_all_replicas(pool: asyncpg.Pool) -> None:
 
 async def test_a_limit_holds_in_each_replica_while_postgresql_is_away() -> None:
     """Never without any limit, and never closed."""
-    assert await taken([Limit("x", 50, lambda: None, lambda: 1.0)], 200) == 50
+    assert await taken([SourceLimit("x", 50, lambda: None, lambda: 1.0)], 200) == 50
 
 
 def end(run: str, event: str, outcome: Outcome) -> HistoryRecord:
@@ -391,16 +391,16 @@ def end(run: str, event: str, outcome: Outcome) -> HistoryRecord:
     )
 
 
-def signed(number: int) -> Request:
+def signed(number: int) -> AuthRequest:
     """A request of a publisher."""
-    return Request("POST", "/v1/hooks/h", b"", {b"x-signature": b"%d" % number}, b"{}")
+    return AuthRequest("POST", "/v1/hooks/h", b"", {b"x-signature": b"%d" % number}, b"{}")
 
 
 async def test_a_replay_is_refused_by_every_replica(pool: asyncpg.Pool) -> None:
     """Once it was taken, for as long as the source declares; and what only failed is none."""
     name = f"h{uuid.uuid4().hex[:8]}"
-    hook = Hook(name, One(TRIGGERS["closum.lead.created"]), refuse_replays=True)
-    first, second = (Replays(lambda: pool, 60) for _ in range(2))
+    hook = Hook(name, SinglePayload(TRIGGERS["closum.lead.created"]), refuse_replays=True)
+    first, second = (ReplayedRequests(lambda: pool, 60) for _ in range(2))
     mark = await first.check(hook, signed(1))
     assert await second.check(hook, signed(1)) == mark
     await first.add(hook, mark)
@@ -417,10 +417,10 @@ async def test_a_replay_is_refused_by_every_replica(pool: asyncpg.Pool) -> None:
 async def test_a_replay_is_refused_by_who_took_it_while_postgresql_is_away() -> None:
     """Soon, and by nobody else: there it is a duplicate that starts nothing."""
     lost = asyncpg.create_pool("postgresql://127.0.0.1:1/none")
-    hook = Hook("h", One(TRIGGERS["closum.lead.created"]), refuse_replays=True)
+    hook = Hook("h", SinglePayload(TRIGGERS["closum.lead.created"]), refuse_replays=True)
     begun = time.monotonic()
     for pool_of in (lambda: None, lambda: lost):
-        first, second = (Replays(pool_of, 60) for _ in range(2))
+        first, second = (ReplayedRequests(pool_of, 60) for _ in range(2))
         await first.add(hook, await first.check(hook, signed(1)))
         with pytest.raises(Refused):
             await first.check(hook, signed(1))
@@ -434,8 +434,8 @@ async def test_ends_are_found_by_event(pool: asyncpg.Pool) -> None:
     records = [end(f"1{event}", event, Outcome.DELIVERED), end(f"2{event}", event, Outcome.FILTERED)]
     values = [record.to_bytes() for record in records]
     for _ in range(2):
-        await ends.write(pool, ends.rows_of([*values, *values, b"nonsense", None]))
-    found = await ends.find(pool, event)
+        await event_ends.write(pool, event_ends.rows_of([*values, *values, b"nonsense", None]))
+    found = await event_ends.find(pool, event)
     assert [row["outcome"] for row in found] == ["delivered", "filtered"]
     assert json.dumps(found[0]["flow"]) == '"f\\\\0"'
-    assert await ends.find(pool, "none") == []
+    assert await event_ends.find(pool, "none") == []

@@ -22,8 +22,8 @@ from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.runs import Run, RunMessage
 from contracts.topics import ACTIONS, ACTIONS_DLQ, ALL, EVENTS, EVENTS_DLQ, RUNS, RUNS_DLQ, Topic
-from services.ingest import publisher as ingest
-from services.ingest.problems import Refused
+from services.ingest import event_publisher as ingest
+from services.ingest.http_problems import Refused
 from services.ingest.settings import IngestSettings
 from services.runtime.kafka import Headers, MessageTooLargeError, Output, Producer
 from services.runtime.kafka.publishing import Publisher
@@ -218,7 +218,7 @@ async def test_topics_that_take_less_than_ours_hold_up_nobody(kafka_bootstrap: s
             (one,) = await read(settings, topic, partial(enough, 1))
             assert (letter(one).offset, len(one.value)) == (7, 4096)
             assert (letter(one).original_bytes or 0) > len(big)
-        door = ingest.Publisher(IngestSettings(kafka_bootstrap=kafka_bootstrap, topic_prefix=topic_prefix))
+        door = ingest.EventPublisher(IngestSettings(kafka_bootstrap=kafka_bootstrap, topic_prefix=topic_prefix))
         connecting = asyncio.create_task(door.keep_connected())
         counter = Counter("accepted", "accepted", registry=CollectorRegistry())
         try:

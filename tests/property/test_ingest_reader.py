@@ -16,9 +16,9 @@ from contracts.triggers.registry import TRIGGERS
 from services.ingest.body import parse
 from services.ingest.envelope import envelope, event_id
 from services.ingest.events import accept
-from services.ingest.problems import Refused, wrong_shape
-from services.ingest.readers.one import One
-from services.ingest.readers.reading import Sent
+from services.ingest.http_problems import Refused, wrong_shape
+from services.ingest.readers.reader import ReceivedBody
+from services.ingest.readers.single_payload import SinglePayload
 
 MODELS = pytest.mark.parametrize("model", TRIGGERS.values(), ids=TRIGGERS)
 NAMES = sorted({name for model in TRIGGERS.values() for name in model.spellings} | {"contact", "x", "\x00", ""})
@@ -38,7 +38,7 @@ def received(model: type[Payload], body: bytes) -> Event | Refused:
     except Refused as refused:
         return refused
     try:
-        [reading] = One(model).read(Sent(value))
+        [reading] = SinglePayload(model).read(ReceivedBody(value))
     except ValueError as error:
         return wrong_shape(error)  # type: ignore[arg-type]  # it fails here unless it is pydantic's
     key, record = envelope("/hooks/h", "account", reading, event_id("/hooks/h", reading, body))

@@ -17,19 +17,19 @@ from services.ingest.auth.basic import Basic
 from services.ingest.auth.bearer import Bearer
 from services.ingest.auth.client_certificate import ClientCertificate
 from services.ingest.auth.presets import PRESETS
-from services.ingest.auth.proof import Proof, Request
-from services.ingest.encodings import unpacked
+from services.ingest.auth.scheme import AuthRequest, AuthScheme
+from services.ingest.decompression import unpacked
 from services.ingest.hooks import events_of, sent_of
-from services.ingest.problems import Refused
-from services.ingest.readers.one import One
-from services.ingest.readers.reading import Reader
+from services.ingest.http_problems import Refused
+from services.ingest.readers.reader import Reader
+from services.ingest.readers.single_payload import SinglePayload
 from services.ingest.readers.whatsapp_cloud import WhatsAppCloud
 from services.ingest.sources.hook import Hook
 
 SECRET = b"c2VjcmV0c2VjcmV0"
 MOST = 100_000
 EXAMPLE = {"id": 1, "customer": {"email": "a@b.pt", "tags": ["x"]}, "at": "2026-01-01T00:00:00Z"}
-PROOFS: list[Proof] = [
+PROOFS: list[AuthScheme] = [
     *(preset((SECRET,), 300.0, None) for preset in PRESETS.values()),
     Bearer((SECRET,)),
     Basic("user", (SECRET,)),
@@ -37,9 +37,11 @@ PROOFS: list[Proof] = [
 ]
 READERS: list[Reader] = [
     WhatsAppCloud(),
-    *(One(trigger) for trigger in TRIGGERS.values()),
-    One(declared("webhook.a", schema_of(EXAMPLE), Places(("/id",), ("/at",), ("/customer/email",)), {}), "x-delivery"),
-    One(declared("webhook.b", {"type": "object"}, Places(("/a/0/b", "/id"), ("/at",), ("/x~1y",)), {})),
+    *(SinglePayload(trigger) for trigger in TRIGGERS.values()),
+    SinglePayload(
+        declared("webhook.a", schema_of(EXAMPLE), Places(("/id",), ("/at",), ("/customer/email",)), {}), "x-delivery"
+    ),
+    SinglePayload(declared("webhook.b", {"type": "object"}, Places(("/a/0/b", "/id"), ("/at",), ("/x~1y",)), {})),
 ]
 HOOKS = [Hook(f"h{number}", reader, verify_tokens=(b"verify",)) for number, reader in enumerate(READERS)]
 
@@ -111,7 +113,7 @@ def outcome(number: int, sent: dict[bytes, bytes], body: bytes) -> str:
     Each event is one of the contract, and each refusal is a client error that is JSON.
     """
     hook = HOOKS[number % len(HOOKS)]
-    request = Request("POST", "/v1/hooks/h", body[:50], sent, body, None, 0.0)
+    request = AuthRequest("POST", "/v1/hooks/h", body[:50], sent, body, None, 0.0)
     try:
         PROOFS[number % len(PROOFS)].check(request)
     except Refused as refused:

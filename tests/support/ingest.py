@@ -22,9 +22,9 @@ from contracts.topics import Topic
 from contracts.triggers.registry import TRIGGERS
 from deploy.local.ports import free_port
 from services.ingest.app import build, core
-from services.ingest.problems import Refused
-from services.ingest.publisher import Publisher
-from services.ingest.readers.one import One
+from services.ingest.event_publisher import EventPublisher
+from services.ingest.http_problems import Refused
+from services.ingest.readers.single_payload import SinglePayload
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.load import Sources
@@ -47,7 +47,7 @@ sources:
 """
 
 
-class Recorder(Publisher):
+class Recorder(EventPublisher):
     """A publisher that keeps what it gets, or refuses it as it is told."""
 
     def __init__(self, settings: IngestSettings) -> None:
@@ -75,8 +75,8 @@ def hooks() -> Hooks:
     """The two hooks of the example sources file."""
     return Hooks(
         [
-            Hook("whatsapp", One(TRIGGERS["closum.whatsapp.message_received"]), (TOKEN.encode(),)),
-            Hook("leads", One(TRIGGERS["closum.lead.created"]), (LEADS_TOKEN.encode(),), "porto"),
+            Hook("whatsapp", SinglePayload(TRIGGERS["closum.whatsapp.message_received"]), (TOKEN.encode(),)),
+            Hook("leads", SinglePayload(TRIGGERS["closum.lead.created"]), (LEADS_TOKEN.encode(),), "porto"),
         ]
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from services.ingest.auth.proof import Request, same, unproven
+from services.ingest.auth.scheme import AuthRequest, same, unproven
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Bearer:
     tokens: tuple[bytes, ...] = field(repr=False)
     needs_body: bool = False
 
-    def check(self, request: Request) -> None:
+    def check(self, request: AuthRequest) -> None:
         """Raises Refused: 401."""
         scheme, _, token = request.header("authorization").partition(b" ")
         if not same(token.strip(), self.tokens) or scheme.lower() != b"bearer":

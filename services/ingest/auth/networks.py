@@ -9,8 +9,8 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from starlette.types import Scope
 
 from contracts.errors import ErrorCode
-from services.ingest.auth.proof import Address
-from services.ingest.problems import Refused
+from services.ingest.auth.scheme import Address
+from services.ingest.http_problems import Refused
 
 Network = IPv4Network | IPv6Network
 MOST_HOPS = 32

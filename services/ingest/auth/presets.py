@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from urllib.parse import parse_qsl
 
-from services.ingest.auth.proof import Request, unproven
-from services.ingest.auth.signature import MILLISECOND, Signature, Stamp
+from services.ingest.auth.scheme import AuthRequest, unproven
+from services.ingest.auth.signature import MILLISECOND, Signature, SignatureTime
 
 Secrets = tuple[bytes, ...]
 FORM = b"application/x-www-form-urlencoded"
@@ -49,7 +49,7 @@ def _hub(secrets: Secrets, _tolerance: float, _base: str | None) -> Signature:
     return Signature("X-Hub-Signature-256", secrets, prefix=b"sha256=")
 
 
-def _stamped(request: Request, stamp: bytes, before: bytes, separator: bytes) -> bytes:
+def _stamped(request: AuthRequest, stamp: bytes, before: bytes, separator: bytes) -> bytes:
     return before + stamp + separator + request.body
 
 
@@ -58,7 +58,7 @@ def _slack(secrets: Secrets, tolerance: float, _base: str | None) -> Signature:
         "X-Slack-Signature",
         secrets,
         prefix=b"v0=",
-        stamp=Stamp("X-Slack-Request-Timestamp", tolerance_seconds=tolerance),
+        stamp=SignatureTime("X-Slack-Request-Timestamp", tolerance_seconds=tolerance),
         signed=partial(_stamped, before=b"v0:", separator=b":"),
     )
 
@@ -68,7 +68,7 @@ def _pairs(header: bytes, name: bytes) -> list[bytes]:
 
 
 def _stripe(secrets: Secrets, tolerance: float, _base: str | None) -> Signature:
-    def stamp(request: Request) -> bytes:
+    def stamp(request: AuthRequest) -> bytes:
         return next(iter(_pairs(request.header("Stripe-Signature"), b"t=")), b"")
 
     def signatures(header: bytes) -> Sequence[bytes]:
@@ -77,14 +77,14 @@ def _stripe(secrets: Secrets, tolerance: float, _base: str | None) -> Signature:
     return Signature(
         "Stripe-Signature",
         secrets,
-        stamp=Stamp("t= in Stripe-Signature", tolerance_seconds=tolerance, of=stamp),
+        stamp=SignatureTime("t= in Stripe-Signature", tolerance_seconds=tolerance, of=stamp),
         signed=partial(_stamped, before=b"", separator=b"."),
         candidates=signatures,
     )
 
 
 def _standard(secrets: Secrets, tolerance: float, _base: str | None) -> Signature:
-    def signed(request: Request, stamp: bytes) -> bytes:
+    def signed(request: AuthRequest, stamp: bytes) -> bytes:
         return request.header("webhook-id") + b"." + stamp + b"." + request.body
 
     def key(secret: bytes) -> bytes:
@@ -98,14 +98,14 @@ def _standard(secrets: Secrets, tolerance: float, _base: str | None) -> Signatur
         tuple(key(secret) for secret in secrets),
         encoding="base64",
         prefix=b"v1,",
-        stamp=Stamp("webhook-timestamp", tolerance_seconds=tolerance),
+        stamp=SignatureTime("webhook-timestamp", tolerance_seconds=tolerance),
         signed=signed,
         candidates=bytes.split,
     )
 
 
 def _hubspot(secrets: Secrets, tolerance: float, base: str | None) -> Signature:
-    def signed(request: Request, stamp: bytes) -> bytes:
+    def signed(request: AuthRequest, stamp: bytes) -> bytes:
         url = request.url(base)
         for coded, sign in HUBSPOT_DECODED.items():
             url = url.replace(coded, sign).replace(coded.lower(), sign)
@@ -115,13 +115,13 @@ def _hubspot(secrets: Secrets, tolerance: float, base: str | None) -> Signature:
         "X-HubSpot-Signature-v3",
         secrets,
         encoding="base64",
-        stamp=Stamp("X-HubSpot-Request-Timestamp", unit_seconds=MILLISECOND, tolerance_seconds=tolerance),
+        stamp=SignatureTime("X-HubSpot-Request-Timestamp", unit_seconds=MILLISECOND, tolerance_seconds=tolerance),
         signed=signed,
     )
 
 
 def _twilio(secrets: Secrets, _tolerance: float, base: str | None) -> Signature:
-    def signed(request: Request, _stamp: bytes) -> bytes:
+    def signed(request: AuthRequest, _stamp: bytes) -> bytes:
         url = request.url(base).encode()
         if request.header("content-type").partition(b";")[0].strip().lower() == FORM:
             try:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from services.ingest.auth.proof import Request, unproven
+from services.ingest.auth.scheme import AuthRequest, unproven
 
 Encoding = Literal["hex", "base64"]
 Algorithm = Literal["sha1", "sha256", "sha512"]
@@ -22,15 +22,15 @@ MILLISECOND = 0.001
 
 
 @dataclass(frozen=True)
-class Stamp:
+class SignatureTime:
     """When it was signed: a header (or `of`), its unit in seconds, how far from now it may be."""
 
     header: str = ""
     unit_seconds: float = 1.0
     tolerance_seconds: float = 300.0
-    of: Callable[[Request], bytes] | None = None
+    of: Callable[[AuthRequest], bytes] | None = None
 
-    def read(self, request: Request) -> bytes:
+    def read(self, request: AuthRequest) -> bytes:
         """The text of the stamp, which is signed too. Raises Refused: absent, no number, too old, from the future."""
         text = self.of(request) if self.of else request.header(self.header)
         try:
@@ -45,7 +45,7 @@ class Stamp:
         return text
 
 
-def _whole_body(request: Request, _stamp: bytes) -> bytes:
+def _whole_body(request: AuthRequest, _stamp: bytes) -> bytes:
     return request.body
 
 
@@ -62,12 +62,12 @@ class Signature:
     algorithm: Algorithm = "sha256"
     encoding: Encoding = "hex"
     prefix: bytes = b""
-    stamp: Stamp | None = None
-    signed: Callable[[Request, bytes], bytes] = _whole_body
+    stamp: SignatureTime | None = None
+    signed: Callable[[AuthRequest, bytes], bytes] = _whole_body
     candidates: Callable[[bytes], Sequence[bytes]] = _only_one
     needs_body: bool = True
 
-    def check(self, request: Request) -> None:
+    def check(self, request: AuthRequest) -> None:
         """Raises Refused: 401 unless one of the secrets made the signature of this very request, in time."""
         header = request.header(self.header)
         if not header:

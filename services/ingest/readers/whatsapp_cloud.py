@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from contracts.triggers.payload import Payload
 from contracts.triggers.whatsapp_message_received import WhatsAppMessageReceived
 from contracts.triggers.whatsapp_status_updated import WhatsAppStatusUpdated
-from services.ingest.problems import invalid
-from services.ingest.readers.reading import Reading, Sent
+from services.ingest.http_problems import invalid
+from services.ingest.readers.reader import Reading, ReceivedBody
 
 OBJECT = "whatsapp_business_account"
 MOST_EVENTS = 1000
@@ -28,7 +28,7 @@ class WhatsAppCloud:
 
     triggers: tuple[type[Payload], ...] = (WhatsAppMessageReceived, WhatsAppStatusUpdated)
 
-    def read(self, sent: Sent) -> Sequence[Reading]:
+    def read(self, sent: ReceivedBody) -> Sequence[Reading]:
         """All events of the body, in order."""
         body = sent.value
         if not isinstance(body, dict) or body.get("object") != OBJECT or not isinstance(body.get("entry"), list):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from services.ingest.sources.entry import IN_BODY, IN_HEADER
+from services.ingest.sources.file_form import IN_BODY, IN_HEADER
 from services.runtime.documents import yaml_file
 from services.runtime.documents.faults import Fault, FaultCode
 from services.runtime.documents.suggestion import nearest

@@ -13,8 +13,8 @@ from prometheus_client import Counter
 
 from services.ingest import metrics
 from services.ingest.auth.networks import Network
-from services.ingest.auth.proof import Proof, same
-from services.ingest.readers.reading import Reader
+from services.ingest.auth.scheme import AuthScheme, same
+from services.ingest.readers.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Hook:
     reader: Reader
     tokens: tuple[bytes, ...] = field(default=(), repr=False)
     account: str = "default"
-    proof: Proof | None = None
+    proof: AuthScheme | None = None
     refuse_replays: bool = False
     verify_tokens: tuple[bytes, ...] = field(default=(), repr=False)
     networks: tuple[Network, ...] = ()

@@ -28,16 +28,16 @@ from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
 from services.flows.declared_triggers import DeclarationError, Places, declared, scheduled
 from services.flows.schema_from_example import example_of, schema_of
-from services.ingest.readers.one import One
-from services.ingest.readers.reading import Reader
+from services.ingest.readers.reader import Reader
+from services.ingest.readers.single_payload import SinglePayload
 from services.ingest.readers.whatsapp_cloud import WhatsAppCloud
 from services.ingest.sources import document
+from services.ingest.sources.auth_schemes import proof_of
 from services.ingest.sources.document import SourcesError
-from services.ingest.sources.entry import Entry, File, Form, HeaderPlace
+from services.ingest.sources.file_form import HeaderForm, SourceEntry, SourcesFile, StrictForm
 from services.ingest.sources.hook import Hook, Hooks
-from services.ingest.sources.proofs import proof_of
+from services.ingest.sources.schedules_and_polls import Poll, Schedule
 from services.ingest.sources.secret import token
-from services.ingest.sources.timed import Poll, Schedule
 from services.runtime.documents.faults import Fault, FaultCode
 from services.runtime.documents.secrets import SecretError
 from services.runtime.documents.yaml_file import YamlFile
@@ -139,19 +139,19 @@ class _Loaded:
         self.read = True
         self.faults: list[Fault] = []
         self.wrong: set[str] = set()
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, SourceEntry] = {}
         self.triggers: dict[str, type[Payload]] = {}
         self.hooks: list[Hook] = []
         self.schedules: list[Schedule] = []
         self.polls: list[Poll] = []
         try:
             self.document = document.read(path)
-            self.entries = File.model_validate(self.document.content()).sources
+            self.entries = SourcesFile.model_validate(self.document.content()).sources
         except SourcesError as error:
             self.faults = list(error.faults)
             self.read = False
         except ValidationError as error:
-            self.faults = document.faults_of(path, self.document, error, {"sources", *document.words(Form)})
+            self.faults = document.faults_of(path, self.document, error, {"sources", *document.words(StrictForm)})
             self._keep_the_right_ones()
 
     def _keep_the_right_ones(self) -> None:
@@ -161,7 +161,7 @@ class _Loaded:
         self.read = isinstance(written, dict)
         for name, entry in written.items() if isinstance(written, dict) else ():
             try:
-                self.entries |= File.model_validate({"sources": {name: entry}}).sources
+                self.entries |= SourcesFile.model_validate({"sources": {name: entry}}).sources
             except ValidationError:
                 self.wrong.add(str(name))
 
@@ -197,7 +197,7 @@ class _Loaded:
                 faults.append(self.fault((name,), FaultCode.VALUE_INVALID, text))
         return faults
 
-    def _shape(self, trigger: str, entry: Entry) -> type[Payload]:
+    def _shape(self, trigger: str, entry: SourceEntry) -> type[Payload]:
         example: Any = entry.example
         if entry.example_file is not None:
             example = json.loads((self.path.resolve().parent / entry.example_file).read_text(encoding="utf-8"))
@@ -206,7 +206,7 @@ class _Loaded:
             schema = json.loads((self.path.resolve().parent / entry.schema_file).read_text(encoding="utf-8"))
         if schema is None:
             schema = schema_of(example)
-        identity = () if isinstance(entry.id, HeaderPlace) else tuple(entry.id)
+        identity = () if isinstance(entry.id, HeaderForm) else tuple(entry.id)
         places = Places(identity, tuple(entry.time), tuple(entry.subject))
         if not example:
             made = example_of(schema)
@@ -214,7 +214,7 @@ class _Loaded:
         return declared(trigger, schema, places, example)
 
     def _parts(
-        self, name: str, entry: Entry, model: type[Payload] | None, environ: Mapping[str, str]
+        self, name: str, entry: SourceEntry, model: type[Payload] | None, environ: Mapping[str, str]
     ) -> dict[str, object]:
         """Each field that holds secrets, read; a SecretError where that failed."""
         made: dict[str, Any] = {}
@@ -246,22 +246,22 @@ class _Loaded:
         return made
 
 
-def _trigger(name: str, entry: Entry) -> str:
+def _trigger(name: str, entry: SourceEntry) -> str:
     kind = "schedule" if entry.schedule else "poll" if entry.poll else "webhook"
     return f"{kind}.{name}"
 
 
-def _duplicate_seconds(entry: Entry) -> int | None:
+def _duplicate_seconds(entry: SourceEntry) -> int | None:
     return None if entry.deduplicate is None else entry.deduplicate.seconds
 
 
-def _hook(name: str, entry: Entry, model: type[Payload] | None, made: Mapping[str, Any]) -> Hook:
+def _hook(name: str, entry: SourceEntry, model: type[Payload] | None, made: Mapping[str, Any]) -> Hook:
     reader: Reader
     if entry.platform is not None:
         reader = WhatsAppCloud()
     else:
         trigger = model if model is not None else TRIGGERS[entry.trigger or ""]
-        reader = One(trigger, entry.id.header if isinstance(entry.id, HeaderPlace) else None)
+        reader = SinglePayload(trigger, entry.id.header if isinstance(entry.id, HeaderForm) else None)
     return Hook(
         name,
         reader,
@@ -279,7 +279,7 @@ def _hook(name: str, entry: Entry, model: type[Payload] | None, made: Mapping[st
     )
 
 
-def _asking(entry: Entry, environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _asking(entry: SourceEntry, environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Headers and query parameters with which a poll proves itself."""
     form = entry.poll.authentication if entry.poll else None
     if form is None:

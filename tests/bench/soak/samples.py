@@ -13,7 +13,7 @@ import psutil
 from contracts.topics import ACTIONS, EVENTS, HISTORY, RUNS
 from services.actions.consumer import GROUP as ACTIONS_GROUP
 from services.cli.stack.stack import Stack
-from services.ingest.ends import GROUP as ENDS_GROUP
+from services.ingest.event_ends import GROUP as ENDS_GROUP
 from services.runtime.kafka.offsets import Offsets
 from services.tools.app import GROUP as TOOLS_GROUP
 

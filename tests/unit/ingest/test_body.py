@@ -12,7 +12,7 @@ import pytest
 from contracts.errors import ErrorCode
 from services.ingest import body
 from services.ingest.body import DEEPEST, parse, read
-from services.ingest.problems import Refused
+from services.ingest.http_problems import Refused
 
 
 def chunks(*parts: bytes) -> Callable[[], Awaitable[dict[str, Any]]]:

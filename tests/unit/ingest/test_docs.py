@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contracts.triggers.registry import TRIGGERS
 from services.ingest.auth.presets import PRESETS
-from services.ingest.sources.entry import Entry
+from services.ingest.sources.file_form import SourceEntry
 from services.ingest.sources.load import declared_triggers, load
 from tests.support.ingest import application
 
@@ -34,7 +34,7 @@ def test_the_file_in_it_is_right(tmp_path: Path) -> None:
 
 def test_every_field_and_preset_is_explained() -> None:
     """Those who write a sources file look here."""
-    names = {info.alias or name for name, info in Entry.model_fields.items()}
+    names = {info.alias or name for name, info in SourceEntry.model_fields.items()}
     assert {name for name in names if f"{name}:" not in SOURCES and f"`{name}`" not in SOURCES} <= {
         "schema_file",
         "example_file",

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from services.ingest import server
-from services.ingest.server import Server, reserve
+from services.ingest.server import HttpServer, reserve
 from services.runtime.settings import SettingsError
 
 
@@ -46,7 +46,7 @@ async def hello(_scope: Scope, _receive: Receive, send: Send) -> None:
 async def test_who_sends_its_headers_slowly_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Byte by byte, or nothing more at all: a connection is not held for nothing. Others are answered meanwhile."""
     monkeypatch.setattr(server, "HEAD_MS", 300)
-    running = Server(hello, "127.0.0.1", 0, 10)
+    running = HttpServer(hello, "127.0.0.1", 0, 10)
     serving = asyncio.create_task(running.serve())
 
     async def trickle(byte: bytes) -> float:
@@ -76,7 +76,7 @@ async def test_who_sends_its_headers_slowly_is_cut(monkeypatch: pytest.MonkeyPat
 
 async def test_who_keeps_sending_is_told_to_go_and_never_cut() -> None:
     """At a stop each sender's last answer says `Connection: close`, once, however long it takes to send again."""
-    running = Server(hello, "127.0.0.1", 0, 100)
+    running = HttpServer(hello, "127.0.0.1", 0, 100)
     serving = asyncio.create_task(running.serve())
     sent, enough = 0, asyncio.Event()
 
@@ -106,7 +106,7 @@ async def test_who_keeps_sending_is_told_to_go_and_never_cut() -> None:
 
 async def test_a_stop_waits_for_nobody_who_is_silent() -> None:
     """A kept connection without a request is closed, and a steady sender cannot hold the stop up for ever."""
-    running = Server(hello, "127.0.0.1", 0, 100)
+    running = HttpServer(hello, "127.0.0.1", 0, 100)
     serving = asyncio.create_task(running.serve())
     silent, _ = await connect(running)
 
@@ -127,7 +127,7 @@ async def test_a_stop_waits_for_nobody_who_is_silent() -> None:
     await asyncio.gather(serving, steady, return_exceptions=True)
 
 
-async def connect(running: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connect(running: HttpServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection, as soon as it listens."""
     async with asyncio.timeout(5):
         while True:

@@ -18,10 +18,10 @@ from services.ingest.auth.bearer import Bearer
 from services.ingest.auth.client_certificate import ClientCertificate
 from services.ingest.auth.networks import require, sender
 from services.ingest.auth.presets import PRESETS, SecretError
-from services.ingest.auth.proof import Proof, Request
-from services.ingest.problems import Refused
-from services.ingest.sources.entry import Authentication
-from services.ingest.sources.proofs import proof_of
+from services.ingest.auth.scheme import AuthRequest, AuthScheme
+from services.ingest.http_problems import Refused
+from services.ingest.sources.auth_schemes import proof_of
+from services.ingest.sources.file_form import AuthenticationForm
 
 SLACK_BODY = (
     b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name="
@@ -32,21 +32,23 @@ SLACK_BODY = (
 TWILIO_BODY = b"CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212"
 
 
-def request(body: bytes, headers: dict[str, str], now: float = 0.0, method: str = "POST", path: str = "/") -> Request:
+def request(
+    body: bytes, headers: dict[str, str], now: float = 0.0, method: str = "POST", path: str = "/"
+) -> AuthRequest:
     """A request as ingest sees it."""
     lower = {name.lower().encode(): value.encode() for name, value in headers.items()}
     path, _, query = path.partition("?")
-    return Request(method, path, query.encode(), lower, body, None, now)
+    return AuthRequest(method, path, query.encode(), lower, body, None, now)
 
 
-def github() -> tuple[Proof, Request]:
+def github() -> tuple[AuthScheme, AuthRequest]:
     """https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries#testing-the-webhook-payload-validation."""
     signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
     proof = PRESETS["github"]((b"It's a Secret to Everybody",), 300, None)
     return proof, request(b"Hello, World!", {"X-Hub-Signature-256": signature})
 
 
-def slack() -> tuple[Proof, Request]:
+def slack() -> tuple[AuthScheme, AuthRequest]:
     """https://docs.slack.dev/authentication/verifying-requests-from-slack."""
     headers = {
         "X-Slack-Signature": "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
@@ -56,7 +58,7 @@ def slack() -> tuple[Proof, Request]:
     return proof, request(SLACK_BODY, headers, 1531420618.0)
 
 
-def standard() -> tuple[Proof, Request]:
+def standard() -> tuple[AuthScheme, AuthRequest]:
     """https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md."""
     headers = {
         "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -67,7 +69,7 @@ def standard() -> tuple[Proof, Request]:
     return proof, request(b'{"test": 2432232314}', headers, 1614265330.0)
 
 
-def twilio() -> tuple[Proof, Request]:
+def twilio() -> tuple[AuthScheme, AuthRequest]:
     """https://www.twilio.com/docs/usage/security#validating-requests."""
     proof = PRESETS["twilio"]((b"12345",), 300, "https://mycompany.com")
     headers = {
@@ -77,14 +79,14 @@ def twilio() -> tuple[Proof, Request]:
     return proof, request(TWILIO_BODY, headers, path="/myapp.php?foo=1&bar=2")
 
 
-def whatsapp() -> tuple[Proof, Request]:
+def whatsapp() -> tuple[AuthScheme, AuthRequest]:
     """RFC 4231 test case 2, in the header of WhatsApp Cloud API."""
     signature = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
     proof = PRESETS["whatsapp_cloud"]((b"Jefe",), 300, None)
     return proof, request(b"what do ya want for nothing?", {"X-Hub-Signature-256": signature})
 
 
-def stripe() -> tuple[Proof, Request]:
+def stripe() -> tuple[AuthScheme, AuthRequest]:
     """By the steps of https://docs.stripe.com/webhooks#verify-manually, done here with the library's bare HMAC."""
     body, secret = b'{\n  "id": "evt_test_webhook",\n  "object": "event"\n}', b"whsec_test_secret"
     signature = hmac.new(secret, b"1700000000." + body, hashlib.sha256).hexdigest()
@@ -92,7 +94,7 @@ def stripe() -> tuple[Proof, Request]:
     return PRESETS["stripe"]((secret,), 300, None), request(body, {"Stripe-Signature": header}, 1700000000.0)
 
 
-def hubspot() -> tuple[Proof, Request]:
+def hubspot() -> tuple[AuthScheme, AuthRequest]:
     """By the steps of https://developers.hubspot.com/docs/apps/legacy-apps/authentication/validating-requests."""
     body, secret, stamp = b'[{"eventId":1}]', b"the-app-secret", "1700000000000"
     message = b"POSThttps://hooks.example/v1/hooks/hs?next=a/b" + body + stamp.encode()
@@ -104,10 +106,10 @@ def hubspot() -> tuple[Proof, Request]:
 
 VECTORS = [github, hubspot, slack, standard, stripe, twilio, whatsapp]
 STAMPED = [hubspot, slack, standard, stripe]
-Vector = Callable[[], tuple[Proof, Request]]
+Vector = Callable[[], tuple[AuthScheme, AuthRequest]]
 
 
-def refused(proof: Proof, sent: Request) -> Refused:
+def refused(proof: AuthScheme, sent: AuthRequest) -> Refused:
     """The refusal of a request: always a 401 of the one code."""
     with pytest.raises(Refused) as error:
         proof.check(sent)
@@ -213,7 +215,7 @@ def test_twilio_signs_a_json_body_by_its_hash() -> None:
 def test_a_declared_signature_is_what_the_file_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Header, algorithm, encoding, prefix, what is signed, and when."""
     monkeypatch.setenv("S", "key")
-    form = Authentication.model_validate(
+    form = AuthenticationForm.model_validate(
         {
             "signature": {
                 "header": "X-Sig",

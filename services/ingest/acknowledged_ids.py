@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 
-class Acknowledged:
+class AcknowledgedIds:
     """Ids with the time until which they count: at most `most`, for `keep_seconds` or as long as an event says.
 
     An id that was made of a content counts only until another event of its subject came, as services/tools decides it;

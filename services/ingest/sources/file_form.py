@@ -69,13 +69,13 @@ Pointers = Annotated[list[Pointer], BeforeValidator(_listed)]
 Duration = Annotated[float, BeforeValidator(_duration), Field(ge=LEAST_SECONDS, le=LONGEST_DUPLICATE_SECONDS)]
 
 
-class Form(BaseModel):
+class StrictForm(BaseModel):
     """A mapping of the file: no field but these."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SignatureForm(Form):
+class SignatureForm(StrictForm):
     """A signature that no preset describes."""
 
     header: str = Field(min_length=1)
@@ -95,14 +95,14 @@ class SignatureForm(Form):
         return self
 
 
-class BasicForm(Form):
+class BasicForm(StrictForm):
     """User and password."""
 
     user: str = Field(min_length=1)
     password: Secrets
 
 
-class CertificateForm(Form):
+class CertificateForm(StrictForm):
     """What a trusted proxy tells of the client's certificate."""
 
     header: str = Field(min_length=1)
@@ -110,7 +110,7 @@ class CertificateForm(Form):
     proxies: list[Network] = Field(min_length=1)
 
 
-class Authentication(Form):
+class AuthenticationForm(StrictForm):
     """Exactly one scheme."""
 
     preset: Literal[tuple(PRESETS)] | None = None  # type: ignore[valid-type]  # the names of a table
@@ -134,14 +134,14 @@ class Authentication(Form):
         return self
 
 
-class Limits(Form):
+class LimitsForm(StrictForm):
     """What a source may send, over all replicas."""
 
     requests_per_second: int | None = Field(default=None, ge=1, le=100_000)
     body_bytes: int | None = Field(default=None, ge=1, le=800_000)
 
 
-class ScheduleForm(Form):
+class ScheduleForm(StrictForm):
     """When a schedule fires."""
 
     cron: str | None = None
@@ -180,7 +180,7 @@ class ScheduleForm(Form):
         return self
 
 
-class PollAuthentication(Form):
+class PollAuthentication(StrictForm):
     """How we prove who we are when we ask."""
 
     bearer: Secrets | None = None
@@ -197,7 +197,7 @@ class PollAuthentication(Form):
         return self
 
 
-class CursorForm(Form):
+class CursorForm(StrictForm):
     """How the next question begins where the last one ended."""
 
     parameter: str = Field(min_length=1, description="query parameter that carries it")
@@ -212,7 +212,7 @@ class CursorForm(Form):
         return self
 
 
-class PollForm(Form):
+class PollForm(StrictForm):
     """A system without webhooks is asked."""
 
     url: HttpUrl
@@ -222,22 +222,22 @@ class PollForm(Form):
     authentication: PollAuthentication | None = None
 
 
-class HeaderPlace(Form):
+class HeaderForm(StrictForm):
     """A value that stands in a header."""
 
     header: str = Field(min_length=1)
 
 
 def _identity(value: object) -> str:
-    return IN_HEADER if isinstance(value, dict | HeaderPlace) else IN_BODY
+    return IN_HEADER if isinstance(value, dict | HeaderForm) else IN_BODY
 
 
 Identity = Annotated[
-    Annotated[Pointers, Tag(IN_BODY)] | Annotated[HeaderPlace, Tag(IN_HEADER)], Discriminator(_identity)
+    Annotated[Pointers, Tag(IN_BODY)] | Annotated[HeaderForm, Tag(IN_HEADER)], Discriminator(_identity)
 ]
 
 
-class DeduplicateForm(Form):
+class DeduplicateForm(StrictForm):
     """How long the same id is a duplicate; and where its sender sends none, how long the same content is a repeat."""
 
     within: Duration | None = None
@@ -260,7 +260,7 @@ class DeduplicateForm(Form):
         return self
 
 
-class Entry(Form):
+class SourceEntry(StrictForm):
     """One source."""
 
     trigger: str | None = None
@@ -272,11 +272,11 @@ class Entry(Form):
     schedule: ScheduleForm | None = None
     poll: PollForm | None = None
     token: Secrets | None = None
-    authentication: Authentication | None = None
+    authentication: AuthenticationForm | None = None
     verify_token: Secrets | None = None
     networks: list[Network] = Field(default_factory=list)
     proxies: list[Network] = Field(default_factory=list)
-    limits: Limits = Limits()
+    limits: LimitsForm = LimitsForm()
     id: Identity = Field(default_factory=list)
     time: Pointers = Field(default_factory=list)
     subject: Pointers = Field(default_factory=list)
@@ -320,9 +320,9 @@ class Entry(Form):
         return self
 
 
-class File(BaseModel):
+class SourcesFile(BaseModel):
     """The whole file."""
 
     model_config = ConfigDict(extra="forbid")
 
-    sources: dict[Name, Entry]
+    sources: dict[Name, SourceEntry]

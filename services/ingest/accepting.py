@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter
 
-from services.ingest.acknowledged import Acknowledged
-from services.ingest.answers import Reply, accepted
-from services.ingest.publisher import Publisher
+from services.ingest.acknowledged_ids import AcknowledgedIds
+from services.ingest.event_publisher import EventPublisher
+from services.ingest.responses import Response, accepted
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class PublishableEvent:
     """An event that may go to Kafka."""
 
     source: str
@@ -26,18 +26,18 @@ class Ready:
     content: str | None = None
 
 
-class Taker:
+class EventAcceptor:
     """Publishes what a request brought, all of it or a 503."""
 
-    def __init__(self, publisher: Publisher, acknowledged: Acknowledged) -> None:
+    def __init__(self, publisher: EventPublisher, acknowledged: AcknowledgedIds) -> None:
         self.publisher = publisher
         self._acknowledged = acknowledged
 
-    def known(self, events: Sequence[Ready]) -> bool:
+    def known(self, events: Sequence[PublishableEvent]) -> bool:
         """Whether Kafka acknowledged every one of them before."""
         return bool(events) and all(self._acknowledged.known(event.source, event.identity) for event in events)
 
-    async def take(self, events: Sequence[Ready]) -> Reply:
+    async def take(self, events: Sequence[PublishableEvent]) -> Response:
         """202 once Kafka has all of them. Raises Refused when it has not; what it has is then a duplicate later.
 
         A redelivery is published too: the claim where it is consumed decides, and so the accounts add up.
@@ -52,6 +52,6 @@ class Taker:
                     raise result
         return accepted([event.identity for event in events], duplicate=before)
 
-    async def _publish(self, event: Ready) -> None:
+    async def _publish(self, event: PublishableEvent) -> None:
         await self.publisher.publish(event.key, event.value, event.accepted)
         self._acknowledged.add(event.source, event.identity, event.duplicate_seconds, event.key, event.content)

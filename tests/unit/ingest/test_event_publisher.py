@@ -20,9 +20,9 @@ from prometheus_client import CollectorRegistry, Counter
 
 from contracts.errors import ErrorCode
 from contracts.topics import EVENTS, Topic
-from services.ingest import publisher as module
-from services.ingest.problems import Refused
-from services.ingest.publisher import Publisher
+from services.ingest import event_publisher as module
+from services.ingest.event_publisher import EventPublisher
+from services.ingest.http_problems import Refused
 from services.ingest.settings import IngestSettings
 from services.runtime.kafka import MessageTooLargeError
 
@@ -83,9 +83,9 @@ def accepted() -> Counter:
 
 
 @asynccontextmanager
-async def connected(seconds: float = 5.0) -> AsyncIterator[Publisher]:
+async def connected(seconds: float = 5.0) -> AsyncIterator[EventPublisher]:
     """A publisher that looks after its connection."""
-    publisher = Publisher(IngestSettings(acknowledge_seconds=seconds))
+    publisher = EventPublisher(IngestSettings(acknowledge_seconds=seconds))
     task = asyncio.create_task(publisher.keep_connected())
     try:
         await until_connected(publisher)
@@ -95,14 +95,14 @@ async def connected(seconds: float = 5.0) -> AsyncIterator[Publisher]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until_connected(publisher: Publisher) -> None:
+async def until_connected(publisher: EventPublisher) -> None:
     """Let the loop turn until there is a producer."""
     async with asyncio.timeout(5):
         while publisher._producer is None:  # noqa: ASYNC110 - the code under test has no event for its tests
             await asyncio.sleep(0)
 
 
-async def refusal(publisher: Publisher, accepted: Counter) -> Refused:
+async def refusal(publisher: EventPublisher, accepted: Counter) -> Refused:
     """The refusal of one event."""
     with pytest.raises(Refused) as refused:
         await publisher.publish(b"k", b"{}", accepted)
@@ -125,7 +125,7 @@ async def test_an_acknowledged_event_is_counted(broker: Broker, accepted: Counte
 
 async def test_before_kafka_was_ever_there_the_sender_is_told_to_come_again(accepted: Counter) -> None:
     """503 at once with Retry-After, and readiness says no."""
-    publisher = Publisher(IngestSettings())
+    publisher = EventPublisher(IngestSettings())
     refused = await refusal(publisher, accepted)
     assert (refused.status, refused.code) == (HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.KAFKA_UNAVAILABLE)
     assert int(refused.headers["Retry-After"]) > 0

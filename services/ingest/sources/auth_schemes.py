@@ -9,15 +9,15 @@ from services.ingest.auth.basic import Basic
 from services.ingest.auth.bearer import Bearer
 from services.ingest.auth.client_certificate import ClientCertificate
 from services.ingest.auth.presets import PRESETS, SecretError
-from services.ingest.auth.proof import Proof, Request
-from services.ingest.auth.signature import MILLISECOND, Signature, Stamp
-from services.ingest.sources.entry import Authentication, SignatureForm
+from services.ingest.auth.scheme import AuthRequest, AuthScheme
+from services.ingest.auth.signature import MILLISECOND, Signature, SignatureTime
+from services.ingest.sources.file_form import AuthenticationForm, SignatureForm
 from services.runtime.documents import secrets
 
 PART = re.compile(r"\{(body|timestamp|method|url|header\.[A-Za-z0-9-]+)\}")
 
 
-def proof_of(form: Authentication, environ: Mapping[str, str]) -> Proof:
+def proof_of(form: AuthenticationForm, environ: Mapping[str, str]) -> AuthScheme:
     """The scheme with its secrets. Raises secrets.SecretError."""
 
     def read(places: list[secrets.SecretSource] | None) -> tuple[bytes, ...]:
@@ -45,7 +45,7 @@ def _signature(form: SignatureForm, secrets: tuple[bytes, ...], tolerance: float
     stamp = None
     if form.timestamp_header:
         unit = MILLISECOND if form.timestamp_unit == "ms" else 1.0
-        stamp = Stamp(form.timestamp_header, unit_seconds=unit, tolerance_seconds=tolerance)
+        stamp = SignatureTime(form.timestamp_header, unit_seconds=unit, tolerance_seconds=tolerance)
     return Signature(
         form.header,
         secrets,
@@ -57,10 +57,10 @@ def _signature(form: SignatureForm, secrets: tuple[bytes, ...], tolerance: float
     )
 
 
-def _signed(template: str, base: str | None) -> Callable[[Request, bytes], bytes]:
+def _signed(template: str, base: str | None) -> Callable[[AuthRequest, bytes], bytes]:
     parts = PART.split(template)
 
-    def signed(request: Request, stamp: bytes) -> bytes:
+    def signed(request: AuthRequest, stamp: bytes) -> bytes:
         def value(name: str) -> bytes:
             if name == "body":
                 return request.body

@@ -20,8 +20,8 @@ from contracts.ids import stable_id
 from contracts.runs import HistoryRecord, Outcome
 from contracts.topics import EVENTS, EVENTS_DLQ
 from services.ingest import metrics
-from services.ingest.publisher import Publisher
-from services.ingest.sources.timed import Poll
+from services.ingest.event_publisher import EventPublisher
+from services.ingest.sources.schedules_and_polls import Poll
 from services.runtime import logging
 from services.runtime.kafka import Headers, Record, history
 from services.runtime.kafka.dead_letters import dead_letter
@@ -35,7 +35,7 @@ log = logging.get("polls")
 
 
 @dataclass(frozen=True)
-class Unfit:
+class UnfitItem:
     """An item that is no event: where it stood in the answer (a JSON pointer, and its number), and why."""
 
     item: Any
@@ -50,7 +50,9 @@ class Unfit:
         return orjson.dumps(self.item, option=orjson.OPT_SORT_KEYS)
 
 
-async def tell(connection: PoolConnectionProxy, publisher: Publisher, poll: Poll, unfit: Sequence[Unfit]) -> int:
+async def tell(
+    connection: PoolConnectionProxy, publisher: EventPublisher, poll: Poll, unfit: Sequence[UnfitItem]
+) -> int:
     """A dead letter and an end for each item that has none yet; how many.
 
     To be called in the transaction that keeps the cursor: if that fails after Kafka acknowledged, the letter comes
@@ -69,7 +71,7 @@ async def tell(connection: PoolConnectionProxy, publisher: Publisher, poll: Poll
     return len(new)
 
 
-async def _bury(publisher: Publisher, poll: Poll, identity: str, one: Unfit) -> None:
+async def _bury(publisher: EventPublisher, poll: Poll, identity: str, one: UnfitItem) -> None:
     now = datetime.now(UTC)
     cause = f"the item {one.place!r} of the answer is no event: {one.why}"
     event = {

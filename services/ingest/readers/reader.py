@@ -11,7 +11,7 @@ from contracts.triggers.payload import Payload
 
 
 @dataclass(frozen=True)
-class Sent:
+class ReceivedBody:
     """A body after parsing, with what the request said about it outside of the body."""
 
     value: object
@@ -52,6 +52,6 @@ class Reader(Protocol):
 
     triggers: tuple[type[Payload], ...]
 
-    def read(self, sent: Sent) -> Sequence[Reading]:
+    def read(self, sent: ReceivedBody) -> Sequence[Reading]:
         """The events in a body, in order. Raises pydantic.ValidationError, with places in the body."""
         ...

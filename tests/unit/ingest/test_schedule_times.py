@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.flows.declared_triggers import scheduled
-from services.ingest.due import due, following
-from services.ingest.sources.timed import Schedule
+from services.ingest.schedule_times import due, following
+from services.ingest.sources.schedules_and_polls import Schedule
 
 Missed = Literal["skip", "catch_up"]
 EARLY, LATE = datetime(2020, 1, 1), datetime(2035, 1, 1)  # noqa: DTZ001 - hypothesis wants bare bounds

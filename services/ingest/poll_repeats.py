@@ -19,19 +19,19 @@ Row = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedItems:
     """What an answer listed of one subject, in its order, and from which cursor it was asked for."""
 
     cursor: str | None
     rows: list[Row]
 
 
-Seen = dict[str, Listed]
+Seen = dict[str, ListedItems]
 """By subject."""
 SEEN = TypeAdapter(Seen)
 
 
-class Listing:
+class PollAnswer:
     """One answer on its way, asked for from a cursor. `seen`: what is kept, as `after` gave it."""
 
     def __init__(self, seen: Any, cursor: str | None) -> None:  # noqa: ANN401 - JSON, as it was kept
@@ -45,7 +45,7 @@ class Listing:
         The same pair for an item that is still listed: anywhere in the list where the same question was asked again;
         where the cursor moved only as the last of its subject, since a cursor may begin with what it ended with.
         """
-        rows = self._now.setdefault(subject, Listed(self._cursor, [])).rows
+        rows = self._now.setdefault(subject, ListedItems(self._cursor, [])).rows
         if rows and rows[-1][0] == content:
             return rows[-1][1:]
         like = sum(row[0] == content for row in rows)

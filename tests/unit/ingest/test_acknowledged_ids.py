@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from services.ingest.acknowledged import Acknowledged
+from services.ingest.acknowledged_ids import AcknowledgedIds
 
 
 def test_an_id_is_known_as_long_as_its_event_says() -> None:
     """Else as long as the others; a redelivery does not prolong it."""
     clock = [0.0]
-    known = Acknowledged(10, 60, lambda: clock[0])
+    known = AcknowledgedIds(10, 60, lambda: clock[0])
     known.add("/a", "usual")
     known.add("/a", "long", 600)
     clock[0] = 59
@@ -21,7 +21,7 @@ def test_an_id_is_known_as_long_as_its_event_says() -> None:
 
 def test_memory_is_bounded() -> None:
     """The oldest are forgotten first."""
-    known = Acknowledged(2, 60)
+    known = AcknowledgedIds(2, 60)
     for name in "abc":
         known.add("/a", name)
     assert (len(known), [known.known("/a", name) for name in "abc"]) == (2, [False, True, True])

@@ -14,7 +14,7 @@ from http import HTTPStatus
 import asyncpg
 
 from contracts.errors import ErrorCode
-from services.ingest.problems import Refused
+from services.ingest.http_problems import Refused
 from services.runtime.database import FAULTS
 
 BLOCKS = 20
@@ -28,7 +28,7 @@ returning taken
 """
 
 
-class Limit:
+class SourceLimit:
     """One source's limit in this process."""
 
     def __init__(

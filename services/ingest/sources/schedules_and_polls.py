@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from contracts.triggers.payload import Payload
-from services.ingest.sources.entry import CursorForm
+from services.ingest.sources.file_form import CursorForm
 
 
 @dataclass(frozen=True)

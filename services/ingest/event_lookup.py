@@ -8,23 +8,23 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from contracts.errors import ErrorCode
-from services.ingest import ends
-from services.ingest.acknowledged import Acknowledged
-from services.ingest.answers import UNKNOWN, Reply, answer
-from services.ingest.auth.proof import request_of
+from services.ingest import event_ends
+from services.ingest.acknowledged_ids import AcknowledgedIds
+from services.ingest.auth.scheme import request_of
 from services.ingest.database import Database, unavailable
 from services.ingest.events import SOURCE, EventsEndpoint, not_proven
-from services.ingest.problems import Refused
+from services.ingest.http_problems import Refused
+from services.ingest.responses import UNKNOWN, Response, answer
 from services.runtime.database import FAULTS
 
 PATH = "/v1/events/{id:path}"
 SHOWN_PATH = "/v1/events/{id}"
 
 
-class LookupEndpoint:
+class EventLookupEndpoint:
     """A bare ASGI application, under the same token as `POST /v1/events`."""
 
-    def __init__(self, events: EventsEndpoint, data: Database, acknowledged: Acknowledged) -> None:
+    def __init__(self, events: EventsEndpoint, data: Database, acknowledged: AcknowledgedIds) -> None:
         self._events = events
         self._data = data
         self._acknowledged = acknowledged
@@ -37,7 +37,7 @@ class LookupEndpoint:
         identity = scope["path_params"]["id"]
         await answer(SOURCE if known else UNKNOWN, self._answer(request.method, identity, known=known), send)
 
-    async def _answer(self, method: str, identity: str, *, known: bool) -> Reply:
+    async def _answer(self, method: str, identity: str, *, known: bool) -> Response:
         if method not in {"GET", "HEAD"}:
             raise Refused(
                 HTTPStatus.METHOD_NOT_ALLOWED,
@@ -48,7 +48,7 @@ class LookupEndpoint:
         if not known:
             raise not_proven()
         try:
-            found = await ends.find(self._data.required(), identity)
+            found = await event_ends.find(self._data.required(), identity)
         except FAULTS:
             raise unavailable() from None
         if not found and not self._acknowledged.anywhere(identity):
@@ -60,4 +60,4 @@ class LookupEndpoint:
             )
         state = "ended" if found else "in_flight"
         body = orjson.dumps({"id": identity, "state": state, "ends": found})
-        return Reply(HTTPStatus.OK, b"" if method == "HEAD" else body)
+        return Response(HTTPStatus.OK, b"" if method == "HEAD" else body)

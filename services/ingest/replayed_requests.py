@@ -13,8 +13,8 @@ from http import HTTPStatus
 import asyncpg
 
 from contracts.errors import ErrorCode
-from services.ingest.auth.proof import Request
-from services.ingest.problems import Refused
+from services.ingest.auth.scheme import AuthRequest
+from services.ingest.http_problems import Refused
 from services.ingest.sources.hook import Hook
 from services.runtime import logging
 from services.runtime.database import FAULTS
@@ -27,7 +27,7 @@ SCOPE = "ingest.replay"
 log = logging.get("replays")
 
 
-class Replays:
+class ReplayedRequests:
     """What was taken within the last `keep_seconds`, or as long as a source declares its duplicates.
 
     Noted only after Kafka acknowledged, so that the retry after a 503 is no replay; here, and in PostgreSQL for the
@@ -40,7 +40,7 @@ class Replays:
         self._keep = keep_seconds
         self._until: OrderedDict[str, float] = OrderedDict()
 
-    async def check(self, hook: Hook, request: Request) -> str:
+    async def check(self, hook: Hook, request: AuthRequest) -> str:
         """The mark of this request. Raises Refused: 409 when it was taken before."""
         mark = _mark(hook.name, request)
         until = self._until.get(mark)
@@ -76,7 +76,7 @@ class Replays:
             return False
 
 
-def _mark(source: str, request: Request) -> str:
+def _mark(source: str, request: AuthRequest) -> str:
     digest = blake2b(source.encode(), digest_size=16)
     for name, value in sorted(request.headers.items()):
         if any(part in name for part in SIGNING):

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from services.ingest.listed import Listing
+from services.ingest.poll_repeats import PollAnswer
 
 
 def ids(*answers: str, moved: bool = False) -> list[list[tuple[str, int, int]]]:
@@ -17,7 +17,7 @@ def ids(*answers: str, moved: bool = False) -> list[list[tuple[str, int, int]]]:
         # As it comes back from PostgreSQL; asked for twice, since a replica may die before it is written.
         kept = orjson.loads(orjson.dumps(seen))
         for _ in range(2):
-            listing = Listing(kept, str(number) if moved else None)
+            listing = PollAnswer(kept, str(number) if moved else None)
             items = [(item, *listing.number("big" if item.isupper() else "small", item)) for item in answer]
             seen = listing.after()
         found.append(items)
@@ -63,7 +63,7 @@ def test_the_first_of_a_content_has_the_id_that_it_always_had() -> None:
 
 def test_what_is_kept_is_bounded() -> None:
     """The subjects that were listed last."""
-    listing = Listing({}, None)
+    listing = PollAnswer({}, None)
     for number in range(6000):
         listing.number(str(number), "a")
     kept = listing.after()

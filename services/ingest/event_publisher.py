@@ -15,7 +15,7 @@ from contracts.errors import ErrorCode
 from contracts.events import CONTENT_TYPE
 from contracts.topics import EVENTS, Topic
 from services.ingest import metrics
-from services.ingest.problems import Refused
+from services.ingest.http_problems import Refused
 from services.ingest.settings import IngestSettings
 from services.runtime import logging
 from services.runtime.cures import curable
@@ -33,7 +33,7 @@ Late = Callable[[asyncio.Future[object]], object]
 log = logging.get("publisher")
 
 
-class Publisher:
+class EventPublisher:
     """Sends events to the topic `events` and waits for the acknowledgement.
 
     Kafka may be away at the start, go away and come back: `keep_connected` looks after that, `publish` answers 503.

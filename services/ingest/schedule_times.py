@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from services.ingest.sources.timed import Schedule
+from services.ingest.sources.schedules_and_polls import Schedule
 
 MOST_CAUGHT_UP = 1000
 

@@ -8,7 +8,7 @@ import zlib
 from http import HTTPStatus
 
 from contracts.errors import ErrorCode
-from services.ingest.problems import Refused
+from services.ingest.http_problems import Refused
 
 GZIP = zlib.MAX_WBITS | 16
 KNOWN = {"gzip": GZIP, "x-gzip": GZIP, "deflate": zlib.MAX_WBITS}

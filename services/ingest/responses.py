@@ -12,8 +12,8 @@ from prometheus_client import Counter
 from starlette.types import Send
 
 from contracts.errors import ErrorCode
-from services.ingest import metrics, problems
-from services.ingest.problems import Refused
+from services.ingest import http_problems, metrics
+from services.ingest.http_problems import Refused
 from services.runtime import logging
 
 UNKNOWN = "unknown"
@@ -26,7 +26,7 @@ _counters: dict[tuple[str, int], Counter] = {}
 
 
 @dataclass(frozen=True)
-class Reply:
+class Response:
     """An answer that is no refusal."""
 
     status: HTTPStatus
@@ -35,15 +35,15 @@ class Reply:
     headers: Sequence[tuple[bytes, bytes]] = field(default=())
 
 
-def accepted(ids: Sequence[str], *, duplicate: bool) -> Reply:
+def accepted(ids: Sequence[str], *, duplicate: bool) -> Response:
     """The 202: `id` of the one event, or `ids` of all, in order. `duplicate`: Kafka had acknowledged all of them."""
     body: dict[str, object] = {"id": ids[0]} if len(ids) == 1 else {"ids": list(ids)}
     if duplicate:
         body["duplicate"] = True
-    return Reply(HTTPStatus.ACCEPTED, orjson.dumps(body))
+    return Response(HTTPStatus.ACCEPTED, orjson.dumps(body))
 
 
-class InFlight:
+class RequestsInFlight:
     """Requests at work now and their bodies' bytes, and the most that may be of each."""
 
     def __init__(self, most: int, most_bytes: int) -> None:
@@ -71,7 +71,7 @@ class InFlight:
             self._bytes -= size
 
 
-async def answer(source: str, work: Awaitable[Reply], send: Send) -> None:
+async def answer(source: str, work: Awaitable[Response], send: Send) -> None:
     """Do the work, and answer the request with what it gives or how it refuses."""
     try:
         reply = await work
@@ -118,6 +118,6 @@ def count(source: str, status: int) -> None:
 
 
 def _refusal(refused: Refused) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    headers = [(b"content-type", problems.CONTENT_TYPE.encode())]
+    headers = [(b"content-type", http_problems.CONTENT_TYPE.encode())]
     headers += [(name.lower().encode(), value.encode()) for name, value in refused.headers.items()]
     return refused.status.value, headers, refused.body()

@@ -13,13 +13,13 @@ from urllib.parse import quote
 from starlette.types import Scope
 
 from contracts.errors import ErrorCode
-from services.ingest.problems import Refused
+from services.ingest.http_problems import Refused
 
 Address = IPv4Address | IPv6Address
 
 
 @dataclass(frozen=True)
-class Request:
+class AuthRequest:
     """What a scheme may look at. `body` is empty until it was read; header names are in small letters."""
 
     method: str
@@ -43,7 +43,7 @@ class Request:
         return f"{base.rstrip('/')}{self.path}{query}"
 
 
-class Proof(Protocol):
+class AuthScheme(Protocol):
     """A scheme with its secrets."""
 
     @property
@@ -51,18 +51,18 @@ class Proof(Protocol):
         """Whether it signs the body, which has to be read before."""
         ...
 
-    def check(self, request: Request) -> None:
+    def check(self, request: AuthRequest) -> None:
         """Return when the request proves its sender. Raises Refused: 401."""
         ...
 
 
-def request_of(scope: Scope, client: Address | None, now: float) -> Request:
+def request_of(scope: Scope, client: Address | None, now: float) -> AuthRequest:
     """The request before its body is read. Of a header that is sent twice, the first counts."""
     headers: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         headers.setdefault(name, value)
     path = scope.get("raw_path") or quote(scope["path"]).encode()
-    return Request(
+    return AuthRequest(
         scope["method"], path.partition(b"?")[0].decode("latin-1"), scope["query_string"], headers, b"", client, now
     )
 

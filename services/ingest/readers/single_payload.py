@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contracts.triggers.payload import Payload
-from services.ingest.readers.reading import Reading, Sent
+from services.ingest.readers.reader import Reading, ReceivedBody
 
 LONGEST = 512
 
 
-class One:
+class SinglePayload:
     """The reader of a source with a `trigger`, a `schema` or an `example`."""
 
     def __init__(self, trigger: type[Payload], id_header: str | None = None) -> None:
@@ -18,7 +18,7 @@ class One:
         self._trigger = trigger
         self._id_header = id_header.lower().encode() if id_header else None
 
-    def read(self, sent: Sent) -> Sequence[Reading]:
+    def read(self, sent: ReceivedBody) -> Sequence[Reading]:
         """The one event. Its id: of the envelope, else of the declared header, else the payload's own."""
         payload = self._trigger.read(sent.value)
         identity = sent.identity
