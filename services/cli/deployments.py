@@ -20,11 +20,11 @@ from services.flows.load import FlowSource, load_paths, load_text
 from services.project.catalogue import catalogue
 from services.project.connections_file import connection_names
 from services.runtime.documents.faults import Fault, FaultCode
-from services.tools.deployed import store
-from services.tools.deployed.store import Deployment, Version
+from services.tools.deployed import deployment_tables
+from services.tools.deployed.deployment_tables import Deployment, FlowVersion
 
 DEPLOYED = "(deployed) "
-Change = Callable[[Deployment, Sequence[Version]], tuple[Mapping[str, str], Sequence[Version]]]
+Change = Callable[[Deployment, Sequence[FlowVersion]], tuple[Mapping[str, str], Sequence[FlowVersion]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def from_paths(paths: Sequence[Path], connections: Collection[str] | None, *, al
     if not sources and not faults:
         raise CommandError("there is no flow in these files")
 
-    def change(_before: Deployment, running: Sequence[Version]) -> tuple[Mapping[str, str], Sequence[Version]]:
+    def change(_before: Deployment, running: Sequence[FlowVersion]) -> tuple[Mapping[str, str], Sequence[FlowVersion]]:
         names = {source.name for source in sources}
         staying = [] if alone else _loaded(one for one in running if one.name not in names)
         known = catalogue(paths)
@@ -78,10 +78,10 @@ def from_paths(paths: Sequence[Path], connections: Collection[str] | None, *, al
     return change
 
 
-def back_to(target: Deployment, versions: Sequence[Version]) -> Change:
+def back_to(target: Deployment, versions: Sequence[FlowVersion]) -> Change:
     """A change to an earlier set. It raises CommandError when that set cannot run any more."""
 
-    def change(_before: Deployment, _running: Sequence[Version]) -> tuple[Mapping[str, str], Sequence[Version]]:
+    def change(_before: Deployment, _running: Sequence[FlowVersion]) -> tuple[Mapping[str, str], Sequence[FlowVersion]]:
         known = catalogue()
         sources = _loaded(versions)
         _refuse([fault for fault in check(sources, known, None) if not _elsewhere(fault)])
@@ -100,8 +100,8 @@ def deployed(paths: Sequence[Path], connections: Path, url: str, *, alone: bool)
     change = from_paths(paths, connection_names(connections), alone=alone)
 
     async def work(connection: asyncpg.Connection) -> Difference:
-        before = await store.current(connection)
-        return difference(before.flows, (await store.deploy(connection, change, who())).flows)
+        before = await deployment_tables.current(connection)
+        return difference(before.flows, (await deployment_tables.deploy(connection, change, who())).flows)
 
     return ask(work, url)
 
@@ -133,7 +133,7 @@ def _elsewhere(fault: Fault) -> bool:
     return fault.file.startswith(DEPLOYED) and fault.code is FaultCode.TRIGGER_UNKNOWN
 
 
-def _loaded(versions: Iterable[Version]) -> list[FlowSource]:
+def _loaded(versions: Iterable[FlowVersion]) -> list[FlowSource]:
     """Deployed versions, read again."""
     return [
         source
@@ -143,9 +143,9 @@ def _loaded(versions: Iterable[Version]) -> list[FlowSource]:
     ]
 
 
-def _version(source: FlowSource, known: Catalogue) -> Version:
+def _version(source: FlowSource, known: Catalogue) -> FlowVersion:
     flow = compile_flow(source, known.tools)
-    return Version(flow.name, flow.version, source.text, bool(flow.matches))
+    return FlowVersion(flow.name, flow.version, source.text, bool(flow.matches))
 
 
 def _refuse(faults: Sequence[object]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.runtime import lifecycle
 from services.runtime.settings import SettingsError
 from services.tools import service
-from services.tools.load import load
+from services.tools.folder_flows import load
 from services.tools.settings import ToolsSettings
 
 ABOUT = """The stream processor: takes events and runs from Kafka, lets flows advance, asks for actions.

@@ -17,8 +17,8 @@ from services.runtime.tables import claims
 
 
 @dataclass(frozen=True, slots=True)
-class Among:
-    """Where an event stands among those of its subject: services/tools/repeats.py decides by it.
+class SubjectOrder:
+    """Where an event stands among those of its subject: services/tools/content_repeats.py decides by it.
 
     `subject` and `content` are hashes, `place` is the partition, `position` orders it there, `at` is when it was taken.
     `content`: None where the event has an id of its own.
@@ -32,7 +32,7 @@ class Among:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class EventClaim:
     """A wish to be the first. `claimed_by` is the same on every replay, and no two claimers share it.
 
     `note` is kept with a claim that is made, and given back to its claimer's replays. `keep`: how long it holds; None:
@@ -44,15 +44,15 @@ class Claim:
     claimed_by: str
     note: str = ""
     keep: timedelta | None = None
-    among: Among | None = None
+    among: SubjectOrder | None = None
 
 
-async def claim(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: timedelta) -> list[bool]:
+async def claim(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], keep: timedelta) -> list[bool]:
     """For each wish, whether it is the first within `keep`: as `noted`, without the notes."""
     return [note is not None for note in await noted(pool, scope, wishes, keep)]
 
 
-async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: timedelta) -> list[str | None]:
+async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], keep: timedelta) -> list[str | None]:
     """For each wish, the note of its claim if it is the first within its own time, else `keep`; None for the others.
 
     An expired claim is taken over. The same wishes again, in any grouping and with any notes, give the same answers.

@@ -21,18 +21,18 @@ from services.runtime.tables import claims as claimed
 from services.runtime.tables import dead_runs, expiry
 from services.runtime.tables.expiry import Expiring
 from services.runtime.watchdog import Watchdog
-from services.tools import app, brake, catalog, claims, metrics, repeats
-from services.tools.deaths import Deaths
-from services.tools.deployed.loaded import Deployed, NothingRunsError
+from services.tools import catalog, claims, content_repeats, faust_app, metrics, topic_hold
+from services.tools.batch_processor import BatchProcessor
+from services.tools.dead_run_marks import DeadRunMarker
+from services.tools.deployed.deployed_flows import DeployedFlows, NothingRunsError
 from services.tools.echoes import echoes
-from services.tools.echoes.limits import Limits
-from services.tools.load import InFolder
-from services.tools.processor import Processor
+from services.tools.echoes.loop_limits import LoopLimits
+from services.tools.folder_flows import FolderFlows
 from services.tools.settings import ToolsSettings
-from services.tools.state.store import answers
-from services.tools.timers.firing import Firing, watch
-from services.tools.timers.store import Store
-from services.tools.timers.timers import InDatabase
+from services.tools.state.state_tables import answers
+from services.tools.timers.timer_firing import TimerFiring, watch
+from services.tools.timers.timer_table import TimerTable
+from services.tools.timers.timers import DatabaseTimers
 
 log = logging.get("service")
 HEALTH_PORT = 9102
@@ -44,7 +44,7 @@ EXPIRING = (
 EVENT_SCOPE = "event"
 
 
-async def run(settings: ToolsSettings, flows: InFolder | None) -> None:
+async def run(settings: ToolsSettings, flows: FolderFlows | None) -> None:
     """Consume until told to stop. Waits for Kafka and PostgreSQL, at the start and later.
 
     Without `flows`, those that are deployed to the database run: it waits for the first, and takes up each later one.
@@ -70,9 +70,9 @@ class _Parts:
     stop: asyncio.Event
 
 
-async def _deployed(parts: _Parts) -> Deployed:
+async def _deployed(parts: _Parts) -> DeployedFlows:
     """The deployed flows, as soon as there are some."""
-    flows = Deployed(parts.pool, collect(catalog), parts.health.turned)
+    flows = DeployedFlows(parts.pool, collect(catalog), parts.health.turned)
 
     async def start() -> None:
         parts.health.turned()  # waiting for the first deployment is no stall
@@ -90,64 +90,64 @@ async def _not_yet(why: str) -> None:
     raise RuntimeError(why)
 
 
-async def _consume(settings: ToolsSettings, flows: InFolder | Deployed, parts: _Parts) -> None:
-    offsets = Offsets(settings, app.GROUP)
-    watchdog = Watchdog(offsets, lambda: app.assigned(application), parts.health, settings.stall_seconds)
+async def _consume(settings: ToolsSettings, flows: FolderFlows | DeployedFlows, parts: _Parts) -> None:
+    offsets = Offsets(settings, faust_app.GROUP)
+    watchdog = Watchdog(offsets, lambda: faust_app.assigned(application), parts.health, settings.stall_seconds)
     keep = timedelta(hours=settings.duplicate_hours)
 
-    async def claim(wishes: Sequence[claims.Claim]) -> list[str | None]:
+    async def claim(wishes: Sequence[claims.EventClaim]) -> list[str | None]:
         return await database.patiently(
-            "claims", lambda: repeats.noted(parts.pool, EVENT_SCOPE, wishes, keep), watchdog.moved
+            "claims", lambda: content_repeats.noted(parts.pool, EVENT_SCOPE, wishes, keep), watchdog.moved
         )
 
     async def mark(dead: Sequence[dead_runs.Death]) -> None:
         await database.patiently("deaths", lambda: dead_runs.mark(parts.pool, dead), watchdog.moved)
 
-    store = Store(parts.pool)
-    firing = Firing(store, Publisher(parts.producer), settings.timer_rate, mark)
+    store = TimerTable(parts.pool)
+    firing = TimerFiring(store, Publisher(parts.producer), settings.timer_rate, mark)
     answers_kept = timedelta(hours=settings.answer_hours)
-    processor = Processor(
+    processor = BatchProcessor(
         flows,
         claim,
         Publisher(parts.producer, watchdog.moved),
-        InDatabase(parts.pool, answers_kept, watchdog.moved),
+        DatabaseTimers(parts.pool, answers_kept, watchdog.moved),
         answer=answers(parts.pool, answers_kept, watchdog.moved),
         on_batch=watchdog.moved,
         died=mark,
         echoes=echoes.made(parts.pool, _limits(settings), watchdog.moved),
     )
-    guard = Guard.of(settings, kind="topic", gauge=metrics.TOPIC_HELD, longest_seconds=brake.LONGEST_SECONDS)
-    events = brake.Brake(EVENTS, processor.events, guard, watchdog.moved)
-    runs = brake.Brake(RUNS, processor.runs, guard, watchdog.moved)
-    application = app.make(settings, events.take, runs.take)
+    guard = Guard.of(settings, kind="topic", gauge=metrics.TOPIC_HELD, longest_seconds=topic_hold.LONGEST_SECONDS)
+    events = topic_hold.TopicHold(EVENTS, processor.events, guard, watchdog.moved)
+    runs = topic_hold.TopicHold(RUNS, processor.runs, guard, watchdog.moved)
+    application = faust_app.make(settings, events.take, runs.take)
     await application.start()
     parts.health.checks = {"kafka": parts.producer.answers, "postgresql": partial(database.answers, parts.pool)}
     parts.health.checks |= {EVENTS.name: events.healthy, RUNS.name: runs.healthy}
     following = []
-    if isinstance(flows, Deployed):
+    if isinstance(flows, DeployedFlows):
         parts.health.checks |= {"flows": flows.healthy}
         following.append(flows.follow())
-    log.info("service.started", group=settings.topic_prefix + app.GROUP)
+    log.info("service.started", group=settings.topic_prefix + faust_app.GROUP)
     try:
         await lifecycle.until(
             parts.stop,
-            app.supervise(application),
+            faust_app.supervise(application),
             watchdog.run(),
             firing.run(),
             watch(store),
-            Deaths(settings, mark).run(),
+            DeadRunMarker(settings, mark).run(),
             expiry.keep_flat(parts.pool, *EXPIRING),
             *following,
         )
     finally:
         parts.health.leaving = True
-        await app.leave(application, settings.drain_seconds)
+        await faust_app.leave(application, settings.drain_seconds)
         await offsets.close()
         log.info("service.stopped")
 
 
-def _limits(settings: ToolsSettings) -> Limits:
-    return Limits(
+def _limits(settings: ToolsSettings) -> LoopLimits:
+    return LoopLimits(
         on=settings.echo_suppression,
         seconds=settings.echo_seconds,
         ledger_seconds=settings.ledger_days * 86_400,
@@ -176,7 +176,7 @@ async def _producer(
 
     async def coordinated() -> None:
         state.turned()
-        await kafka.coordinator(settings, app.GROUP)
+        await kafka.coordinator(settings, faust_app.GROUP)
 
     await lifecycle.patiently("Kafka", start, stop)
     try:

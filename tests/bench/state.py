@@ -22,7 +22,7 @@ from services.flows.state.permits import Permit
 from services.flows.state.rotations import Turn
 from services.flows.state.storage import Store as Put
 from services.runtime import database
-from services.tools.state.store import Store
+from services.tools.state.state_tables import StateTables
 
 BATCH = 500
 ROUNDS = 40
@@ -56,7 +56,7 @@ async def measure(url: str) -> None:
             batch = [Asked(account, "f", f"{account} {n}", "0", 0, need(n)) for n in range(first, first + BATCH)]
             for took in (times, again):
                 began, busy = time.perf_counter(), time.process_time()
-                answers = await Store(pool, timedelta(days=8)).answer(batch)
+                answers = await StateTables(pool, timedelta(days=8)).answer(batch)
                 took.append((time.perf_counter() - began) * 1000)
                 used += (time.process_time() - busy) * 1000 * (took is times)
                 assert not any(isinstance(answer, Exception) for answer in answers)

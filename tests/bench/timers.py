@@ -24,8 +24,8 @@ from contracts.topics import ACTIONS
 from services.flows.outcomes import Sleep
 from services.flows.waiting import cancel_hash, timer_id
 from services.runtime import database
-from services.tools.timers.store import Store
 from services.tools.timers.timer import Timer, timer_of
+from services.tools.timers.timer_table import TimerTable
 from tests.support import batches
 from tests.support.servers import servers
 from tests.support.tools_process import all_of, event_id, read, stack
@@ -46,7 +46,7 @@ def timer(version: str, number: int, due: datetime) -> Timer:
 
 async def fill(pool: asyncpg.Pool, version: str, pending: int, due: list[datetime]) -> None:
     """Set all of them; those that are due soon first. The others as copies, by PostgreSQL itself."""
-    store = Store(pool)
+    store = TimerTable(pool)
     costs: list[float] = []
     for begin in range(0, len(due), SET_BATCH):
         batch = [timer(version, begin + n, moment) for n, moment in enumerate(due[begin : begin + SET_BATCH])]

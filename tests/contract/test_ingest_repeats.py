@@ -14,8 +14,8 @@ import pytest
 from contracts.events import Event
 from contracts.triggers.registry import TRIGGERS
 from services.ingest.sources.load import load
-from services.tools.claims import Among
-from services.tools.repeats import Latest, judged
+from services.tools.claims import SubjectOrder
+from services.tools.content_repeats import LatestContent, judged
 from tests.support.ingest import BEARER, TOKEN, Recorder, application, client
 
 SOURCES = "sources:\n" + "".join(
@@ -87,14 +87,14 @@ async def ingest(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Recor
 
 def new(records: Sequence[tuple[bytes, dict[str, Any]]]) -> list[bool]:
     """Which of the records services/tools takes for new: those whose id was made of their content."""
-    latest: dict[bytes, Latest] = {}
+    latest: dict[bytes, LatestContent] = {}
     answers = []
     for position, (key, record) in enumerate(records):
         event = Event.model_validate(record)
         assert event.accepted
         assert event.contentid
         assert event.duplicateseconds
-        among = Among("s", "p", position, event.accepted, event.contentid)
+        among = SubjectOrder("s", "p", position, event.accepted, event.contentid)
         is_new, latest[key] = judged(latest.get(key), event.id, among, timedelta(seconds=event.duplicateseconds))
         answers.append(is_new)
     return answers

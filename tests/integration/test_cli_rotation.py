@@ -12,7 +12,7 @@ import pytest
 from services.flows.state.cells import Asked
 from services.flows.state.rotations import Turn, Turned
 from services.runtime import database
-from services.tools.state.store import Store
+from services.tools.state.state_tables import StateTables
 from tests.support.flows_command import flows
 
 TEAM = ("ana", "rui", "eva")
@@ -31,7 +31,7 @@ async def turns(url: str, account: str, first: int, count: int) -> list[str | No
     try:
         need = Turn("sales-team", TEAM, (2, 1, 1))
         asks = [Asked(account, "f", f"{account} {run}", "0", 0, need) for run in range(first, first + count)]
-        found = await Store(pool, timedelta(hours=1)).answer(asks)
+        found = await StateTables(pool, timedelta(hours=1)).answer(asks)
     finally:
         await pool.close()
     return [one.value for one in found if isinstance(one, Turned)]

@@ -27,9 +27,9 @@ from services.flows.catalogue import Guarantee
 from services.flows.creations import made
 from services.runtime import database
 from services.runtime.kafka import Record as KafkaRecord
-from services.tools.claims import Claim, noted
-from services.tools.echoes.echoes import InDatabase
-from services.tools.echoes.limits import Limits
+from services.tools.claims import EventClaim, noted
+from services.tools.echoes.echoes import DatabaseEchoes
+from services.tools.echoes.loop_limits import LoopLimits
 from tests.support import batches
 from tests.support.flows_command import flows
 
@@ -73,7 +73,7 @@ SOME_FLOWS = (NEW_CONTACT, WELCOME)
 class World:
     """A processor, a journal and Closum. Each event is a record of its own; `lag` changes what a worker sees."""
 
-    def __init__(self, pool: asyncpg.Pool, folder: Path, flows_: Sequence[str], limits: Limits) -> None:
+    def __init__(self, pool: asyncpg.Pool, folder: Path, flows_: Sequence[str], limits: LoopLimits) -> None:
         self.pool = pool
         self.journal = Journal(pool, KEEP_SECONDS)
         self.compiled = batches.compiled(folder, *flows_)
@@ -85,7 +85,7 @@ class World:
     def worker(self) -> None:
         """Another worker of services/tools, which knows nothing but what PostgreSQL holds."""
         claims = InClaims(self.pool)
-        echoes = InDatabase(self.pool, self.limits)
+        echoes = DatabaseEchoes(self.pool, self.limits)
         self.processor, self.published = batches.processor(self.compiled, claims, echoes=echoes)
 
     async def comes(self, event: Event) -> list[dict[str, Any]]:
@@ -143,7 +143,7 @@ class InClaims(batches.MemoryClaims):
         super().__init__()
         self._pool = pool
 
-    async def noted(self, wishes: Sequence[Claim]) -> list[str | None]:
+    async def noted(self, wishes: Sequence[EventClaim]) -> list[str | None]:
         """As in production."""
         return await noted(self._pool, "events", wishes, timedelta(days=1))
 
@@ -161,7 +161,7 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
 @pytest.fixture
 def world(pool: asyncpg.Pool, tmp_path: Path) -> World:
     """One flow for a contact of the CRM, one that welcomes every lead."""
-    return World(pool, tmp_path, SOME_FLOWS, Limits())
+    return World(pool, tmp_path, SOME_FLOWS, LoopLimits())
 
 
 def contact(number: int = 1, *, email: str = "ana@x.pt", phone: str = "351912345678") -> Event:
@@ -209,7 +209,7 @@ async def test_the_webhook_before_the_answer_after_it_and_an_hour_later(world: W
 
 async def test_neither_the_flow_that_made_it_nor_one_that_led_to_it_starts(pool: asyncpg.Pool, tmp_path: Path) -> None:
     """Over three hops: each lead starts the flows that did not lead to it, until none is left."""
-    world = World(pool, tmp_path, THREE, Limits())
+    world = World(pool, tmp_path, THREE, LoopLimits())
     await world.comes(lead(0, email="ana@x.pt"))
     waiting, ends, leads = world.requests, [], 0
     while waiting and leads < 50:
@@ -229,7 +229,7 @@ async def test_neither_the_flow_that_made_it_nor_one_that_led_to_it_starts(pool:
 async def test_an_event_that_starts_nobody_else_is_suppressed(pool: asyncpg.Pool, tmp_path: Path) -> None:
     """With no other flow for it, and where its own flow listens, by the name of that flow."""
     (tmp_path / "one").mkdir()
-    alone = World(pool, tmp_path / "one", (NEW_CONTACT,), Limits())
+    alone = World(pool, tmp_path / "one", (NEW_CONTACT,), LoopLimits())
     await alone.sends(await alone.adds(1))
     (end,) = await alone.comes(lead(1))
     assert told([end]) == [(None, "suppressed")]
@@ -238,7 +238,7 @@ async def test_an_event_that_starts_nobody_else_is_suppressed(pool: asyncpg.Pool
     both = NEW_CONTACT.replace("on: webhook.crm", f"on: [webhook.crm, {CREATED}]").replace(
         "trigger.phone", "trigger.email"
     )
-    listens = World(pool, tmp_path / "two", (both.replace("trigger.name", "event.id"),), Limits())
+    listens = World(pool, tmp_path / "two", (both.replace("trigger.name", "event.id"),), LoopLimits())
     await listens.sends(await listens.adds(2, email="rui@x.pt", phone="351912345679"))
     (end,) = await listens.comes(lead(2, email="rui@x.pt", phone="351912345679"))
     assert told([end]) == [("new-contact", "suppressed")]
@@ -312,7 +312,7 @@ async def test_workers_that_judge_at_the_same_time_take_a_call_once(world: World
     """Five people's events at five workers, and five strangers with the same e-mail."""
     for number in range(5):
         await world.sends(await world.adds(number, email="info@x.pt", phone=""))
-    echoes = InDatabase(world.pool, Limits())
+    echoes = DatabaseEchoes(world.pool, LoopLimits())
     events = [lead(number, email="info@x.pt", phone="") for number in range(10)]
     asked = [(event, creation) for event in events if (creation := creations.told(event)) is not None]
     verdicts = await asyncio.gather(*(echoes.judge([one]) for one in asked))

@@ -14,9 +14,9 @@ from services.cli.terminal import CommandError
 from services.flows.catalogue import collect
 from services.runtime import database
 from services.tools import catalog
-from services.tools.claims import Claim, noted
-from services.tools.deployed import store
-from services.tools.deployed.loaded import Deployed, NothingRunsError
+from services.tools.claims import EventClaim, noted
+from services.tools.deployed import deployment_tables
+from services.tools.deployed.deployed_flows import DeployedFlows, NothingRunsError
 from tests.support.batches import ONE_CALL, TRIGGER, TWO_CALLS
 
 TOOLS = collect(catalog)
@@ -37,16 +37,16 @@ async def pool(database_url: str, topic_prefix: str) -> AsyncIterator[asyncpg.Po
     await made.close()
 
 
-async def deploy(pool: asyncpg.Pool, folder: Path, *texts: str, alone: bool = False) -> store.Deployment:
+async def deploy(pool: asyncpg.Pool, folder: Path, *texts: str, alone: bool = False) -> deployment_tables.Deployment:
     """Deploy flows from their texts."""
     for number, text in enumerate(texts):
         (folder / f"{number}.yaml").write_text(text)
     files = [folder / f"{number}.yaml" for number in range(len(texts))]
     async with pool.acquire() as connection:
-        return await store.deploy(connection, from_paths(files, None, alone=alone), "a test")
+        return await deployment_tables.deploy(connection, from_paths(files, None, alone=alone), "a test")
 
 
-def names(worker: Deployed, deployment: str = "") -> list[tuple[str, str]]:
+def names(worker: DeployedFlows, deployment: str = "") -> list[tuple[str, str]]:
     """The flows that an event starts, with the first signs of their versions."""
     return [(flow.name, flow.version) for flow in worker.for_trigger(TRIGGER, deployment or worker.deployment)]
 
@@ -54,7 +54,7 @@ def names(worker: Deployed, deployment: str = "") -> list[tuple[str, str]]:
 async def test_a_worker_waits_for_the_first_deployment_and_takes_up_each_later_one(
     pool: asyncpg.Pool, tmp_path: Path
 ) -> None:
-    worker = Deployed(pool, TOOLS)
+    worker = DeployedFlows(pool, TOOLS)
     with pytest.raises(NothingRunsError, match="flows deploy"):
         await worker.start()
 
@@ -85,17 +85,17 @@ async def test_a_set_with_a_mistake_changes_nothing(pool: asyncpg.Pool, tmp_path
     with pytest.raises(CommandError, match="what runs runs on"):
         await deploy(pool, tmp_path, CHANGED, TWO_CALLS.replace("crm.status", "crm.statut"))
 
-    assert (await store.current(pool)).number == 1
-    assert len(await store.versions_of(pool, "one-call")) == 1
+    assert (await deployment_tables.current(pool)).number == 1
+    assert len(await deployment_tables.versions_of(pool, "one-call")) == 1
 
 
 async def test_the_replay_of_an_event_begins_what_it_began_before(pool: asyncpg.Pool, tmp_path: Path) -> None:
     """Also in a worker that has never run that set; what events after it begin is the new one."""
     await deploy(pool, tmp_path, ONE_CALL)
-    before = Deployed(pool, TOOLS)
+    before = DeployedFlows(pool, TOOLS)
     await before.start()
     await deploy(pool, tmp_path, CHANGED)
-    after = Deployed(pool, TOOLS)
+    after = DeployedFlows(pool, TOOLS)
     await after.start()
 
     await after.recall({"1", "2"})
@@ -110,7 +110,7 @@ async def test_an_earlier_set_that_cannot_be_had_whole_is_not_used(pool: asyncpg
     await deploy(pool, tmp_path, ONE_CALL)
     await pool.execute("update flow_versions set version = 'gone'")
     await deploy(pool, tmp_path, TWO_CALLS, alone=True)
-    worker = Deployed(pool, TOOLS)
+    worker = DeployedFlows(pool, TOOLS)
     await worker.start()
 
     await worker.recall({"1"})
@@ -119,12 +119,12 @@ async def test_an_earlier_set_that_cannot_be_had_whole_is_not_used(pool: asyncpg
 
 
 async def test_a_claim_gives_its_claimer_the_note_that_it_was_made_with(pool: asyncpg.Pool) -> None:
-    wish = Claim("default", "event", "events/0/1", "7")
+    wish = EventClaim("default", "event", "events/0/1", "7")
     day = timedelta(days=1)
 
     assert await noted(pool, "event", [wish], day) == ["7"]
-    assert await noted(pool, "event", [Claim("default", "event", "events/0/1", "8")], day) == ["7"]
-    assert await noted(pool, "event", [Claim("default", "event", "events/0/2", "8")], day) == [None]
+    assert await noted(pool, "event", [EventClaim("default", "event", "events/0/1", "8")], day) == ["7"]
+    assert await noted(pool, "event", [EventClaim("default", "event", "events/0/2", "8")], day) == [None]
 
 
 async def test_a_set_that_this_worker_cannot_run_is_refused_whole_and_the_one_before_runs_on(
@@ -141,7 +141,7 @@ async def test_a_set_that_this_worker_cannot_run_is_refused_whole_and_the_one_be
         ]
     )
     await deploy(pool, tmp_path, ONE_CALL)
-    old = Deployed(pool, {name: tool for name, tool in TOOLS.items() if name != "phone.format"})
+    old = DeployedFlows(pool, {name: tool for name, tool in TOOLS.items() if name != "phone.format"})
     await old.start()
     runs = names(old)
     await deploy(pool, tmp_path, CHANGED, phone)

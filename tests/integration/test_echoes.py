@@ -22,9 +22,9 @@ from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY
 from services.flows.sync import Change, Write, changed
 from services.runtime import database
 from services.runtime.tables.expiry import forget_expired
-from services.tools.echoes.echoes import InDatabase, Off
-from services.tools.echoes.limits import Limits
-from services.tools.echoes.store import Store
+from services.tools.echoes.echo_tables import EchoTables
+from services.tools.echoes.echoes import DatabaseEchoes, NoSuppression
+from services.tools.echoes.loop_limits import LoopLimits
 from services.tools.service import EXPIRING
 from tests.support import batches
 from tests.support.flows_command import flows
@@ -101,7 +101,7 @@ def write(number: int, name: str, *, contact: str = "8", hops: int | None = None
 
 
 async def test_an_echo_is_suppressed_once_and_a_replay_of_it_again(pool: asyncpg.Pool) -> None:
-    store = Store(pool, Limits())
+    store = EchoTables(pool, LoopLimits())
     await store.write([write(1, "Ana")])
     await store.write([write(1, "Ana")])
     echo, other = change(1, "Ana"), change(2, "Ana")
@@ -111,7 +111,7 @@ async def test_an_echo_is_suppressed_once_and_a_replay_of_it_again(pool: asyncpg
 
 
 async def test_the_echo_is_found_by_any_name_of_the_entity(pool: asyncpg.Pool) -> None:
-    store = Store(pool, Limits())
+    store = EchoTables(pool, LoopLimits())
     request, _ = write(1, "Ana")
     await store.write([(request, Write("crm", {"phone": "+351 912 345 678"}, {"name": "Ana"}))])
     (verdict,) = await store.judge([change(1, "ANA ", phone="351912345678")])
@@ -119,7 +119,7 @@ async def test_the_echo_is_found_by_any_name_of_the_entity(pool: asyncpg.Pool) -
 
 
 async def test_another_contact_system_account_or_value_passes(pool: asyncpg.Pool) -> None:
-    store = Store(pool, Limits())
+    store = EchoTables(pool, LoopLimits())
     await store.write([write(1, "Ana")])
     event, _ = change(4, "Ana")
     elsewhere = event.model_copy(update={"account": "other"})
@@ -132,7 +132,7 @@ async def test_another_contact_system_account_or_value_passes(pool: asyncpg.Pool
 
 
 async def test_a_write_is_forgotten_after_its_time(pool: asyncpg.Pool) -> None:
-    store = Store(pool, Limits())
+    store = EchoTables(pool, LoopLimits())
     await store.write([write(1, "Ana")])
     await pool.execute("update echoes set expires_at = now()")
     assert [one.decision for one in await store.judge([change(1, "Ana")])] == ["passed"]
@@ -140,7 +140,7 @@ async def test_a_write_is_forgotten_after_its_time(pool: asyncpg.Pool) -> None:
 
 async def test_verdicts_are_kept_as_long_as_the_setting_says(pool: asyncpg.Pool) -> None:
     """FLOWS_LEDGER_DAYS: after it, they are deleted."""
-    store = Store(pool, Limits(ledger_seconds=0.05))
+    store = EchoTables(pool, LoopLimits(ledger_seconds=0.05))
     await store.judge([change(1, "Ana")])
     assert await pool.fetchval("select count(*) from sync_ledger") == 1
     await asyncio.sleep(0.06)
@@ -150,7 +150,7 @@ async def test_verdicts_are_kept_as_long_as_the_setting_says(pool: asyncpg.Pool)
 
 async def test_workers_that_judge_at_the_same_time_use_each_write_once(pool: asyncpg.Pool) -> None:
     """Twenty writes, twenty echoes and twenty strangers with the same values, over four workers."""
-    store = Store(pool, Limits())
+    store = EchoTables(pool, LoopLimits())
     await store.write([write(number, "Ana") for number in range(20)])
     events = [change(number, "Ana") for number in range(40)]
     judged = await asyncio.gather(*(store.judge(events[part::4]) for part in range(4)))
@@ -160,7 +160,7 @@ async def test_workers_that_judge_at_the_same_time_use_each_write_once(pool: asy
 
 async def test_a_loop_is_held_and_people_in_turn_are_not(pool: asyncpg.Pool) -> None:
     """Each round comes back altered, so that no value gives it away: the hops and the rate do."""
-    store = Store(pool, Limits(most_hops=3, most_a_minute=6))
+    store = EchoTables(pool, LoopLimits(most_hops=3, most_a_minute=6))
     decisions = []
     hops: int | None = None
     for round_ in range(12):
@@ -170,7 +170,7 @@ async def test_a_loop_is_held_and_people_in_turn_are_not(pool: asyncpg.Pool) -> 
         hops = verdict.event.hops
     assert decisions[:6] == ["passed"] * 6
     assert decisions[-1] == "held"
-    slow = Store(pool, Limits(most_hops=3, most_a_minute=100))
+    slow = EchoTables(pool, LoopLimits(most_hops=3, most_a_minute=100))
     assert [one.decision for one in await slow.judge([change(99, "Eva")])] == ["passed"]
 
 
@@ -179,7 +179,7 @@ async def test_two_flows_that_answer_each_other_end_and_without_suppression_do_n
 ) -> None:
     """Each write comes back as a change, from both systems."""
 
-    async def rounds(echoes: InDatabase | Off, folder: Path, contact: str) -> tuple[int, list[str]]:
+    async def rounds(echoes: DatabaseEchoes | NoSuppression, folder: Path, contact: str) -> tuple[int, list[str]]:
         flows = batches.compiled(folder, CLOSUM_TO_CRM, CRM_TO_CLOSUM)
         processor, published = batches.processor(flows, echoes=echoes)
         first, _ = change(0, "Ana", system="closum", contact=contact)
@@ -195,14 +195,14 @@ async def test_two_flows_that_answer_each_other_end_and_without_suppression_do_n
 
     for name in ("on", "off"):
         (tmp_path / name).mkdir()
-    assert await rounds(InDatabase(pool, Limits()), tmp_path / "on", "on") == (1, ["suppressed"])
-    assert (await rounds(Off(), tmp_path / "off", "off"))[0] == 20
+    assert await rounds(DatabaseEchoes(pool, LoopLimits()), tmp_path / "on", "on") == (1, ["suppressed"])
+    assert (await rounds(NoSuppression(), tmp_path / "off", "off"))[0] == 20
 
 
 async def test_tags_that_go_both_ways_end_where_they_began(pool: asyncpg.Pool, tmp_path: Path) -> None:
     """The CRM sets the whole list, Closum gets one tag more: both tell of it as `tags` before and after."""
 
-    async def rounds(echoes: InDatabase | Off, folder: Path, contact: str) -> tuple[int, set[str]]:
+    async def rounds(echoes: DatabaseEchoes | NoSuppression, folder: Path, contact: str) -> tuple[int, set[str]]:
         flows = batches.compiled(folder, TAGS_TO_CRM, TAGS_TO_CLOSUM)
         processor, published = batches.processor(flows, echoes=echoes)
         there: dict[str, list[str]] = {"closum": ["old"], "crm": ["old", "vip"]}
@@ -226,12 +226,12 @@ async def test_tags_that_go_both_ways_end_where_they_began(pool: asyncpg.Pool, t
 
     for name in ("on", "off"):
         (tmp_path / name).mkdir()
-    assert await rounds(InDatabase(pool, Limits()), tmp_path / "on", "tags on") == (1, {"suppressed"})
-    assert (await rounds(Off(), tmp_path / "off", "tags off"))[0] == 20
+    assert await rounds(DatabaseEchoes(pool, LoopLimits()), tmp_path / "on", "tags on") == (1, {"suppressed"})
+    assert (await rounds(NoSuppression(), tmp_path / "off", "tags off"))[0] == 20
 
 
 async def test_a_change_that_is_held_is_a_dead_letter_for_the_author(pool: asyncpg.Pool, tmp_path: Path) -> None:
-    echoes = InDatabase(pool, Limits(most_hops=1, most_a_minute=1))
+    echoes = DatabaseEchoes(pool, LoopLimits(most_hops=1, most_a_minute=1))
     processor, published = batches.processor(batches.compiled(tmp_path, CRM_TO_CLOSUM), echoes=echoes)
     await echoes.write([write(1, "Ana", hops=2)])
     await processor.events([batches.record(change(number, f"{number}")[0].to_bytes(), number) for number in range(3)])
@@ -244,7 +244,7 @@ async def test_a_person_sees_what_we_wrote_what_came_back_and_why(
     pool: asyncpg.Pool, database_url: str, tmp_path: Path
 ) -> None:
     """By any spelling of what the entity is known by."""
-    store = Store(pool, Limits())
+    store = EchoTables(pool, LoopLimits())
     request, _ = write(1, "Ana")
     await store.write([(request, Write("crm", {"phone": "+351 912 345 678"}, {"name": "Ana", "city": "Porto"}))])
     await store.judge([change(1, "Ana", phone="351912345678"), change(2, "Rui", phone="351912345678")])

@@ -12,7 +12,7 @@ from services.runtime.tables import claims, expiry
 from services.runtime.tables.effects import EXPIRING
 from services.runtime.tables.expiry import Expiring
 from services.tools import service
-from services.tools.state.store import Connection
+from services.tools.state.state_tables import Connection
 
 # Tables without a time of their own, and why they do not grow for ever.
 BOUNDED = {

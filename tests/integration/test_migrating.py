@@ -24,14 +24,14 @@ from services.runtime import database
 from services.runtime.kafka import Output
 from services.runtime.tables import dead_runs, expiry
 from services.tools import claims
-from services.tools.claims import Claim
-from services.tools.echoes.limits import Limits
-from services.tools.echoes.store import Store as Echoes
+from services.tools.claims import EventClaim
+from services.tools.echoes.echo_tables import EchoTables as Echoes
+from services.tools.echoes.loop_limits import LoopLimits
 from services.tools.service import EXPIRING
-from services.tools.state.store import Store as State
-from services.tools.timers.firing import Firing
-from services.tools.timers.store import Store as Timers
+from services.tools.state.state_tables import StateTables as State
 from services.tools.timers.timer import timer_of
+from services.tools.timers.timer_firing import TimerFiring
+from services.tools.timers.timer_table import TimerTable as Timers
 from tests.support import batches
 
 KEEP = timedelta(hours=1)
@@ -68,16 +68,16 @@ class Worker:
         request = ActionRequest(
             effect_id=stable_id("e", run.id), action="a", inputs={}, step="0", run=run, requested=event.time
         )
-        await claims.claim(self.pool, "event", [Claim("default", event.id, str(number))], KEEP)
+        await claims.claim(self.pool, "event", [EventClaim("default", event.id, str(number))], KEEP)
         asks = [Asked("default", "f", run.id, "1", 0, Once("", str(number), 60.0)), self.turn_of(run)]
         answers = await State(self.pool, KEEP).answer(asks)
         assert not any(isinstance(answer, Exception) for answer in answers)
-        echoes = Echoes(self.pool, Limits(most_a_minute=10_000))
+        echoes = Echoes(self.pool, LoopLimits(most_a_minute=10_000))
         await echoes.write([(request, Write("closum", {"id": "8"}, {"name": f"n{number}"}))])
         await echoes.judge([(event, change)])
         await Timers(self.pool).set([timer_of(Sleep(run, timer_id(run.id, "0"), datetime.now(UTC), None))])
         await dead_runs.mark(self.pool, [dead_runs.Death(run.id, 0)])
-        await Firing(Timers(self.pool), self, 1000).turn()
+        await TimerFiring(Timers(self.pool), self, 1000).turn()
         await expiry.forget_expired(self.pool, EXPIRING)
 
     def turn_of(self, run: Run) -> Asked:

@@ -25,7 +25,7 @@ from services.runtime.tables import dead_runs
 from services.runtime.tables.dead_runs import Death
 from services.runtime.tables.expiry import forget_expired
 from services.tools.service import EXPIRING
-from services.tools.state import store
+from services.tools.state import state_tables
 from tests.support import batches
 
 DAY = 86_400.0
@@ -74,7 +74,7 @@ async def test_workers_at_the_same_time_agree_on_the_first_the_turn_and_the_tota
     answers: list[Any] = []
 
     async def worker(number: int) -> None:
-        settler = store.Store(pool, KEEP)
+        settler = state_tables.StateTables(pool, KEEP)
         for batch in range(8):
             needs: dict[str, Stateful[Any]] = {}
             for key in sorted(range(40), reverse=number % 2 == 0):
@@ -98,7 +98,7 @@ async def test_the_same_batch_by_two_workers_at_once_is_settled_once(pool: async
     """A worker that lost its partition and does not know it yet does what its successor does, with the same answers."""
     needs: dict[str, Stateful[Any]] = {f"turn {number}": Turn("team", ("ana", "rui"), (1, 1)) for number in range(99)}
     needs |= {f"claim {number}": Claim("", str(number % 7), DAY) for number in range(99)}
-    same = await asyncio.gather(*(store.Store(pool, KEEP).answer(asks(account, needs)) for _ in range(4)))
+    same = await asyncio.gather(*(state_tables.StateTables(pool, KEEP).answer(asks(account, needs)) for _ in range(4)))
     assert all(one == same[0] for one in same)
     turns = "select (state ->> 'turns')::int from state_cells where account = $1 and kind = 'rotation'"
     assert await pool.fetchval(turns, account) == 99
@@ -107,7 +107,7 @@ async def test_the_same_batch_by_two_workers_at_once_is_settled_once(pool: async
 async def test_any_text_is_a_key_and_any_json_a_value(pool: asyncpg.Pool, account: str) -> None:
     keys = ["a\0b", "a\\0b", "é", "e\u0301", "x" * 5000, "'; drop table state_cells; --", "🙂", "a/b"]
     values = [{"a\0": [None, True, 1.5, "\0", "\\u0000", key]} for key in keys]
-    settler = store.Store(pool, KEEP)
+    settler = state_tables.StateTables(pool, KEEP)
     stored = {f"set {number}": Store("", key, values[number], DAY) for number, key in enumerate(keys)}
     await settler.answer(asks(account, stored))
     loaded = await settler.answer(asks(account, {f"get {key}": Load("", key) for key in keys}))
@@ -115,7 +115,7 @@ async def test_any_text_is_a_key_and_any_json_a_value(pool: asyncpg.Pool, accoun
 
 
 async def test_what_cannot_be_kept_spoils_its_own_run_only(pool: asyncpg.Pool, account: str) -> None:
-    settler = store.Store(pool, KEEP)
+    settler = state_tables.StateTables(pool, KEEP)
     needs: dict[str, Stateful[Any]] = {f"{number}": Count("", "all", 1, DAY) for number in range(20)}
     needs["huge"] = Store("", "k", 2**70, DAY)
     needs["surrogate"] = Store("", "k\ud800", 1, DAY)
@@ -125,7 +125,7 @@ async def test_what_cannot_be_kept_spoils_its_own_run_only(pool: asyncpg.Pool, a
 
 
 async def test_what_is_over_is_empty_at_once_and_deleted_later(pool: asyncpg.Pool, account: str) -> None:
-    settler = store.Store(pool, KEEP)
+    settler = state_tables.StateTables(pool, KEEP)
     needs: dict[str, Stateful[Any]] = {
         "claim": Claim("", "k", DAY),
         "count": Count("", "k", 5, DAY),
@@ -158,7 +158,7 @@ async def test_a_flow_with_state_gives_the_same_requests_when_its_batch_is_done_
     ]
     requests = []
     for _ in range(2):
-        processor, published = batches.processor(flows, answer=store.answers(pool, KEEP))
+        processor, published = batches.processor(flows, answer=state_tables.answers(pool, KEEP))
         await processor.events(batches.records(*events))
         requests.append([(one["effect_id"], one["inputs"]["json"]["owner"]) for one in published.to(ACTIONS)])
         assert published.ends() == [("filtered", None)] * 10
@@ -180,7 +180,7 @@ async def test_a_lead_whose_run_died_before_any_call_can_be_sent_again(
     outcomes = []
     for number in range(2):
         data = {"message_id": str(number), "from": "1", "text": "ana,rui", "contact": {"name": "Inês"}}
-        processor, published = batches.processor(flows, answer=store.answers(pool, KEEP), died=died)
+        processor, published = batches.processor(flows, answer=state_tables.answers(pool, KEEP), died=died)
         await processor.events(batches.records(batches.event(number, account=account, data=data)))
         outcomes += published.ends()
     assert outcomes == [("dead", "tool_failed")] * 2, "the second is no duplicate of a run that came to nothing"
@@ -203,7 +203,7 @@ async def test_what_the_journal_says_of_any_attempt_decides_whether_a_dead_run_f
         state,
         maybe,
     )
-    settler = store.Store(pool, KEEP)
+    settler = state_tables.StateTables(pool, KEEP)
     await settler.answer(asks(account, {"first": Claim("", "k", DAY)}))
     await dead_runs.mark(pool, [Death(f"{account} first", 0, None, account, effect)])
     (second,) = await settler.answer(asks(account, {"second": Claim("", "k", DAY)}))
@@ -239,7 +239,7 @@ steps:
     data = {"message_id": "1", "from": "1", "text": "a,b,a,c", "contact": {"name": "Inês"}}
     made: list[list[tuple[str, str]]] = []
     for _ in range(2):
-        processor, published = batches.processor(flows, answer=store.answers(pool, KEEP))
+        processor, published = batches.processor(flows, answer=state_tables.answers(pool, KEEP))
         await processor.events(batches.records(batches.event(1, account=account, data=data)))
         for _ in range(3):
             last = published.to(ACTIONS)[-1]

@@ -22,9 +22,9 @@ from services.flows.waiting import cancel_hash, timer_id
 from services.runtime import database
 from services.runtime.kafka import MessageTooLargeError, Output
 from services.runtime.tables.dead_runs import Death
-from services.tools.timers.firing import Firing
-from services.tools.timers.store import Store, Waiting
 from services.tools.timers.timer import Timer, timer_of
+from services.tools.timers.timer_firing import TimerFiring
+from services.tools.timers.timer_table import SetTimer, TimerTable
 from tests.support import batches
 
 CAME = datetime(2026, 5, 31, 12, tzinfo=UTC)
@@ -74,10 +74,10 @@ class Published:
 
 async def test_due_waits_fire_in_the_order_of_their_moments_and_are_gone(pool: asyncpg.Pool) -> None:
     """What is not due stays."""
-    store, published = Store(pool), Published()
+    store, published = TimerTable(pool), Published()
     timers = [made(number, ago(10 - number)) for number in (3, 1, 2)]
     await store.set([*timers, made(9, ago(-3600))])
-    firing = Firing(store, published, 1000)
+    firing = TimerFiring(store, published, 1000)
     assert await firing.turn() == 3
     assert published.runs() == [timers[1].run.id, timers[2].run.id, timers[0].run.id]
     assert await firing.turn() == 0
@@ -85,7 +85,7 @@ async def test_due_waits_fire_in_the_order_of_their_moments_and_are_gone(pool: a
 
 
 async def test_a_wait_that_is_set_again_stays_as_it_is(pool: asyncpg.Pool) -> None:
-    store = Store(pool)
+    store = TimerTable(pool)
     due = ago(-60)
     await store.set([made(1, due)])
     await store.set([made(1, due + timedelta(hours=1)), made(1, due + timedelta(hours=2))])
@@ -93,21 +93,21 @@ async def test_a_wait_that_is_set_again_stays_as_it_is(pool: asyncpg.Pool) -> No
 
 
 async def test_what_was_published_by_a_replica_that_died_is_there_again(pool: asyncpg.Pool) -> None:
-    store, published = Store(pool), Published()
+    store, published = TimerTable(pool), Published()
     await store.set([made(1, ago(1))])
     published.breaks = True
     with pytest.raises(SystemExit):
-        await Firing(store, published, 1000).turn()
+        await TimerFiring(store, published, 1000).turn()
     published.breaks = False
-    assert await Firing(store, published, 1000).turn() == 1
+    assert await TimerFiring(store, published, 1000).turn() == 1
     first, second = published.outputs
     assert first == second
 
 
 async def test_replicas_share_what_is_due_and_no_wait_fires_twice(pool: asyncpg.Pool) -> None:
-    store, published = Store(pool), Published()
+    store, published = TimerTable(pool), Published()
     await store.set([made(number, ago(5)) for number in range(1000)])
-    firings = [Firing(store, published, 400) for _ in range(4)]
+    firings = [TimerFiring(store, published, 400) for _ in range(4)]
     while sum(await asyncio.gather(*(firing.turn() for firing in firings))):
         pass
     assert len(published.runs()) == len(set(published.runs())) == 1000
@@ -115,14 +115,14 @@ async def test_replicas_share_what_is_due_and_no_wait_fires_twice(pool: asyncpg.
 
 async def test_the_rate_bounds_what_is_taken_at_once(pool: asyncpg.Pool) -> None:
     """Overdue waits do not flood destinations."""
-    store, published = Store(pool), Published()
+    store, published = TimerTable(pool), Published()
     await store.set([made(number, ago(5)) for number in range(100)])
-    assert await Firing(store, published, 40).turn() == 10
+    assert await TimerFiring(store, published, 40).turn() == 10
 
 
 async def test_what_a_pause_of_hours_left_comes_in_order_and_at_the_rate(pool: asyncpg.Pool) -> None:
     """However much is overdue: in no second of the loop of one replica more than its rate, and a quarter."""
-    store, published = Store(pool), Published()
+    store, published = TimerTable(pool), Published()
     await store.set([made(number, ago(3600 - number)) for number in range(240)])
     moments: list[float] = []
     done = asyncio.Event()
@@ -134,7 +134,7 @@ async def test_what_a_pause_of_hours_left_comes_in_order_and_at_the_rate(pool: a
             done.set()
 
     published.publish = publish  # type: ignore[method-assign]
-    firing = asyncio.create_task(Firing(store, published, 160).run())
+    firing = asyncio.create_task(TimerFiring(store, published, 160).run())
     await asyncio.wait_for(done.wait(), 30)
     firing.cancel()
     assert published.runs() == [stable_id("run", str(number)) for number in range(240)]
@@ -152,14 +152,14 @@ async def test_a_wait_whose_run_cannot_go_on_is_a_dead_letter_and_the_others_fir
                 raise MessageTooLargeError("more than the topic takes")
             await super().publish(outputs)
 
-    store, published, died = Store(pool), Refusing(), list[Death]()
+    store, published, died = TimerTable(pool), Refusing(), list[Death]()
 
     async def mark(dead: Sequence[Death]) -> None:
         died.extend(dead)
 
     await store.set(timers)
     with capture_logs():
-        assert await Firing(store, published, 1000, mark).turn() == 6
+        assert await TimerFiring(store, published, 1000, mark).turn() == 6
     woken = [output for output in published.outputs if output.topic is RUNS]
     assert len(woken) == 5
     (letter,) = [output for output in published.outputs if output.topic is RUNS_DLQ]
@@ -172,7 +172,7 @@ async def test_a_wait_whose_run_cannot_go_on_is_a_dead_letter_and_the_others_fir
 
 async def test_events_end_waits_of_their_key(pool: asyncpg.Pool) -> None:
     """Not those of later events, nor the one that they began themselves."""
-    store = Store(pool)
+    store = TimerTable(pool)
     own = batches.event(1, accepted=CAME)
     await store.set([made(1, ago(-60), key="ana"), made(2, ago(-60), key="rui"), made(3, ago(-60))])
     await store.set([made(4, ago(-60), key="ana", accepted=CAME + timedelta(minutes=9))])
@@ -185,11 +185,11 @@ async def test_events_end_waits_of_their_key(pool: asyncpg.Pool) -> None:
 
 async def test_an_event_does_not_wait_for_rows_that_are_being_fired(pool: asyncpg.Pool) -> None:
     """It reads them; which of the two ends the wait is decided where their records are read."""
-    store = Store(pool)
+    store = TimerTable(pool)
     await store.set([made(1, ago(1), key="ana")])
     later = batches.event(8, accepted=CAME + timedelta(minutes=5))
 
-    async def look(waits: Sequence[Waiting]) -> None:
+    async def look(waits: Sequence[SetTimer]) -> None:
         found = await store.ended_by([(cancel_hash("default", batches.TRIGGER, "", "ana"), later)])
         assert [waiting.id for waiting, _ in found] == [one.id for one in waits]
 
@@ -197,7 +197,7 @@ async def test_an_event_does_not_wait_for_rows_that_are_being_fired(pool: asyncp
 
 
 async def test_how_long_the_first_is_overdue(pool: asyncpg.Pool) -> None:
-    store = Store(pool)
+    store = TimerTable(pool)
     assert await store.overdue_seconds() == 0
     await store.set([made(1, ago(60)), made(2, ago(-60))])
     assert 59 < await store.overdue_seconds() < 90
@@ -205,9 +205,9 @@ async def test_how_long_the_first_is_overdue(pool: asyncpg.Pool) -> None:
 
 async def test_a_key_with_any_characters_can_wait(pool: asyncpg.Pool) -> None:
     """Also with those that PostgreSQL cannot keep in a text."""
-    store, published = Store(pool), Published()
+    store, published = TimerTable(pool), Published()
     timer = made(1, ago(1), subject="a\0b" * 100, account="ç\\")
     await store.set([timer])
-    await Firing(store, published, 100).turn()
+    await TimerFiring(store, published, 100).turn()
     (output,) = published.outputs
     assert RunMessage.model_validate_json(output.value or b"").run == timer.run

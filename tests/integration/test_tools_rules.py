@@ -1,4 +1,4 @@
-"""The rules of the Faust application on a real broker. Those that are settings: tests/unit/tools/test_app.py.
+"""The rules of the Faust application on a real broker. Those that are settings: tests/unit/tools/test_faust_app.py.
 
 Kills, rebalances and parts that are away: test_tools_process.py.
 """
@@ -28,9 +28,9 @@ from services.runtime import kafka
 from services.runtime.kafka import Record, membership
 from services.runtime.kafka.offsets import Offsets, Progress
 from services.runtime.kafka.publishing import Publisher
-from services.tools import app
-from services.tools.load import InFolder
-from services.tools.processor import Processor
+from services.tools import faust_app
+from services.tools.batch_processor import BatchProcessor
+from services.tools.folder_flows import FolderFlows
 from services.tools.settings import ToolsSettings
 from tests.support.batches import MemoryClaims, MemoryTimers
 from tests.support.strangers import add_partitions, broken_batch, delete_records, lost, transaction
@@ -72,13 +72,13 @@ class Handler:
 @asynccontextmanager
 async def running(settings: ToolsSettings, handler: Handler) -> AsyncIterator[faust.App]:
     """The application, started; left in order at the end."""
-    application = app.make(settings, handler, handler)
+    application = faust_app.make(settings, handler, handler)
     await application.start()
     try:
         yield application
     finally:
         handler.go.set()
-        await app.leave(application, 30)
+        await faust_app.leave(application, 30)
 
 
 async def until(wanted: Callable[[], bool]) -> None:
@@ -90,7 +90,7 @@ async def until(wanted: Callable[[], bool]) -> None:
 
 async def committed(settings: ToolsSettings) -> int:
     """The committed offset of the only partition of `events`."""
-    offsets = Offsets(settings, app.GROUP)
+    offsets = Offsets(settings, faust_app.GROUP)
     place = (EVENTS.under(settings.topic_prefix), 0)
     try:
         async with asyncio.timeout(30):
@@ -149,7 +149,7 @@ async def test_what_kafka_can_hold_can_be_a_dead_letter(settings: ToolsSettings)
     await send_odd(settings, odd)
     producer = kafka.Producer(settings)
     await producer.start()
-    processor = Processor(InFolder([]), MemoryClaims().noted, Publisher(producer), MemoryTimers())
+    processor = BatchProcessor(FolderFlows([]), MemoryClaims().noted, Publisher(producer), MemoryTimers())
     handler = Handler()
     handler.go.set()
 
@@ -157,10 +157,10 @@ async def test_what_kafka_can_hold_can_be_a_dead_letter(settings: ToolsSettings)
         await processor.events(records)
         await handler(records)
 
-    application = app.make(settings, both, both)
+    application = faust_app.make(settings, both, both)
     await application.start()
     await until(lambda: len(handler.taken) == len(odd))
-    await app.leave(application, 30)
+    await faust_app.leave(application, 30)
     await producer.stop()
     dead = await read(settings, EVENTS_DLQ, lambda found: len(found) == len(odd))
     assert [one.value for one in dead] == [None, b"x", None]
@@ -188,10 +188,10 @@ async def test_leaving_finishes_and_commits_the_batch_at_hand(settings: ToolsSet
     """What was taken is done and committed; what was not taken is not."""
     handler = Handler()
     await send(settings, story(settings.topic_prefix, 300))
-    application = app.make(settings, handler, handler)
+    application = faust_app.make(settings, handler, handler)
     await application.start()
     await until(lambda: bool(handler.batches))
-    leaving = asyncio.create_task(app.leave(application, 30))
+    leaving = asyncio.create_task(faust_app.leave(application, 30))
     await asyncio.sleep(0.3)
     assert not leaving.done()
     handler.go.set()
@@ -227,7 +227,7 @@ async def test_partitions_that_are_added_are_consumed(
     """Also by a worker with an instance id that was restarted: Kafka does not tell it that it leads the group."""
     monkeypatch.setattr(membership, "LOOK_SECONDS", 0.3)
     async with running(settings, Handler()) as before:
-        await until(lambda: len(app.assigned(before)) == 2)
+        await until(lambda: len(faust_app.assigned(before)) == 2)
     handler = Handler()
     handler.go.set()
     async with running(settings, handler):
@@ -250,7 +250,7 @@ async def test_what_nobody_can_read_is_a_dead_letter_by_reference(
         producer = kafka.Producer(settings)
         await producer.start()
         claims = MemoryClaims()
-        processor = Processor(InFolder([]), claims.noted, Publisher(producer), MemoryTimers())
+        processor = BatchProcessor(FolderFlows([]), claims.noted, Publisher(producer), MemoryTimers())
         handler = Handler()
         handler.go.set()
 
@@ -258,10 +258,10 @@ async def test_what_nobody_can_read_is_a_dead_letter_by_reference(
             await processor.events(records)
             await handler(records)
 
-        application = app.make(settings, both, both)
+        application = faust_app.make(settings, both, both)
         await application.start()
         await until(lambda: bool(handler.taken) and handler.taken[-1].offset == 7)
-        await app.leave(application, 30)
+        await faust_app.leave(application, 30)
         await producer.stop()
     (dead,) = await read(settings, EVENTS_DLQ, lambda found: len(found) == 1)
     letter = DeadLetter.from_headers(dead.headers)
@@ -282,7 +282,7 @@ async def test_only_what_was_committed_to_kafka_is_run(settings: ToolsSettings) 
     await transaction(settings, EVENTS, [b"yes"])
     await transaction(settings, EVENTS, [b"no"], abort=True)
     async with running(settings, handler):
-        offsets = Offsets(settings, app.GROUP)
+        offsets = Offsets(settings, faust_app.GROUP)
         place = (EVENTS.under(settings.topic_prefix), 0)
         async with asyncio.timeout(20):
             while (await offsets.progress([place]))[place] != Progress(7, 7):  # noqa: ASYNC110 - it has no event
@@ -333,18 +333,18 @@ async def test_what_crashes_faust_ends_the_process(
         ended.append(code)
         raise SystemExit
 
-    application = app.make(settings, Handler(), Handler())
+    application = faust_app.make(settings, Handler(), Handler())
     await application.start()
     monkeypatch.setattr(os, "_exit", end)
     try:
         with capture_logs() as lines:
             await part(application).crash(RuntimeError("planted"))
             with pytest.raises(SystemExit):
-                await app.supervise(application)
+                await faust_app.supervise(application)
     finally:
         monkeypatch.undo()
-        await app.leave(application, 30)
-    assert ended == [app.BROKEN]
+        await faust_app.leave(application, 30)
+    assert ended == [faust_app.BROKEN]
     (said,) = [line for line in lines if line["event"] == "faust.crashed"]
     assert said["log_level"] == "critical"
     assert str(said["exc_info"]) == "planted"

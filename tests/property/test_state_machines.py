@@ -20,7 +20,7 @@ from services.flows.state.rotations import Turn, Turned
 from services.flows.state.storage import Load, Loaded, Stored
 from services.flows.state.storage import Store as Put
 from services.runtime.tables import dead_runs
-from services.tools.state.store import Store
+from services.tools.state.state_tables import StateTables
 from tests.support.machines import DIES, RULES, World, bound
 
 LONG = 86_400.0
@@ -44,10 +44,10 @@ class Machine(RuleBasedStateMachine):
     ) -> list[Any]:
         """The answers of a batch of (run, need)."""
         batch = [Asked(self.account, "flow", f"{self.account} {run}", step, 0, need, done) for run, need in asks]
-        self.world.attempt(lambda pool: Store(pool, KEEP).answer(batch), dies)
+        self.world.attempt(lambda pool: StateTables(pool, KEEP).answer(batch), dies)
         half = len(batch) // 2
         parts = [batch[:half], batch[half:]] if half else [batch]
-        return [one for part in parts for one in self.world.run(Store(self.world.pool, KEEP).answer(part))]
+        return [one for part in parts for one in self.world.run(StateTables(self.world.pool, KEEP).answer(part))]
 
     def expire(self, kind: str) -> None:
         """The time of all that this account holds of a kind is over."""

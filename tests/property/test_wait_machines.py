@@ -22,13 +22,13 @@ from services.flows.sync import Write, changed
 from services.flows.waiting import cancel_hash, timer_id
 from services.runtime.kafka import Output
 from services.tools import claims
-from services.tools.claims import Claim
-from services.tools.echoes.limits import Limits
-from services.tools.echoes.store import Store as Echoes
+from services.tools.claims import EventClaim
+from services.tools.echoes.echo_tables import EchoTables as Echoes
+from services.tools.echoes.loop_limits import LoopLimits
 from services.tools.timers import timer
-from services.tools.timers.firing import Firing
-from services.tools.timers.store import Store
 from services.tools.timers.timer import timer_of
+from services.tools.timers.timer_firing import TimerFiring
+from services.tools.timers.timer_table import TimerTable
 from services.tools.timers.timers import SCOPE
 from tests.support import batches
 from tests.support.machines import DIES, RULES, World, bound
@@ -73,14 +73,14 @@ class Waits(RuleBasedStateMachine):
         until = datetime.now(UTC) + timedelta(hours=-1 if due else 1)
         cancel = cancel_hash(self.account, event.type, "", event.subject)
         one = timer_of(Sleep(run, timer_id(run.id, "0"), until, cancel))
-        self.world.attempt(lambda pool: Store(pool).set([one]), dies)
-        self.world.attempt(lambda pool: Store(pool).set([one]), None)
+        self.world.attempt(lambda pool: TimerTable(pool).set([one]), dies)
+        self.world.attempt(lambda pool: TimerTable(pool).set([one]), None)
         self.set.setdefault(number, due)
 
     @rule(dies=DIES)
     def fire(self, dies: int | None) -> None:
         """Whoever comes next fires what is left."""
-        self.world.attempt(lambda pool: Firing(Store(pool), self, 1000).turn(), dies)
+        self.world.attempt(lambda pool: TimerFiring(TimerTable(pool), self, 1000).turn(), dies)
 
     @rule(number=st.integers(6, 9), dies=DIES)
     def event_comes(self, number: int, dies: int | None) -> None:
@@ -89,7 +89,7 @@ class Waits(RuleBasedStateMachine):
         self.cancelled |= {one for one in self.set if one % 2 == number % 2}
 
         async def take(pool: asyncpg.Pool) -> None:
-            store = Store(pool)
+            store = TimerTable(pool)
             found = await store.ended_by([(cancel_hash(self.account, event.type, "", event.subject), event)])
             wakes = [Wake(timer=one.timer, due=one.due, by=EndedBy.EVENT) for one, _ in found]
             await self.publish(
@@ -106,9 +106,9 @@ class Waits(RuleBasedStateMachine):
         for place in range(self.read, len(self.kafka)):
             message = RunMessage.model_validate_json(self.kafka[place])
             assert message.wake is not None
-            wish = Claim(self.account, message.wake.timer, f"{self.account}/{place}")
+            wish = EventClaim(self.account, message.wake.timer, f"{self.account}/{place}")
 
-            async def take(pool: asyncpg.Pool, wish: Claim = wish) -> bool:
+            async def take(pool: asyncpg.Pool, wish: EventClaim = wish) -> bool:
                 (first,) = await claims.claim(pool, SCOPE, [wish], KEEP)
                 return first
 
@@ -158,7 +158,7 @@ class Echoed(RuleBasedStateMachine):
 
     def twice(self, work: Callable[[Echoes], Coroutine[Any, Any, T]], dies: int | None) -> T:
         """With a worker that may die; then another does it again, in any case."""
-        limits = Limits(most_a_minute=10_000, most_hops=99)
+        limits = LoopLimits(most_a_minute=10_000, most_hops=99)
         self.world.attempt(lambda pool: work(Echoes(pool, limits)), dies)
         done: T = self.world.run(work(Echoes(self.world.pool, limits)))
         return done

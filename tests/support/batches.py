@@ -17,11 +17,11 @@ from services.flows.compile import CompiledFlow, compile_flow
 from services.flows.load import load_paths
 from services.runtime.kafka import Output, Record
 from services.tools import catalog
-from services.tools.claims import Claim
-from services.tools.load import InFolder
-from services.tools.processor import Processor
-from services.tools.timers.store import Waiting
+from services.tools.batch_processor import BatchProcessor
+from services.tools.claims import EventClaim
+from services.tools.folder_flows import FolderFlows
 from services.tools.timers.timer import Timer, began, origin
+from services.tools.timers.timer_table import SetTimer
 
 TRIGGER = "closum.whatsapp.message_received"
 
@@ -147,13 +147,13 @@ class MemoryClaims:
         self.holders: dict[tuple[str, str], str] = {}
         self.notes: dict[tuple[str, str], str] = {}
 
-    async def __call__(self, wishes: Sequence[Claim]) -> list[bool]:
+    async def __call__(self, wishes: Sequence[EventClaim]) -> list[bool]:
         """For each wish, whether its claimer is the first."""
         return [
             self.holders.setdefault((wish.account, wish.key), wish.claimed_by) == wish.claimed_by for wish in wishes
         ]
 
-    async def noted(self, wishes: Sequence[Claim]) -> list[str | None]:
+    async def noted(self, wishes: Sequence[EventClaim]) -> list[str | None]:
         """For each wish, the note of its claim if its claimer is the first."""
         first = await self(wishes)
         return [
@@ -174,7 +174,7 @@ class MemoryTimers:
         for one in timers:
             self.pending.setdefault(one.id, one)
 
-    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[tuple[Waiting, Event]]:
+    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[tuple[SetTimer, Event]]:
         """The waits that events end."""
         found = []
         for timer in sorted(self.pending.values(), key=lambda one: (one.due, one.id)):
@@ -185,7 +185,7 @@ class MemoryTimers:
                 if hash_ == timer.cancel and origin(event) != origin(own) and began(own) <= began(event)
             )
             if (event := next(later, None)) is not None:
-                found.append((Waiting(UUID(timer.id), timer.due, timer.key, timer.body), event))
+                found.append((SetTimer(UUID(timer.id), timer.due, timer.key, timer.body), event))
         return found
 
     async def delete(self, timers: Sequence[UUID]) -> None:
@@ -200,11 +200,11 @@ def processor(
     timers: MemoryTimers | None = None,
     on_batch: Callable[[], object] = lambda: None,
     **more: Any,
-) -> tuple[Processor, Published]:
+) -> tuple[BatchProcessor, Published]:
     """A processor whose world is memory, and what it publishes."""
     published = Published()
-    made = Processor(
-        InFolder(flows),
+    made = BatchProcessor(
+        FolderFlows(flows),
         (claims or MemoryClaims()).noted,
         published,
         timers or MemoryTimers(),

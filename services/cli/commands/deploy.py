@@ -12,7 +12,7 @@ from services.cli.command import OPERATE, declare
 if TYPE_CHECKING:
     import asyncpg
 
-    from services.tools.deployed.store import Deployment
+    from services.tools.deployed.deployment_tables import Deployment
 
 command = declare("deploy", OPERATE)
 
@@ -48,13 +48,13 @@ def deploy_flows(
     from services.cli import deployments  # noqa: PLC0415
     from services.cli.database import ask  # noqa: PLC0415
     from services.project.connections_file import connection_names  # noqa: PLC0415 - heavy, and only needed here
-    from services.tools.deployed import store  # noqa: PLC0415
+    from services.tools.deployed import deployment_tables  # noqa: PLC0415
 
     names = connection_names(connections) if connections else None
     change = deployments.from_paths(paths, names, alone=all_)
 
     async def work(connection: asyncpg.Connection) -> tuple[Deployment, Deployment]:
-        before = await store.current(connection)
-        return before, await store.deploy(connection, change, deployments.who(), why)
+        before = await deployment_tables.current(connection)
+        return before, await deployment_tables.deploy(connection, change, deployments.who(), why)
 
     deployments.tell(*ask(work), as_json=as_json)

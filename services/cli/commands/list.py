@@ -13,7 +13,7 @@ from services.cli.terminal import SHORT, CommandError, show
 if TYPE_CHECKING:
     import asyncpg
 
-    from services.tools.deployed.store import Deployment, Version
+    from services.tools.deployed.deployment_tables import Deployment, FlowVersion
 
 MOST = 100
 FILES = ("flow", "triggers", "version", "file", "mistakes")
@@ -56,10 +56,10 @@ def list_flows(
 def _running(*, short: bool) -> list[dict[str, Any]]:
     from services.cli.database import ask  # noqa: PLC0415 - heavy, and only needed here
     from services.flows.load import load_text  # noqa: PLC0415
-    from services.tools.deployed import store  # noqa: PLC0415
+    from services.tools.deployed import deployment_tables  # noqa: PLC0415
 
-    async def work(connection: asyncpg.Connection) -> list[Version]:
-        return await store.versions(connection, (await store.current(connection)).flows.items())
+    async def work(connection: asyncpg.Connection) -> list[FlowVersion]:
+        return await deployment_tables.versions(connection, (await deployment_tables.current(connection)).flows.items())
 
     rows = []
     for one in sorted(ask(work), key=lambda one: one.name):
@@ -79,13 +79,13 @@ def _running(*, short: bool) -> list[dict[str, Any]]:
 def _history() -> list[dict[str, Any]]:
     from services.cli.database import ask  # noqa: PLC0415 - heavy, and only needed here
     from services.cli.deployments import difference  # noqa: PLC0415
-    from services.tools.deployed import store  # noqa: PLC0415
+    from services.tools.deployed import deployment_tables  # noqa: PLC0415
 
     async def work(connection: asyncpg.Connection) -> list[Deployment]:
-        return await store.history(connection, MOST + 1)
+        return await deployment_tables.history(connection, MOST + 1)
 
     found = ask(work)
-    before = [*found[1:], store.Deployment()]
+    before = [*found[1:], deployment_tables.Deployment()]
     return [
         {
             "deployment": one.number,

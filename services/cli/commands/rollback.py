@@ -12,7 +12,7 @@ from services.cli.terminal import CommandError
 if TYPE_CHECKING:
     import asyncpg
 
-    from services.tools.deployed.store import Deployment
+    from services.tools.deployed.deployment_tables import Deployment
 
 command = declare("rollback", OPERATE)
 
@@ -37,16 +37,18 @@ def roll_back(
     """
     from services.cli import deployments  # noqa: PLC0415
     from services.cli.database import ask  # noqa: PLC0415 - heavy, and only needed here
-    from services.tools.deployed import store  # noqa: PLC0415
+    from services.tools.deployed import deployment_tables  # noqa: PLC0415
 
     async def work(connection: asyncpg.Connection) -> tuple[Deployment, Deployment]:
-        before = await store.current(connection)
+        before = await deployment_tables.current(connection)
         wanted = before.number - 1 if number is None else number
-        target = await store.numbered(connection, wanted)
+        target = await deployment_tables.numbered(connection, wanted)
         if target is None:
             raise CommandError(f"there is no deployment {wanted}. `flows list --history` shows them")
-        versions = await store.versions(connection, target.flows.items())
+        versions = await deployment_tables.versions(connection, target.flows.items())
         reason = why or f"back to {target.number}"
-        return before, await store.deploy(connection, deployments.back_to(target, versions), deployments.who(), reason)
+        return before, await deployment_tables.deploy(
+            connection, deployments.back_to(target, versions), deployments.who(), reason
+        )
 
     deployments.tell(*ask(work), as_json=as_json)

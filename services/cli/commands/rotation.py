@@ -11,7 +11,7 @@ from services.cli import database, times
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show
 from services.flows.durations import DurationError, parse_duration
-from services.tools.state.switches import Rotation, rotations, switch
+from services.tools.state.rotation_absences import Rotation, rotations, switch
 
 LIST = ("rotation", "members", "away", "turns")
 MEMBERS = ("member", "turns", "exact_share", "difference", "away")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from services.tools.deployed.store import Deployment, Version
+    from services.tools.deployed.deployment_tables import Deployment, FlowVersion
 
 command = declare("show", OPERATE)
 
@@ -39,14 +39,14 @@ def show_flow(
         Print a JSON object.
     """
     from services.cli.database import ask  # noqa: PLC0415 - heavy, and only needed here
-    from services.tools.deployed import store  # noqa: PLC0415
+    from services.tools.deployed import deployment_tables  # noqa: PLC0415
 
-    async def work(connection: asyncpg.Connection) -> tuple[Deployment, list[tuple[str, datetime]], list[Version]]:
-        current = await store.current(connection)
-        every = await store.versions_of(connection, name)
+    async def work(connection: asyncpg.Connection) -> tuple[Deployment, list[tuple[str, datetime]], list[FlowVersion]]:
+        current = await deployment_tables.current(connection)
+        every = await deployment_tables.versions_of(connection, name)
         wanted = version or current.flows.get(name) or (every[0][0] if every else "")
         found = [one for one, _ in every if one.startswith(wanted)] if wanted else []
-        return current, every, await store.versions(connection, [(name, one) for one in found])
+        return current, every, await deployment_tables.versions(connection, [(name, one) for one in found])
 
     current, every, found = ask(work)
     if not every:

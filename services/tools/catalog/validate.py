@@ -36,7 +36,7 @@ class Rule(BaseModel):
     message: str = Field(default="", max_length=500, description="the fault in your words")
 
 
-class Fault(BaseModel):
+class Violation(BaseModel):
     """One rule that does not hold."""
 
     field: str = Field(description="the rule's field")
@@ -59,7 +59,7 @@ class Outputs(BaseModel):
     """What it gives."""
 
     valid: bool = Field(description="whether all rules hold")
-    faults: list[Fault] = Field(description="those that do not, in order")
+    faults: list[Violation] = Field(description="those that do not, in order")
     reason: str = Field(description="their texts in one, or empty")
 
 
@@ -156,5 +156,5 @@ async def validate(inputs: Inputs) -> Outputs:
         if is_empty(value) and rule.test not in ("required", "exists", "empty"):
             continue
         if ask(value) is rule.negate:
-            faults.append(Fault(field=rule.field, test=rule.test, text=text_of(rule)))
+            faults.append(Violation(field=rule.field, test=rule.test, text=text_of(rule)))
     return Outputs(valid=not faults, faults=faults, reason="; ".join(fault.text for fault in faults))

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from services.flows.catalogue import Tool
 from services.flows.compile import CompiledFlow, compile_flow
 from services.flows.load import load_text
-from services.tools.deployed.store import Version
+from services.tools.deployed.deployment_tables import FlowVersion
 
 
 class UnloadableError(Exception):
     """A version cannot run in this process. The text says why and what to do."""
 
 
-def compiled(version: Version, tools: Mapping[str, Tool]) -> CompiledFlow:
+def compiled(version: FlowVersion, tools: Mapping[str, Tool]) -> CompiledFlow:
     """The flow, ready to run. Raises UnloadableError."""
     what = f"version {version.version!r} of flow {version.name!r}"
     sources, _ = load_text(version.source, version.name)

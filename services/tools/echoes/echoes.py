@@ -12,9 +12,9 @@ from contracts.events import Event
 from services.flows.sync import Write
 from services.runtime import database, logging
 from services.tools import metrics
-from services.tools.echoes.limits import Limits
-from services.tools.echoes.store import Store
-from services.tools.echoes.verdict import Told, Verdict
+from services.tools.echoes.echo_tables import EchoTables
+from services.tools.echoes.echo_verdict import EchoVerdict, Told
+from services.tools.echoes.loop_limits import LoopLimits
 
 log = logging.get("echoes")
 
@@ -26,27 +26,27 @@ class Echoes(Protocol):
         """Remember what these requests will set and make, before they are published."""
         ...
 
-    async def judge(self, changes: Sequence[tuple[Event, Told]]) -> Sequence[Verdict]:
+    async def judge(self, changes: Sequence[tuple[Event, Told]]) -> Sequence[EchoVerdict]:
         """What becomes of these events, in their order."""
         ...
 
 
-class Off:
+class NoSuppression:
     """No suppression: every change passes, and two flows that answer each other loop."""
 
     async def write(self, writes: Sequence[tuple[ActionRequest, Write]]) -> None:
         """Remember nothing."""
 
-    async def judge(self, changes: Sequence[tuple[Event, Told]]) -> Sequence[Verdict]:
+    async def judge(self, changes: Sequence[tuple[Event, Told]]) -> Sequence[EchoVerdict]:
         """Let all pass."""
-        return [Verdict("passed", "suppression is switched off", event) for event, _ in changes]
+        return [EchoVerdict("passed", "suppression is switched off", event) for event, _ in changes]
 
 
-class InDatabase:
+class DatabaseEchoes:
     """Echoes in PostgreSQL. `on_wait` is called while it is away."""
 
-    def __init__(self, pool: asyncpg.Pool, limits: Limits, on_wait: Callable[[], object] = lambda: None) -> None:
-        self._store = Store(pool, limits)
+    def __init__(self, pool: asyncpg.Pool, limits: LoopLimits, on_wait: Callable[[], object] = lambda: None) -> None:
+        self._store = EchoTables(pool, limits)
         self._on_wait = on_wait
 
     async def write(self, writes: Sequence[tuple[ActionRequest, Write]]) -> None:
@@ -54,7 +54,7 @@ class InDatabase:
         if writes:
             await database.patiently("echoes.write", lambda: self._store.write(writes), self._on_wait)
 
-    async def judge(self, changes: Sequence[tuple[Event, Told]]) -> Sequence[Verdict]:
+    async def judge(self, changes: Sequence[tuple[Event, Told]]) -> Sequence[EchoVerdict]:
         """What becomes of these events, in their order. Counts them; tells of those that are held."""
         if not changes:
             return []
@@ -67,6 +67,6 @@ class InDatabase:
         return verdicts
 
 
-def made(pool: asyncpg.Pool, limits: Limits, on_wait: Callable[[], object] = lambda: None) -> Echoes:
+def made(pool: asyncpg.Pool, limits: LoopLimits, on_wait: Callable[[], object] = lambda: None) -> Echoes:
     """As the settings say."""
-    return InDatabase(pool, limits, on_wait) if limits.on else Off()
+    return DatabaseEchoes(pool, limits, on_wait) if limits.on else NoSuppression()

@@ -12,9 +12,9 @@ import asyncpg
 from contracts.events import Event
 from services.runtime import database
 from services.tools import claims
-from services.tools.claims import Claim
-from services.tools.timers.store import Store, Waiting
+from services.tools.claims import EventClaim
 from services.tools.timers.timer import Timer
+from services.tools.timers.timer_table import SetTimer, TimerTable
 
 SCOPE = "timer"
 
@@ -26,7 +26,7 @@ class Timers(Protocol):
         """Set them; those that are there already stay as they are."""
         ...
 
-    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[tuple[Waiting, Event]]:
+    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[tuple[SetTimer, Event]]:
         """The waits that events end, by the hashes of what they are, each with the first event that ends it."""
         ...
 
@@ -34,17 +34,17 @@ class Timers(Protocol):
         """These are over, and Kafka has acknowledged it."""
         ...
 
-    async def first(self, wishes: Sequence[Claim]) -> Sequence[bool]:
+    async def first(self, wishes: Sequence[EventClaim]) -> Sequence[bool]:
         """For each record that ends a wait, whether it is the first of them. Its own replay is."""
         ...
 
 
-class InDatabase:
+class DatabaseTimers:
     """Timers in PostgreSQL. `on_wait` is called while it is away."""
 
     def __init__(self, pool: asyncpg.Pool, keep: timedelta, on_wait: Callable[[], object] = lambda: None) -> None:
         self._pool = pool
-        self._store = Store(pool)
+        self._store = TimerTable(pool)
         self._keep = keep
         self._on_wait = on_wait
 
@@ -53,7 +53,7 @@ class InDatabase:
         if timers:
             await database.patiently("timers.set", lambda: self._store.set(timers), self._on_wait)
 
-    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[tuple[Waiting, Event]]:
+    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[tuple[SetTimer, Event]]:
         """The waits that events end, by the hashes of what they are, each with the first event that ends it."""
         if not events:
             return []
@@ -64,7 +64,7 @@ class InDatabase:
         if timers:
             await database.patiently("timers.delete", lambda: self._store.delete(timers), self._on_wait)
 
-    async def first(self, wishes: Sequence[Claim]) -> Sequence[bool]:
+    async def first(self, wishes: Sequence[EventClaim]) -> Sequence[bool]:
         """For each record that ends a wait, whether it is the first of them. Its own replay is."""
         if not wishes:
             return []

@@ -15,7 +15,7 @@ from services.actions.consumer import GROUP as ACTIONS_GROUP
 from services.cli.stack.stack import Stack
 from services.ingest.event_ends import GROUP as ENDS_GROUP
 from services.runtime.kafka.offsets import Offsets
-from services.tools.app import GROUP as TOOLS_GROUP
+from services.tools.faust_app import GROUP as TOOLS_GROUP
 
 MEGABYTE = 1_048_576
 SERVICES = ("ingest", "tools", "actions")

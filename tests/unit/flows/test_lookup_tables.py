@@ -14,7 +14,7 @@ from services.flows.load import load_paths, load_text
 from services.flows.lookup_tables import MAX_CHARACTERS, MAX_ROWS, rows
 from services.project.catalogue import catalogue
 from services.tools.deployed.compiling import compiled
-from services.tools.deployed.store import Deployment, Version
+from services.tools.deployed.deployment_tables import Deployment, FlowVersion
 from tests.support.flows import flow_text
 
 KNOWN = catalogue()
@@ -215,7 +215,7 @@ def test_a_deployed_flow_is_whole(tmp_path: Path, written: str) -> None:
     assert faults_in(tmp_path, text) == [], says(tmp_path, text)
     (source,), _ = load_paths([tmp_path / "flow.yaml"])
     made = compile_flow(source, KNOWN.tools)
-    deployed = compiled(Version(made.name, made.version, source.text), KNOWN.tools)
+    deployed = compiled(FlowVersion(made.name, made.version, source.text), KNOWN.tools)
     assert deployed.version == made.version
     assert source.text.count("# a comment") == text.count("# a comment")
 

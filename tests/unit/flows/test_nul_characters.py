@@ -11,7 +11,7 @@ from contracts.runs import Answer
 from services.flows.advance import advance
 from services.flows.nul_characters import without_nul
 from services.flows.outcomes import Act, Next
-from services.tools.reading import event_of
+from services.tools.event_reading import event_of
 from tests.support.flows import compiled, event, first
 
 JSON = st.recursive(

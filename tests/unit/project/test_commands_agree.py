@@ -12,7 +12,7 @@ from services.cli.commands import list as list_command
 from services.cli.commands import test as test_command
 from services.cli.deployments import from_paths
 from services.cli.terminal import CommandError
-from services.tools.deployed.store import Deployment
+from services.tools.deployed.deployment_tables import Deployment
 from tests.support.form_flow import form_folder
 
 CASES = "flow: form\ncases:\n  - given: { trigger: webhook.form, example: true }\n    name: it\n    expect: {}\n"

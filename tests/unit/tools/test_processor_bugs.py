@@ -20,11 +20,11 @@ from services.flows.state.claims import Claim as Need
 from services.flows.sync import changed
 from services.runtime.kafka import MessageTooLargeError, Output, history
 from services.runtime.tables.dead_runs import Death
-from services.tools import processor
-from services.tools.jobs import Job, begun
-from services.tools.load import InFolder
-from services.tools.processor import Processor
-from services.tools.reading import event_of
+from services.tools import batch_processor
+from services.tools.batch_processor import BatchProcessor
+from services.tools.event_reading import event_of
+from services.tools.folder_flows import FolderFlows
+from services.tools.run_jobs import RunJob, begun
 from tests.support import batches
 
 BAD = "bad-one"
@@ -64,7 +64,7 @@ class World(batches.Published):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.flows = InFolder(batches.compiled(folder, batches.PHONE))
+        self.flows = FolderFlows(batches.compiled(folder, batches.PHONE))
         self.claims, self.timers = batches.MemoryClaims(), batches.MemoryTimers()
         self.died: list[Death] = []
         self.claim: Any = self.claims.noted
@@ -73,9 +73,9 @@ class World(batches.Published):
         """Note them."""
         self.died += dead
 
-    def processor(self) -> Processor:
+    def processor(self) -> BatchProcessor:
         """Made last: what is set before is used."""
-        return Processor(self.flows, self.claim, self, self.timers, died=self.mark)
+        return BatchProcessor(self.flows, self.claim, self, self.timers, died=self.mark)
 
     def letters(self, topic: Topic) -> list[DeadLetter]:
         """Dead letters of a topic."""
@@ -88,13 +88,13 @@ ERRORS = [ValueError("nobody foresaw it"), asyncpg.DataError("invalid input"), O
 def event_stages(world: World, patch: pytest.MonkeyPatch, error: Exception) -> dict[str, Callable[[], object]]:
     """Where the handling of an event can raise."""
     return {
-        "reading": lambda: patch.setattr(processor, "event_of", raises(event_of, error)),
+        "reading": lambda: patch.setattr(batch_processor, "event_of", raises(event_of, error)),
         "claiming": lambda: setattr(world, "claim", raises(world.claim, error)),
-        "choosing flows": lambda: patch.setattr(processor, "_meant", raises(processor._meant, error)),
-        "judging changes": lambda: patch.setattr(processor, "changed", raises(changed, error)),
+        "choosing flows": lambda: patch.setattr(batch_processor, "_meant", raises(batch_processor._meant, error)),
+        "judging changes": lambda: patch.setattr(batch_processor, "changed", raises(changed, error)),
         "ending waits": lambda: patch.setattr(world.timers, "ended_by", raises(world.timers.ended_by, error)),
-        "beginning": lambda: patch.setattr(processor, "begun", raises(begun, error)),
-        "asking": lambda: patch.setattr(Job, "step", raises(Job.step, error)),
+        "beginning": lambda: patch.setattr(batch_processor, "begun", raises(begun, error)),
+        "asking": lambda: patch.setattr(RunJob, "step", raises(RunJob.step, error)),
         "publishing": lambda: patch.setattr(world, "publish", raises(world.publish, error)),
     }
 
@@ -159,7 +159,7 @@ async def test_a_run_that_raises_is_dead_and_the_others_go_on(
         case "first":
             monkeypatch.setattr(world.timers, "first", raises(world.timers.first, error))
         case "step":
-            monkeypatch.setattr(Job, "step", raises(Job.step, error))
+            monkeypatch.setattr(RunJob, "step", raises(RunJob.step, error))
         case "deaths":
             monkeypatch.setattr(history, "end_of_run", raises(history.end_of_run, error))
         case _:

@@ -13,7 +13,7 @@ from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY
 from services.flows.sync import Change, Write
-from services.tools.echoes.verdict import Verdict
+from services.tools.echoes.echo_verdict import EchoVerdict
 from tests.support import batches
 
 FLOW = """
@@ -34,10 +34,10 @@ class Judge:
         self.judged: list[str] = []
         self.writes: list[tuple[ActionRequest, Write]] = []
 
-    async def judge(self, changes: Sequence[tuple[Event, Change]]) -> Sequence[Verdict]:
+    async def judge(self, changes: Sequence[tuple[Event, Change]]) -> Sequence[EchoVerdict]:
         """The same for all; a mixed one passes with another name."""
         self.judged += [event.id for event, _ in changes]
-        return [Verdict(self.decision, "because", _renamed(event)) for event, _ in changes]
+        return [EchoVerdict(self.decision, "because", _renamed(event)) for event, _ in changes]
 
     async def write(self, writes: Sequence[tuple[ActionRequest, Write]]) -> None:
         """Keep them."""

@@ -21,10 +21,10 @@ from services.flows.compile import CompiledFlow
 from services.runtime.dead_letters.letters import Found
 from services.runtime.dead_letters.redrive import headers as redriven
 from services.runtime.kafka import Headers
-from services.tools import jobs
-from services.tools.claims import Claim
-from services.tools.load import InFolder
-from services.tools.processor import Processor
+from services.tools import run_jobs
+from services.tools.batch_processor import BatchProcessor
+from services.tools.claims import EventClaim
+from services.tools.folder_flows import FolderFlows
 from tests.support import batches
 
 NOW = datetime.now(UTC)  # taken by ingest: it bounds what it takes
@@ -210,7 +210,7 @@ async def test_an_error_that_nobody_foresaw_is_a_visible_dead_letter(tmp_path: P
             raise ZeroDivisionError("planted")
         return real(flow, run, **more)  # type: ignore[arg-type]
 
-    with patch.object(jobs, "advance", sometimes), patch.object(jobs, "log") as log:
+    with patch.object(run_jobs, "advance", sometimes), patch.object(run_jobs, "log") as log:
         await processor.events(batches.records(batches.event(1), batches.event(2)))
     letter = DeadLetter.from_headers(published.outputs[0].headers or [])
     assert (letter.code, letter.cause) == (ErrorCode.BUG, "ZeroDivisionError: planted")
@@ -223,7 +223,10 @@ async def test_an_error_that_nobody_foresaw_is_a_visible_dead_letter(tmp_path: P
 
 async def test_a_run_that_cannot_even_begin_is_a_visible_dead_letter(tmp_path: Path) -> None:
     processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL))
-    with patch.object(jobs, "begin", side_effect=ZeroDivisionError("planted")), patch.object(jobs, "log") as log:
+    with (
+        patch.object(run_jobs, "begin", side_effect=ZeroDivisionError("planted")),
+        patch.object(run_jobs, "log") as log,
+    ):
         await processor.events(batches.records(batches.event(1)))
     assert DeadLetter.from_headers(published.outputs[0].headers or []).code is ErrorCode.BUG
     assert published.ends() == [("dead", "bug")]
@@ -245,7 +248,7 @@ steps:
 """
     tool = Tool("broken", "Breaks.", Nothing, Nothing, broken)
     processor, published = batches.processor(batches.compiled(tmp_path, text, tools={"broken": tool}))
-    with patch.object(jobs, "log") as log:
+    with patch.object(run_jobs, "log") as log:
         await processor.events(batches.records(batches.event(1)))
     assert published.ends() == [("dead", "bug")]
     (told,) = log.error.call_args_list
@@ -318,13 +321,13 @@ async def test_a_replayed_event_begins_the_flows_of_the_deployment_that_it_began
     published = batches.Published()
     claims = batches.MemoryClaims()
     sets = {
-        "1": InFolder(batches.compiled(tmp_path, batches.ONE_CALL)),
-        "2": InFolder(batches.compiled(tmp_path, batches.ONE_CALL.replace("/contacts", "/people"))),
+        "1": FolderFlows(batches.compiled(tmp_path, batches.ONE_CALL)),
+        "2": FolderFlows(batches.compiled(tmp_path, batches.ONE_CALL.replace("/contacts", "/people"))),
     }
     for runs in sets:
         flows = _Deployments(sets)
         flows.deployment = runs
-        made = Processor(flows, claims.noted, published, batches.MemoryTimers())
+        made = BatchProcessor(flows, claims.noted, published, batches.MemoryTimers())
         await made.events(batches.records(batches.event(1)))
 
     urls = [request["inputs"]["url"] for request in published.to(ACTIONS)]
@@ -333,23 +336,23 @@ async def test_a_replayed_event_begins_the_flows_of_the_deployment_that_it_began
 
 async def test_a_claim_holds_as_long_as_the_event_says(tmp_path: Path) -> None:
     """Absent: as long as the installation is set to."""
-    asked: list[Claim] = []
+    asked: list[EventClaim] = []
     claims = batches.MemoryClaims()
 
-    async def noted(wishes: Sequence[Claim]) -> list[str | None]:
+    async def noted(wishes: Sequence[EventClaim]) -> list[str | None]:
         asked.extend(wishes)
         return await claims.noted(wishes)
 
-    flows = InFolder(batches.compiled(tmp_path, batches.ONE_CALL))
-    processor = Processor(flows, noted, batches.Published(), batches.MemoryTimers())
+    flows = FolderFlows(batches.compiled(tmp_path, batches.ONE_CALL))
+    processor = BatchProcessor(flows, noted, batches.Published(), batches.MemoryTimers())
     await processor.events(batches.records(batches.event(1, duplicateseconds=60), batches.event(2)))
     assert [wish.keep for wish in asked] == [timedelta(minutes=1), None]
 
 
-class _Deployments(InFolder):
+class _Deployments(FolderFlows):
     """Several sets of flows, as the database has them."""
 
-    def __init__(self, sets: dict[str, InFolder]) -> None:
+    def __init__(self, sets: dict[str, FolderFlows]) -> None:
         super().__init__([])
         self._sets = sets
 

@@ -15,7 +15,7 @@ from contracts.topics import ACTIONS
 from services.flows.catalogue import BaseInputs, Tool
 from services.flows.needs import Need
 from services.flows.state.cells import Asked
-from services.tools.answerers import Answerers, Unanswered, answer
+from services.tools.need_answers import Answerers, Unanswered, answer
 from tests.support import batches
 
 

@@ -13,11 +13,11 @@ from contracts.errors import ErrorCode, WhoMustAct
 from contracts.runs import StepError
 from contracts.topics import ACTIONS, HISTORY, RUNS, RUNS_DLQ
 from services.runtime.tables.dead_runs import Death
-from services.tools.processor import Processor
+from services.tools.batch_processor import BatchProcessor
 from tests.support import batches
 
 
-async def asked(folder: Path, *texts: str) -> tuple[Processor, batches.Published, dict[str, Any]]:
+async def asked(folder: Path, *texts: str) -> tuple[BatchProcessor, batches.Published, dict[str, Any]]:
     """A processor that has taken one event, and the request that it made."""
     processor, published = batches.processor(batches.compiled(folder, *texts))
     await processor.events(batches.records(batches.event(1)))

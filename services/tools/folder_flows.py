@@ -13,7 +13,7 @@ from services.runtime.settings import SettingsError
 from services.tools import catalog
 
 
-class InFolder(FlowIndex):
+class FolderFlows(FlowIndex):
     """The flows of a folder, for one machine: all there are, from start to end."""
 
     deployment = ""
@@ -37,7 +37,7 @@ class InFolder(FlowIndex):
         """Nothing more can be had."""
 
 
-def load(folder: Path) -> InFolder:
+def load(folder: Path) -> FolderFlows:
     """Every flow below `folder`. Raises SettingsError with each fault, its file, line and column.
 
     Whether connections and the inputs of actions are right is what `flows check` proves before deployment; here is
@@ -59,4 +59,4 @@ def load(folder: Path) -> InFolder:
                 )
     if wrong:
         raise SettingsError("\n".join([f"FLOWS_FLOWS_DIR={str(folder)!r}: flows are wrong", *wrong]))
-    return InFolder(flows)
+    return FolderFlows(flows)

@@ -27,7 +27,7 @@ POLL_MS = 1000
 PAUSE_SECONDS = 5.0
 
 
-def deaths(letters: Sequence[ConsumerRecord]) -> list[Death]:
+def dead_runs_of(letters: Sequence[ConsumerRecord]) -> list[Death]:
     """The runs that came to nothing, by their letters. One whose call may have had its effect keeps what it claimed."""
     return [found for letter in letters if (found := _death(letter)) is not None]
 
@@ -44,7 +44,7 @@ def _death(letter: ConsumerRecord) -> Death | None:
     return Death(run.id, run.done, found.at, run.event.account, request.effect_id)
 
 
-class Deaths:
+class DeadRunMarker:
     """Reads dead letters of actions, one replica for all. `mark` waits while PostgreSQL is away."""
 
     def __init__(self, settings: ToolsSettings, mark: Callable[[Sequence[Death]], Awaitable[None]]) -> None:
@@ -76,7 +76,7 @@ class Deaths:
                 await consumer.commit()
 
     async def _marked(self, letters: Sequence[ConsumerRecord]) -> list[None]:
-        await self._mark(deaths(letters))
+        await self._mark(dead_runs_of(letters))
         return [None] * len(letters)
 
 

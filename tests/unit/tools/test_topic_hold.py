@@ -12,8 +12,8 @@ import pytest
 from contracts.topics import ACTIONS, EVENTS, EVENTS_DLQ, RUNS
 from services.runtime.guard import PAUSE_SECONDS, TRIALS, Guard
 from services.runtime.kafka import Record
-from services.tools import brake, metrics
-from services.tools.brake import LONGEST_SECONDS, Brake, HeldError
+from services.tools import metrics, topic_hold
+from services.tools.topic_hold import LONGEST_SECONDS, TopicHeldError, TopicHold
 from tests.support import batches
 
 FAILS = f"""
@@ -39,7 +39,7 @@ class World:
             longest_seconds=LONGEST_SECONDS,
             clock=lambda: self.now,
         )
-        self.brake = Brake(EVENTS, self.handle, guard, self.wait)
+        self.brake = TopicHold(EVENTS, self.handle, guard, self.wait)
 
     def wait(self) -> None:
         """A second passes."""
@@ -53,7 +53,7 @@ class World:
 
 @pytest.fixture(autouse=True)
 def _no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(brake, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(topic_hold, "LOOK_SECONDS", 0.0)
 
 
 def records(count: int) -> list[Record]:
@@ -65,7 +65,7 @@ async def test_a_topic_that_only_dies_is_held_and_tried() -> None:
     """A batch is the most that dies at first; then five after each pause, which grows to a minute."""
     world = World()
     await world.brake.take(records(50))
-    with pytest.raises(HeldError):
+    with pytest.raises(TopicHeldError):
         await world.brake.healthy()
     waiting = asyncio.create_task(world.brake.take(records(500)))
     while len(world.taken) < 4:  # noqa: ASYNC110 - the clock is the test's own

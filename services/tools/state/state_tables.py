@@ -27,7 +27,7 @@ from services.runtime.cures import curable
 from services.runtime.database import storable
 from services.runtime.tables import dead_runs
 from services.tools import metrics
-from services.tools.answerers import Answerers
+from services.tools.need_answers import Answerers
 
 KINDS: tuple[type[Stateful[Any]], ...] = (
     claims.Claim,
@@ -92,7 +92,7 @@ class _Overtaken(Exception):  # noqa: N818 - a signal inside this file
     """Another worker made a cell, or gave an answer, that was not there when this one looked."""
 
 
-class Store:
+class StateTables:
     """Settles asks. Answers are kept `keep` for replays, at least: as long as Kafka may give a run again."""
 
     def __init__(self, pool: asyncpg.Pool, keep: timedelta) -> None:
@@ -143,7 +143,7 @@ async def _a_bug(_asked: Asked, error: Exception) -> Given | Exception:
 
 def answers(pool: asyncpg.Pool, keep: timedelta, on_wait: Callable[[], object] = lambda: None) -> Answerers:
     """Who answers needs with state in the service. Waits while PostgreSQL is away, and tells `on_wait`."""
-    store = Store(pool, keep)
+    store = StateTables(pool, keep)
 
     async def answer(asks: Sequence[Asked]) -> list[Given | Exception]:
         began = time.perf_counter()

@@ -43,7 +43,7 @@ OVERDUE = "select coalesce(extract(epoch from now() - min(due)), 0)::float8 from
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class SetTimer:
     """A wait as the table has it: enough to end it."""
 
     id: UUID
@@ -57,7 +57,7 @@ class Waiting:
         return self.id.hex
 
 
-class Store:
+class TimerTable:
     """The timers of an installation."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
@@ -70,7 +70,7 @@ class Store:
         if rows:
             await self._pool.execute(SET, *(list(column) for column in zip(*rows, strict=True)))
 
-    async def fire(self, most: int, publish: Callable[[Sequence[Waiting]], Awaitable[None]]) -> int:
+    async def fire(self, most: int, publish: Callable[[Sequence[SetTimer]], Awaitable[None]]) -> int:
         """Give what is due to `publish`, longest overdue first, and delete it when that returns; answer how many.
 
         No other replica sees these rows meanwhile. If `publish` raises, or this process ends, they are there again.
@@ -83,7 +83,7 @@ class Store:
                 await connection.execute(DELETE, [one.id for one in found])
         return len(found)
 
-    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> list[tuple[Waiting, Event]]:
+    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> list[tuple[SetTimer, Event]]:
         """The waits that events end, by the hashes of what they are, each with the first event that ends it.
 
         An event ends waits of runs whose own event came before it, so a replay of older events ends nothing.
@@ -114,8 +114,8 @@ class Store:
         return seconds
 
 
-def _waiting(row: asyncpg.Record) -> Waiting:
-    return Waiting(row["id"], row["due"], row["key"], row["run"])
+def _waiting(row: asyncpg.Record) -> SetTimer:
+    return SetTimer(row["id"], row["due"], row["key"], row["run"])
 
 
 def _row(timer: Timer) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.runtime.settings import SettingsError
-from services.tools.load import load
+from services.tools.folder_flows import load
 from tests.support import batches
 
 

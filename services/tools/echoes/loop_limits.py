@@ -9,7 +9,7 @@ SLOW = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LoopLimits:
     """`seconds`: how long a write waits for its echo; `ledger_seconds`: how long a verdict is kept.
 
     `on`: false lets everything pass, and loops.

@@ -17,7 +17,7 @@ from services.flows.creations import Creation, Maker, new_hash
 from services.flows.entities import name_text
 from services.runtime.database import short
 from services.runtime.tables import effects as journal
-from services.tools.echoes.verdict import OURS, Verdict
+from services.tools.echoes.echo_verdict import OURS, EchoVerdict
 from services.tools.timers.timer import origin
 
 LONGEST_TEXT = 300
@@ -28,7 +28,7 @@ where echo.id = now_.id
 """
 
 
-class Makings:
+class PossibleCreations:
     """Those that the events of a batch may tell of. `by_alias`: which of them has an alias."""
 
     def __init__(self, makers: Mapping[UUID, tuple[str, Maker]], by_alias: Mapping[UUID, Iterable[UUID]]) -> None:
@@ -36,19 +36,19 @@ class Makings:
         self._by_alias = by_alias
         self._before = {one: maker.told for one, (_, maker) in makers.items()}
 
-    def verdict(self, event: Event, creation: Creation) -> Verdict:
+    def verdict(self, event: Event, creation: Creation) -> EchoVerdict:
         """Whether we made it, and which flows must not start by it."""
         near = {one for alias in creation.aliases for one in self._by_alias.get(UUID(alias), ())}
         opened = [maker for one, (trigger, maker) in self._makers.items() if one in near and trigger == event.type]
         found = creations.makers(creation, opened, origin(event))
         if not found:
             why = "somebody else made it, and not a call of ours" if opened else "no call of ours is near"
-            return Verdict("passed", why, event)
+            return EchoVerdict("passed", why, event)
         flows = tuple(dict.fromkeys(name for maker in found for name in maker.flows))
         hops = 1 + max(maker.hops for maker in found)
         by = "its id" if found[0].surely(creation) else "e-mail or phone"
         why = f"a call of ours made it, known by {by}: it does not start {', '.join(flows)}"[:LONGEST_TEXT]
-        return Verdict(OURS, why, creations.ours(event, flows, hops), hops=hops)
+        return EchoVerdict(OURS, why, creations.ours(event, flows, hops), hops=hops)
 
     async def keep(self, connection: asyncpg.pool.PoolConnectionProxy) -> None:
         """Write which events were taken for whose."""
@@ -62,8 +62,8 @@ async def read(
     account_of: Mapping[UUID, str],
     rows: Sequence[asyncpg.Record],
     by_alias: Mapping[UUID, Iterable[UUID]],
-) -> Makings:
-    """The makings of these rows of `echoes`, oldest first. `account_of`: by an alias, whose event asks for it."""
+) -> PossibleCreations:
+    """What these rows of `echoes` may have made, oldest first. `account_of`: by an alias, whose event asks for it."""
     known: dict[UUID, set[UUID]] = {}
     accounts: dict[UUID, str] = {}
     for alias, echoes in by_alias.items():
@@ -72,14 +72,14 @@ async def read(
             accounts[one] = account_of[alias]
     rows = [row for row in rows if row["id"] in known]  # an alias may have expired just now
     if not rows:
-        return Makings({}, by_alias)
+        return PossibleCreations({}, by_alias)
     effects = [(short(accounts[row["id"]]), short(row["effect_id"])) for row in rows]
     calls = await journal.calls(connection, effects)
     made: dict[UUID, tuple[str, Maker]] = {}
     for row, effect in zip(rows, effects, strict=True):
         aliases = frozenset(alias.hex for alias in known[row["id"]])
         made[row["id"]] = (row["makes"], _maker(row, aliases, accounts[row["id"]], calls.get(effect)))
-    return Makings(made, by_alias)
+    return PossibleCreations(made, by_alias)
 
 
 def _maker(row: asyncpg.Record, aliases: frozenset[str], account: str, call: asyncpg.Record | None) -> Maker:

@@ -10,7 +10,7 @@ from contracts.topics import RUNS
 from services.runtime import logging, metrics
 from services.runtime.kafka import MessageTooLargeError, Output, Record, history
 from services.runtime.tables.dead_runs import Death
-from services.tools.letters import dead_letter
+from services.tools.dead_letters import dead_letter
 
 log = logging.get("bugs")
 LONGEST_CAUSE = 500

@@ -32,15 +32,15 @@ from services.runtime import metrics
 from services.runtime.apart import apart
 from services.runtime.kafka import Output, Record, gaps, history
 from services.runtime.tables.dead_runs import Death
-from services.tools import answerers, bugs
 from services.tools import metrics as tools_metrics
-from services.tools.claims import Among, Claim
-from services.tools.echoes.echoes import Echoes, Off
-from services.tools.jobs import Job, begun
-from services.tools.letters import dead_letter
-from services.tools.reading import event_of
+from services.tools import need_answers, unhandled_errors
+from services.tools.claims import EventClaim, SubjectOrder
+from services.tools.dead_letters import dead_letter
+from services.tools.echoes.echoes import Echoes, NoSuppression
+from services.tools.event_reading import event_of
+from services.tools.run_jobs import RunJob, begun
 from services.tools.timers import timer
-from services.tools.timers.store import Waiting
+from services.tools.timers.timer_table import SetTimer
 from services.tools.timers.timers import Timers
 
 SHOWN_FAULTS = 5
@@ -55,8 +55,8 @@ class Publishes(Protocol):
         ...
 
 
-class Flows(Protocol):
-    """The flows that run: `services.tools.load.InFolder` and `services.tools.deployed.loaded.Deployed`."""
+class RunningFlows(Protocol):
+    """The flows that run: `folder_flows.FolderFlows` and `deployed_flows.DeployedFlows`."""
 
     @property
     def deployment(self) -> str:
@@ -88,14 +88,14 @@ class Flows(Protocol):
         ...
 
 
-Claims = Callable[[Sequence[Claim]], Awaitable[Sequence[str | None]]]
+Claims = Callable[[Sequence[EventClaim]], Awaitable[Sequence[str | None]]]
 """For each claim, its note if its claimer is the first, else None. Waits while PostgreSQL is away."""
 
-Deaths = bugs.Died
+Deaths = unhandled_errors.Died
 """Told of runs that end as dead, each with its calls that were done. Waits while PostgreSQL is away."""
 
 
-class Processor:
+class BatchProcessor:
     """What this service does with a batch. Its methods do not raise for what a record or a flow holds.
 
     What nobody foresaw is found by doing the batch again in halves, as after a crash: the record with which it comes
@@ -104,21 +104,21 @@ class Processor:
 
     def __init__(
         self,
-        flows: Flows,
+        flows: RunningFlows,
         claim: Claims,
         publisher: Publishes,
         timers: Timers,
         *,
-        answer: answerers.Answerers | None = None,
+        answer: need_answers.Answerers | None = None,
         on_batch: Callable[[], object] = lambda: None,
-        died: Deaths = bugs.nobody,
+        died: Deaths = unhandled_errors.nobody,
         echoes: Echoes | None = None,
     ) -> None:
         self._flows = flows
         self._claim = claim
         self._publisher = publisher
         self._timers = timers
-        self._echoes = echoes or Off()
+        self._echoes = echoes or NoSuppression()
         self._answerers = answer or {}
         self._on_batch = on_batch
         self._died = died
@@ -137,7 +137,7 @@ class Processor:
         return await apart(records, self._runs, self._broke)
 
     async def _broke(self, record: Record, error: Exception) -> bool:
-        await bugs.bury(record, error, self._publisher.publish, self._died)
+        await unhandled_errors.bury(record, error, self._publisher.publish, self._died)
         return True
 
     async def _events(self, records: Sequence[Record]) -> list[bool]:
@@ -186,7 +186,7 @@ class Processor:
                 batch.place(record).extend((letter, end))
                 batch.dead.append(Death(run.id, run.done + (message.answer is not None and message.answer.done)))
                 continue
-            batch.jobs.append(Job(record, flow, run, batch.place(record), message.answer, wake=message.wake))
+            batch.jobs.append(RunJob(record, flow, run, batch.place(record), message.answer, wake=message.wake))
         await self._finish(batch)
         return batch.died(records)
 
@@ -219,7 +219,7 @@ class Processor:
                 arrived.append(_Arrived(record, event, _End(Outcome.DEAD, verdict.why, ErrorCode.SYNC_LOOP)))
         return arrived
 
-    async def _end_waits(self, events: Sequence[Event]) -> Sequence[tuple[Waiting, Event]]:
+    async def _end_waits(self, events: Sequence[Event]) -> Sequence[tuple[SetTimer, Event]]:
         """The waits that these events end."""
         return await self._timers.ended_by(
             [(one, event) for event in events for one in hashes_of(event, self._flows.matches(event.type))]
@@ -228,7 +228,7 @@ class Processor:
     async def _first_wakes(self, read: Sequence[tuple[Record, RunMessage]]) -> list[tuple[Record, RunMessage]]:
         """Without those that end a wait which another record has ended: by its time, an event, a replica that died."""
         wishes = [
-            Claim(message.run.event.account, message.wake.timer, record.position)
+            EventClaim(message.run.event.account, message.wake.timer, record.position)
             for record, message in read
             if message.wake is not None
         ]
@@ -247,10 +247,10 @@ class Processor:
         jobs = batch.jobs
         while jobs:
             asking = [(job, ask) for job in jobs if (ask := job.step()) is not None]
-            answers = await answerers.answer(self._answerers, [_asked(ask) for _, ask in asking])
+            answers = await need_answers.answer(self._answerers, [_asked(ask) for _, ask in asking])
             jobs = []
             for (job, ask), answer in zip(asking, answers, strict=True):
-                if isinstance(answer, answerers.Unanswered):
+                if isinstance(answer, need_answers.Unanswered):
                     job.broke(answer.error)
                 else:
                     job.answered(ask, answer)
@@ -288,7 +288,7 @@ class _Batch:
     """The runs of a batch, and what it publishes: in the order of its records, whenever each run has left."""
 
     def __init__(self) -> None:
-        self.jobs: list[Job] = []
+        self.jobs: list[RunJob] = []
         self.dead: list[Death] = []
         self._places: list[list[Output]] = []
         self._of: dict[str, list[list[Output]]] = {}
@@ -342,7 +342,7 @@ def _without_run(outputs: list[Output], one: _Arrived, end: _End) -> None:
     outputs.append(history.event_without_run(one.event, one.record, end.outcome, end.why, end.code))
 
 
-def _woken(waiting: Waiting, event: Event) -> Output:
+def _woken(waiting: SetTimer, event: Event) -> Output:
     why = f"{event.type} came: event {event.id!r}"[:LONGEST_WHY]
     return timer.record(waiting.key, waiting.run, Wake(timer=waiting.timer, due=waiting.due, by=EndedBy.EVENT, why=why))
 
@@ -366,7 +366,7 @@ def _occurred(record: Record, event: Event) -> Event:
     return event.model_copy(update={"occurrence": occurrence})
 
 
-def _claim(record: Record, event: Event, note: str) -> Claim:
+def _claim(record: Record, event: Event, note: str) -> EventClaim:
     redriven = _header(record, REDRIVEN)
     # A dead letter that comes back is no duplicate of the event that it was, but one of itself when it comes twice.
     # Nor does it say what its subject is by now.
@@ -374,11 +374,11 @@ def _claim(record: Record, event: Event, note: str) -> Claim:
     among = _among(record, event) if redriven is None else None
     keep = None if event.duplicateseconds is None else timedelta(seconds=event.duplicateseconds)
     # A hash: source and id together may be longer than an index row can be.
-    return Claim(event.account, stable_id(event.source, event.id, *again), record.position, note, keep, among)
+    return EventClaim(event.account, stable_id(event.source, event.id, *again), record.position, note, keep, among)
 
 
-def _among(record: Record, event: Event) -> Among:
-    return Among(
+def _among(record: Record, event: Event) -> SubjectOrder:
+    return SubjectOrder(
         stable_id(event.source, event.subject),
         f"{record.name}/{record.partition}",
         record.offset,

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.events import Event
-from services.tools.reading import event_of
+from services.tools.event_reading import event_of
 
 LEAD = Event(
     id="1", source="/shop", type="closum.lead.created", subject="a", data={"phone": "+351 912 345 678", "shop": 7}

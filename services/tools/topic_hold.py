@@ -19,11 +19,11 @@ Handler = Callable[[Sequence[Record]], Awaitable[Sequence[bool]]]
 """Takes a batch; for each record, whether nothing came of it but dead letters."""
 
 
-class HeldError(Exception):
+class TopicHeldError(Exception):
     """The topic is held."""
 
 
-class Brake:
+class TopicHold:
     """`on_wait` is called while records wait: that is no stall."""
 
     def __init__(self, topic: Topic, handler: Handler, guard: Guard, on_wait: Callable[[], object]) -> None:
@@ -48,6 +48,6 @@ class Brake:
             left = left[len(part) :]
 
     async def healthy(self) -> None:
-        """For /readyz. Raises HeldError while the topic is held."""
+        """For /readyz. Raises TopicHeldError while the topic is held."""
         if self._guard.holds(self._topic):
-            raise HeldError("held: its records all end as dead. `flows dead list` says why; see docs/delivery.md")
+            raise TopicHeldError("held: its records all end as dead. `flows dead list` says why; see docs/delivery.md")

@@ -21,7 +21,7 @@ import asyncpg
 
 from services.runtime.database import storable
 from services.tools import claims
-from services.tools.claims import Among, Claim
+from services.tools.claims import EventClaim, SubjectOrder
 
 OWN_ID = ""  # in place of a content: an event that has an id of its own, and so ends what was before
 
@@ -51,7 +51,7 @@ Row = tuple[str, str, str, int, str, str, datetime, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Latest:
+class LatestContent:
     """The latest content of a subject, its events (a body can bring several), and when the first of them was taken."""
 
     content: str
@@ -59,17 +59,17 @@ class Latest:
     since: datetime
 
 
-def judged(latest: Latest | None, key: str, among: Among, keep: timedelta) -> tuple[bool, Latest]:
+def judged(latest: LatestContent | None, key: str, among: SubjectOrder, keep: timedelta) -> tuple[bool, LatestContent]:
     """Whether an event whose id was made of its content is new, and what the latest of its subject is then."""
     content = among.content or OWN_ID
     if latest is None or latest.content != content or among.at - latest.since > keep:
-        return True, Latest(content, (key,), among.at)
+        return True, LatestContent(content, (key,), among.at)
     if key in latest.keys:
         return False, latest
-    return True, Latest(content, (*latest.keys, key), latest.since)
+    return True, LatestContent(content, (*latest.keys, key), latest.since)
 
 
-async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: timedelta) -> list[str | None]:
+async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], keep: timedelta) -> list[str | None]:
     """As `claims.noted`, also for wishes whose id was made of their content.
 
     Raises what asyncpg raises; then the same wishes again give what they would have given.
@@ -91,7 +91,7 @@ async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: t
             is_new, after = judged(before, wish.key, place, wish.keep or keep)
         else:
             is_new = notes[wish.claimed_by] is not None and before is not None and before.content != OWN_ID
-            after = Latest(OWN_ID, (), place.at)
+            after = LatestContent(OWN_ID, (), place.at)
         if is_new:
             latest[group] = after
             new[wish.claimed_by] = (*group, place.position, after.content, " ".join(after.keys), after.since, wish.note)
@@ -102,11 +102,11 @@ async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[Claim], keep: t
     return [notes[wish.claimed_by] for wish in wishes]
 
 
-def _group(account: str, place: Among) -> Group:
+def _group(account: str, place: SubjectOrder) -> Group:
     return storable(account), place.subject, place.place
 
 
-async def _latest(pool: asyncpg.Pool, asked: Sequence[tuple[str, Among]]) -> dict[Group, Latest]:
+async def _latest(pool: asyncpg.Pool, asked: Sequence[tuple[str, SubjectOrder]]) -> dict[Group, LatestContent]:
     """The latest content of each subject before the first of its events that are asked about."""
     first: dict[Group, int] = {}
     for account, place in asked:
@@ -117,7 +117,9 @@ async def _latest(pool: asyncpg.Pool, asked: Sequence[tuple[str, Among]]) -> dic
     columns = zip(*((*group, position) for group, position in first.items()), strict=True)
     found = await pool.fetch(LATEST, *columns)
     return {
-        (row["account"], row["subject"], row["place"]): Latest(row["content"], tuple(row["keys"].split()), row["since"])
+        (row["account"], row["subject"], row["place"]): LatestContent(
+            row["content"], tuple(row["keys"].split()), row["since"]
+        )
         for row in found
     }
 

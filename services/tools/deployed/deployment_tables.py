@@ -15,7 +15,7 @@ Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy | asyncpg.Poo
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class FlowVersion:
     """A flow's version with its text. `matching`: its waits read keys of events."""
 
     name: str
@@ -59,7 +59,7 @@ async def numbered(connection: Connection, number: int) -> Deployment | None:
     return _deployment(row) if row else None
 
 
-async def versions(connection: Connection, wanted: Iterable[tuple[str, str]]) -> list[Version]:
+async def versions(connection: Connection, wanted: Iterable[tuple[str, str]]) -> list[FlowVersion]:
     """Those of the wanted (name, version) that were ever deployed."""
     pairs = list(wanted)
     rows = await connection.fetch(
@@ -70,7 +70,7 @@ async def versions(connection: Connection, wanted: Iterable[tuple[str, str]]) ->
         [name for name, _ in pairs],
         [version for _, version in pairs],
     )
-    return [Version(*row) for row in rows]
+    return [FlowVersion(*row) for row in rows]
 
 
 async def versions_of(connection: Connection, name: str) -> list[tuple[str, datetime]]:
@@ -89,7 +89,7 @@ async def matching(connection: Connection) -> list[tuple[str, str]]:
 
 async def deploy(
     connection: asyncpg.Connection | asyncpg.pool.PoolConnectionProxy,
-    change: Callable[[Deployment, Sequence[Version]], tuple[Mapping[str, str], Sequence[Version]]],
+    change: Callable[[Deployment, Sequence[FlowVersion]], tuple[Mapping[str, str], Sequence[FlowVersion]]],
     by: str,
     note: str = "",
 ) -> Deployment:

@@ -18,14 +18,14 @@ from services.flows.sync import Write
 from services.runtime import logging
 from services.runtime.kafka import MessageTooLargeError, Output, Record, check_size, history
 from services.tools import metrics
-from services.tools.letters import dead_letter
+from services.tools.dead_letters import dead_letter
 from services.tools.timers.timer import MOST_RUN_BYTES, Timer, timer_of
 
 log = logging.get("jobs")
 
 
 @dataclass(slots=True)
-class Job:
+class RunJob:
     """A run, the record that it came in, and its place in what the batch publishes."""
 
     record: Record
@@ -125,10 +125,10 @@ class Job:
         log.error("run.broke", flow=run.flow, run_id=run.id, event_id=run.event.id, at=run.at, exc_info=error)
 
 
-def begun(record: Record, flow: CompiledFlow, event: Event, outputs: list[Output]) -> Job | None:
+def begun(record: Record, flow: CompiledFlow, event: Event, outputs: list[Output]) -> RunJob | None:
     """The job of a new run; None when the run goes to its own key first, or could not begin."""
     try:
-        job = Job(record, flow, begin(flow, event), outputs)
+        job = RunJob(record, flow, begin(flow, event), outputs)
         metrics.RUNS_STARTED.labels(flow.name).inc()
         return None if job.leaves() else job
     except Exception as error:

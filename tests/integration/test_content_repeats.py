@@ -16,8 +16,8 @@ from contracts.events import Event
 from contracts.topics import ACTIONS
 from services.runtime import database
 from services.runtime.kafka import Record
-from services.tools import repeats
-from services.tools.claims import Among, Claim
+from services.tools import content_repeats
+from services.tools.claims import EventClaim, SubjectOrder
 from tests.support import batches
 from tests.support.breaking import BreakingPool
 
@@ -41,7 +41,7 @@ def account(topic_prefix: str) -> str:
     return f"account-{topic_prefix}"
 
 
-def log_of(account: str, chance: random.Random, count: int) -> list[Claim]:
+def log_of(account: str, chance: random.Random, count: int) -> list[EventClaim]:
     """What two partitions hold: few subjects and few contents, of one event or two; some events have own ids."""
     log, minute = [], 0.0
     for offset in range(count):
@@ -49,13 +49,15 @@ def log_of(account: str, chance: random.Random, count: int) -> list[Claim]:
         content = chance.choice(["A", "B", "C", None])
         key = f"own-{chance.randrange(6)}" if content is None else f"{content}{chance.randrange(2)}"
         minute += chance.choice([0, 0, 1, 4])
-        among = Among(f"s{subject}", f"events/{subject % 2}", offset, BEGIN + timedelta(minutes=minute), content)
-        wish = Claim(account, f"s{subject}-{key}", f"events/{subject % 2}/{offset}", f"note {offset}", KEEP, among)
-        log.append(wish if content is not None else Claim(account, wish.key, wish.claimed_by, wish.note, None, among))
+        among = SubjectOrder(f"s{subject}", f"events/{subject % 2}", offset, BEGIN + timedelta(minutes=minute), content)
+        wish = EventClaim(account, f"s{subject}-{key}", f"events/{subject % 2}/{offset}", f"note {offset}", KEEP, among)
+        log.append(
+            wish if content is not None else EventClaim(account, wish.key, wish.claimed_by, wish.note, None, among)
+        )
     return log
 
 
-def model(log: Sequence[Claim]) -> list[str | None]:
+def model(log: Sequence[EventClaim]) -> list[str | None]:
     """The rule as it is told, by looking back over everything that came."""
     answers: list[str | None] = []
     for number, wish in enumerate(log):
@@ -68,7 +70,7 @@ def model(log: Sequence[Claim]) -> list[str | None]:
         if wish.among.content is None:
             answers.append(None if any(one.key == wish.key for one, _ in before) else wish.note)
             continue
-        stay: list[tuple[Claim, Among]] = []  # the latest events of one content, within its minutes
+        stay: list[tuple[EventClaim, SubjectOrder]] = []  # the latest events of one content, within its minutes
         for one, place in before:
             same = stay and stay[0][1].content == place.content and place.at - stay[0][1].at <= KEEP
             stay = [*stay, (one, place)] if same else [(one, place)]
@@ -89,19 +91,21 @@ async def test_it_does_what_the_model_does(seed: int, pool: asyncpg.Pool, accoun
         batch = log[position : position + chance.randrange(1, 50)]
         if chance.random() < 0.3:
             with suppress(ConnectionResetError):
-                await repeats.noted(BreakingPool.of(pool, chance.randrange(6)), "event", batch, DAY)
+                await content_repeats.noted(BreakingPool.of(pool, chance.randrange(6)), "event", batch, DAY)
             batch = batch[: chance.randrange(1, len(batch) + 1)]
-        changed = [Claim(w.account, w.key, w.claimed_by, w.note, w.keep, w.among) for w in batch]
-        assert await repeats.noted(pool, "event", changed, DAY) == expected[position : position + len(batch)]
+        changed = [EventClaim(w.account, w.key, w.claimed_by, w.note, w.keep, w.among) for w in batch]
+        assert await content_repeats.noted(pool, "event", changed, DAY) == expected[position : position + len(batch)]
         position = max(0, position - 60) if chance.random() < 0.3 else position + len(batch)
 
 
 async def test_a_replay_begins_what_it_began_before(pool: asyncpg.Pool, account: str) -> None:
     """The note is the first one's, also when two workers take the same records at one time."""
     log = log_of(account, random.Random(1), 60)  # noqa: S311 - a test's order
-    expected = await repeats.noted(pool, "event", log, DAY)
-    later = [Claim(w.account, w.key, w.claimed_by, "another deployment", w.keep, w.among) for w in log]
-    answers = await asyncio.gather(*(repeats.noted(pool, "event", part, DAY) for part in (later, later, later[20:])))
+    expected = await content_repeats.noted(pool, "event", log, DAY)
+    later = [EventClaim(w.account, w.key, w.claimed_by, "another deployment", w.keep, w.among) for w in log]
+    answers = await asyncio.gather(
+        *(content_repeats.noted(pool, "event", part, DAY) for part in (later, later, later[20:]))
+    )
     assert list(answers) == [expected, expected, expected[20:]]
 
 
@@ -132,7 +136,7 @@ async def test_there_and_back_are_runs_with_effects_of_their_own(
 
     async def taken(*parts: Sequence[Record]) -> tuple[list[str], list[str], int]:
         processor, published = batches.processor(flows)
-        processor._claim = lambda wishes: repeats.noted(pool, "event", wishes, DAY)
+        processor._claim = lambda wishes: content_repeats.noted(pool, "event", wishes, DAY)
         for part in parts:
             await processor.events(part)
         requests = published.to(ACTIONS)
@@ -153,7 +157,7 @@ async def test_what_was_before_is_found_by_its_index_at_any_size(own_database: s
     pool = await database.connect(own_database, size=1)
     await pool.execute("vacuum analyze contents")
     for seed in range(8):  # a prepared statement has its one plan after five
-        await repeats.noted(pool, "event", log_of(f"a{seed}", random.Random(seed), 20), DAY)  # noqa: S311 - a test's order
+        await content_repeats.noted(pool, "event", log_of(f"a{seed}", random.Random(seed), 20), DAY)  # noqa: S311 - a test's order
     await pool.execute(
         "insert into contents select 'other', n::text, 'events/0', n, 'c', 'k', now(), '', now() + interval '1 day'"
         " from generate_series(1, 50000) as n"
@@ -161,7 +165,7 @@ async def test_what_was_before_is_found_by_its_index_at_any_size(own_database: s
     read = "select seq_tup_read from pg_stat_user_tables where relname = 'contents'"
     await pool.execute("select pg_stat_force_next_flush()")
     before = await pool.fetchval(read)
-    await repeats.noted(pool, "event", log_of("last", random.Random(9), 50), DAY)  # noqa: S311 - a test's order
+    await content_repeats.noted(pool, "event", log_of("last", random.Random(9), 50), DAY)  # noqa: S311 - a test's order
     await pool.execute("select pg_stat_force_next_flush()")
     assert await pool.fetchval(read) - before < 1000
     await pool.close()

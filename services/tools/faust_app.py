@@ -28,7 +28,7 @@ POLL_SECONDS = 1000.0
 Handler = Callable[[Sequence[Record]], Coroutine[Any, Any, None]]
 
 
-class App(faust.App):  # type: ignore[misc]  # faust is untyped here
+class FaustApp(faust.App):  # type: ignore[misc]  # faust is untyped here
     """Faust without its folder on disk: no tables, so nothing to keep, and the file system may be read-only.
 
     Its consumer is ours, `kafka.consumer`, as that of every service: faust has no setting for what it reads.
@@ -70,7 +70,7 @@ def make(settings: ToolsSettings, events: Handler, runs: Handler) -> faust.App:
         raise RuntimeError(
             "faust-streaming is installed without its compiled parts: install its wheel, unset NO_CYTHON"
         )
-    app = App(
+    app = FaustApp(
         settings.topic_prefix + GROUP,
         settings,
         broker=[f"kafka://{broker.strip()}" for broker in settings.kafka_bootstrap.split(",")],

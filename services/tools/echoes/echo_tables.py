@@ -21,9 +21,9 @@ from services.flows.creations import Creation, making, making_id, new_hash, ours
 from services.flows.entities import alias_hash
 from services.flows.sync import Change, Judgement, Mark, Open, Write
 from services.runtime.database import storable
-from services.tools.echoes import makings
-from services.tools.echoes.limits import Limits
-from services.tools.echoes.verdict import OURS, PASSING, Told, Verdict
+from services.tools.echoes import possible_creations
+from services.tools.echoes.echo_verdict import OURS, PASSING, EchoVerdict, Told
+from services.tools.echoes.loop_limits import LoopLimits
 from services.tools.timers.timer import origin
 
 LONGEST_TEXT = 300
@@ -80,10 +80,10 @@ on conflict (alias, origin) do nothing
 """
 
 
-class Store:
+class EchoTables:
     """The echoes of an installation."""
 
-    def __init__(self, pool: asyncpg.Pool, limits: Limits) -> None:
+    def __init__(self, pool: asyncpg.Pool, limits: LoopLimits) -> None:
         self._pool = pool
         self._limits = limits
 
@@ -119,7 +119,7 @@ class Store:
             one = UUID(making_id(request.effect_id))
             yield (one, storable(account), new.system, *of, "{}", hops, keep, *makes), list(hashes.values())
 
-    async def judge(self, changes: Sequence[tuple[Event, Told]]) -> list[Verdict]:
+    async def judge(self, changes: Sequence[tuple[Event, Told]]) -> list[EchoVerdict]:
         """What becomes of these events, in their order. The same again, in any grouping, the same."""
         async with self._pool.acquire() as connection, connection.transaction():
             wanted = sorted({UUID(alias) for _, change in changes for alias in change.aliases})
@@ -129,7 +129,9 @@ class Store:
             for row in await connection.fetch(ALIASES, wanted):
                 by_alias.setdefault(row["alias"], set()).add(row["echo"])
             account_of = {UUID(alias): event.account for event, change in changes for alias in change.aliases}
-            made = await makings.read(connection, account_of, [row for row in found if row["makes"]], by_alias)
+            made = await possible_creations.read(
+                connection, account_of, [row for row in found if row["makes"]], by_alias
+            )
             mine = [UUID(origin(event)) for event, _ in changes]
             said = {row["origin"]: row for row in await connection.fetch(SAID, wanted, mine)}
             rates = {row["alias"].hex: row["changes"] for row in await connection.fetch(RATE, wanted, mine)}
@@ -152,30 +154,30 @@ class Store:
             await self._note(connection, changes, verdicts)
             return verdicts
 
-    def _verdict(self, event: Event, change: Change, writes: list[Open], rates: dict[str, int]) -> Verdict:
+    def _verdict(self, event: Event, change: Change, writes: list[Open], rates: dict[str, int]) -> EchoVerdict:
         judged: Judgement = sync.judge(change, writes, origin(event))
         told: dict[str, Any] = {"echoes": judged.echoes, "near": len(judged.near), "hops": judged.hops}
         fields = ", ".join(judged.echoes)[:LONGEST_TEXT]
         if judged.suppressed:
             altered = f"; came back altered: {', '.join(judged.near)[:LONGEST_TEXT]}" if judged.near else ""
-            return Verdict("suppressed", f"our own write came back: {fields}{altered}", event, **told)
+            return EchoVerdict("suppressed", f"our own write came back: {fields}{altered}", event, **told)
         a_minute = 1 + max((rates.get(alias, 0) for alias in change.aliases), default=0)
         fault = self._limits.fault(judged.hops, a_minute)
         if fault is not None:
-            return Verdict("held", fault, event, **told)
+            return EchoVerdict("held", fault, event, **told)
         for alias in change.aliases:
             rates[alias] = rates.get(alias, 0) + 1
         passed = sync.only(event, judged)
         if judged.echoes:
-            return Verdict("mixed", f"without what we wrote ourselves: {fields}", passed, **told)
+            return EchoVerdict("mixed", f"without what we wrote ourselves: {fields}", passed, **told)
         why = "with other values than we wrote" if writes else "no write of ours is near"
-        return Verdict("passed", why, passed, **told)
+        return EchoVerdict("passed", why, passed, **told)
 
     async def _note(
         self,
         connection: asyncpg.pool.PoolConnectionProxy,
         changes: Sequence[tuple[Event, Told]],
-        verdicts: Sequence[Verdict],
+        verdicts: Sequence[EchoVerdict],
     ) -> None:
         rows: dict[tuple[UUID, UUID], tuple[Any, ...]] = {}
         for (event, change), verdict in zip(changes, verdicts, strict=True):
@@ -190,7 +192,7 @@ class Store:
         await connection.execute(NOTE, *columns, self._limits.ledger_seconds)
 
 
-def _again(event: Event, change: Told, row: asyncpg.Record) -> Verdict:
+def _again(event: Event, change: Told, row: asyncpg.Record) -> EchoVerdict:
     """The verdict of the first time."""
     echoes = tuple(orjson.loads(row["echoes"]))
     kept = event
@@ -199,7 +201,7 @@ def _again(event: Event, change: Told, row: asyncpg.Record) -> Verdict:
     elif row["decision"] in PASSING and isinstance(change, Change):
         foreign = tuple(field for field in change.fields if field not in echoes)
         kept = sync.only(event, Judgement(echoes, (), foreign, row["hops"]))
-    return Verdict(row["decision"], row["why"], kept, echoes, hops=row["hops"])
+    return EchoVerdict(row["decision"], row["why"], kept, echoes, hops=row["hops"])
 
 
 def _open(row: asyncpg.Record) -> Open:

@@ -13,7 +13,7 @@ from services.flows.compiled import CompiledFlow
 from services.flows.index import FlowIndex
 from services.flows.waiting import Match
 from services.runtime import database, logging
-from services.tools.deployed import store
+from services.tools.deployed import deployment_tables
 from services.tools.deployed.compiling import UnloadableError, compiled
 
 log = logging.get("deployed")
@@ -24,7 +24,7 @@ class NothingRunsError(OSError):
     """There is no deployment that can run here. An OSError, as it is waited for like a part that is not there yet."""
 
 
-class Deployed:
+class DeployedFlows:
     """The flows of the database. Reading a flow from it is a look-up; only `fetch` and `take_up` ask PostgreSQL.
 
     A set that cannot run here is refused whole: the one before runs on, and `healthy` says so.
@@ -61,7 +61,7 @@ class Deployed:
                 await database.patiently("deployment", partial(self._recall, one), self._on_wait)
 
     async def _recall(self, number: str) -> None:
-        deployment = await store.numbered(self._pool, int(number))
+        deployment = await deployment_tables.numbered(self._pool, int(number))
         if deployment is not None:
             await self._fetch(deployment.flows.items())
             # One that cannot be had whole is none: an event must not be filtered for want of its flow.
@@ -90,7 +90,7 @@ class Deployed:
         missing = {pair for pair in wanted if pair not in self._known and pair not in self._unloadable}
         if not missing:
             return
-        for version in await store.versions(self._pool, missing):
+        for version in await deployment_tables.versions(self._pool, missing):
             self._add(version)
 
     async def take_up(self) -> bool:
@@ -98,10 +98,10 @@ class Deployed:
 
         Raises one of `database.FAULTS` while PostgreSQL is away.
         """
-        if await store.current_number(self._pool) == self._number:
+        if await deployment_tables.current_number(self._pool) == self._number:
             return False
-        deployment = await store.current(self._pool)
-        await self._fetch([*deployment.flows.items(), *await store.matching(self._pool)])
+        deployment = await deployment_tables.current(self._pool)
+        await self._fetch([*deployment.flows.items(), *await deployment_tables.matching(self._pool)])
         self._number = deployment.number
         wrong = [self.why_not(*pair) for pair in deployment.flows.items() if pair not in self._known]
         self._refused = "; ".join(wrong)
@@ -137,7 +137,7 @@ class Deployed:
             await database.patiently("deployments", self.take_up)
             await asyncio.sleep(POLL_SECONDS)
 
-    def _keep(self, deployment: store.Deployment) -> FlowIndex:
+    def _keep(self, deployment: deployment_tables.Deployment) -> FlowIndex:
         """The flows of a deployment that can run here, kept for replays of events that began them."""
         # In the order of names: each worker starts the flows of an event in the same order.
         pairs = sorted(deployment.flows.items())
@@ -145,7 +145,7 @@ class Deployed:
         self._earlier[str(deployment.number)] = index
         return index
 
-    def _add(self, version: store.Version) -> None:
+    def _add(self, version: deployment_tables.FlowVersion) -> None:
         pair = (version.name, version.version)
         try:
             self._known[pair] = compiled(version, self._tools)

@@ -15,7 +15,7 @@ Told = Change | Creation
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class EchoVerdict:
     """What becomes of a change: `passed`, `mixed` (its foreign fields pass), `suppressed` or `held`, and why.
 
     Something new is also `ours`: it starts all flows but those that led to it (`event.led_by`).

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from services.tools.claims import Among
-from services.tools.repeats import Latest, judged
+from services.tools.claims import SubjectOrder
+from services.tools.content_repeats import LatestContent, judged
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 KEEP = timedelta(minutes=10)
@@ -13,10 +13,10 @@ KEEP = timedelta(minutes=10)
 
 def told(*deliveries: tuple[str, float]) -> list[bool]:
     """Which of a subject's deliveries (content, minute) are new."""
-    latest: Latest | None = None
+    latest: LatestContent | None = None
     new = []
     for position, (content, minute) in enumerate(deliveries):
-        among = Among("s", "events/0", position, BEGIN + timedelta(minutes=minute), content[0])
+        among = SubjectOrder("s", "events/0", position, BEGIN + timedelta(minutes=minute), content[0])
         is_new, latest = judged(latest, content, among, KEEP)
         new.append(is_new)
     return new

@@ -14,7 +14,7 @@ import pytest
 
 from services.runtime.kafka import Record
 from services.runtime.kafka.consuming import Consumer
-from services.tools import app
+from services.tools import faust_app
 from services.tools.settings import ToolsSettings
 
 
@@ -28,7 +28,7 @@ def application() -> faust.App:
     settings = ToolsSettings(
         kafka_bootstrap="one:9092,two:9093", topic_prefix="test.", instance_id="tools-0", batch_size=100
     )
-    return app.make(settings, nothing, nothing)
+    return faust_app.make(settings, nothing, nothing)
 
 
 def test_each_topic_has_one_agent_with_one_actor(application: faust.App) -> None:
@@ -64,7 +64,7 @@ async def test_its_consumer_is_that_of_every_service(application: faust.App) -> 
     """Faust has no setting for reading only what was committed; a replica keeps its name in the group."""
     thread = application.consumer._new_consumer_thread()
     made = thread._create_worker_consumer(application.transport)
-    assert isinstance(thread, app._Thread)
+    assert isinstance(thread, faust_app._Thread)
     assert isinstance(made, Consumer)
     assert (made._group_id, made._group_instance_id) == ("test.tools", "tools-0")
     assert made._isolation_level == "read_committed"
@@ -87,7 +87,7 @@ def test_nothing_is_written_to_disk(application: faust.App) -> None:
 def test_without_fausts_compiled_parts_it_does_not_start() -> None:
     """Its other stream iterator acknowledges records that it skips in a rebalance."""
     with patch.object(faust.streams, "_CStreamIterator", None), pytest.raises(RuntimeError, match="NO_CYTHON"):
-        app.make(ToolsSettings(), nothing, nothing)
+        faust_app.make(ToolsSettings(), nothing, nothing)
 
 
 async def test_a_cancelled_body_finishes_its_batch_first() -> None:
@@ -99,7 +99,7 @@ async def test_a_cancelled_body_finishes_its_batch_first() -> None:
         await going_on.wait()
         finished.append(True)
 
-    body = asyncio.create_task(app.unbroken(work()))
+    body = asyncio.create_task(faust_app.unbroken(work()))
     await asyncio.sleep(0)
     for _ in range(3):
         body.cancel()
@@ -114,20 +114,20 @@ async def test_a_cancelled_body_finishes_its_batch_first() -> None:
 def test_a_handler_that_raises_ends_the_process_before_anything_is_acknowledged() -> None:
     script = """
 import asyncio
-from services.tools import app
+from services.tools import faust_app
 
 async def work():
     raise ZeroDivisionError("planted")
 
 async def body():
     try:
-        await app.unbroken(work())
+        await faust_app.unbroken(work())
     finally:
         print("control left the body")
 
 asyncio.run(body())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == app.BROKEN
+    assert done.returncode == faust_app.BROKEN
     assert "control left the body" not in done.stdout
     assert "planted" in done.stdout + done.stderr

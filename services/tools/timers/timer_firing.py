@@ -16,9 +16,9 @@ from contracts.topics import RUNS
 from services.runtime import database, logging
 from services.runtime.apart import apart
 from services.runtime.kafka import Output, Record
-from services.tools import bugs, metrics
+from services.tools import metrics, unhandled_errors
 from services.tools.timers import timer
-from services.tools.timers.store import Store, Waiting
+from services.tools.timers.timer_table import SetTimer, TimerTable
 
 log = logging.get("firing")
 POLL_SECONDS = 0.2
@@ -35,13 +35,19 @@ class Publishes(Protocol):
         ...
 
 
-class Firing:
+class TimerFiring:
     """The loop of one replica. `rate`: at most so many a second, so that what is overdue floods no destination.
 
     `died` is told of runs that end as dead.
     """
 
-    def __init__(self, store: Store, publisher: Publishes, rate: float, died: bugs.Died = bugs.nobody) -> None:
+    def __init__(
+        self,
+        store: TimerTable,
+        publisher: Publishes,
+        rate: float,
+        died: unhandled_errors.Died = unhandled_errors.nobody,
+    ) -> None:
         self._store = store
         self._publisher = publisher
         self._rate = rate
@@ -60,28 +66,28 @@ class Firing:
         """Fire what is due, the longest overdue first; answer how many."""
         return await self._store.fire(self._most, self._publish)
 
-    async def _publish(self, waits: Sequence[Waiting]) -> None:
+    async def _publish(self, waits: Sequence[SetTimer]) -> None:
         await apart(waits, self._wake, self._broke)
         now = datetime.now(UTC)
         for one in waits:
             metrics.TIMER_LATENESS.observe(max(0.0, (now - one.due).total_seconds()))
 
-    async def _wake(self, waits: Sequence[Waiting]) -> list[None]:
+    async def _wake(self, waits: Sequence[SetTimer]) -> list[None]:
         await self._publisher.publish([_record(one) for one in waits])
         return [None] * len(waits)
 
-    async def _broke(self, one: Waiting, error: Exception) -> None:
+    async def _broke(self, one: SetTimer, error: Exception) -> None:
         """Its run cannot go on: a dead letter of what was to wake it."""
         value = b'{"run":%b}' % one.run
         record = Record(RUNS, f"timers/{one.timer}", 0, 0, one.key, value, [])
-        await bugs.bury(record, error, self._publisher.publish, self._died)
+        await unhandled_errors.bury(record, error, self._publisher.publish, self._died)
 
 
-def _record(one: Waiting) -> Output:
+def _record(one: SetTimer) -> Output:
     return timer.record(one.key, one.run, Wake(timer=one.timer, due=one.due))
 
 
-async def watch(store: Store, seconds: float = 5.0) -> None:
+async def watch(store: TimerTable, seconds: float = 5.0) -> None:
     """Show how long the first wait is overdue, for ever."""
     while True:
         overdue = await database.patiently("timers.overdue", store.overdue_seconds)

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from services.runtime.tables.dead_runs import Death
-from services.tools.deaths import Deaths, deaths
+from services.tools.dead_run_marks import DeadRunMarker, dead_runs_of
 from services.tools.settings import ToolsSettings
 from tests.support.actions import request
 
@@ -30,7 +30,7 @@ def letter(number: int, code: ErrorCode, value: bytes | None = None) -> Consumer
 
 
 def test_a_call_that_certainly_had_no_effect_frees_what_its_run_claimed() -> None:
-    found = deaths([letter(1, ErrorCode.CALL_REJECTED), letter(2, ErrorCode.CALL_REFUSED)])
+    found = dead_runs_of([letter(1, ErrorCode.CALL_REJECTED), letter(2, ErrorCode.CALL_REFUSED)])
     assert [(death.run_id, death.done, death.account) for death in found] == [
         ("r1", 0, "default"),
         ("r2", 0, "default"),
@@ -41,13 +41,13 @@ def test_a_call_that_certainly_had_no_effect_frees_what_its_run_claimed() -> Non
 
 def test_a_call_that_may_have_had_its_effect_does_not() -> None:
     codes = (ErrorCode.CALL_TIMED_OUT, ErrorCode.CALL_INTERRUPTED, ErrorCode.ANSWER_INVALID)
-    assert deaths([letter(number, code) for number, code in enumerate(codes)]) == []
+    assert dead_runs_of([letter(number, code) for number, code in enumerate(codes)]) == []
 
 
 def test_what_nobody_can_read_frees_nothing() -> None:
     strange: Any = SimpleNamespace(headers=(("flows-code", b"\xff"), ("flows-at", None)), value=b"{")
     bare: Any = SimpleNamespace(headers=(), value=None)
-    assert deaths([letter(1, ErrorCode.REQUEST_INVALID, b"not json"), strange, bare]) == []
+    assert dead_runs_of([letter(1, ErrorCode.REQUEST_INVALID, b"not json"), strange, bare]) == []
 
 
 class Letters:
@@ -80,7 +80,7 @@ async def test_a_letter_that_raises_is_passed_over_and_told(error: Exception) ->
 
     letters = Letters([letter(number, ErrorCode.CALL_REJECTED) for number in range(20)])
     with capture_logs() as logs:
-        following = asyncio.create_task(Deaths(ToolsSettings(), mark)._follow(cast("Any", letters)))
+        following = asyncio.create_task(DeadRunMarker(ToolsSettings(), mark)._follow(cast("Any", letters)))
         await asyncio.wait_for(letters.committed.wait(), 5)
         assert not following.done()
         following.cancel()
