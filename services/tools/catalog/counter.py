@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.counters import Count
-from services.tools.kit.keyed import Key, Scope, seconds, timestamp
+from services.tools.toolkit.state_inputs import Key, Scope, seconds, timestamp
 
 MOST = 1_000_000_000
 

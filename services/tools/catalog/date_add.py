@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import Timestamp, TimeZone
-from services.tools.kit.moments import Moment, demand, told
-from services.tools.kit.working_days import after_working_days, days_of
+from services.tools.toolkit.date_reading import Moment, demand, told
+from services.tools.toolkit.working_days import after_working_days, days_of
 
 Snap = Literal["none", "start_of_day", "end_of_day", "start_of_week", "start_of_month", "end_of_month", "start_of_year"]
 MOST = 1_000_000

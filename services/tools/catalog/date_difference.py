@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import TimeZone
-from services.tools.kit.moments import demand
-from services.tools.kit.working_days import days_of, working_days_between
+from services.tools.toolkit.date_reading import demand
+from services.tools.toolkit.working_days import days_of, working_days_between
 
 
 class Inputs(BaseInputs):

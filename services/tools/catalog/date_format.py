@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language, TimeZone, locale
-from services.tools.kit.date_forms import MAX_FORM, cldr_form
-from services.tools.kit.moments import demand
+from services.tools.toolkit.date_forms import MAX_FORM, cldr_form
+from services.tools.toolkit.date_reading import demand
 
 STYLES = ("short", "medium", "long", "full")
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language, Timestamp, TimeZone
-from services.tools.kit.moments import Order, read, told
+from services.tools.toolkit.date_reading import Order, read, told
 
 
 class Inputs(BaseInputs):

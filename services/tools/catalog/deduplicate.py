@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from services.flows.catalogue import BaseInputs, Example, Group, StopRun, tool
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.claims import Claim
-from services.tools.kit.keyed import Key, Scope, seconds, timestamp
+from services.tools.toolkit.state_inputs import Key, Scope, seconds, timestamp
 
 OnDuplicate = Literal["stop", "continue", "update"]
 

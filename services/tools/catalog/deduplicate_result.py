@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.state.claims import Settle
-from services.tools.kit.keyed import Key, Scope, small
+from services.tools.toolkit.state_inputs import Key, Scope, small
 
 
 class Inputs(BaseInputs):

@@ -10,7 +10,7 @@ from services.flows.catalogue import BaseInputs, Example, Group, StopRun, tool
 from services.flows.needs import Pause
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.digests import Collect, Release
-from services.tools.kit.keyed import Key, Scope, seconds, small, timestamp
+from services.tools.toolkit.state_inputs import Key, Scope, seconds, small, timestamp
 
 
 class Inputs(BaseInputs):

@@ -8,7 +8,7 @@ from typing_extensions import override
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import TimeZone
 from services.flows.unknown import known
-from services.tools.kit.conditions import Condition, holds, prepare
+from services.tools.toolkit.conditions import Condition, holds, prepare
 
 MAX_CONDITIONS = 200
 

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.kit.bounds import Text
+from services.tools.toolkit.size_bounds import Text
 
 Algorithm = Literal["sha256", "sha512", "sha1", "md5", "blake2b"]
 Normalize = Literal["none", "trim_lower", "digits"]

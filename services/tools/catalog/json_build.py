@@ -8,7 +8,7 @@ import orjson
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
-from services.tools.kit.bounds import bounded
+from services.tools.toolkit.size_bounds import bounded
 
 
 class Inputs(BaseInputs):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.kit.paths import MAX_PATH, pick
+from services.tools.toolkit.value_paths import MAX_PATH, pick
 
 
 class Inputs(BaseInputs):

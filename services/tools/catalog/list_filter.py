@@ -10,9 +10,9 @@ from typing_extensions import override
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import TimeZone
 from services.flows.unknown import known
-from services.tools.kit.bounds import Items
-from services.tools.kit.conditions import TESTS, Test, prepare
-from services.tools.kit.paths import MAX_PATH, first
+from services.tools.toolkit.conditions import TESTS, Test, prepare
+from services.tools.toolkit.size_bounds import Items
+from services.tools.toolkit.value_paths import MAX_PATH, first
 
 
 class Inputs(BaseInputs):

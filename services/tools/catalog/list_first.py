@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.kit.bounds import MAX_ITEMS, Items
+from services.tools.toolkit.size_bounds import MAX_ITEMS, Items
 
 
 class Inputs(BaseInputs):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.kit.bounds import Items, bounded
-from services.tools.kit.paths import MAX_PATH, first
-from services.tools.kit.texts import as_text
+from services.tools.toolkit.size_bounds import Items, bounded
+from services.tools.toolkit.value_paths import MAX_PATH, first
+from services.tools.toolkit.value_texts import as_text
 
 
 class Inputs(BaseInputs):

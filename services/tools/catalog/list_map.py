@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
-from services.tools.kit.bounds import Items, bounded
-from services.tools.kit.paths import MAX_PATH, first
-from services.tools.kit.templates import render
+from services.tools.toolkit.size_bounds import Items, bounded
+from services.tools.toolkit.text_templates import render
+from services.tools.toolkit.value_paths import MAX_PATH, first
 
 MAX_TEMPLATED = 1000
 MAX_CELLS = 100_000

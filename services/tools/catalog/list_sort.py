@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import TimeZone
-from services.tools.kit.bounds import Items
-from services.tools.kit.moments import plain
-from services.tools.kit.numbers import as_decimal
-from services.tools.kit.paths import MAX_PATH, first
-from services.tools.kit.texts import as_text
+from services.tools.toolkit.date_reading import plain
+from services.tools.toolkit.numbers import as_decimal
+from services.tools.toolkit.size_bounds import Items
+from services.tools.toolkit.value_paths import MAX_PATH, first
+from services.tools.toolkit.value_texts import as_text
 
 Kind = Literal["auto", "text", "number", "date"]
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.kit.bounds import Items
-from services.tools.kit.conditions import folded
-from services.tools.kit.paths import MAX_PATH, first
+from services.tools.toolkit.conditions import folded
+from services.tools.toolkit.size_bounds import Items
+from services.tools.toolkit.value_paths import MAX_PATH, first
 
 
 class Inputs(BaseInputs):

@@ -9,8 +9,8 @@ from typing_extensions import override
 
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.runtime.documents.suggestion import suggestion
-from services.tools.kit.indexes import INDEXES, key_text
-from services.tools.kit.paths import MAX_PATH, first, parse
+from services.tools.toolkit.table_indexes import INDEXES, key_text
+from services.tools.toolkit.value_paths import MAX_PATH, first, parse
 
 
 class Inputs(BaseInputs):

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language
-from services.tools.kit.numbers import read
+from services.tools.toolkit.numbers import read
 
 
 class Inputs(BaseInputs):

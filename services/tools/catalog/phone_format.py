@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Digits, Phone, Region
-from services.tools.kit import phones
+from services.tools.toolkit import phones
 
 
 class Inputs(BaseInputs):

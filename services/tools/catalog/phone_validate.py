@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Region
-from services.tools.kit import phones
+from services.tools.toolkit import phones
 
 Wanted = Literal["any", "mobile", "fixed"]
 

@@ -11,7 +11,7 @@ from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import Duration, TimeZone
 from services.flows.state.rotations import Turn
 from services.flows.working_hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
-from services.tools.kit.keyed import seconds
+from services.tools.toolkit.state_inputs import seconds
 
 MOST = 500
 Member = Annotated[str, MinLen(1), MaxLen(200)]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.state.storage import Load
-from services.tools.kit.keyed import Key, Scope
+from services.tools.toolkit.state_inputs import Key, Scope
 
 
 class Inputs(BaseInputs):

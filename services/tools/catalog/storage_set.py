@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Duration
 from services.flows.state.storage import Store
-from services.tools.kit.keyed import Key, Scope, seconds, small
+from services.tools.toolkit.state_inputs import Key, Scope, seconds, small
 
 
 class Inputs(BaseInputs):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.state.merges import MOST_FIELDS, Stands
-from services.tools.kit.keyed import Key, small
+from services.tools.toolkit.state_inputs import Key, small
 
 
 class Inputs(BaseInputs):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.merges import MOST_FIELDS, Merge
-from services.tools.kit.keyed import Key, seconds, small
+from services.tools.toolkit.state_inputs import Key, seconds, small
 
 PAIR = frozenset({"before", "after"})
 Side = Annotated[str, Field(min_length=1, max_length=100)]

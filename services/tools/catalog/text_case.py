@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.kit.bounds import Text
+from services.tools.toolkit.size_bounds import Text
 
 Form = Literal["upper", "lower", "sentence", "swap", "snake", "kebab", "camel", "pascal"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.kit.texts import as_text
+from services.tools.toolkit.value_texts import as_text
 
 
 class Inputs(BaseInputs):

@@ -12,7 +12,7 @@ from typing_extensions import override
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import MAX_PATTERN, Region, pattern
 from services.flows.unknown import known
-from services.tools.kit.bounds import Text
+from services.tools.toolkit.size_bounds import Text
 
 What = Literal["email", "url", "number", "phone", "hashtag", "mention", "pattern"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.kit.templates import MAX_TEMPLATE, render
+from services.tools.toolkit.text_templates import MAX_TEMPLATE, render
 
 
 class Inputs(BaseInputs):

@@ -8,7 +8,7 @@ from typing_extensions import override
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import MAX_PATTERN, Match, pattern
 from services.flows.unknown import known
-from services.tools.kit.bounds import MAX_OUTPUT, Text, bounded
+from services.tools.toolkit.size_bounds import MAX_OUTPUT, Text, bounded
 
 
 class Inputs(BaseInputs):

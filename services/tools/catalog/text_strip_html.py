@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from selectolax.lexbor import LexborHTMLParser
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.kit.bounds import Text
+from services.tools.toolkit.size_bounds import Text
 
 HIDDEN = "script, style, template, noscript, head, iframe, object, svg"
 BREAKS = (

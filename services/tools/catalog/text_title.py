@@ -7,7 +7,7 @@ import re
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.kit.bounds import Text
+from services.tools.toolkit.size_bounds import Text
 
 SMALL = (
     "da",

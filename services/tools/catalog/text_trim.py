@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.kit.bounds import Text
+from services.tools.toolkit.size_bounds import Text
 
 
 class Inputs(BaseInputs):

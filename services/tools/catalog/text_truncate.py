@@ -7,7 +7,7 @@ import unicodedata
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.kit.bounds import MAX_TEXT, Text
+from services.tools.toolkit.size_bounds import MAX_TEXT, Text
 
 
 class Inputs(BaseInputs):

@@ -10,7 +10,7 @@ from services.flows.catalogue import BaseInputs, Example, Group, StopRun, ToolEr
 from services.flows.needs import Pause
 from services.flows.refined import Duration, Timestamp
 from services.flows.state.permits import Permit
-from services.tools.kit.keyed import Key, Scope, seconds, timestamp
+from services.tools.toolkit.state_inputs import Key, Scope, seconds, timestamp
 
 Then = Literal["wait", "stop", "continue"]
 

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import Region, TimeZone, Url
-from services.tools.kit import phones
-from services.tools.kit.conditions import TESTS, Test, is_empty, prepare
-from services.tools.kit.moments import read
-from services.tools.kit.numbers import as_decimal
-from services.tools.kit.paths import MAX_PATH, first
-from services.tools.kit.texts import as_text
+from services.tools.toolkit import phones
+from services.tools.toolkit.conditions import TESTS, Test, is_empty, prepare
+from services.tools.toolkit.date_reading import read
+from services.tools.toolkit.numbers import as_decimal
+from services.tools.toolkit.value_paths import MAX_PATH, first
+from services.tools.toolkit.value_texts import as_text
 
 Form = Literal["required", "email", "phone", "url", "number", "integer", "date", "min_length", "max_length"]
 MAX_RULES = 200

@@ -14,7 +14,7 @@ from services.tools.catalog.list_map import list_map
 from services.tools.catalog.list_sort import list_sort
 from services.tools.catalog.list_unique import list_unique
 from services.tools.catalog.lookup import lookup
-from services.tools.kit.indexes import MAX_ROWS_HELD, Indexes
+from services.tools.toolkit.table_indexes import MAX_ROWS_HELD, TableIndexes
 from tests.support.tools import use
 
 
@@ -113,7 +113,7 @@ def test_of_equal_keys_the_first_is_found() -> None:
 
 def test_tables_are_held_up_to_a_bound() -> None:
     """One that stands in a flow has its index made once; those of events are forgotten again."""
-    indexes = Indexes()
+    indexes = TableIndexes()
     table: dict[str, Any] = {"a": 1}
     assert indexes.of(table, "", ignore_case=True) is indexes.of(table, "", ignore_case=True)
     first = indexes.of(table, "", ignore_case=True)

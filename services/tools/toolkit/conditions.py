@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.flows.catalogue import ToolError
 from services.flows.refined import MAX_PATTERN, pattern
-from services.tools.kit.moments import Moment, plain
-from services.tools.kit.numbers import as_decimal
-from services.tools.kit.texts import as_text
+from services.tools.toolkit.date_reading import Moment, plain
+from services.tools.toolkit.numbers import as_decimal
+from services.tools.toolkit.value_texts import as_text
 
 Test = Literal[
     "equals",

@@ -9,7 +9,7 @@ from typing import Any
 import minijinja
 
 from services.flows.catalogue import ToolError
-from services.tools.kit.bounds import bounded
+from services.tools.toolkit.size_bounds import bounded
 
 MAX_TEMPLATE = 20_000
 FUEL = 1_000_000

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.flows.catalogue import ToolError
-from services.tools.kit.bounds import MAX_ITEMS
-from services.tools.kit.conditions import folded
-from services.tools.kit.paths import first
+from services.tools.toolkit.conditions import folded
+from services.tools.toolkit.size_bounds import MAX_ITEMS
+from services.tools.toolkit.value_paths import first
 
 MAX_ROWS_HELD = 100_000
 
@@ -22,7 +22,7 @@ def key_text(key: Any, *, ignore_case: bool) -> str:  # noqa: ANN401 (a JSON val
     return text.strip() if ignore_case else text
 
 
-class Indexes:
+class TableIndexes:
     """Indexes of the tables that were used last, of at most 100,000 rows together."""
 
     def __init__(self) -> None:
@@ -55,4 +55,4 @@ def _index(table: Table, key_field: str, text: Callable[[Any], str]) -> dict[str
     return made
 
 
-INDEXES = Indexes()
+INDEXES = TableIndexes()

@@ -30,7 +30,7 @@ REASONS: dict[int, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Phone:
+class PhoneNumber:
     """A valid number."""
 
     e164: str
@@ -41,7 +41,7 @@ class Phone:
     prefix: int
 
 
-def read(text: str, region: str) -> Phone | str:
+def read(text: str, region: str) -> PhoneNumber | str:
     """The number, or why the text is none.
 
     What is no number of the region is tried as an international one when it begins with 00, or has 11 digits or more
@@ -81,9 +81,9 @@ def parsed(text: str, region: str) -> phonenumbers.PhoneNumber | str:
         }.get(error.error_type, "not a phone number")
 
 
-def described(number: phonenumbers.PhoneNumber, kind: int) -> Phone:
+def described(number: phonenumbers.PhoneNumber, kind: int) -> PhoneNumber:
     """A valid number of this PhoneNumberType in its forms."""
-    return Phone(
+    return PhoneNumber(
         e164=phonenumbers.format_number(number, PhoneNumberFormat.E164),
         international=phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL),
         national=phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL),

@@ -23,7 +23,7 @@ SIGNS = ("EUR", "USD", "GBP", "BRL", "CHF", "JPY", "PLN", "SEK", "NOK", "DKK", "
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
+class ReadNumber:
     """A number with what stood around it."""
 
     value: Decimal
@@ -61,7 +61,7 @@ def digits_of(text: str, decimal: str) -> str | None:
     return f"{whole}.{fraction}" if fraction else whole
 
 
-def read(text: str, language: str) -> Amount | None:
+def read(text: str, language: str) -> ReadNumber | None:
     """The number in a text with at most one unit or currency beside it, or None. More than 30 digits are none."""
     found = FRAME.match(text.translate(MINUS).strip())
     if found is None:
@@ -74,7 +74,7 @@ def read(text: str, language: str) -> Amount | None:
     unit = units[0] if units else ""
     if unit.startswith(("-", "+")) or any(character.isdigit() for character in unit):
         return None
-    return Amount(Decimal(sign + plain), unit, currencies(language).get(unit, ""))
+    return ReadNumber(Decimal(sign + plain), unit, currencies(language).get(unit, ""))
 
 
 def as_decimal(value: Any) -> Decimal | None:  # noqa: ANN401 (a JSON value)

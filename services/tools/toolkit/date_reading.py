@@ -13,7 +13,7 @@ from dateutil.parser import ParserError, parser, parserinfo
 
 from services.flows.catalogue import ToolError
 from services.flows.refined import locale, zone
-from services.tools.kit.date_forms import strptime_form
+from services.tools.toolkit.date_forms import strptime_form
 
 MAX_TEXT = 100
 ISO = re.compile(r"^[0-9]{4}-?([0-9]{2}|W[0-9]{2})")
