@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from contracts.events import partition_key
-from contracts.model import TEN_YEARS, Message, Moment, Seconds
+from contracts.message import TEN_YEARS, Message, Moment, Seconds
 from contracts.runs import Run
 
 MOST_WAITS = 99

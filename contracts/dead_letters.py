@@ -13,7 +13,7 @@ from typing import Self
 from pydantic import Field
 
 from contracts.errors import ErrorCode, WhoMustAct
-from contracts.model import Message, Moment
+from contracts.message import Message, Moment
 
 PREFIX = "flows-"
 REDRIVEN = "flows-redriven"

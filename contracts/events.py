@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from contracts.ids import stable_id
-from contracts.model import Message, Moment, countable
+from contracts.message import Message, Moment, countable
 
 CONTENT_TYPE = "application/cloudevents+json"
 

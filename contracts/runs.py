@@ -9,7 +9,7 @@ from pydantic import Field
 
 from contracts.errors import ErrorCode
 from contracts.events import Event
-from contracts.model import Count, Message, Moment, Name
+from contracts.message import Count, Message, Moment, Name
 
 
 class StepError(Message):

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from contracts.triggers.moments import Moment
 from contracts.triggers.payload import Payload, Text, Words, digits, spelled
 from contracts.triggers.phones import E164, e164
+from contracts.triggers.sent_times import Moment
 
 MOST_CHANGES = 500
 SENT = ("changes", "changed", "changed_fields", "diff", "modified")

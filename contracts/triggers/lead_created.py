@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from contracts.triggers.moments import Moment
 from contracts.triggers.payload import ByUs, Consent, Payload, Text, Words, spelled
 from contracts.triggers.phones import E164, e164
+from contracts.triggers.sent_times import Moment
 
 
 class LeadCreated(Payload):

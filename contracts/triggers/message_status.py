@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from contracts.triggers.moments import Moment
+from contracts.triggers.message_statuses import MessageStatus, status_of
 from contracts.triggers.payload import Payload, Text, digits, spelled
 from contracts.triggers.phones import E164, e164
-from contracts.triggers.statuses import MessageStatus, status_of
+from contracts.triggers.sent_times import Moment
 
 SPELLINGS = ("status", "state", "delivery_status", "message_status")
 

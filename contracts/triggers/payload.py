@@ -20,7 +20,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from contracts.triggers.moments import Reader, moment
+from contracts.triggers.sent_times import TimeField, moment
 
 EXACT = 2**53  # up to here a double holds every whole number
 
@@ -105,7 +105,7 @@ def digits(text: str) -> str:
     return "".join(str(int(sign)) for sign in text if sign.isdecimal())
 
 
-class Tolerant(BaseModel):
+class TolerantModel(BaseModel):
     """An object of a payload. Unknown fields are kept under `raw`."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=False)
@@ -125,7 +125,7 @@ class Tolerant(BaseModel):
             choices: Iterable[object] = alias.choices if isinstance(alias, AliasChoices) else (alias,)
             own = {name, *(choice for choice in choices if isinstance(choice, str))}
             names |= own
-            if any(isinstance(part, BeforeValidator) and isinstance(part.func, Reader) for part in info.metadata):
+            if any(isinstance(part, BeforeValidator) and isinstance(part.func, TimeField) for part in info.metadata):
                 times |= own
         cls.spellings = frozenset(names)
         cls.times = frozenset(times)
@@ -153,7 +153,7 @@ class Tolerant(BaseModel):
         return {**known, "raw": unknown}
 
 
-class Payload(Tolerant):
+class Payload(TolerantModel):
     """What a flow sees as `trigger`."""
 
     trigger: ClassVar[str]

@@ -7,12 +7,12 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from contracts.triggers.moments import Moment
-from contracts.triggers.payload import Absent, Payload, Text, Tolerant, digits, spelled
+from contracts.triggers.payload import Absent, Payload, Text, TolerantModel, digits, spelled
 from contracts.triggers.phones import E164, e164
+from contracts.triggers.sent_times import Moment
 
 
-class Contact(Tolerant):
+class Contact(TolerantModel):
     """Who wrote, as far as Closum knows them."""
 
     name: Text = Field(default="", validation_alias=spelled("name", "full_name", "profile_name"), max_length=1024)

@@ -20,8 +20,8 @@ import orjson
 from pydantic import Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from contracts.triggers.moments import Moment, moment
 from contracts.triggers.payload import Payload
+from contracts.triggers.sent_times import Moment, moment
 from services.runtime.documents import json_schema
 
 MOST_FAULTS = 50

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from contracts.plain import plain as without_nul
+from contracts.json_values import plain as without_nul
 
 __all__ = ["without_nul"]

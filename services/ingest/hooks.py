@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
 from contracts.errors import ErrorCode
-from contracts.triggers.moments import moment
+from contracts.triggers.sent_times import moment
 from services.ingest import cloudevents, forms, handshakes
 from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.auth import networks

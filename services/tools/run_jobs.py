@@ -8,7 +8,7 @@ from typing import Any
 from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from contracts.events import Event, partition_key
-from contracts.model import Message
+from contracts.message import Message
 from contracts.runs import Answer, Outcome, Run, RunMessage, Wake
 from contracts.topics import ACTIONS, RUNS, Topic
 from services.flows.advance import advance, begin

@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 
 from contracts.dead_letters import DeadLetter
-from contracts.published import PUBLISHED, Published
+from contracts.published_schemas import PUBLISHED, PublishedSchema
 from contracts.topics import ALL
 from services.cli.generate import files
 from services.cli.generate.compatibility import breaking
@@ -38,7 +38,7 @@ def test_a_drift_is_seen_and_written_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("published", PUBLISHED, ids=lambda published: published.name)
-def test_an_example_is_valid_by_schema_and_by_model(published: Published) -> None:
+def test_an_example_is_valid_by_schema_and_by_model(published: PublishedSchema) -> None:
     """The checked-in files agree with each other and with the code."""
     root = files.ROOT
     schema = json.loads((root / files.SCHEMAS / f"{published.name}.json").read_text())
@@ -49,7 +49,7 @@ def test_an_example_is_valid_by_schema_and_by_model(published: Published) -> Non
 
 
 @pytest.mark.parametrize("published", PUBLISHED, ids=lambda published: published.name)
-def test_a_schema_refuses_what_the_model_refuses(published: Published) -> None:
+def test_a_schema_refuses_what_the_model_refuses(published: PublishedSchema) -> None:
     """A schema that takes everything would be none."""
     validator = jsonschema_rs.Draft202012Validator(files.schema(published))
     required = files.schema(published).get("required", [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from contracts.published import Published
+from contracts.published_schemas import PublishedSchema
 from contracts.triggers.registry import collect
 from services.cli.generate.files import schema
 from services.cli.generate.reference_pages import triggers_page
@@ -51,5 +51,5 @@ def test_it_is_shown_to_people() -> None:
     assert "| `caller` | string |" in page
     (named, _) = editor_schema(Catalogue(dict(TRIGGERS)))["definitions"]["trigger"]["anyOf"]
     assert named["description"] == "Call: Missed: Somebody called, and nobody took the call."
-    published = schema(Published("triggers/closum.call.missed", ADDED, ADDED.example))
+    published = schema(PublishedSchema("triggers/closum.call.missed", ADDED, ADDED.example))
     assert published["$id"] == "urn:closum-flows:triggers:closum.call.missed"

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 import services.tools.catalog
 from contracts.actions import ActionRequest
-from contracts.plain import plain
-from contracts.published import PUBLISHED
+from contracts.json_values import plain
+from contracts.published_schemas import PUBLISHED
 from contracts.runs import RunMessage
 from services.actions.delivery.attempt import Failed, checked
 from services.actions.registry import ACTIONS

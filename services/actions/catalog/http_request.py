@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from typing_extensions import override
 
 from contracts.errors import ErrorCode
-from contracts.plain import plain
+from contracts.json_values import plain
 from services.actions.action import action
 from services.actions.addresses import check_form
 from services.actions.call import Body, Call, CallFailedError, Reply

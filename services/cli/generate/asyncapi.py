@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.events import CONTENT_TYPE
-from contracts.published import PUBLISHED, Published
+from contracts.published_schemas import PUBLISHED, PublishedSchema
 from contracts.topics import ALL, DLQ_OF, EVENTS, MAX_MESSAGE_BYTES, RUNS, Topic
 from contracts.triggers.registry import TRIGGERS
 from services.runtime.version import version
@@ -74,7 +74,7 @@ def _name(topic: Topic) -> str:
     return topic.name.replace(".", "_")
 
 
-def _id(published: Published) -> str:
+def _id(published: PublishedSchema) -> str:
     return published.name.replace("-", "_")
 
 
@@ -100,7 +100,7 @@ def _listed(names: tuple[str, ...]) -> str:
     return " and ".join(names)
 
 
-def _message(published: Published) -> Json:
+def _message(published: PublishedSchema) -> Json:
     schema = {"schemaFormat": DIALECT, "schema": {"$ref": f"./{published.name}.json"}}
     topics = published.topics
     message: Json = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import contracts
-from contracts.published import PUBLISHED, Published
+from contracts.published_schemas import PUBLISHED, PublishedSchema
 from contracts.topics import Topic
 from services.cli.generate import asyncapi, reference, reference_pages
 from services.flows.editor_schema import editor_schema
@@ -31,7 +31,7 @@ EXAMPLES = "contracts/examples"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def schema(published: Published) -> dict[str, Any]:
+def schema(published: PublishedSchema) -> dict[str, Any]:
     """The JSON Schema of what a sender may send, with the topics that carry it."""
     made = published.model.model_json_schema(mode="validation")
     return {
@@ -42,7 +42,7 @@ def schema(published: Published) -> dict[str, Any]:
     }
 
 
-def _topic(topic: Topic, published: Published) -> dict[str, Any]:
+def _topic(topic: Topic, published: PublishedSchema) -> dict[str, Any]:
     return {
         "name": topic.name,
         "what": topic.what,

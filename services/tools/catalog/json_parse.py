@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, Field
 
-from contracts.plain import plain
+from contracts.json_values import plain
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.runtime.documents import json_schema
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from contracts.plain import plain
+from contracts.json_values import plain
 from services.flows.catalogue import ToolError
 
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from contracts.triggers.moments import Moment
 from contracts.triggers.payload import Payload, Text, digits, spelled
+from contracts.triggers.sent_times import Moment
 
 
 class CallMissed(Payload):

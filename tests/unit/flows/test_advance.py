@@ -11,7 +11,7 @@ import pytest
 from contracts.actions import Priority
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
-from contracts.model import TEN_YEARS
+from contracts.message import TEN_YEARS
 from contracts.runs import Answer, Outcome, Run, StepError
 from services.flows.advance import advance, begin
 from services.flows.catalogue import Tool

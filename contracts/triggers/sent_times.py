@@ -11,7 +11,7 @@ MILLISECONDS_FROM = 100_000_000_000  # in seconds that is the year 5138, in mill
 LONGEST = 64
 
 
-class Reader:
+class TimeField:
     """Marks a field as a time: what it cannot read is kept under `raw` instead of refusing the whole payload."""
 
     def __call__(self, value: object) -> object:
@@ -42,5 +42,5 @@ def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-Moment = Annotated[datetime | None, BeforeValidator(Reader())]
+Moment = Annotated[datetime | None, BeforeValidator(TimeField())]
 """An aware UTC time, or nothing where none was sent."""

@@ -20,7 +20,7 @@ from contracts.triggers.whatsapp_message_received import WhatsAppMessageReceived
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedSchema:
     """One schema: its file's name, its model, a valid example, the topics whose values (or headers) it describes."""
 
     name: str
@@ -67,9 +67,9 @@ _REQUEST = ActionRequest(
 )
 _CAUSE = "the destination answered 422: phone is taken"
 
-PUBLISHED: tuple[Published, ...] = (
-    Published("event", Event, _json(_EVENT), (topics.EVENTS,)),
-    Published(
+PUBLISHED: tuple[PublishedSchema, ...] = (
+    PublishedSchema("event", Event, _json(_EVENT), (topics.EVENTS,)),
+    PublishedSchema(
         "run",
         RunMessage,
         _json(
@@ -80,8 +80,8 @@ PUBLISHED: tuple[Published, ...] = (
         ),
         (topics.RUNS,),
     ),
-    Published("action-request", ActionRequest, _json(_REQUEST), (topics.ACTIONS,)),
-    Published(
+    PublishedSchema("action-request", ActionRequest, _json(_REQUEST), (topics.ACTIONS,)),
+    PublishedSchema(
         "history-record",
         HistoryRecord,
         _json(
@@ -101,7 +101,7 @@ PUBLISHED: tuple[Published, ...] = (
         ),
         (topics.HISTORY,),
     ),
-    Published(
+    PublishedSchema(
         "dead-letter",
         DeadLetter,
         _json(
@@ -125,6 +125,6 @@ PUBLISHED: tuple[Published, ...] = (
         (topics.EVENTS_DLQ, topics.RUNS_DLQ, topics.ACTIONS_DLQ),
         headers=True,
     ),
-    *(Published(f"triggers/{name}", model, model.example) for name, model in sorted(TRIGGERS.items())),
+    *(PublishedSchema(f"triggers/{name}", model, model.example) for name, model in sorted(TRIGGERS.items())),
 )
 """Every message and every trigger's payload."""

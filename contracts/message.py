@@ -9,7 +9,7 @@ import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
-from contracts.plain import plain
+from contracts.json_values import plain
 
 LONGEST_NAME = 512
 DEEPEST = 200  # as pydantic's own reader and writer
@@ -24,7 +24,7 @@ class Message(BaseModel):
 
     @classmethod
     def read(cls, value: bytes | None) -> Self:
-        """A record's value, whoever wrote it: what it holds can be stored anywhere (`contracts.plain`).
+        """A record's value, whoever wrote it: what it holds can be stored anywhere (`contracts.json_values`).
 
         Raises pydantic.ValidationError and nothing else.
         """
