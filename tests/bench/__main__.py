@@ -135,7 +135,7 @@ def cpu_seconds() -> dict[str, float]:
         except psutil.Error:
             continue
         name = next((name for part, name in NAMES.items() if part in line), None)
-        if name and "guard.py" not in line:
+        if name and "orphan_guard.py" not in line:
             spent[name] = spent.get(name, 0.0) + times.user + times.system
     return spent
 

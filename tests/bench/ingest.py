@@ -21,7 +21,7 @@ import psutil
 
 from contracts.topics import EVENTS, HISTORY
 from deploy.local import on_stderr
-from deploy.local.parts import parts
+from deploy.local.kafka_and_postgres import parts
 from services.runtime.database import migrate
 from services.runtime.kafka import make_topics
 from services.runtime.settings import RuntimeSettings, load

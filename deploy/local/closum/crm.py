@@ -9,62 +9,62 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 
-from deploy.local.closum.state import Json, State
-from deploy.local.closum.wire import Call, Reply
+from deploy.local.closum.stand_in_state import Json, StandInState
+from deploy.local.closum.wire_format import ReceivedCall, StandInReply
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 NAME_LIMIT = 100
 
 
-def problem(status: int, detail: str) -> Reply:
+def problem(status: int, detail: str) -> StandInReply:
     """An error as RFC 9457 has it."""
-    return Reply(status, {"title": HTTPStatus(status).phrase, "status": status, "detail": detail})
+    return StandInReply(status, {"title": HTTPStatus(status).phrase, "status": status, "detail": detail})
 
 
-def contacts(state: State, call: Call) -> Reply:
+def contacts(state: StandInState, call: ReceivedCall) -> StandInReply:
     """`/crm/contacts` and `/crm/contacts/{id}`."""
     if call.key and call.method in {"POST", "PATCH"}:
         return _once(state, call, call.key)
     return _contacts(state, call)
 
 
-def _once(state: State, call: Call, key: str) -> Reply:
+def _once(state: StandInState, call: ReceivedCall, key: str) -> StandInReply:
     if key in state.answers:
         request, status, body = state.answers[key]
         if request != call.raw:
             return problem(422, f"Idempotency-Key {key!r} came before with another body")
-        return Reply(status, body)
+        return StandInReply(status, body)
     reply = _contacts(state, call)
     if reply.status < HTTPStatus.BAD_REQUEST:
         state.answers[key] = (call.raw, reply.status, reply.body)
     return reply
 
 
-def _contacts(state: State, call: Call) -> Reply:
+def _contacts(state: StandInState, call: ReceivedCall) -> StandInReply:
     number = call.path.removeprefix("/crm/contacts").strip("/")
     return _one(state, call, number) if number else _all(state, call)
 
 
-def _all(state: State, call: Call) -> Reply:
+def _all(state: StandInState, call: ReceivedCall) -> StandInReply:
     if call.method == "POST":
         return _upsert(state, call)
     if call.method == "GET":
         phone = call.query.get("phone")
         found = [contact for contact in state.contacts.values() if phone in (None, contact["phone"])]
-        return Reply(200, {"contacts": found})
+        return StandInReply(200, {"contacts": found})
     return problem(405, "GET and POST are known here")
 
 
-def _one(state: State, call: Call, number: str) -> Reply:
+def _one(state: StandInState, call: ReceivedCall, number: str) -> StandInReply:
     if number not in state.contacts:
         return problem(404, f"no contact {number!r}")
     if call.method == "GET":
-        return Reply(200, state.contacts[number])
+        return StandInReply(200, state.contacts[number])
     if call.method == "DELETE":
         contact = state.contacts.pop(number)
         state.by_phone.pop(contact["phone"], None)
         state.effect("contact.deleted", contact["phone"], call.key, {})
-        return Reply(200, contact)
+        return StandInReply(200, contact)
     if call.method in {"PUT", "PATCH"}:
         return _change(state, call, state.contacts[number])
     return problem(405, "GET, PUT, PATCH and DELETE are known here")
@@ -79,7 +79,7 @@ def _fault(body: Json) -> str:
     return ""
 
 
-def _upsert(state: State, call: Call) -> Reply:
+def _upsert(state: StandInState, call: ReceivedCall) -> StandInReply:
     if "phone" not in call.body:
         return problem(422, "phone is needed")
     if fault := _fault(call.body):
@@ -94,10 +94,10 @@ def _upsert(state: State, call: Call) -> Reply:
     state.tell("crm", contact, before, call.body)
     state.by_phone[phone] = number
     state.effect("contact.upserted", phone, call.key, call.body)
-    return Reply(status, contact.copy())
+    return StandInReply(status, contact.copy())
 
 
-def _change(state: State, call: Call, contact: Json) -> Reply:
+def _change(state: StandInState, call: ReceivedCall, contact: Json) -> StandInReply:
     if fault := _fault(call.body):
         return problem(422, fault)
     before = contact.copy()
@@ -109,4 +109,4 @@ def _change(state: State, call: Call, contact: Json) -> Reply:
     state.tell("crm", contact, before, call.body)
     state.by_phone[contact["phone"]] = contact["id"]
     state.effect("contact.changed", contact["phone"], call.key, call.body)
-    return Reply(200, contact.copy())
+    return StandInReply(200, contact.copy())

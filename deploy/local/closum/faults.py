@@ -26,7 +26,7 @@ from fnmatch import fnmatchcase
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What goes wrong."""
 
     STATUS = "status"
@@ -38,16 +38,16 @@ class Kind(StrEnum):
     MALFORMED = "malformed"
 
 
-ACTING = frozenset({Kind.SLOW, Kind.CUT_AFTER, Kind.MALFORMED})
+ACTING = frozenset({FaultKind.SLOW, FaultKind.CUT_AFTER, FaultKind.MALFORMED})
 
 
-class Fault(BaseModel):
+class InjectedFault(BaseModel):
     """One fault. Unknown fields are refused, so that a misspelled one does not pass for a fault that never comes."""
 
     model_config = ConfigDict(extra="forbid")
 
     path: str = Field(default="*", description="pattern of paths, as the shell matches file names")
-    kind: Kind
+    kind: FaultKind
     status: int = Field(default=500, ge=400, le=599)
     retry_after: float | None = Field(default=None, ge=0)
     seconds: float = Field(default=1.0, ge=0)
@@ -62,14 +62,14 @@ class Fault(BaseModel):
         return self.kind in ACTING if self.acts is None else self.acts
 
 
-class Faults:
+class InjectedFaults:
     """The faults that are switched on."""
 
     def __init__(self, seed: int = 0) -> None:
-        self.active: list[Fault] = []
+        self.active: list[InjectedFault] = []
         self._random = random.Random(seed)  # noqa: S311 - the same faults in every run
 
-    def pick(self, path: str, body: bytes) -> Fault | None:
+    def pick(self, path: str, body: bytes) -> InjectedFault | None:
         """The fault that meets this request, if any; counts the hit."""
         for fault in self.active:
             if (

@@ -11,11 +11,11 @@ import orjson
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
-from deploy.local.closum import crm, others, v2
-from deploy.local.closum.faults import Fault, Faults, Kind
-from deploy.local.closum.state import State
+from deploy.local.closum import crm, other_systems, v2
+from deploy.local.closum.faults import FaultKind, InjectedFault, InjectedFaults
+from deploy.local.closum.stand_in_state import StandInState
 from deploy.local.closum.webhooks import Subscription, Webhooks
-from deploy.local.closum.wire import HTTP_OK, Call, RefusedError, Reply, done, refused
+from deploy.local.closum.wire_format import HTTP_OK, ReceivedCall, RefusedError, StandInReply, done, refused
 
 JSON = "application/json"
 BIG = 4 * 1024 * 1024
@@ -27,8 +27,8 @@ class StandIn:
 
     def __init__(self) -> None:
         self.webhooks = Webhooks()
-        self.state = State(tell=self.webhooks.tell)
-        self.faults = Faults()
+        self.state = StandInState(tell=self.webhooks.tell)
+        self.faults = InjectedFaults()
         self.answers: dict[str, dict[str, object]] = {}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -55,14 +55,14 @@ class StandIn:
         noted["status"] = reply.status
         return _response(reply)
 
-    def _answer(self, request: web.BaseRequest, raw: bytes, key: str | None) -> Reply:
+    def _answer(self, request: web.BaseRequest, raw: bytes, key: str | None) -> StandInReply:
         try:
             body = orjson.loads(raw) if raw else {}
         except orjson.JSONDecodeError as error:
             return refused(f"the body is not JSON: {error}", 400, HTTPStatus.BAD_REQUEST)
         if not isinstance(body, dict):
             return refused("the body is not a JSON object", 400, HTTPStatus.BAD_REQUEST)
-        call = Call(request.method, request.path, request.query, body, raw, key)
+        call = ReceivedCall(request.method, request.path, request.query, body, raw, key)
         if call.path.startswith("/v2/"):
             return self._v2(call)
         if call.path == "/crm/contacts" or call.path.startswith("/crm/contacts/"):
@@ -71,9 +71,9 @@ class StandIn:
                 return crm.problem(HTTPStatus.UNAUTHORIZED, "a bearer token is needed")
             return crm.contacts(self.state, call)
         nothing = crm.problem(HTTPStatus.NOT_FOUND, f"nothing is at {call.path!r}: /v2/… and /crm/contacts are")
-        return others.answer(call) or nothing
+        return other_systems.answer(call) or nothing
 
-    def _v2(self, call: Call) -> Reply:
+    def _v2(self, call: ReceivedCall) -> StandInReply:
         if not call.query.get("api-key"):
             return refused("api-key is needed in the query", 401, HTTPStatus.UNAUTHORIZED)
         name = call.path.removeprefix("/v2").strip("/")
@@ -91,22 +91,22 @@ class StandIn:
             return refused(str(error))
 
     async def _fail(
-        self, request: web.BaseRequest, fault: Fault, reply: Reply | None, noted: dict[str, object]
+        self, request: web.BaseRequest, fault: InjectedFault, reply: StandInReply | None, noted: dict[str, object]
     ) -> web.StreamResponse:
-        if fault.kind is Kind.SLOW:
+        if fault.kind is FaultKind.SLOW:
             await asyncio.sleep(fault.seconds)
-            reply = reply or Reply(HTTP_OK, {})
+            reply = reply or StandInReply(HTTP_OK, {})
             noted["status"] = reply.status
             return _response(reply)
-        if fault.kind is Kind.HANG:
+        if fault.kind is FaultKind.HANG:
             await asyncio.sleep(3600)  # the caller leaves first: that cancels this
-        if fault.kind in {Kind.CUT_BEFORE, Kind.CUT_AFTER} and request.transport is not None:
+        if fault.kind in {FaultKind.CUT_BEFORE, FaultKind.CUT_AFTER} and request.transport is not None:
             request.transport.abort()
             return web.Response()
-        if fault.kind is Kind.MALFORMED:
+        if fault.kind is FaultKind.MALFORMED:
             noted["status"] = HTTP_OK
             return web.Response(body=b'{"status": true, "respon', content_type=JSON)
-        if fault.kind is Kind.REFUSE:
+        if fault.kind is FaultKind.REFUSE:
             noted["status"] = HTTP_OK
             return _response(refused("refused by a fault that is switched on"))
         noted["status"] = fault.status
@@ -117,14 +117,14 @@ class StandIn:
         what = request.path.strip("/")
         if what == "_reset" and request.method == "POST":
             await self.webhooks.close()
-            self.state, self.faults = State(tell=self.webhooks.tell), Faults()
-            return _response(Reply(200, {"reset": True}))
+            self.state, self.faults = StandInState(tell=self.webhooks.tell), InjectedFaults()
+            return _response(StandInReply(200, {"reset": True}))
         switches = {"_faults": self._switch, "_webhooks": self._subscribe, "_answers": self._teach}
         if what in switches:
             return await switches[what](request)
         parts = self.state.parts()
         if what == "_state":
-            return _response(Reply(200, parts))
+            return _response(StandInReply(200, parts))
         name = what.removeprefix("_state/")
         if name in parts:
             return web.Response(body=orjson.dumps(parts[name]), content_type=JSON)
@@ -142,7 +142,7 @@ class StandIn:
                 self.webhooks.subscribe(Subscription.model_validate_json(await request.read()))
             except ValidationError as error:
                 return _response(crm.problem(422, _told(error)))
-        return _response(Reply(200, self.webhooks.shown))
+        return _response(StandInReply(200, self.webhooks.shown))
 
     async def _teach(self, request: web.BaseRequest) -> web.Response:
         """Answers of endpoints that this stand-in does not know: path below /v2/ → first object of responseData."""
@@ -154,24 +154,24 @@ class StandIn:
             self.answers |= {
                 name: answer for path, answer in taught.items() if (name := path.strip("/")) not in v2.ENDPOINTS
             }
-        return _response(Reply(200, self.answers))
+        return _response(StandInReply(200, self.answers))
 
     async def _switch(self, request: web.BaseRequest) -> web.Response:
         if request.method == "DELETE":
             self.faults.active.clear()
         elif request.method == "POST":
             try:
-                self.faults.active.append(Fault.model_validate_json(await request.read()))
+                self.faults.active.append(InjectedFault.model_validate_json(await request.read()))
             except ValidationError as error:
                 return _response(crm.problem(422, _told(error)))
-        return _response(Reply(200, {"faults": [fault.model_dump(mode="json") for fault in self.faults.active]}))
+        return _response(StandInReply(200, {"faults": [fault.model_dump(mode="json") for fault in self.faults.active]}))
 
 
 def _told(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
 
 
-def _response(reply: Reply, headers: dict[str, str] | None = None) -> web.Response:
+def _response(reply: StandInReply, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(body=orjson.dumps(reply.body), status=reply.status, content_type=JSON, headers=headers)
 
 

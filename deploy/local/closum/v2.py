@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from deploy.local.closum.state import Json, State
-from deploy.local.closum.wire import Call, Endpoint, RefusedError, Reply, done, phone_digits
+from deploy.local.closum.stand_in_state import Json, StandInState
+from deploy.local.closum.wire_format import Endpoint, ReceivedCall, RefusedError, StandInReply, done, phone_digits
 
 STAGES = range(1, 10)
 LEAD_FIELDS = frozenset(
@@ -53,7 +53,7 @@ def _check(fields: Json) -> Json:
     return kept
 
 
-def _store(state: State, lead: Json, fields: Json) -> None:
+def _store(state: StandInState, lead: Json, fields: Json) -> None:
     before = lead.copy()
     lead.update(fields)
     state.tell("closum", lead, before, fields)
@@ -65,7 +65,7 @@ def _store(state: State, lead: Json, fields: Json) -> None:
         state.tags.setdefault(str(name), str(len(state.tags) + 1))
 
 
-def _find(state: State, call: Call) -> Json:
+def _find(state: StandInState, call: ReceivedCall) -> Json:
     """The lead that a call names, by id, e-mail or mobile number. Raises RefusedError."""
     number = call.text("lead_id", "contact_id", "id")
     email, mobile = call.text("email"), call.text("mobile_number")
@@ -77,7 +77,7 @@ def _find(state: State, call: Call) -> Json:
     return state.leads[number]
 
 
-def lead_add(state: State, call: Call) -> Reply:
+def lead_add(state: StandInState, call: ReceivedCall) -> StandInReply:
     """`lead/add/`: with update_enabled an existing lead is updated, without it is refused."""
     for consent in ("consent_email", "consent_sms"):
         if consent not in call.body:
@@ -98,19 +98,19 @@ def lead_add(state: State, call: Call) -> Reply:
     return done("Lead updated" if known else "Lead added", {"lead_id": lead["lead_id"]})
 
 
-def lead_list(state: State, call: Call) -> Reply:
+def lead_list(state: StandInState, call: ReceivedCall) -> StandInReply:
     """`lead/`: all leads, in pages of `limit` (100)."""
     page, limit = int(call.text("page") or 1), int(call.text("limit") or 100)
     leads = list(state.leads.values())
     return done("Leads", *leads[(page - 1) * limit : page * limit])
 
 
-def lead_view(state: State, call: Call) -> Reply:
+def lead_view(state: StandInState, call: ReceivedCall) -> StandInReply:
     """`lead/view/`."""
     return done("Lead", _find(state, call))
 
 
-def lead_update(state: State, call: Call) -> Reply:
+def lead_update(state: StandInState, call: ReceivedCall) -> StandInReply:
     """`lead/update/` and `lead/edit-by-email/`."""
     lead = _find(state, call)
     _store(state, lead, _check(call.body))
@@ -118,7 +118,7 @@ def lead_update(state: State, call: Call) -> Reply:
     return done("Lead updated", {"lead_id": lead["lead_id"]})
 
 
-def lead_delete(state: State, call: Call) -> Reply:
+def lead_delete(state: StandInState, call: ReceivedCall) -> StandInReply:
     """`lead/delete/` and `contact/remove/`."""
     lead = _find(state, call)
     del state.leads[lead["lead_id"]]
@@ -129,7 +129,7 @@ def lead_delete(state: State, call: Call) -> Reply:
     return done("Lead deleted", {"lead_id": lead["lead_id"]})
 
 
-def add_tag(state: State, call: Call) -> Reply:
+def add_tag(state: StandInState, call: ReceivedCall) -> StandInReply:
     """`contact/add-tag/` and `contact/add-tag-by-email/`: twice is once."""
     lead, tag = _find(state, call), call.text("tag", "tag_name", "name")
     if not tag:
@@ -140,7 +140,7 @@ def add_tag(state: State, call: Call) -> Reply:
     return done("Tag added", {"lead_id": lead["lead_id"]})
 
 
-def remove_tag(state: State, call: Call) -> Reply:
+def remove_tag(state: StandInState, call: ReceivedCall) -> StandInReply:
     """`contact/remove-tag/` and `contact/remove-tag-by-email/`: twice is once."""
     lead, tag = _find(state, call), call.text("tag", "tag_name", "name")
     _store(state, lead, {"tags": [name for name in lead.get("tags") or [] if name != tag]})
@@ -148,7 +148,7 @@ def remove_tag(state: State, call: Call) -> Reply:
     return done("Tag removed", {"lead_id": lead["lead_id"]})
 
 
-def tag_add(state: State, call: Call) -> Reply:
+def tag_add(state: StandInState, call: ReceivedCall) -> StandInReply:
     """`tag/add/`: a name that exists is refused."""
     name = call.text("name", "tag")
     if not name:
@@ -169,7 +169,7 @@ def sms_parts(message: str) -> int:
     return 1 if length <= one else -(-length // several)
 
 
-def sms_send(state: State, call: Call) -> Reply:
+def sms_send(state: StandInState, call: ReceivedCall) -> StandInReply:
     """`sms/send/`: costs a credit a part."""
     message, recipient = call.text("message"), phone_digits(call.text("recipient"))
     if not message:
@@ -184,12 +184,12 @@ def sms_send(state: State, call: Call) -> Reply:
     return done("SMS sent", {"sms_id": sent["sms_id"], "parts": parts})
 
 
-def sms_balance(state: State, _call: Call) -> Reply:
+def sms_balance(state: StandInState, _call: ReceivedCall) -> StandInReply:
     """`sms/balance/`."""
     return done("Balance", {"balance": state.credits})
 
 
-def whatsapp_send(state: State, call: Call) -> Reply:
+def whatsapp_send(state: StandInState, call: ReceivedCall) -> StandInReply:
     """`whatsapp/send-template/`."""
     to = phone_digits(call.text("to", "recipient"))
     template = call.text("template", "template_name")
@@ -202,7 +202,7 @@ def whatsapp_send(state: State, call: Call) -> Reply:
     return done("Message sent", {"message_id": number})
 
 
-def email_send(state: State, call: Call) -> Reply:
+def email_send(state: StandInState, call: ReceivedCall) -> StandInReply:
     """`email/send-template/`."""
     to, template = call.text("to", "email", "recipient"), call.text("template", "template_id")
     if "@" not in to or not template:

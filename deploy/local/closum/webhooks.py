@@ -19,7 +19,7 @@ import aiohttp
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from deploy.local.closum.state import Json
+from deploy.local.closum.stand_in_state import Json
 
 KEYS = frozenset({"id", "lead_id", "contact_id", "phone"})
 OK = range(200, 300)

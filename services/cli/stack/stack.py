@@ -19,7 +19,7 @@ import asyncpg
 from aiokafka.errors import KafkaError
 
 from deploy.local.errors import PartError
-from deploy.local.parts import parts
+from deploy.local.kafka_and_postgres import parts
 from services.cli.deployments import deployed
 from services.cli.stack import leftovers, ready
 from services.cli.stack.addresses import Ports

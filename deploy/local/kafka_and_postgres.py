@@ -11,9 +11,9 @@ from pathlib import Path
 
 from deploy.local.errors import PartError
 from deploy.local.kafka import KafkaServer
+from deploy.local.local_server import LocalServer
 from deploy.local.postgres import PostgresServer, reach
 from deploy.local.progress import Progress, silent
-from deploy.local.server import Server
 
 DIRECTORY = Path(".flows")
 _REACH_SECONDS = 5.0
@@ -21,7 +21,7 @@ _KAFKA_PORT = 9092
 
 
 @dataclass(frozen=True)
-class Parts:
+class LocalParts:
     """Where both are. A server is None when the environment names one instead."""
 
     kafka_bootstrap: str
@@ -38,7 +38,7 @@ def parts(
     postgres_port: int | None = None,
     progress: Progress = silent,
     environ: Mapping[str, str] | None = None,
-) -> Iterator[Parts]:
+) -> Iterator[LocalParts]:
     """Kafka and PostgreSQL, running, with their data in `directory`; stopped at the end, also after an error.
 
     KAFKA_BOOTSTRAP or DATABASE_URL in `environ` (default: the process's) is taken instead of starting that one.
@@ -65,12 +65,12 @@ def parts(
     servers = [server for server in (kafka, postgres) if server is not None]
     try:
         _start_all(servers, abandoned)
-        yield Parts(kafka.bootstrap if kafka else bootstrap, postgres.url if postgres else url, kafka, postgres)
+        yield LocalParts(kafka.bootstrap if kafka else bootstrap, postgres.url if postgres else url, kafka, postgres)
     finally:
         _stop_all(servers)
 
 
-def _start_all(servers: Sequence[Server], abandoned: threading.Event) -> None:
+def _start_all(servers: Sequence[LocalServer], abandoned: threading.Event) -> None:
     """Start them at once. The first error, or Ctrl-C, abandons the others and is raised."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         starts = [pool.submit(server.start) for server in servers]
@@ -83,7 +83,7 @@ def _start_all(servers: Sequence[Server], abandoned: threading.Event) -> None:
             raise
 
 
-def _stop_all(servers: Sequence[Server]) -> None:
+def _stop_all(servers: Sequence[LocalServer]) -> None:
     with ThreadPoolExecutor(max_workers=2) as pool:
         for stop in [pool.submit(server.stop) for server in servers]:
             stop.result()

@@ -1,7 +1,7 @@
 """Child processes that end with us, and the end of those that a killed run left behind.
 
-A child is started through `guard.py`, which holds its life to ours. One directory belongs to one child: `state.json` in
-it names the processes, `start.lock` lets one process at a time start something there.
+A child is started through `orphan_guard.py`, which holds its life to ours. One directory belongs to one child: in it,
+`state.json` names the processes, and `start.lock` lets one process at a time start something there.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from deploy.local import guard
+from deploy.local import orphan_guard
 from deploy.local.errors import PartError
 
 _LOCK_SECONDS = 120.0
@@ -29,7 +29,7 @@ _QUOTED_WIDTH = 300
 
 
 @dataclass(frozen=True)
-class Account:
+class SystemAccount:
     """The system user that a child runs as. `reach`: it may open what is closed to it, as root could."""
 
     uid: int | None = None
@@ -38,7 +38,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Spec:
+class ChildSpec:
     """How to start one child. `directory` is in its command line somewhere: that is how it is recognised later."""
 
     name: str
@@ -48,13 +48,13 @@ class Spec:
     stop_signal: signal.Signals
     stop_seconds: float
     environ: Mapping[str, str]
-    account: Account = Account()
+    account: SystemAccount = SystemAccount()
 
 
-class Child:
+class ChildProcess:
     """One running child."""
 
-    def __init__(self, spec: Spec, process: subprocess.Popen[bytes], pid: int) -> None:
+    def __init__(self, spec: ChildSpec, process: subprocess.Popen[bytes], pid: int) -> None:
         self.spec = spec
         self.pid = pid
         self._guard = process
@@ -191,7 +191,7 @@ def _owner(owner: dict[str, Any]) -> psutil.Process | None:
         return None
 
 
-def start(spec: Spec) -> Child:
+def start(spec: ChildSpec) -> ChildProcess:
     """Start a child, inside `starting(spec.directory, …)`.
 
     Raises:
@@ -210,7 +210,7 @@ def start(spec: Spec) -> Child:
         "account": asdict(spec.account),
     }
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(Path(guard.__file__)), json.dumps(description)],
+        [sys.executable, "-I", "-S", str(Path(orphan_guard.__file__)), json.dumps(description)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -222,7 +222,7 @@ def start(spec: Spec) -> Child:
         process.kill()
         process.wait()
         raise PartError(f"{spec.name} cannot be started: {report.get('error', 'its guard process ended at once')}")
-    return Child(spec, process, int(report["pid"]))
+    return ChildProcess(spec, process, int(report["pid"]))
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def _make_log(log: Path) -> None:
         raise PartError(f"cannot write the log {log}: {error.strerror}") from error
 
 
-def run(spec: Spec, seconds: float) -> None:
+def run(spec: ChildSpec, seconds: float) -> None:
     """Start a child that does one thing, inside `starting(spec.directory, …)`, and wait until it has done it.
 
     Raises:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from deploy.local.closum.state import Json, State
+from deploy.local.closum.stand_in_state import Json, StandInState
 
 HTTP_OK = 200
 DIGITS = re.compile(r"[1-9]\d{6,14}")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ReceivedCall:
     """One request, read."""
 
     method: str
@@ -33,14 +33,14 @@ class Call:
         return ""
 
 
-class Reply(NamedTuple):
+class StandInReply(NamedTuple):
     """An HTTP status and a JSON body."""
 
     status: int
     body: Json
 
 
-Endpoint = Callable[[State, Call], Reply]
+Endpoint = Callable[[StandInState, ReceivedCall], StandInReply]
 
 
 class RefusedError(Exception):
@@ -51,14 +51,14 @@ class RefusedError(Exception):
         self.code = code
 
 
-def done(message: str, *items: Json) -> Reply:
+def done(message: str, *items: Json) -> StandInReply:
     """V2 says yes."""
-    return Reply(HTTP_OK, {"status": True, "code": 200, "message": message, "responseData": list(items)})
+    return StandInReply(HTTP_OK, {"status": True, "code": 200, "message": message, "responseData": list(items)})
 
 
-def refused(message: str, code: int = 422, status: int = HTTP_OK) -> Reply:
+def refused(message: str, code: int = 422, status: int = HTTP_OK) -> StandInReply:
     """V2 says no, by default with HTTP 200."""
-    return Reply(status, {"status": False, "code": code, "message": message, "responseData": []})
+    return StandInReply(status, {"status": False, "code": code, "message": message, "responseData": []})
 
 
 def phone_digits(value: Any) -> str:  # noqa: ANN401 - whatever the caller sent

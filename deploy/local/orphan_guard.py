@@ -2,7 +2,7 @@
 
 Run by path with the standard library only, so that it starts in milliseconds. Its standard input is a pipe that only
 our process holds open: end of file means that we stopped, died or were killed, and all three mean the same: end the
-part cleanly, and by force after a deadline. `deploy.local.children` is the other end.
+part cleanly, and by force after a deadline. `deploy.local.child_processes` is the other end.
 """
 
 import contextlib

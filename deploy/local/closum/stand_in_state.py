@@ -13,7 +13,7 @@ CREDITS = 10_000
 
 
 @dataclass
-class State:
+class StandInState:
     """Everything that `/_state` shows. `effects` and `keys` are the ledger."""
 
     leads: dict[str, Json] = field(default_factory=dict)

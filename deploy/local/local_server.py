@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import ClassVar, Self
 
-from deploy.local import children, ports
-from deploy.local.children import Child, Spec
+from deploy.local import child_processes, ports
+from deploy.local.child_processes import ChildProcess, ChildSpec
 from deploy.local.errors import PartError
 from deploy.local.progress import Progress, silent
 
@@ -16,7 +16,7 @@ _PORT_SECONDS = 10.0
 _ATTEMPTS = 3
 
 
-class Server(abc.ABC):
+class LocalServer(abc.ABC):
     """One part in one directory. `start` and `stop` may be called again and again, `kill` in between.
 
     Not for two threads at once. Ends with this process, however this process ends.
@@ -31,7 +31,7 @@ class Server(abc.ABC):
         self._wanted = port
         self._progress = progress
         self._ports: dict[str, int] = {}
-        self._child: Child | None = None
+        self._child: ChildProcess | None = None
 
     @property
     def log(self) -> Path:
@@ -56,7 +56,7 @@ class Server(abc.ABC):
         if self.running():
             return
         self._fetch()
-        with children.starting(self.directory, self.name):
+        with child_processes.starting(self.directory, self.name):
             self._progress(self.name, "starting")
             self._lay()
             for attempt in range(1, _ATTEMPTS + 1):
@@ -95,7 +95,7 @@ class Server(abc.ABC):
         """Make the data of a first start. Half-made data of a killed start is made anew."""
 
     @abc.abstractmethod
-    def _spec(self, chosen: dict[str, int]) -> Spec:
+    def _spec(self, chosen: dict[str, int]) -> ChildSpec:
         """How to start it on these ports; writes its configuration."""
 
     @abc.abstractmethod
@@ -113,7 +113,7 @@ class Server(abc.ABC):
                     f"port {self._wanted} is taken, so {self.name} cannot listen there: end what uses it, "
                     "or choose another port"
                 )
-            children.pause()
+            child_processes.pause()
         others = {name: port for name, port in chosen.items() if name != self.port_names[0]}
         for name, port in others.items():
             if port == self._wanted:
@@ -125,28 +125,30 @@ class Server(abc.ABC):
 
         It is when something is in use: a port that somebody took in between, memory of a killed one that is ending.
         """
-        offset = children.size(self.log)
-        child = children.start(self._spec(chosen))
+        offset = child_processes.size(self.log)
+        child = child_processes.start(self._spec(chosen))
         try:
             self._wait(child, chosen[self.port_names[0]], offset)
         except BaseException as error:
             with contextlib.suppress(PartError):
                 child.kill()
-            if isinstance(error, PartError) and "in use" in children.since(self.log, offset) and not last:
+            if isinstance(error, PartError) and "in use" in child_processes.since(self.log, offset) and not last:
                 return False
             raise
         self._child = child
         return True
 
-    def _wait(self, child: Child, port: int, offset: int) -> None:
+    def _wait(self, child: ChildProcess, port: int, offset: int) -> None:
         begun = time.monotonic()
         while not self._answers(port):
             waited = time.monotonic() - begun
             if not child.running():
-                raise PartError(f"{self.name} ended while it was starting. {children.last_lines(self.log, offset)}")
+                raise PartError(
+                    f"{self.name} ended while it was starting. {child_processes.last_lines(self.log, offset)}"
+                )
             if waited > _READY_SECONDS:
                 raise PartError(
-                    f"{self.name} does not answer after {waited:.0f} s. {children.last_lines(self.log, offset)}"
+                    f"{self.name} does not answer after {waited:.0f} s. {child_processes.last_lines(self.log, offset)}"
                 )
             self._progress(self.name, f"starting, {waited:.0f} s")
-            children.pause()
+            child_processes.pause()
