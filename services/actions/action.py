@@ -7,7 +7,7 @@
         guarantee=Guarantee.KEYED,
         examples=[Example("a contact", {"name": "Inês"}, {"id": "1"})],
     )
-    async def contact_add(inputs: Inputs, call: Call) -> Outputs:
+    async def contact_add(inputs: Inputs, call: ActionCall) -> Outputs:
         '''Add a contact.'''
         reply = await call("POST", "/contacts", guarantee=Guarantee.KEYED, body=Body.json({"name": inputs.name}))
         return Outputs(id=reply.json()["id"])
@@ -25,13 +25,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from contracts.writes import Sets
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
+from services.actions.effect_verification import Verify
 from services.actions.endpoint import Endpoint
-from services.actions.verify import Verify
 from services.flows.catalogue import Action, BaseInputs, Example, Group, Guarantee, declared, faults_of
 from services.runtime.documents.suggestion import suggestion
 
-Function = Callable[[Any, Call], Coroutine[Any, Any, BaseModel]]
+Function = Callable[[Any, ActionCall], Coroutine[Any, Any, BaseModel]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def action(
     verify: Verify | None = None,
     endpoint: Endpoint | None = None,
     writes: Sets | None = None,
-) -> Callable[[Callable[[Any, Call], Coroutine[Any, Any, Any]]], Implementation]:
+) -> Callable[[Callable[[Any, ActionCall], Coroutine[Any, Any, Any]]], Implementation]:
     """Declare an action. The docstring's first line is its catalogue line.
 
     `title` is the name that Closum's own catalogue gives it. The conformance tests make the uses that
@@ -92,12 +92,12 @@ def action(
     `guarantee` is what holds for the call in general; the function says it for each call, as it may depend on inputs.
     `raises` names the triggers that it can set off, for the check of flows that set each other off for ever.
     `gauge` names an output that is shown as a metric. `verify` is asked after a call that must not be made twice and
-    that may have been made: see services/actions/verify.py. `endpoint`: what is called, as a row
+    that may have been made: see services/actions/effect_verification.py. `endpoint`: what is called, as a row
     that a connection may correct. `writes`: what it sets or makes that its system tells of. Raises TypeError at import,
     with all that is wrong: a missing model, docstring or output, an example or `writes` that do not fit the models.
     """
 
-    def declare(function: Callable[[Any, Call], Coroutine[Any, Any, Any]]) -> Implementation:
+    def declare(function: Callable[[Any, ActionCall], Coroutine[Any, Any, Any]]) -> Implementation:
         line, inputs, outputs = declared(f"action {name!r}", function)
         faults = [fault for example in examples for fault in faults_of(example, inputs, outputs)]
         if not examples:

@@ -18,10 +18,10 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.actions import connections, unknown_calls
-from services.actions.equip import equipped
+from services.actions.connection_setup import equipped
+from services.actions.http_problems import ProblemError, body_of
 from services.actions.journal import unknowns
 from services.actions.journal.unknowns import Decision, Open
-from services.actions.problems import ProblemError, body_of
 from services.actions.settings import ActionsSettings
 from services.runtime import database, kafka
 from services.runtime.egress import Egress
@@ -31,7 +31,7 @@ from services.runtime.settings import SettingsError
 Handler = Callable[[web.Request], Awaitable[object]]
 
 
-class Listing(BaseModel):
+class UnknownListQuery(BaseModel):
     """What the list may be asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -40,7 +40,7 @@ class Listing(BaseModel):
     limit: int = Field(default=50, ge=1, le=10_000)
 
 
-class Deciding(BaseModel):
+class DecisionBody(BaseModel):
     """What a person found out."""
 
     model_config = ConfigDict(extra="forbid")
@@ -48,13 +48,13 @@ class Deciding(BaseModel):
     reason: str = Field(min_length=1, max_length=500)
 
 
-class Done(Deciding):
+class HappenedDecision(DecisionBody):
     """It happened."""
 
     outputs: dict[str, Any] = Field(default_factory=dict)
 
 
-class Asking(BaseModel):
+class AskQuery(BaseModel):
     """Whether to say only what would follow."""
 
     model_config = ConfigDict(extra="forbid")
@@ -79,21 +79,21 @@ class UnknownEffects:
         ]
 
     async def _list(self, request: web.Request) -> object:
-        asked = Listing.model_validate(dict(request.query))
+        asked = UnknownListQuery.model_validate(dict(request.query))
         async with self._connected() as connection:
             found = await unknowns.listed(connection, decided=asked.decided)
         return {"count": len(found), "effects": found[-asked.limit :]}
 
     async def _done(self, request: web.Request) -> object:
-        said = Done.model_validate(await body_of(request))
+        said = HappenedDecision.model_validate(await body_of(request))
         return await self._decided(request, Decision.DONE, said.reason, said.outputs)
 
     async def _resend(self, request: web.Request) -> object:
-        said = Deciding.model_validate(await body_of(request))
+        said = DecisionBody.model_validate(await body_of(request))
         return await self._decided(request, Decision.RESEND, said.reason, None)
 
     async def _verify(self, request: web.Request) -> object:
-        asked = Asking.model_validate(await body_of(request))
+        asked = AskQuery.model_validate(await body_of(request))
         settings = self._settings
         try:
             known = connections.load(settings.connections_file)

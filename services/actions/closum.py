@@ -12,9 +12,9 @@ from typing import Any
 
 from contracts.errors import ErrorCode
 from services.actions.action import Implementation
-from services.actions.call import Body, Call, CallFailedError
-from services.actions.endpoint import Basis, Endpoint, Place
-from services.actions.statuses import code_of, may_have_happened
+from services.actions.action_call import ActionCall, CallFailedError, RequestBody
+from services.actions.endpoint import Basis, Endpoint, FieldPlacement
+from services.actions.http_statuses import code_of, may_have_happened
 from services.flows.catalogue import Guarantee
 
 CONTACT_ID = {"contact_id": "lead_id"}
@@ -26,7 +26,7 @@ SUCCESSFUL = frozenset(range(200, 300))
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ClosumAnswer:
     """What Closum answered to a call that did what it should. `data` is the first object of responseData, or `{}`."""
 
     endpoint: Endpoint
@@ -58,25 +58,27 @@ class Said:
         return found
 
 
-def endpoint_of(call: Call, action: Implementation) -> Endpoint:
+def endpoint_of(call: ActionCall, action: Implementation) -> Endpoint:
     """The endpoint of an action: as the connection corrects it, else as its file declares it."""
     return call.endpoints.get(action.name) or action.declared_endpoint
 
 
-async def ask(call: Call, action: Implementation, fields: Mapping[str, Any], guarantee: Guarantee) -> Said:
+async def ask(
+    call: ActionCall, action: Implementation, fields: Mapping[str, Any], guarantee: Guarantee
+) -> ClosumAnswer:
     """Make the call of an action. Fields that are None are left out. Raises CallFailedError."""
     endpoint = endpoint_of(call, action)
     named = {endpoint.fields.get(name, name): value for name, value in fields.items() if value is not None}
-    query = _flat(named) if endpoint.place is Place.QUERY and named else None
+    query = _flat(named) if endpoint.place is FieldPlacement.QUERY and named else None
     body = None
-    if endpoint.place is Place.JSON and endpoint.method != "GET":
-        body = Body.json(named)
-    elif endpoint.place is Place.FORM:
-        body = Body.form(_flat(named))
+    if endpoint.place is FieldPlacement.JSON and endpoint.method != "GET":
+        body = RequestBody.json(named)
+    elif endpoint.place is FieldPlacement.FORM:
+        body = RequestBody.form(_flat(named))
     accept = SUCCESSFUL | endpoint.done_already if endpoint.done_already else None
     reply = await call(endpoint.method, endpoint.path, guarantee=guarantee, query=query, body=body, accept=accept)
     if reply.status in endpoint.done_already:
-        return Said(endpoint, {}, done_already=True)
+        return ClosumAnswer(endpoint, {}, done_already=True)
     answer = reply.json()
     first = next(iter(endpoint.success))
     if not isinstance(answer, dict) or first not in answer:
@@ -89,10 +91,10 @@ async def ask(call: Call, action: Implementation, fields: Mapping[str, Any], gua
         return _refused(endpoint, answer)
     data = answer.get(DATA)
     found = data[0] if isinstance(data, list) and data else data
-    return Said(endpoint, found if isinstance(found, dict) else {})
+    return ClosumAnswer(endpoint, found if isinstance(found, dict) else {})
 
 
-async def find(call: Call, action: Implementation, fields: Mapping[str, Any]) -> Said | None:
+async def find(call: ActionCall, action: Implementation, fields: Mapping[str, Any]) -> ClosumAnswer | None:
     """Look something up; None: Closum says that it is not there. Raises CallFailedError."""
     endpoint = endpoint_of(call, action)
     try:
@@ -120,14 +122,14 @@ def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _refused(endpoint: Endpoint, answer: dict[str, Any]) -> Said:
+def _refused(endpoint: Endpoint, answer: dict[str, Any]) -> ClosumAnswer:
     """The body's code decides as an HTTP status would; without a usable one the call is rejected for good."""
     try:
         status = int(answer.get(CODE, 0))
     except (TypeError, ValueError):
         status = 0
     if status in endpoint.done_already:
-        return Said(endpoint, {}, done_already=True)
+        return ClosumAnswer(endpoint, {}, done_already=True)
     known = status if status >= 300 else 400  # noqa: PLR2004 - HTTP's own classes
     said = str(answer.get(MESSAGE) or "no message")[:MESSAGE_LENGTH]
     raise CallFailedError(

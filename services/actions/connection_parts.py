@@ -11,7 +11,7 @@ from services.runtime.documents.secrets import Mask
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """What a destination bears, over all workers together. None: no limit."""
 
     requests_per_second: float | None = None
@@ -21,7 +21,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Transport:
+class OwnTransport:
     """A way of its own to a destination: then the connection does not share the worker's client."""
 
     proxy: str | None = None  # http://host:port

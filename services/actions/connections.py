@@ -23,8 +23,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from services.actions.connection_parts import Credentials, Limits, OAuth2, Probe, Transport
-from services.actions.connections_file import Entry, File, Read
+from services.actions.connection_parts import ConnectionLimits, Credentials, OAuth2, OwnTransport, Probe
+from services.actions.connections_file import ConnectionEntry, ConnectionsFile, Read
 from services.actions.endpoint import Endpoint
 from services.runtime.documents import yaml_file
 from services.runtime.documents.faults import FaultCode
@@ -49,8 +49,8 @@ class Connection:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     allowed_hosts: tuple[str, ...] = ()
     call_seconds: float | None = None
-    limits: Limits = field(default_factory=Limits)
-    transport: Transport | None = None
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    transport: OwnTransport | None = None
     oauth2: OAuth2 | None = None
     probe: Probe | None = None
     client: Client | None = field(default=None, repr=False)
@@ -74,7 +74,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None, *, secrets
         return {}
     file = _read(path)
     try:
-        entries = File.model_validate(file.content()).connections
+        entries = ConnectionsFile.model_validate(file.content()).connections
     except ValidationError as error:
         raise SettingsError("\n".join(_told(path, file, dict(fault)) for fault in error.errors())) from None
     seen: list[str] = []
@@ -107,7 +107,7 @@ def _read(path: Path) -> YamlFile:
         raise SettingsError(f"{path}:{error.line}:{error.col}: {error}") from None
 
 
-def _made(name: str, entry: Entry, read: Read, seen: list[str], *, secrets: bool) -> Connection:
+def _made(name: str, entry: ConnectionEntry, read: Read, seen: list[str], *, secrets: bool) -> Connection:
     """Raises _PartError."""
     headers: Mapping[str, str] = {}
     query, oauth2 = "", None

@@ -12,8 +12,8 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from services.actions.connection_parts import Limits, OAuth2, Probe, Transport
-from services.actions.endpoint import Basis, Endpoint, Place
+from services.actions.connection_parts import ConnectionLimits, OAuth2, OwnTransport, Probe
+from services.actions.endpoint import Basis, Endpoint, FieldPlacement
 from services.actions.registry import ENDPOINTS
 from services.runtime.documents.secrets import SecretError, SecretSource
 
@@ -41,7 +41,7 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
-class Authentication(_Part):
+class AuthenticationEntry(_Part):
     """One of: query or header with secret; bearer; basic with password; oauth2 with client."""
 
     query: str | None = Field(default=None, min_length=1)
@@ -182,7 +182,7 @@ class EndpointEntry(_Part):
     path: str | None = Field(default=None, min_length=1, pattern=r"^[^?#]*$")
     fields: dict[str, str] | None = Field(default=None, description="our name: theirs")
     answer: dict[str, str] | None = Field(default=None, description="our output: their field")
-    place: Place | None = None
+    place: FieldPlacement | None = None
     success: dict[str, bool | int | str] | None = Field(default=None, min_length=1)
     done_already: frozenset[int] | None = None
     missing: frozenset[int] | None = None
@@ -214,11 +214,11 @@ class ActionProbe(_Part):
     action: Literal["closum.sms.check_credits"]
 
 
-class Entry(_Part):
+class ConnectionEntry(_Part):
     """One connection as the file has it."""
 
     base_url: str
-    authentication: Authentication | None = None
+    authentication: AuthenticationEntry | None = None
     allowed_hosts: list[Annotated[str, Field(pattern=HOST, max_length=255)]] = Field(default_factory=list)
     call_seconds: float | None = Field(default=None, gt=0, le=600)
     connect_seconds: float | None = Field(default=None, gt=0, le=60)
@@ -245,9 +245,9 @@ class Entry(_Part):
         """The endpoints that are other than in the catalogue."""
         return {name: entry.over(ENDPOINTS[name]) for name, entry in self.endpoints.items()}
 
-    def bounds(self) -> Limits:
+    def bounds(self) -> ConnectionLimits:
         """What the destination bears."""
-        return Limits() if self.limits is None else Limits(**self.limits.model_dump())
+        return ConnectionLimits() if self.limits is None else ConnectionLimits(**self.limits.model_dump())
 
     def trial(self) -> Probe | None:
         """What tests the connection."""
@@ -255,14 +255,14 @@ class Entry(_Part):
             return Probe(action=self.probe.action)
         return None if self.probe is None else Probe(**self.probe.model_dump())
 
-    def transport(self, read: Read) -> Transport | None:
+    def transport(self, read: Read) -> OwnTransport | None:
         """The way of its own, where it has one. Raises SecretError."""
         if self.proxy is None and self.tls is None and self.connect_seconds is None:
             return None
         login = None
         if self.proxy is not None and self.proxy.username is not None and self.proxy.password is not None:
             login = (self.proxy.username, read(self.proxy.password))
-        return Transport(
+        return OwnTransport(
             proxy=None if self.proxy is None else self.proxy.url,
             proxy_authentication=login,
             tls=None if self.tls is None else self.tls.context(read),
@@ -270,10 +270,10 @@ class Entry(_Part):
         )
 
 
-class File(_Part):
+class ConnectionsFile(_Part):
     """The whole file."""
 
-    connections: dict[str, Entry]
+    connections: dict[str, ConnectionEntry]
 
     @field_validator("connections")
     @classmethod

@@ -16,7 +16,7 @@ class Basis(StrEnum):
     CONFIGURED = "configured"  # the connection file of this installation says so
 
 
-class Place(StrEnum):
+class FieldPlacement(StrEnum):
     """Where the fields stand in the request."""
 
     JSON = "json"
@@ -39,7 +39,7 @@ class Endpoint:
     basis: Basis
     fields: Mapping[str, str] = field(default_factory=dict)
     answer: Mapping[str, str] = field(default_factory=dict)
-    place: Place = Place.JSON
+    place: FieldPlacement = FieldPlacement.JSON
     success: Mapping[str, Any] = field(default_factory=lambda: {"status": True, "success": True})
     done_already: frozenset[int] = frozenset()
     missing: frozenset[int] = frozenset({404})

@@ -21,10 +21,10 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
-from services.actions.call import Body, CallFailedError
+from services.actions.action_call import CallFailedError, RequestBody
+from services.actions.answer_text import said
 from services.actions.connection_parts import Grant, OAuth2
-from services.actions.said import said
-from services.actions.statuses import code_of, retry_after_seconds
+from services.actions.http_statuses import code_of, retry_after_seconds
 from services.runtime import database, logging
 from services.runtime.documents.secrets import Mask
 from services.runtime.http import CallError, Client
@@ -176,7 +176,7 @@ class ClientCredentials:
             # Each is encoded by itself first: RFC 6749, 2.3.1.
             pair = f"{quote(oauth2.client_id, safe='')}:{quote(oauth2.client_secret, safe='')}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        body = Body.form(fields)
+        body = RequestBody.form(fields)
         try:
             answer = await self._client.call(
                 "POST",

@@ -17,13 +17,13 @@ from aiokafka import AIOKafkaConsumer
 from contracts.topics import ACTIONS as ACTIONS_TOPIC
 from contracts.topics import DAY_SECONDS
 from services.actions import metrics
-from services.actions.admin import Admin
+from services.actions.admin_dead_letters import DeadLetterAdmin
+from services.actions.connection_setup import equipped
 from services.actions.connections import Connection, load
 from services.actions.consumer import GROUP, Consumer, leave
 from services.actions.delivery.books import Books
 from services.actions.delivery.courier import Courier
 from services.actions.delivery.job import Planner
-from services.actions.equip import equipped
 from services.actions.journal.journal import Journal
 from services.actions.journal.store import Store
 from services.actions.limits.gates import Gates
@@ -51,7 +51,7 @@ async def run(settings: ActionsSettings, connections: Mapping[str, Connection]) 
     """Consume until told to stop. Waits for Kafka and PostgreSQL, at the start and later."""
     stop = lifecycle.stop_signal()
     state = health.Health(stall_seconds=settings.stall_seconds, checks={"service": _starting})
-    admin = Admin(settings, load(settings.connections_file, secrets=False))
+    admin = DeadLetterAdmin(settings, load(settings.connections_file, secrets=False))
     served = await health.serve(state, settings.health_host, settings.health_port or HEALTH_PORT, admin.routes())
     client = Client(Egress(settings.egress_allow, settings.egress_ports), max_answer_bytes=settings.max_answer_bytes)
     try:

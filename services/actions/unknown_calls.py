@@ -16,10 +16,10 @@ from services.actions.connections import Connection
 from services.actions.delivery import doubt
 from services.actions.delivery.attempt import Failed, checked
 from services.actions.delivery.calling import HttpCall
+from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
 from services.actions.journal import unknowns
 from services.actions.journal.unknowns import Decision, Open
 from services.actions.registry import ACTIONS as KNOWN
-from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from services.runtime.http import Client
 from services.runtime.kafka import Headers, Producer
 
@@ -48,14 +48,14 @@ async def asked(one: Open, connections: Mapping[str, Connection], client: Client
     try:
         request = ActionRequest.read(one.value)
     except ValidationError:
-        return CannotTell("its request cannot be read")
+        return EffectUnknown("its request cannot be read")
     action = KNOWN.get(request.action)
     connection = connections.get(request.connection or "")
     if action is None or (connection is None and request.connection is not None):
-        return CannotTell(f"there is no action {request.action!r} or no connection {request.connection!r} here")
+        return EffectUnknown(f"there is no action {request.action!r} or no connection {request.connection!r} here")
     inputs = checked(action, request.inputs)
     if isinstance(inputs, Failed):
-        return CannotTell(inputs.cause)
+        return EffectUnknown(inputs.cause)
     whole = request.timeout_seconds or (None if connection is None else connection.call_seconds) or seconds
     verdict, _ = await doubt.ask(action, inputs, HttpCall(client, connection, request.effect_id, whole))
     return verdict
@@ -63,11 +63,11 @@ async def asked(one: Open, connections: Mapping[str, Connection], client: Client
 
 def follows(verdict: Verdict, one: Open, quiet_seconds: float) -> tuple[Decision | None, dict[str, Any] | None, str]:
     """The decision, if the verdict allows one; the outputs of the call; and both in words."""
-    if isinstance(verdict, Happened):
+    if isinstance(verdict, EffectHappened):
         return Decision.DONE, verdict.outputs.model_dump(mode="json", by_alias=True), "it is there: the run goes on"
-    if isinstance(verdict, CannotTell):
+    if isinstance(verdict, EffectUnknown):
         return None, None, f"it cannot be told: {verdict.why}"
-    assert isinstance(verdict, DidNot)  # noqa: S101 - the last kind: tells the type checker
+    assert isinstance(verdict, EffectAbsent)  # noqa: S101 - the last kind: tells the type checker
     left = quiet_seconds - (datetime.now(UTC) - one.at).total_seconds()
     if left > 0:
         return None, None, f"it is not there yet: ask again in {left:.0f} s, the call may still arrive"

@@ -12,7 +12,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from contracts.errors import ErrorCode
-from services.actions.call import CallFailedError
+from services.actions.action_call import CallFailedError
 from services.actions.connections import Connection
 from services.actions.delivery.calling import HttpCall
 from services.flows.catalogue import Guarantee

@@ -22,9 +22,9 @@ from services.actions.connections import Connection
 from services.actions.delivery import doubt
 from services.actions.delivery.attempt import Done, Failed, attempt, checked
 from services.actions.delivery.calling import HttpCall
+from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
 from services.actions.endpoint import Basis
 from services.actions.registry import ACTIONS, ENDPOINTS
-from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from services.flows.catalogue import BaseInputs, Example, Guarantee
 from services.runtime.documents.secrets import Mask
 from services.runtime.egress import Egress, allowed
@@ -251,8 +251,8 @@ async def test_an_effect_that_must_not_be_made_twice_is_asked_for(name: str, sta
     stand_in.fault(kind="status", status=503)
     verdicts.append((await doubt.ask(action, inputs, HttpCall(client, where, "e" * 32, 5)))[0])
     stand_in.heal()
-    assert [type(one) for one in verdicts] == [DidNot, Happened, CannotTell]
-    assert isinstance(verdicts[1], Happened)
+    assert [type(one) for one in verdicts] == [EffectAbsent, EffectHappened, EffectUnknown]
+    assert isinstance(verdicts[1], EffectHappened)
     action.signature.outputs.model_validate(verdicts[1].outputs.model_dump(mode="json", by_alias=True))
     assert "Marker" not in repr(verdicts)
 

@@ -18,10 +18,10 @@ from aiohttp import web
 
 from contracts.errors import ErrorCode
 from services.actions import oauth
-from services.actions.call import CallFailedError, Reply
+from services.actions.action_call import CallFailedError, DestinationReply
+from services.actions.connection_setup import equipped
 from services.actions.connections import Connection, load
 from services.actions.delivery.calling import HttpCall
-from services.actions.equip import equipped
 from services.actions.settings import ActionsSettings
 from services.flows.catalogue import Guarantee
 from services.runtime import settings
@@ -107,7 +107,7 @@ async def worker(path: Path, database_url: str = "") -> AsyncIterator[Connection
 SHARED: dict[int, Client] = {}
 
 
-async def ask(connection: Connection, url: str = "/x", seconds: float = 5) -> Reply:
+async def ask(connection: Connection, url: str = "/x", seconds: float = 5) -> DestinationReply:
     """One call."""
     call = HttpCall(SHARED[id(connection)], connection, "e1", seconds)
     return await call("GET", url, guarantee=Guarantee.REPEATABLE)

@@ -35,7 +35,7 @@ from contracts.events import Event  # noqa: E402
 from contracts.runs import Answer, Outcome, Run, RunMessage  # noqa: E402
 from contracts.triggers.registry import TRIGGERS  # noqa: E402
 from services.actions.action import Implementation  # noqa: E402
-from services.actions.call import Call, CallFailedError, Reply  # noqa: E402
+from services.actions.action_call import ActionCall, CallFailedError, DestinationReply  # noqa: E402
 from services.actions.delivery.attempt import Done, Failed, attempt  # noqa: E402
 from services.actions.registry import ACTIONS, signatures  # noqa: E402
 from services.flows.advance import advance  # noqa: E402
@@ -151,7 +151,7 @@ class _Recorder:
             }
         return answer
 
-    async def attempt(self, action: Implementation, inputs: BaseInputs, call: Call) -> Done | Failed:
+    async def attempt(self, action: Implementation, inputs: BaseInputs, call: ActionCall) -> Done | Failed:
         """As `services.actions.delivery.attempt.attempt`, noted."""
         self._result = await attempt(action, inputs, call)
         return self._result
@@ -164,10 +164,10 @@ class _Recorder:
             def __getattr__(self, name: str) -> Any:
                 return getattr(real, name)
 
-            async def __call__(self, method: str, url: str, **more: Any) -> Reply:
+            async def __call__(self, method: str, url: str, **more: Any) -> DestinationReply:
                 said = wire.asked(method, url, more)
                 try:
-                    reply: Reply = await real(method, url, **more)
+                    reply: DestinationReply = await real(method, url, **more)
                 except CallFailedError as error:
                     recorder._exchanges.append(wire.plain({"asked": said, "failed": wire.failed(error)}))
                     raise

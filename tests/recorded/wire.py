@@ -9,7 +9,7 @@ import orjson
 
 from contracts.errors import ErrorCode
 from services.actions.action import Implementation
-from services.actions.call import Body, CallFailedError, Reply
+from services.actions.action_call import CallFailedError, DestinationReply, RequestBody
 from services.actions.delivery.attempt import Done, Failed, attempt, checked
 from services.actions.endpoint import Endpoint
 from services.flows.catalogue import Guarantee
@@ -20,11 +20,11 @@ Exchange = dict[str, Any]
 
 
 def asked(method: str, url: str, more: Mapping[str, Any]) -> dict[str, Any]:
-    """A request as JSON, without what it does not say. `more` as `services.actions.call.Call` names it.
+    """A request as JSON, without what it does not say. `more` as `services.actions.action_call.ActionCall` names it.
 
     Its guarantee decides on Idempotency-Key, and on repetition.
     """
-    body: Body | None = more.get("body")
+    body: RequestBody | None = more.get("body")
     said = {
         "method": method,
         "url": url,
@@ -38,7 +38,7 @@ def asked(method: str, url: str, more: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def replied(reply: Reply) -> dict[str, Any]:
+def replied(reply: DestinationReply) -> dict[str, Any]:
     """A reply as JSON."""
     return {"status": reply.status, "headers": dict(reply.headers), "body": reply.body.decode("utf-8", "replace")}
 
@@ -74,7 +74,7 @@ class _Over(BaseException):
 
 
 class _Call:
-    """See `services.actions.call.Call`."""
+    """See `services.actions.action_call.ActionCall`."""
 
     def __init__(self, effect_id: str, connection: str, recorded: Sequence[Exchange]) -> None:
         self.effect_id = effect_id
@@ -84,14 +84,14 @@ class _Call:
         self.made: list[dict[str, Any]] = []
         self._recorded = recorded
 
-    async def __call__(self, method: str, url: str, *, guarantee: Guarantee, **more: Any) -> Reply:
+    async def __call__(self, method: str, url: str, *, guarantee: Guarantee, **more: Any) -> DestinationReply:
         """The recorded reply."""
         self.guarantee = guarantee
         number = len(self.made)
         self.made.append(plain(asked(method, url, {"guarantee": guarantee, **more})))
         then = self._recorded[number] if number < len(self._recorded) else {}
         if (reply := then.get("reply")) is not None:
-            return Reply(reply["status"], reply["headers"], reply["body"].encode())
+            return DestinationReply(reply["status"], reply["headers"], reply["body"].encode())
         if (fault := then.get("failed")) is not None:
             raise CallFailedError(ErrorCode[fault["code"].upper()], "as recorded", may_have_happened=fault["maybe"])
         raise _Over

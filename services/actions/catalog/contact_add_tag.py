@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from contracts.writes import Sets
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import CONTACT_ID, ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Id, Strict, Tag
@@ -36,7 +36,7 @@ class Outputs(BaseModel):
     writes=Sets("closum", {"id": "contact_id"}, adds={"tags": "tag"}),
     examples=[Example("by the contact's id", {"contact_id": "1001", "tag": "feira"}, {"contact_id": "1001"})],
 )
-async def contact_add_tag(inputs: Inputs, call: Call) -> Outputs:
+async def contact_add_tag(inputs: Inputs, call: ActionCall) -> Outputs:
     """Give a contact a tag; one that has it keeps it."""
     said = await ask(call, contact_add_tag, inputs.model_dump(), Guarantee.REPEATABLE)
     return Outputs(contact_id=said.identity("contact_id") or inputs.contact_id)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from contracts.writes import Sets
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import CONTACT_ID, ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Strict, Tag
@@ -37,7 +37,7 @@ class Outputs(BaseModel):
     writes=Sets("closum", {"email": "email"}, adds={"tags": "tag"}),
     examples=[Example("by e-mail", {"email": "ines@example.com", "tag": "feira"}, {"contact_id": "1001"})],
 )
-async def contact_add_tag_by_email(inputs: Inputs, call: Call) -> Outputs:
+async def contact_add_tag_by_email(inputs: Inputs, call: ActionCall) -> Outputs:
     """Give the contact with this e-mail address a tag; one that has it keeps it."""
     said = await ask(call, contact_add_tag_by_email, inputs.model_dump(), Guarantee.REPEATABLE)
     return Outputs(contact_id=said.identity("contact_id"))

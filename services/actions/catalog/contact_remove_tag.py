@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from contracts.writes import Sets
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import CONTACT_ID, ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Id, Strict, Tag
@@ -36,7 +36,7 @@ class Outputs(BaseModel):
     writes=Sets("closum", {"id": "contact_id"}, removes={"tags": "tag"}),
     examples=[Example("by the contact's id", {"contact_id": "1001", "tag": "old"}, {"contact_id": "1001"})],
 )
-async def contact_remove_tag(inputs: Inputs, call: Call) -> Outputs:
+async def contact_remove_tag(inputs: Inputs, call: ActionCall) -> Outputs:
     """Take a tag from a contact; one that lacks it stays as it is."""
     said = await ask(call, contact_remove_tag, inputs.model_dump(), Guarantee.REPEATABLE)
     return Outputs(contact_id=said.identity("contact_id") or inputs.contact_id)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from contracts.writes import Sets
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import CONTACT_ID, ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Strict, Tag
@@ -37,7 +37,7 @@ class Outputs(BaseModel):
     writes=Sets("closum", {"email": "email"}, removes={"tags": "tag"}),
     examples=[Example("by e-mail", {"email": "ines@example.com", "tag": "old"}, {"contact_id": "1001"})],
 )
-async def contact_remove_tag_by_email(inputs: Inputs, call: Call) -> Outputs:
+async def contact_remove_tag_by_email(inputs: Inputs, call: ActionCall) -> Outputs:
     """Take a tag from the contact with this e-mail address; one that lacks it stays as it is."""
     said = await ask(call, contact_remove_tag_by_email, inputs.model_dump(), Guarantee.REPEATABLE)
     return Outputs(contact_id=said.identity("contact_id"))

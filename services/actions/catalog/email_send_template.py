@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Absent, Id, Strict
@@ -49,7 +49,7 @@ class Outputs(BaseModel):
         )
     ],
 )
-async def email_send_template(inputs: Inputs, call: Call) -> Outputs:
+async def email_send_template(inputs: Inputs, call: ActionCall) -> Outputs:
     """Send an e-mail from a template."""
     said = await ask(call, email_send_template, inputs.model_dump(), Guarantee.AT_MOST_ONCE)
     return Outputs(email_id=said.identity("email_id"))

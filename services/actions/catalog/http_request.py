@@ -15,10 +15,10 @@ from typing_extensions import override
 from contracts.errors import ErrorCode
 from contracts.json_values import plain
 from services.actions.action import action
+from services.actions.action_call import ActionCall, CallFailedError, DestinationReply, RequestBody
 from services.actions.addresses import check_form
-from services.actions.call import Body, Call, CallFailedError, Reply
-from services.actions.multipart import File, multipart
-from services.actions.verify import CannotTell, DidNot, Happened, Verdict
+from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
+from services.actions.multipart import FilePart, multipart
 from services.flows.catalogue import BaseInputs, Example, Group, Guarantee
 from services.flows.unknown import known
 from services.runtime.documents import json_schema
@@ -87,10 +87,10 @@ class Upload(BaseModel):
             raise ValueError(f"base64 cannot be read: {error}") from None
         return self
 
-    def file(self) -> File:
+    def file(self) -> FilePart:
         """As it is sent."""
         content = base64.b64decode(self.base64 or "") if self.text is None else self.text.encode()
-        return File(self.filename, self.content_type, content)
+        return FilePart(self.filename, self.content_type, content)
 
 
 def _usable(schema: dict[str, Any]) -> dict[str, Any]:
@@ -209,18 +209,18 @@ class Inputs(BaseInputs):
         return GUARANTEES[repeat]
 
 
-def body_of(inputs: Inputs) -> Body | None:
+def body_of(inputs: Inputs) -> RequestBody | None:
     """The body of a request, if any."""
     if inputs.json_ is not None:
-        return Body.json(inputs.json_)
+        return RequestBody.json(inputs.json_)
     if inputs.form is not None:
-        return Body.form(inputs.form)
+        return RequestBody.form(inputs.form)
     if inputs.multipart is not None:
         parts = {
             name: part.file() if isinstance(part, Upload) else _plain(part) for name, part in inputs.multipart.items()
         }
         return multipart(parts)
-    return None if inputs.text is None else Body(inputs.text.encode(), "text/plain; charset=utf-8")
+    return None if inputs.text is None else RequestBody(inputs.text.encode(), "text/plain; charset=utf-8")
 
 
 class Outputs(BaseModel):
@@ -238,11 +238,11 @@ class Outputs(BaseModel):
     text: str = Field(default="", description="the body as text, when it is not JSON; else empty")
 
 
-async def did_happen(inputs: Inputs, call: Call) -> Verdict:
+async def did_happen(inputs: Inputs, call: ActionCall) -> Verdict:
     """Ask as `verify` says."""
     check = inputs.verify
     if check is None:
-        return CannotTell("the flow has no `verify`")
+        return EffectUnknown("the flow has no `verify`")
     absent = frozenset(check.absent_status)
     there = frozenset(check.expect_status or range(200, 300)) - absent
     reply = await call(
@@ -254,13 +254,13 @@ async def did_happen(inputs: Inputs, call: Call) -> Verdict:
         accept=there | absent,
     )
     if reply.status not in there:
-        return DidNot()
+        return EffectAbsent()
     if check.json_schema is not None and (said := _mismatch(reply, check.json_schema)) is not None:
-        return CannotTell(said) if said == NO_JSON else DidNot()
+        return EffectUnknown(said) if said == NO_JSON else EffectAbsent()
     try:
-        return Happened(_outputs(reply, inputs.json_schema))
+        return EffectHappened(_outputs(reply, inputs.json_schema))
     except CallFailedError as error:
-        return CannotTell(f"it happened, but of what `verify` was answered: {error.cause}")
+        return EffectUnknown(f"it happened, but of what `verify` was answered: {error.cause}")
 
 
 @action(
@@ -294,7 +294,7 @@ async def did_happen(inputs: Inputs, call: Call) -> Verdict:
         ),
     ],
 )
-async def http_request(inputs: Inputs, call: Call) -> Outputs:
+async def http_request(inputs: Inputs, call: ActionCall) -> Outputs:
     """Call any HTTP API."""
     reply = await call(
         inputs.method.value,
@@ -312,7 +312,7 @@ def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _outputs(reply: Reply, schema: dict[str, Any] | None) -> Outputs:
+def _outputs(reply: DestinationReply, schema: dict[str, Any] | None) -> Outputs:
     headers = {name: value for name, value in reply.headers.items() if name != "set-cookie"}
     if schema is not None and (what := _mismatch(reply, schema)) is not None:
         cause = f"the answer (HTTP {reply.status}) {what}"
@@ -324,7 +324,7 @@ def _outputs(reply: Reply, schema: dict[str, Any] | None) -> Outputs:
     return Outputs.model_construct(status=reply.status, headers=headers, json_=found, text="")
 
 
-def _mismatch(reply: Reply, schema: dict[str, Any]) -> str | None:
+def _mismatch(reply: DestinationReply, schema: dict[str, Any]) -> str | None:
     """What an answer has other than its schema says; None: nothing."""
     try:
         found = orjson.loads(reply.body)

@@ -9,12 +9,12 @@ from typing_extensions import override
 
 from contracts.writes import Sets
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.catalog.lead_view import lead_view
 from services.actions.closum import ask, endpoint_of, find
+from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import LEAD, NESTED, LeadFields, digits, given
-from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from services.flows.catalogue import Example, Group, Guarantee
 
 NOT_PROVEN = (
@@ -52,7 +52,7 @@ class Outputs(BaseModel):
     lead_id: str = Field(description="Closum's id of the lead, new or updated")
 
 
-async def was_added(inputs: Inputs, call: Call) -> Verdict:
+async def was_added(inputs: Inputs, call: ActionCall) -> Verdict:
     """Look the lead up; one under another name may be another's.
 
     While it is only assumed that leads can be looked up so, a lead that is not found may be there all the same.
@@ -60,11 +60,11 @@ async def was_added(inputs: Inputs, call: Call) -> Verdict:
     known_by = {"email": inputs.email} if inputs.email else {"mobile_number": digits(inputs.mobile_number or "")}
     said = await find(call, lead_view, known_by)
     if said is None:
-        return CannotTell(NOT_PROVEN) if endpoint_of(call, lead_view).basis is Basis.ASSUMED else DidNot()
+        return EffectUnknown(NOT_PROVEN) if endpoint_of(call, lead_view).basis is Basis.ASSUMED else EffectAbsent()
     lead_id = said.text("lead_id")
     if not lead_id or said.text("name") != inputs.name:
-        return CannotTell("a lead with this address or phone is there, under another name or without an id")
-    return Happened(Outputs(lead_id=lead_id))
+        return EffectUnknown("a lead with this address or phone is there, under another name or without an id")
+    return EffectHappened(Outputs(lead_id=lead_id))
 
 
 @action(
@@ -109,7 +109,7 @@ async def was_added(inputs: Inputs, call: Call) -> Verdict:
         ),
     ],
 )
-async def lead_add(inputs: Inputs, call: Call) -> Outputs:
+async def lead_add(inputs: Inputs, call: ActionCall) -> Outputs:
     """Add a lead to Closum, or update the one with the same e-mail or mobile number."""
     said = await ask(call, lead_add, given(inputs), inputs.guarantee())
     return Outputs(lead_id=said.identity("lead_id"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Id, Strict
@@ -32,7 +32,7 @@ class Outputs(BaseModel):
     endpoint=Endpoint("POST", "lead/delete/", Basis.ASSUMED),
     examples=[Example("by its id", {"lead_id": "1001"}, {"lead_id": "1001"})],
 )
-async def lead_delete(inputs: Inputs, call: Call) -> Outputs:
+async def lead_delete(inputs: Inputs, call: ActionCall) -> Outputs:
     """Delete a lead. This cannot be undone.
 
     A second call finds nothing, is refused, and changes nothing more. It passes for no success: the same answer may

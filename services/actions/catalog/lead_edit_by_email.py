@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from contracts.writes import Sets
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import LEAD, NESTED, LeadFields, given
@@ -46,7 +46,7 @@ class Outputs(BaseModel):
         Example("consent that came later", {"email": "ines@example.com", "consent_sms": True}, {"lead_id": "1001"})
     ],
 )
-async def lead_edit_by_email(inputs: Inputs, call: Call) -> Outputs:
+async def lead_edit_by_email(inputs: Inputs, call: ActionCall) -> Outputs:
     """Change fields of the lead with this e-mail address."""
     said = await ask(call, lead_edit_by_email, given(inputs), Guarantee.REPEATABLE)
     return Outputs(lead_id=said.identity("lead_id"))

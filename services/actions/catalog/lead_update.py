@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from contracts.writes import Sets
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import LEAD, NESTED, Id, LeadFields, given
@@ -49,7 +49,7 @@ class Outputs(BaseModel):
         )
     ],
 )
-async def lead_update(inputs: Inputs, call: Call) -> Outputs:
+async def lead_update(inputs: Inputs, call: ActionCall) -> Outputs:
     """Change fields of a lead that is named by its id."""
     said = await ask(call, lead_update, given(inputs), Guarantee.REPEATABLE)
     return Outputs(lead_id=said.identity("lead_id") or inputs.lead_id)

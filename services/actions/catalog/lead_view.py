@@ -7,9 +7,9 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, Field, model_validator
 
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.endpoint import Basis, Endpoint, Place
+from services.actions.endpoint import Basis, Endpoint, FieldPlacement
 from services.actions.fields import Absent, Id, Strict
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
@@ -46,7 +46,7 @@ class Outputs(BaseModel):
     title="Lead: View Details",
     group=Group.LEADS,
     guarantee=Guarantee.REPEATABLE,
-    endpoint=Endpoint("GET", "lead/view/", Basis.ASSUMED, place=Place.QUERY),
+    endpoint=Endpoint("GET", "lead/view/", Basis.ASSUMED, place=FieldPlacement.QUERY),
     examples=[
         Example(
             "by its e-mail address",
@@ -55,7 +55,7 @@ class Outputs(BaseModel):
         )
     ],
 )
-async def lead_view(inputs: Inputs, call: Call) -> Outputs:
+async def lead_view(inputs: Inputs, call: ActionCall) -> Outputs:
     """Look a lead up by its id or its e-mail address."""
     said = await ask(call, lead_view, inputs.model_dump(), Guarantee.REPEATABLE)
     tags = said.field("tags")

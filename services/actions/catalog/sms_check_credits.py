@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from contracts.errors import ErrorCode
 from services.actions.action import action
-from services.actions.call import Call, CallFailedError
+from services.actions.action_call import ActionCall, CallFailedError
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Strict
@@ -32,7 +32,7 @@ class Outputs(BaseModel):
     endpoint=Endpoint("GET", "sms/balance/", Basis.ASSUMED, answer={"credits": "balance"}),
     examples=[Example("what is left", {}, {"credits": 10000})],
 )
-async def sms_check_credits(inputs: Inputs, call: Call) -> Outputs:
+async def sms_check_credits(inputs: Inputs, call: ActionCall) -> Outputs:
     """Ask how many SMS credits are left."""
     said = await ask(call, sms_check_credits, inputs.model_dump(), Guarantee.REPEATABLE)
     try:

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field, model_validator
 
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Absent, Mobile, Strict, digits
@@ -73,7 +73,7 @@ class Outputs(BaseModel):
         )
     ],
 )
-async def sms_send(inputs: Inputs, call: Call) -> Outputs:
+async def sms_send(inputs: Inputs, call: ActionCall) -> Outputs:
     """Send an SMS."""
     fields = {**inputs.model_dump(exclude={"max_parts"}), "recipient": digits(inputs.recipient)}
     said = await ask(call, sms_send, fields, Guarantee.AT_MOST_ONCE)

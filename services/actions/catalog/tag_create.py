@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Strict, Tag
@@ -33,7 +33,7 @@ class Outputs(BaseModel):
     endpoint=Endpoint("POST", "tag/add/", Basis.ASSUMED, done_already=frozenset({409})),
     examples=[Example("a new tag", {"name": "verão"}, {"created": True})],
 )
-async def tag_create(inputs: Inputs, call: Call) -> Outputs:
+async def tag_create(inputs: Inputs, call: ActionCall) -> Outputs:
     """Create a tag; one that exists is left as it is."""
     said = await ask(call, tag_create, inputs.model_dump(), Guarantee.REPEATABLE)
     return Outputs(tag_id="" if said.done_already else said.identity("tag_id"), created=not said.done_already)

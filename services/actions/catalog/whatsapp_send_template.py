@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, Field, model_validator
 
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Absent, Mobile, Strict, digits
@@ -79,7 +79,7 @@ class Outputs(BaseModel):
         )
     ],
 )
-async def whatsapp_send_template(inputs: Inputs, call: Call) -> Outputs:
+async def whatsapp_send_template(inputs: Inputs, call: ActionCall) -> Outputs:
     """Send a WhatsApp message from an approved template."""
     fields = {**inputs.model_dump(exclude_none=True), "to": digits(inputs.to)}
     said = await ask(call, whatsapp_send_template, fields, Guarantee.AT_MOST_ONCE)

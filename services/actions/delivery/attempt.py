@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from contracts.errors import ErrorCode
 from services.actions import metrics
 from services.actions.action import Implementation
-from services.actions.call import Call, CallFailedError
+from services.actions.action_call import ActionCall, CallFailedError
 from services.flows.catalogue import BaseInputs, Guarantee
 from services.runtime import logging
 
@@ -55,7 +55,7 @@ def checked(action: Implementation, inputs: dict[str, Any]) -> BaseInputs | Fail
         return Failed(ErrorCode.INPUT_INVALID, f"{action.signature.name}: {'; '.join(faults)}", again=False)
 
 
-async def attempt(action: Implementation, inputs: BaseInputs, call: Call) -> Done | Failed:
+async def attempt(action: Implementation, inputs: BaseInputs, call: ActionCall) -> Done | Failed:
     """Make one attempt. Raises nothing but CancelledError, and `Known` for what the journal knows already.
 
     A call whose effect may have happened is made again only if its guarantee says that this is harmless.

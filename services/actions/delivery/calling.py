@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from contracts.errors import ErrorCode
+from services.actions.action_call import CallFailedError, DestinationReply, Query, RequestBody
 from services.actions.addresses import ABSOLUTE, check_below, check_whole
-from services.actions.call import Body, CallFailedError, Query, Reply
+from services.actions.answer_text import said
 from services.actions.connections import Connection
 from services.actions.endpoint import Endpoint
+from services.actions.http_statuses import code_of, may_have_happened, retry_after_seconds
 from services.actions.journal.judge import WEAKEST
-from services.actions.said import said
-from services.actions.statuses import code_of, may_have_happened, retry_after_seconds
 from services.flows.catalogue import Guarantee
 from services.runtime.documents.secrets import Mask
 from services.runtime.http import Answer, CallError, Client, Sent
@@ -40,13 +40,13 @@ class Request:
     method: str
     address: str
     headers: dict[str, str] = field(repr=False)
-    body: Body | None
+    body: RequestBody | None
     guarantee: Guarantee
     accept: frozenset[int]
 
 
 class HttpCall:
-    """One attempt's call. See `services.actions.call.Call` for the contract."""
+    """One attempt's call. See `services.actions.action_call.ActionCall` for the contract."""
 
     __slots__ = ("_before", "_client", "_connection", "_heard", "_seconds", "effect_id", "guarantee")
 
@@ -86,15 +86,15 @@ class HttpCall:
         guarantee: Guarantee,
         query: Query | None = None,
         headers: Mapping[str, str] | None = None,
-        body: Body | None = None,
+        body: RequestBody | None = None,
         accept: frozenset[int] | None = None,
-    ) -> Reply:
+    ) -> DestinationReply:
         """Make the request."""
         address = address_of(self._connection, url, query)
         all_headers = headers_of(self._connection, headers, body, guarantee, self.effect_id)
         return await self._send(Request(method, address, all_headers, body, guarantee, accept or SUCCESS))
 
-    async def _send(self, request: Request) -> Reply:
+    async def _send(self, request: Request) -> DestinationReply:
         connection = self._connection
         grant = None if connection.credentials is None else await connection.credentials.grant()
         if grant is not None:
@@ -127,7 +127,11 @@ class HttpCall:
 
 
 def headers_of(
-    connection: Connection, headers: Mapping[str, str] | None, body: Body | None, guarantee: Guarantee, effect_id: str
+    connection: Connection,
+    headers: Mapping[str, str] | None,
+    body: RequestBody | None,
+    guarantee: Guarantee,
+    effect_id: str,
 ) -> dict[str, str]:
     """All headers of a request, but for credentials that change while the worker runs."""
     found = dict(headers) if headers else {}
@@ -197,17 +201,17 @@ def _invalid(cause: str) -> CallFailedError:
     return CallFailedError(ErrorCode.INPUT_INVALID, cause)
 
 
-def _masked(answer: Answer, *masks: Mask | None) -> Reply:
+def _masked(answer: Answer, *masks: Mask | None) -> DestinationReply:
     """The answer without the connection's secrets: some destinations repeat what they were sent."""
     headers, body = answer.headers, answer.body
     for mask in masks:
         if mask is not None:
             headers = {name: mask.text(value) for name, value in headers.items()}
             body = mask.content(body)
-    return Reply(answer.status, headers, body)
+    return DestinationReply(answer.status, headers, body)
 
 
-def _refused(method: str, address: str, reply: Reply) -> CallFailedError:
+def _refused(method: str, address: str, reply: DestinationReply) -> CallFailedError:
     place = f"{method} {address.partition('?')[0]}"
     if 300 <= reply.status < 400:  # noqa: PLR2004 - HTTP's own class
         words = (

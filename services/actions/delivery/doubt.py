@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 
 from contracts.errors import ErrorCode
 from services.actions.action import Implementation
-from services.actions.call import Call, CallFailedError
+from services.actions.action_call import ActionCall, CallFailedError
 from services.actions.delivery.attempt import Done, Failed
-from services.actions.verify import CannotTell, DidNot, Happened, Verdict
+from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
 from services.flows.catalogue import BaseInputs
 from services.runtime import logging
 
@@ -22,7 +22,11 @@ log = logging.get("doubt")
 FIRST_SECONDS = 0.25
 LONGEST_SECONDS = 8.0
 LONGEST_WHY = 500
-LABELS: Mapping[type[Verdict], str] = {Happened: "happened", DidNot: "did_not", CannotTell: "cannot_tell"}
+LABELS: Mapping[type[Verdict], str] = {
+    EffectHappened: "happened",
+    EffectAbsent: "did_not",
+    EffectUnknown: "cannot_tell",
+}
 NOT_THERE = "The destination was asked, and the effect is not there"
 
 
@@ -46,27 +50,27 @@ class Doubt:
         A call that did not happen may be made again, whatever its error was.
         """
         self.asked += 1
-        if isinstance(verdict, Happened):
+        if isinstance(verdict, EffectHappened):
             return Done(verdict.outputs.model_dump(mode="json", by_alias=True))
         if (wait := self.wait_seconds(clock)) > 0:
             return wait
-        if isinstance(verdict, DidNot):
+        if isinstance(verdict, EffectAbsent):
             return Failed(self.failed.code, f"{self.failed.cause}. {NOT_THERE}", again=True)
         cause = f"{self.failed.cause}. Asked {self.asked} times, the destination left it open: {verdict.why}"
         return dataclasses.replace(self.failed, cause=cause)
 
 
-async def ask(action: Implementation, inputs: BaseInputs, call: Call) -> tuple[Verdict, Done | Failed]:
+async def ask(action: Implementation, inputs: BaseInputs, call: ActionCall) -> tuple[Verdict, Done | Failed]:
     """The destination's word, and what came of the call that asked. Raises nothing but CancelledError."""
     verify = action.verifier(inputs)
     if verify is None:
-        return CannotTell("the action has no way to ask"), Done({})
+        return EffectUnknown("the action has no way to ask"), Done({})
     try:
         return await verify(inputs, call), Done({})
     except CallFailedError as error:
-        return CannotTell(error.cause[:LONGEST_WHY]), Failed(error.code, error.cause, again=False, away=error.away)
+        return EffectUnknown(error.cause[:LONGEST_WHY]), Failed(error.code, error.cause, again=False, away=error.away)
     except Exception as error:
         # A fault in an action's file must not end the worker.
         log.exception("verify.broke", action=action.signature.name, effect_id=call.effect_id)
         cause = f"{action.signature.name}: {type(error).__name__}"
-        return CannotTell(cause), Failed(ErrorCode.BUG, cause, again=False)
+        return EffectUnknown(cause), Failed(ErrorCode.BUG, cause, again=False)

@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from enum import Enum
 
-from services.actions.connection_parts import Limits
+from services.actions.connection_parts import ConnectionLimits
 
 # A slot that is later than this is not used: else two seconds' calls would come in one.
 LATE_SECONDS = 0.06
@@ -44,7 +44,7 @@ class Gate:
 
     def __init__(
         self,
-        limits: Limits,
+        limits: ConnectionLimits,
         most: int,
         lease: Callable[[], object],
         trip: Callable[[bool], object],

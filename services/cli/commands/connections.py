@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from cyclopts import Parameter
 
 from contracts.errors import ErrorCode
-from services.actions.call import CallFailedError
+from services.actions.action_call import CallFailedError
 from services.actions.connection_parts import Probe
 from services.actions.connections import Connection
 from services.actions.delivery.attempt import Done, attempt

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from contracts.actions import ActionRequest
 from contracts.runs import Answer, StepError
 from services.actions.action import Implementation
-from services.actions.call import Body, CallFailedError, Query, Reply
+from services.actions.action_call import CallFailedError, DestinationReply, Query, RequestBody
 from services.actions.delivery.attempt import Done, Failed, attempt, checked
 from services.actions.endpoint import Endpoint
-from services.actions.statuses import code_of, may_have_happened
+from services.actions.http_statuses import code_of, may_have_happened
 from services.flows.catalogue import Guarantee
 from services.flows.testing.events import CaseError
 from services.flows.testing.patterns import like
@@ -96,7 +96,7 @@ class Performer:
 
 
 class _Call:
-    """What an action is given to make its request with: see `services.actions.call.Call`."""
+    """What an action is given to make its request with: see `services.actions.action_call.ActionCall`."""
 
     def __init__(self, performer: Performer, request: ActionRequest, among: Sequence[int]) -> None:
         self._performer = performer
@@ -115,9 +115,9 @@ class _Call:
         guarantee: Guarantee,
         query: Query | None = None,
         headers: Mapping[str, str] | None = None,
-        body: Body | None = None,
+        body: RequestBody | None = None,
         accept: frozenset[int] | None = None,
-    ) -> Reply:
+    ) -> DestinationReply:
         """The answer that the test recorded."""
         del query, headers
         self.guarantee = guarantee
@@ -125,7 +125,9 @@ class _Call:
         if wanted is None:
             raise _Unanswered
         content = orjson.dumps(wanted.json_) if wanted.json_ is not None else (wanted.text or "").encode()
-        reply = Reply(wanted.status, {name.lower(): value for name, value in wanted.headers.items()}, content)
+        reply = DestinationReply(
+            wanted.status, {name.lower(): value for name, value in wanted.headers.items()}, content
+        )
         if reply.status in (accept or SUCCESS):
             return reply
         raise CallFailedError(
@@ -169,7 +171,7 @@ def _sent(wanted: Wanted, sent: Any) -> bool:  # noqa: ANN401 - JSON
     return wanted.sent is None or like(sent, wanted.sent)
 
 
-def _json(body: Body | None) -> Any:  # noqa: ANN401 - JSON
+def _json(body: RequestBody | None) -> Any:  # noqa: ANN401 - JSON
     if body is None:
         return None
     try:

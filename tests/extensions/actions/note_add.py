@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from services.actions.action import action
-from services.actions.call import Call
+from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Id, Strict
@@ -33,7 +33,7 @@ class Outputs(BaseModel):
     endpoint=Endpoint("POST", "note/add/", Basis.ASSUMED, answer={"note_id": "id"}),
     examples=[Example("a call that was made", {"lead_id": "1001", "text": "Ligou às 10h"}, {"note_id": "77"})],
 )
-async def note_add(inputs: Inputs, call: Call) -> Outputs:
+async def note_add(inputs: Inputs, call: ActionCall) -> Outputs:
     """Write a note about a lead."""
     said = await ask(call, note_add, inputs.model_dump(), Guarantee.AT_MOST_ONCE)
     return Outputs(note_id=said.identity("note_id"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from services.actions.call import Body, CallFailedError, Query, Reply
+from services.actions.action_call import CallFailedError, DestinationReply, Query, RequestBody
 from services.actions.endpoint import Endpoint
 from services.flows.catalogue import Guarantee
 
@@ -22,7 +22,7 @@ class Asked:
     guarantee: Guarantee
     query: Query | None
     headers: Mapping[str, str] | None
-    body: Body | None
+    body: RequestBody | None
     accept: frozenset[int] | None
 
     @property
@@ -53,13 +53,13 @@ class FakeCall:
         guarantee: Guarantee,
         query: Query | None = None,
         headers: Mapping[str, str] | None = None,
-        body: Body | None = None,
+        body: RequestBody | None = None,
         accept: frozenset[int] | None = None,
-    ) -> Reply:
+    ) -> DestinationReply:
         """Note it and answer."""
         self.guarantee = guarantee
         self.asked.append(Asked(method, url, guarantee, query, headers, body, accept))
         if isinstance(self.answer, CallFailedError):
             raise self.answer
         content = self.answer if isinstance(self.answer, bytes) else orjson.dumps(self.answer)
-        return Reply(self.status, self.headers, content)
+        return DestinationReply(self.status, self.headers, content)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from contracts.errors import ErrorCode
 from services.actions.action import Implementation
-from services.actions.call import Call, CallFailedError
+from services.actions.action_call import ActionCall, CallFailedError
 from services.actions.delivery.attempt import Done, Failed, attempt, checked
 from services.flows.catalogue import Action, BaseInputs, Guarantee
 from tests.unit.actions.calls import FakeCall
@@ -27,7 +27,7 @@ class Outputs(BaseModel):
     ok: bool = Field(serialization_alias="OK")
 
 
-async def _run(inputs: Inputs, call: Call) -> Outputs:
+async def _run(inputs: Inputs, call: ActionCall) -> Outputs:
     await call("POST", "/", guarantee=inputs.promised)
     return Outputs(ok=True)
 
@@ -67,7 +67,7 @@ async def test_what_is_tried_again(*, code: ErrorCode, happened: bool, guarantee
 async def test_a_bug_in_an_action_is_told_as_one() -> None:
     """It ends this call, not the worker."""
 
-    async def broken(_inputs: Any, _call: Call) -> Outputs:
+    async def broken(_inputs: Any, _call: ActionCall) -> Outputs:
         raise ZeroDivisionError
 
     outcome = await attempt(Implementation(ONE.signature, broken), Inputs(), FakeCall({}))

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from contracts.errors import ErrorCode
-from services.actions.call import Body, CallFailedError, Query
+from services.actions.action_call import CallFailedError, Query, RequestBody
 from services.actions.connections import Connection
 from services.actions.delivery.calling import HttpCall
 from services.flows.catalogue import Guarantee
@@ -127,7 +127,7 @@ async def test_where_it_must_not_go(connection: Connection | None, url: str) -> 
 async def test_what_goes_along() -> None:
     """The body with its type, the author's headers, the connection's credentials, the key, the deadline."""
     client = FakeClient()
-    await ask(client, CRM, "/x", guarantee=Guarantee.KEYED, body=Body.json({"a": 1}), headers={"X-A": "b"})
+    await ask(client, CRM, "/x", guarantee=Guarantee.KEYED, body=RequestBody.json({"a": 1}), headers={"X-A": "b"})
     assert client.headers == {
         "X-A": "b",
         "Content-Type": "application/json",
@@ -135,7 +135,9 @@ async def test_what_goes_along() -> None:
         "Authorization": "Bearer t0ken-x",
     }
     assert (client.content, client.seconds) == (b'{"a":1}', 7)
-    await ask(client, None, "https://x.example/", headers={"Content-Type": "text/csv"}, body=Body(b"a,b", "text/plain"))
+    await ask(
+        client, None, "https://x.example/", headers={"Content-Type": "text/csv"}, body=RequestBody(b"a,b", "text/plain")
+    )
     assert client.headers == {"Content-Type": "text/csv"}
 
 

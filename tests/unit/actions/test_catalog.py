@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from contracts.errors import ErrorCode
 from contracts.writes import Sets
 from services.actions.action import Implementation, action
-from services.actions.call import Call, CallFailedError
+from services.actions.action_call import ActionCall, CallFailedError
 from services.actions.catalog import http_request, lead_add, whatsapp_send_template
 from services.actions.registry import ACTIONS, collect, signatures
 from services.flows.catalogue import Group, Guarantee
@@ -44,7 +44,7 @@ def test_what_reaches_a_person_is_never_sent_twice_by_itself() -> None:
 def test_a_declaration_tells_all_that_it_lacks() -> None:
     """At import, not at the first call."""
 
-    async def bare(inputs: BaseModel, call: Call) -> None: ...
+    async def bare(inputs: BaseModel, call: ActionCall) -> None: ...
 
     with pytest.raises(TypeError, match=r"no model `Inputs`.*no docstring"):
         action("x.y", title="X: Y", group=Group.OTHER, guarantee=Guarantee.KEYED, examples=[])(bare)

@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from services.actions.connection_parts import Limits, Probe
+from services.actions.connection_parts import ConnectionLimits, Probe
 from services.actions.connections import load
-from services.actions.endpoint import Basis, Endpoint, Place
+from services.actions.endpoint import Basis, Endpoint, FieldPlacement
 from services.actions.registry import ACTIONS
 from services.runtime.documents.secrets import HIDDEN, Mask
 from services.runtime.settings import SettingsError
@@ -184,7 +184,7 @@ connections:
     found = load(path, ENVIRON)
     a = found["a"]
     assert a.allowed_hosts == ("files.example.com", "*.cdn.example")
-    assert (a.call_seconds, a.limits) == (30, Limits(20, 40, 10, 10000))
+    assert (a.call_seconds, a.limits) == (30, ConnectionLimits(20, 40, 10, 10000))
     assert a.transport is not None
     assert (a.transport.proxy, a.transport.connect_seconds) == ("http://proxy.internal:3128", 2.5)
     assert a.transport.proxy_authentication == ("us", "Marker-token-7")
@@ -195,7 +195,12 @@ connections:
         "contacts.write",
     )
     row = a.endpoints["closum.lead.update"]
-    assert (row.method, row.path, row.place, row.basis) == ("PUT", "contacts/edit", Place.FORM, Basis.CONFIGURED)
+    assert (row.method, row.path, row.place, row.basis) == (
+        "PUT",
+        "contacts/edit",
+        FieldPlacement.FORM,
+        Basis.CONFIGURED,
+    )
     assert (dict(row.fields), dict(row.success)) == ({"lead_id": "id"}, {"ok": True})
     assert a.endpoints["closum.contact.add_tag"].path == "contact/add-tag/"
     assert (a.probe, found["b"].probe) == (
@@ -253,7 +258,7 @@ async def test_an_endpoint_of_the_connections_file_is_what_is_called() -> None:
         Basis.CONFIGURED,
         fields={"lead_id": "id", "tags": "labels"},
         answer={"lead_id": "contact"},
-        place=Place.FORM,
+        place=FieldPlacement.FORM,
         success={"ok": True},
     )
     action = ACTIONS["closum.lead.update"]

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from contracts.errors import ErrorCode
-from services.actions.call import CallFailedError
+from services.actions.action_call import CallFailedError
 from services.actions.catalog import lead_add
 from services.actions.catalog.http_request import Outputs as Answered
 from services.actions.delivery.attempt import Done, Failed, checked
 from services.actions.delivery.doubt import Doubt, ask
+from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
 from services.actions.endpoint import Basis
 from services.actions.registry import ACTIONS, ENDPOINTS
-from services.actions.verify import CannotTell, DidNot, Happened, Verdict
 from services.flows.catalogue import BaseInputs
 from tests.unit.actions.calls import FakeCall
 
@@ -47,7 +47,7 @@ def test_not_there_is_believed_only_after_the_quiet_time() -> None:
     """Until then it is asked again, ever more rarely; at its end once more, and then the call may be made again."""
     waits: list[float] = []
     doubt = Doubt(FAILED, quiet_seconds=30, since=0.0)
-    while isinstance(after := doubt.judged(DidNot(), lambda: sum(waits)), float):
+    while isinstance(after := doubt.judged(EffectAbsent(), lambda: sum(waits)), float):
         waits.append(after)
     assert sum(waits) == 30
     assert waits == sorted(waits[:-1]) + waits[-1:]
@@ -59,12 +59,12 @@ def test_not_there_is_believed_only_after_the_quiet_time() -> None:
 def test_there_is_believed_at_once() -> None:
     """Its outputs are those of the call."""
     doubt = Doubt(FAILED, quiet_seconds=30)
-    assert doubt.judged(Happened(lead_add.Outputs(lead_id="7"))) == Done({"lead_id": "7"})
+    assert doubt.judged(EffectHappened(lead_add.Outputs(lead_id="7"))) == Done({"lead_id": "7"})
 
 
 def test_what_cannot_be_told_stays_unknown_and_says_why() -> None:
     """After the quiet time, a person decides."""
-    after = Doubt(FAILED, quiet_seconds=0).judged(CannotTell("it is away"))
+    after = Doubt(FAILED, quiet_seconds=0).judged(EffectUnknown("it is away"))
     assert isinstance(after, Failed)
     assert (after.unknown, after.again) == (True, False)
     assert after.cause == "no answer. Asked 1 times, the destination left it open: it is away"
@@ -74,38 +74,38 @@ async def test_a_lead_is_there_if_it_has_its_name() -> None:
     """One under another name may be another's; one that is not found is not there, if that is more than assumed."""
     found = {"status": True, "responseData": [{"lead_id": 7, "name": "Inês"}]}
     call = FakeCall(found)
-    assert await verdict("closum.lead.add", LEAD, call) == Happened(lead_add.Outputs(lead_id="7"))
+    assert await verdict("closum.lead.add", LEAD, call) == EffectHappened(lead_add.Outputs(lead_id="7"))
     assert call.asked[0].query == {"email": "ines@example.com"}
     by_phone = {**LEAD, "email": "", "mobile_number": "+351912345678"}
     await verdict("closum.lead.add", by_phone, call)
     assert call.asked[1].query == {"mobile_number": "351912345678"}
-    assert isinstance(await verdict("closum.lead.add", {**LEAD, "name": "Rui"}, call), CannotTell)
+    assert isinstance(await verdict("closum.lead.add", {**LEAD, "name": "Rui"}, call), EffectUnknown)
     seen = {"closum.lead.view": replace(ENDPOINTS["closum.lead.view"], basis=Basis.CONFIGURED)}
     gone = {"status": False, "code": 404}
-    assert await verdict("closum.lead.add", LEAD, FakeCall(gone, endpoints=seen)) == DidNot()
+    assert await verdict("closum.lead.add", LEAD, FakeCall(gone, endpoints=seen)) == EffectAbsent()
     assumed = await verdict("closum.lead.add", LEAD, FakeCall(gone))
-    assert isinstance(assumed, CannotTell)
+    assert isinstance(assumed, EffectUnknown)
     assert "under `endpoints`" in assumed.why
-    assert isinstance(await verdict("closum.lead.add", LEAD, FakeCall({"status": False, "code": 422})), CannotTell)
+    assert isinstance(await verdict("closum.lead.add", LEAD, FakeCall({"status": False, "code": 422})), EffectUnknown)
 
 
 async def test_a_wrong_path_is_no_word_on_a_lead() -> None:
     """HTTP 404 can mean that the path, which is assumed, is wrong: only Closum's own 404 says that nothing is there."""
     lost = CallFailedError(ErrorCode.CALL_REJECTED, "HTTP 404")
-    assert isinstance(await verdict("closum.lead.add", LEAD, FakeCall(lost)), CannotTell)
+    assert isinstance(await verdict("closum.lead.add", LEAD, FakeCall(lost)), EffectUnknown)
 
 
 @pytest.mark.parametrize(
     ("check", "status", "body", "kind"),
     [
-        ({}, 200, {"id": 1}, Happened),
-        ({}, 404, {}, DidNot),
-        ({}, 410, {}, DidNot),
-        ({"expect_status": [302]}, 302, {}, Happened),
-        ({"absent_status": [204]}, 204, b"", DidNot),
-        ({"json_schema": HAS_ONE}, 200, {"orders": [1]}, Happened),
-        ({"json_schema": HAS_ONE}, 200, {"orders": []}, DidNot),
-        ({"json_schema": HAS_ONE}, 200, b"<html>", CannotTell),
+        ({}, 200, {"id": 1}, EffectHappened),
+        ({}, 404, {}, EffectAbsent),
+        ({}, 410, {}, EffectAbsent),
+        ({"expect_status": [302]}, 302, {}, EffectHappened),
+        ({"absent_status": [204]}, 204, b"", EffectAbsent),
+        ({"json_schema": HAS_ONE}, 200, {"orders": [1]}, EffectHappened),
+        ({"json_schema": HAS_ONE}, 200, {"orders": []}, EffectAbsent),
+        ({"json_schema": HAS_ONE}, 200, b"<html>", EffectUnknown),
     ],
 )
 async def test_http_request_asks_as_the_flow_says(check: dict[str, Any], status: int, body: Any, kind: type) -> None:
@@ -122,16 +122,16 @@ async def test_http_request_asks_as_the_flow_says(check: dict[str, Any], status:
 async def test_an_answer_that_the_flow_could_not_read_leaves_it_open() -> None:
     """The outputs are those of the call: they must be of its type."""
     given = {**ORDER, "json_schema": {"required": ["id"]}, "verify": {"url": "/orders"}}
-    assert isinstance(await verdict("http.request", given, FakeCall({"orders": [1]})), CannotTell)
+    assert isinstance(await verdict("http.request", given, FakeCall({"orders": [1]})), EffectUnknown)
     found = await verdict("http.request", given, FakeCall({"id": 7}))
-    assert isinstance(found, Happened)
+    assert isinstance(found, EffectHappened)
     assert isinstance(found.outputs, Answered)
 
 
 async def test_a_fault_of_the_asking_is_no_word() -> None:
     """Whatever an action's verify raises."""
     found, came = await ask(ACTIONS["closum.lead.add"], inputs("closum.lead.add", LEAD), FakeCall([1]))
-    assert isinstance(found, CannotTell)
+    assert isinstance(found, EffectUnknown)
     assert isinstance(came, Failed)
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from services.actions.http_statuses import retry_after_seconds
 from services.actions.limits.gate import MOST_PAUSE_SECONDS
 from services.actions.limits.headers import pause_seconds
-from services.actions.statuses import retry_after_seconds
 from tests.unit.actions.test_limits import World
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.actions import metrics
-from services.actions.connection_parts import Limits
+from services.actions.connection_parts import ConnectionLimits
 from services.actions.limits.gate import LANES_OUTCOMES, STORM_OUTCOMES, Gate, Health
 from services.actions.limits.ready import Ready, Sort
 from services.runtime.guard import MOST_PAUSE_SECONDS, PAUSE_SECONDS, TRIALS, Guard
@@ -28,7 +28,7 @@ class World:
         def lease() -> None:
             self.leases += 1
 
-        made = Gate(Limits(**limits), 64, lease, self.trips.append, lambda: self.now)  # type: ignore[arg-type]
+        made = Gate(ConnectionLimits(**limits), 64, lease, self.trips.append, lambda: self.now)  # type: ignore[arg-type]
         made.workers = 1
         return made
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from contracts.actions import Retry
 from contracts.errors import ErrorCode
 from services.actions.delivery.retry import LONGEST_SECONDS, Schedule
-from services.actions.statuses import code_of, may_have_happened, retry_after_seconds
+from services.actions.http_statuses import code_of, may_have_happened, retry_after_seconds
 
 AT = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from services.actions.connection_parts import Transport
+from services.actions.connection_parts import OwnTransport
 from services.actions.connections import Connection
 from services.actions.oauth import ClientCredentials, TokenStore
 from services.actions.settings import ActionsSettings
@@ -39,7 +39,7 @@ async def equipped(
             await client.close()
 
 
-def _client(settings: ActionsSettings, transport: Transport) -> Client:
+def _client(settings: ActionsSettings, transport: OwnTransport) -> Client:
     allow = settings.egress_allow
     if transport.proxy is not None:
         # Who named the proxy allowed its address. Where the proxy itself may go is its own operator's rule.

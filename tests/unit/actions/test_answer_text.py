@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.actions.said import LENGTH, said
+from services.actions.answer_text import LENGTH, said
 
 PROBLEM = "application/problem+json"
 JSON = "application/json; charset=utf-8"

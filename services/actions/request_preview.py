@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from contracts.actions import ActionRequest
 from contracts.topics import ACTIONS_DLQ
 from services.actions.action import Implementation
-from services.actions.call import Body, CallFailedError, Reply
+from services.actions.action_call import CallFailedError, DestinationReply, RequestBody
 from services.actions.connections import Connection
 from services.actions.delivery.attempt import Failed, checked
 from services.actions.delivery.calling import HttpCall, Request
@@ -38,7 +38,7 @@ class _Watching(HttpCall):
         self.guarantee: Guarantee | None = None
         self.request: dict[str, Any] = {}
 
-    async def _send(self, request: Request) -> Reply:
+    async def _send(self, request: Request) -> DestinationReply:
         self.guarantee = request.guarantee
         shown = dict(request.headers)
         if self._connection.oauth2 is not None:
@@ -96,7 +96,7 @@ def repeatable(letter: Found) -> bool:
     return isinstance(found, BaseInputs) and action.guarantee(found) is not Guarantee.AT_MOST_ONCE
 
 
-def _readable(body: Body) -> object:
+def _readable(body: RequestBody) -> object:
     if body.media_type == "application/json":
         return orjson.loads(body.content)
     return body.content[:MOST_SHOWN].decode("utf-8", "replace")

@@ -46,7 +46,7 @@ class CallFailedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class DestinationReply:
     """The destination's answer. Secrets of the connection are masked in it. Names of headers are in lower case."""
 
     status: int
@@ -70,25 +70,25 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class RequestBody:
     """The content of a request and its type."""
 
     content: bytes
     media_type: str
 
     @classmethod
-    def json(cls, value: object) -> Body:
+    def json(cls, value: object) -> RequestBody:
         """A JSON document. Raises TypeError for what JSON has not."""
         return cls(orjson.dumps(value), "application/json")
 
     @classmethod
-    def form(cls, fields: Mapping[str, str | int | float | bool]) -> Body:
+    def form(cls, fields: Mapping[str, str | int | float | bool]) -> RequestBody:
         """A form as a browser sends it; true and false in lower case."""
         plain = {name: str(value).lower() if isinstance(value, bool) else value for name, value in fields.items()}
         return cls(urlencode(plain).encode(), "application/x-www-form-urlencoded")
 
 
-class Call(Protocol):
+class ActionCall(Protocol):
     """Makes one HTTP request for one attempt of one action, with the connection's base address and credentials."""
 
     @property
@@ -119,9 +119,9 @@ class Call(Protocol):
         guarantee: Guarantee,
         query: Query | None = None,
         headers: Mapping[str, str] | None = None,
-        body: Body | None = None,
+        body: RequestBody | None = None,
         accept: frozenset[int] | None = None,
-    ) -> Reply:
+    ) -> DestinationReply:
         """The answer, if its status is in `accept` (absent: any 2xx).
 
         `url` is a path below the connection's base address; a whole address where there is no connection. With the

@@ -24,8 +24,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from contracts.errors import ErrorCode
 from services.actions.admin_unknown import UnknownEffects
 from services.actions.connections import Connection
-from services.actions.preview import preview, repeatable
-from services.actions.problems import ProblemError, body_of, json_of, problem
+from services.actions.http_problems import ProblemError, body_of, json_of, problem
+from services.actions.request_preview import preview, repeatable
 from services.actions.settings import ActionsSettings
 from services.runtime import database, kafka
 from services.runtime.dead_letters import decisions, redrive
@@ -37,7 +37,7 @@ from services.runtime.kafka import reading
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Which(BaseModel):
+class LetterFilterQuery(BaseModel):
     """A filter, as in the query and in bodies."""
 
     model_config = ConfigDict(extra="forbid")
@@ -66,7 +66,7 @@ class Which(BaseModel):
         )
 
 
-class Looking(Which):
+class LetterListQuery(LetterFilterQuery):
     """What a list may be asked for."""
 
     each: bool = False
@@ -74,7 +74,7 @@ class Looking(Which):
     limit: int = Field(default=50, ge=1, le=10_000)
 
 
-class Redriving(Which):
+class RedriveQuery(LetterFilterQuery):
     """What a redrive may be asked for."""
 
     dry_run: bool = False
@@ -84,13 +84,13 @@ class Redriving(Which):
     reason: str = Field(default="by HTTP", max_length=500)
 
 
-class Dropping(Which):
+class DropQuery(LetterFilterQuery):
     """What a drop may be asked for."""
 
     reason: str = Field(min_length=1, max_length=500)
 
 
-class Admin:
+class DeadLetterAdmin:
     """The API. `connections` hold no secrets: `connections.load(…, secrets=False)`."""
 
     def __init__(self, settings: ActionsSettings, connections: Mapping[str, Connection]) -> None:
@@ -138,7 +138,7 @@ class Admin:
             raise ProblemError(HTTPStatus.UNAUTHORIZED, "the bearer token of FLOWS_ADMIN_TOKEN is needed")
 
     async def _list(self, request: web.Request) -> object:
-        asked = Looking.model_validate(dict(request.query))
+        asked = LetterListQuery.model_validate(dict(request.query))
         found = [one for one in await read_all(self._settings) if asked.filter().fits(one)]
         known = await self._known(found)
         if asked.decided:
@@ -163,7 +163,7 @@ class Admin:
         raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no dead letter {identity!r}")
 
     async def _redrive(self, request: web.Request) -> object:
-        asked = Redriving.model_validate(await body_of(request))
+        asked = RedriveQuery.model_validate(await body_of(request))
         meant = await with_originals(self._settings, await self._meant(asked))
         planned = redrive.plan(meant, await self._known(meant), repeatable, even_if_sent=asked.even_if_sent)
         for one in planned.letters:
@@ -185,7 +185,7 @@ class Admin:
         return {"redriven": [one.id for one in done], **told}
 
     async def _drop(self, request: web.Request) -> object:
-        asked = Dropping.model_validate(await body_of(request))
+        asked = DropQuery.model_validate(await body_of(request))
         meant = await self._meant(asked)
         pool = await database.connect(self._settings.database_url)
         try:
@@ -196,7 +196,7 @@ class Admin:
         finally:
             pool.terminate()
 
-    async def _meant(self, asked: Which) -> list[Found]:
+    async def _meant(self, asked: LetterFilterQuery) -> list[Found]:
         which = asked.filter()
         if asked.everything == which.chooses:
             raise ProblemError(
