@@ -30,9 +30,9 @@ from services.actions.settings import ActionsSettings
 from services.runtime import database, kafka
 from services.runtime.dead_letters import decisions, redrive
 from services.runtime.dead_letters.edit import EditError, edited
-from services.runtime.dead_letters.groups import Filter, groups
-from services.runtime.dead_letters.letters import Found, read_all, with_originals
-from services.runtime.kafka import reading
+from services.runtime.dead_letters.groups import DeadLetterFilter, groups
+from services.runtime.dead_letters.letters import FoundDeadLetter, read_all, with_originals
+from services.runtime.kafka import topic_reading
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -52,9 +52,9 @@ class LetterFilterQuery(BaseModel):
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
 
-    def filter(self) -> Filter:
+    def filter(self) -> DeadLetterFilter:
         """As a filter."""
-        return Filter(
+        return DeadLetterFilter(
             tuple(self.ids),
             self.group,
             self.code,
@@ -124,7 +124,7 @@ class DeadLetterAdmin:
                 return problem(HTTPStatus.UNPROCESSABLE_ENTITY, faults)
             except EditError as error:
                 return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-            except (reading.UnreachableError, reading.NoTopicError, KafkaError) as error:
+            except (topic_reading.UnreachableError, topic_reading.NoTopicError, KafkaError) as error:
                 return problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Kafka: {error}")
             except database.FAULTS as error:
                 return problem(HTTPStatus.SERVICE_UNAVAILABLE, f"PostgreSQL: {error or type(error).__name__}")
@@ -196,7 +196,7 @@ class DeadLetterAdmin:
         finally:
             pool.terminate()
 
-    async def _meant(self, asked: LetterFilterQuery) -> list[Found]:
+    async def _meant(self, asked: LetterFilterQuery) -> list[FoundDeadLetter]:
         which = asked.filter()
         if asked.everything == which.chooses:
             raise ProblemError(
@@ -207,7 +207,7 @@ class DeadLetterAdmin:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no dead letter {missing[0]!r}")
         return [one for one in found if which.fits(one)]
 
-    async def _known(self, found: list[Found]) -> dict[str, decisions.Decision]:
+    async def _known(self, found: list[FoundDeadLetter]) -> dict[str, decisions.DeadLetterDecision]:
         if not found:
             return {}
         pool = await database.connect(self._settings.database_url)
@@ -218,5 +218,5 @@ class DeadLetterAdmin:
             pool.terminate()
 
 
-def _decision(decision: decisions.Decision) -> dict[str, str | datetime]:
+def _decision(decision: decisions.DeadLetterDecision) -> dict[str, str | datetime]:
     return {"decision": decision.decision, "reason": decision.reason, "decided_at": decision.at}

@@ -30,9 +30,9 @@ from services.actions.limits.ready import Doubted
 from services.actions.parking.parking import Parking
 from services.actions.settings import ActionsSettings
 from services.runtime import logging, metrics
-from services.runtime.guard import Guard
-from services.runtime.kafka import Record, gaps
-from services.runtime.kafka.offsets import Place
+from services.runtime.death_hold import DeathHold
+from services.runtime.kafka import ConsumedRecord, offset_gaps
+from services.runtime.kafka.group_offsets import Place
 
 log = logging.get("consumer")
 GROUP = "actions"
@@ -69,7 +69,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         journal: Journal,
         parking: Parking,
         gates: Gates,
-        guard: Guard,
+        guard: DeathHold,
         courier: Callable[[Callable[[Job], bool]], Courier],
         moved: Callable[[], object],
     ) -> None:
@@ -160,31 +160,31 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         if prefix is None or place in self._giving_up:
             return  # its next owner gets them
         for taken in records:
-            record = Record(
+            record = ConsumedRecord(
                 ACTIONS, taken.topic, taken.partition, taken.offset, taken.key, taken.value, list(taken.headers or ())
             )
             prefix.take(taken.offset)
-            if gaps.empty(taken.value):
+            if offset_gaps.empty(taken.value):
                 prefix.finish(taken.offset)
                 continue
             self._guarded(self._take_one, record, prefix)
         metrics.CONSUMED.labels(ACTIONS.name).inc(len(records))
 
-    def _guarded(self, take: Callable[[Record, Prefix], None], record: Record, prefix: Prefix) -> None:
+    def _guarded(self, take: Callable[[ConsumedRecord, Prefix], None], record: ConsumedRecord, prefix: Prefix) -> None:
         """What nobody foresaw is the dead letter of its record."""
         try:
             take(record, prefix)
         except Exception as error:  # noqa: BLE001 - told as a bug where it becomes a job
             self.put(broken(record, prefix, error))
 
-    def _take_one(self, record: Record, prefix: Prefix) -> None:
+    def _take_one(self, record: ConsumedRecord, prefix: Prefix) -> None:
         about = outline(record)
         if about is not None and (self._ahead.holds(about.lane) or self._has_its_part(about.flow)):
             self._ahead.add(about, record, prefix)
         else:
             self._take_in(record, prefix)
 
-    def _take_in(self, record: Record, prefix: Prefix, *, spill: bool = False) -> None:
+    def _take_in(self, record: ConsumedRecord, prefix: Prefix, *, spill: bool = False) -> None:
         """Into memory, or to where its lane waits; `spill`: to PostgreSQL, unless its lane is in memory."""
         job = self._planner.job(record, prefix)
         if isinstance(job.plan, Ready) and job.plan.seconds is not None:

@@ -17,7 +17,7 @@ from services.actions.delivery.attempt import Failed, checked
 from services.actions.delivery.calling import HttpCall, Request
 from services.actions.registry import ACTIONS
 from services.flows.catalogue import BaseInputs, Guarantee
-from services.runtime.dead_letters.letters import Found
+from services.runtime.dead_letters.letters import FoundDeadLetter
 from services.runtime.documents.secrets import HIDDEN
 
 MOST_SHOWN = 10_000
@@ -53,7 +53,7 @@ class _Watching(HttpCall):
         raise _SeenError
 
 
-async def preview(letter: Found, connections: Mapping[str, Connection]) -> dict[str, Any] | str:
+async def preview(letter: FoundDeadLetter, connections: Mapping[str, Connection]) -> dict[str, Any] | str:
     """The request, or why there is none. `connections` without secrets: `connections.load(…, secrets=False)`."""
     if letter.topic != ACTIONS_DLQ.name:
         return "no call was being made"
@@ -84,7 +84,7 @@ async def _watched(
     return "it makes no call"
 
 
-def repeatable(letter: Found) -> bool:
+def repeatable(letter: FoundDeadLetter) -> bool:
     """Whether making the letter's call a second time is harmless. What is no call is."""
     if letter.topic != ACTIONS_DLQ.name:
         return True

@@ -34,10 +34,10 @@ from services.actions.parking.store import Store as Parked
 from services.actions.registry import ACTIONS
 from services.actions.settings import ActionsSettings
 from services.runtime import database, health, kafka, lifecycle, logging
+from services.runtime.death_hold import DeathHold
 from services.runtime.egress import Egress
-from services.runtime.guard import Guard
 from services.runtime.http import Client
-from services.runtime.kafka.offsets import Offsets, Place
+from services.runtime.kafka.group_offsets import GroupOffsets, Place
 from services.runtime.kafka.publishing import Publisher
 from services.runtime.tables import effects, expiry
 from services.runtime.watchdog import Watchdog
@@ -82,7 +82,7 @@ class _Parts:
 
 
 async def _consume(settings: ActionsSettings, connections: Mapping[str, Connection], parts: _Parts) -> None:
-    offsets = Offsets(settings, GROUP)
+    offsets = GroupOffsets(settings, GROUP)
 
     def assigned() -> set[Place]:
         return consumer.assigned()
@@ -108,7 +108,7 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
         kick=lambda: consumer.kick(),  # noqa: PLW0108 - it is made below
         waiting=lambda connection, doubted: consumer.waiting(connection, doubted),  # noqa: PLW0108 - as above
     )
-    guard = Guard.of(settings, kind="flow", gauge=metrics.FLOW_HELD)
+    guard = DeathHold.of(settings, kind="flow", gauge=metrics.FLOW_HELD)
     consumer = Consumer(
         settings,
         parts.kafka,

@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord
 from contracts.topics import Topic
 from services.cli.installation import how_to_reach
 from services.cli.terminal import CommandError
-from services.runtime.kafka import reading
+from services.runtime.kafka import topic_reading
 from services.runtime.settings import RuntimeSettings
 
 
@@ -21,17 +21,19 @@ async def read(
 
     Raises CommandError when Kafka does not answer or has no such topic.
     """
-    reading.quietly()
+    topic_reading.quietly()
     try:
-        async for record in reading.read(settings, topic, since):
+        async for record in topic_reading.read(settings, topic, since):
             yield record
-    except (reading.UnreachableError, reading.NoTopicError) as error:
+    except (topic_reading.UnreachableError, topic_reading.NoTopicError) as error:
         raise unread(settings, error) from None
 
 
-def unread(settings: RuntimeSettings, error: reading.UnreachableError | reading.NoTopicError) -> CommandError:
+def unread(
+    settings: RuntimeSettings, error: topic_reading.UnreachableError | topic_reading.NoTopicError
+) -> CommandError:
     """What a person can do about it."""
-    if isinstance(error, reading.NoTopicError):
+    if isinstance(error, topic_reading.NoTopicError):
         return CommandError(
             f"Kafka has no topic {str(error)!r}. Make it with `flows topics apply`, or look at FLOWS_TOPIC_PREFIX"
         )

@@ -19,7 +19,7 @@ from services.ingest.http_problems import Refused
 from services.ingest.settings import IngestSettings
 from services.runtime import logging
 from services.runtime.cures import curable
-from services.runtime.kafka import Headers, MessageTooLargeError, Output, Producer
+from services.runtime.kafka import Headers, MessageTooLargeError, OutgoingRecord, Producer
 from services.runtime.kafka.sizes import refusal
 
 HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
@@ -87,7 +87,7 @@ class EventPublisher:
         metrics.ACKNOWLEDGEMENT.observe(time.perf_counter() - begun)
         accepted.inc()
 
-    async def put(self, output: Output) -> None:
+    async def put(self, output: OutgoingRecord) -> None:
         """Send one record of any topic; return when Kafka acknowledged it, which it is told. Raises as `publish` does.
 
         An acknowledgement that comes too late is not counted: the record is sent again.

@@ -23,7 +23,7 @@ from services.ingest import metrics
 from services.ingest.event_publisher import EventPublisher
 from services.ingest.sources.schedules_and_polls import Poll
 from services.runtime import logging
-from services.runtime.kafka import Headers, Record, history
+from services.runtime.kafka import ConsumedRecord, Headers, history
 from services.runtime.kafka.dead_letters import dead_letter
 from services.runtime.tables import claims
 
@@ -100,7 +100,7 @@ async def _bury(publisher: EventPublisher, poll: Poll, identity: str, one: Unfit
     )
     key = partition_key(poll.account, identity)
     headers: Headers = [("content-type", CONTENT_TYPE.encode())]
-    record = Record(EVENTS, poll.uri, 0, one.number, key, orjson.dumps(event), headers)
+    record = ConsumedRecord(EVENTS, poll.uri, 0, one.number, key, orjson.dumps(event), headers)
     await publisher.put(dead_letter(record, one.code, cause, SERVICE, event_id=identity))
     await publisher.put(history.end_of_event(key, ended))
     metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=poll.trigger.trigger).inc()

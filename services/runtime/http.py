@@ -76,7 +76,7 @@ class CallError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What the destination said. Names of headers are in lower case; several values of one are joined by commas.
 
     The body of an error answer (status 400 and up) can be cut off or empty, as its status is what counts.
@@ -198,7 +198,7 @@ class Client:
         content: bytes | None,
         seconds: float,
         any_port: bool = True,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """Make one call, from connect to the answer's last byte within `seconds`. Raises CallError.
 
         Without `any_port` only ports of web servers are connected to: for addresses that a stranger may have chosen.
@@ -226,7 +226,7 @@ class Client:
             # `from None`: the chain would carry the whole URL into a log.
             raise _classified(error, request, attempt, seconds) from None
 
-    async def _exchange(self, request: httpx.Request) -> Answer:
+    async def _exchange(self, request: httpx.Request) -> HttpAnswer:
         response = await self._transport.handle_async_request(request)
         stream = response.stream
         assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - the transport gives no other
@@ -255,7 +255,7 @@ class Client:
             with contextlib.suppress(TimeoutError, httpx.TransportError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await stream.aclose()
-        return Answer(response.status_code, headers, bytes(body[: self._max_answer_bytes]))
+        return HttpAnswer(response.status_code, headers, bytes(body[: self._max_answer_bytes]))
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

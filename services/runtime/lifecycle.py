@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import asyncpg
 import uvloop
 
-from services.runtime import garbage, logging, metrics, settings
+from services.runtime import garbage_collector, logging, metrics, settings
 from services.runtime.cures import curable
 from services.runtime.version import version
 
@@ -135,7 +135,7 @@ def refused(error: settings.SettingsError) -> SystemExit:
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a service's main on uvloop until it ends. A SettingsError that it raises ends the process as in `begin`."""
-    garbage.tune()
+    garbage_collector.tune()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(main)

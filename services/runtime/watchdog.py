@@ -17,15 +17,15 @@ from aiokafka.errors import KafkaError
 from contracts.topics import label
 from services.runtime import logging, metrics
 from services.runtime.health import Health
-from services.runtime.kafka.offsets import Place, Progress
+from services.runtime.kafka.group_offsets import PartitionProgress, Place
 
 log = logging.get("watchdog")
 
 
 class Asks(Protocol):
-    """What knows how far the group is: `services.runtime.kafka.offsets.Offsets` is one."""
+    """What knows how far the group is: `services.runtime.kafka.group_offsets.GroupOffsets` is one."""
 
-    async def progress(self, places: Collection[Place]) -> dict[Place, Progress]:
+    async def progress(self, places: Collection[Place]) -> dict[Place, PartitionProgress]:
         """The progress of some partitions."""
         ...
 
@@ -89,7 +89,7 @@ class Watchdog:
         self._show(seen)
         return {f"{topic}/{partition}": one.lag for (topic, partition), one in seen.items() if one.lag}
 
-    def _show(self, seen: dict[Place, Progress]) -> None:
+    def _show(self, seen: dict[Place, PartitionProgress]) -> None:
         for topic, partition in self._shown - set(seen):
             metrics.LAG.remove(label(topic), str(partition))
         for (topic, partition), progress in seen.items():

@@ -30,7 +30,7 @@ from services.flows.sync import changed
 from services.flows.waiting import Match, hashes_of
 from services.runtime import metrics
 from services.runtime.apart import apart
-from services.runtime.kafka import Output, Record, gaps, history
+from services.runtime.kafka import ConsumedRecord, OutgoingRecord, history, offset_gaps
 from services.runtime.tables.dead_runs import Death
 from services.tools import metrics as tools_metrics
 from services.tools import need_answers, unhandled_errors
@@ -50,7 +50,7 @@ LONGEST_WHY = 300
 class Publishes(Protocol):
     """What publishes a batch: `services.runtime.kafka.publishing.Publisher` is one."""
 
-    async def publish(self, outputs: Sequence[Output]) -> None:
+    async def publish(self, outputs: Sequence[OutgoingRecord]) -> None:
         """Return when every record is acknowledged."""
         ...
 
@@ -123,7 +123,7 @@ class BatchProcessor:
         self._on_batch = on_batch
         self._died = died
 
-    async def events(self, records: Sequence[Record]) -> list[bool]:
+    async def events(self, records: Sequence[ConsumedRecord]) -> list[bool]:
         """Take a batch of the topic `events`; return when all that follows from it is acknowledged by Kafka.
 
         For each record, whether nothing came of it but dead letters, by a fault of ours: a sender's holds nobody up.
@@ -131,18 +131,18 @@ class BatchProcessor:
         _consumed(records)
         return await apart(records, self._events, self._broke)
 
-    async def runs(self, records: Sequence[Record]) -> list[bool]:
+    async def runs(self, records: Sequence[ConsumedRecord]) -> list[bool]:
         """Take a batch of the topic `runs`: as `events`."""
         _consumed(records)
         return await apart(records, self._runs, self._broke)
 
-    async def _broke(self, record: Record, error: Exception) -> bool:
+    async def _broke(self, record: ConsumedRecord, error: Exception) -> bool:
         await unhandled_errors.bury(record, error, self._publisher.publish, self._died)
         return True
 
-    async def _events(self, records: Sequence[Record]) -> list[bool]:
+    async def _events(self, records: Sequence[ConsumedRecord]) -> list[bool]:
         batch = _Batch()
-        read: list[tuple[Record, Event]] = []
+        read: list[tuple[ConsumedRecord, Event]] = []
         for record in _readable(records, batch):
             try:
                 read.append((record, _occurred(record, event_of(record.value))))
@@ -167,9 +167,9 @@ class BatchProcessor:
         await self._timers.delete([waiting.id for waiting, _ in ended])
         return batch.died(records)
 
-    async def _runs(self, records: Sequence[Record]) -> list[bool]:
+    async def _runs(self, records: Sequence[ConsumedRecord]) -> list[bool]:
         batch = _Batch()
-        read: list[tuple[Record, RunMessage]] = []
+        read: list[tuple[ConsumedRecord, RunMessage]] = []
         for record in _readable(records, batch):
             try:
                 read.append((record, RunMessage.read(record.value)))
@@ -190,7 +190,7 @@ class BatchProcessor:
         await self._finish(batch)
         return batch.died(records)
 
-    async def _arrived(self, read: Sequence[tuple[Record, Event]]) -> list[_Arrived]:
+    async def _arrived(self, read: Sequence[tuple[ConsumedRecord, Event]]) -> list[_Arrived]:
         """The events, without what our own writes caused; with their end, where they have one already."""
         begins = self._flows.deployment
         notes = await self._claim([_claim(record, event, begins) for record, event in read])
@@ -225,7 +225,9 @@ class BatchProcessor:
             [(one, event) for event in events for one in hashes_of(event, self._flows.matches(event.type))]
         )
 
-    async def _first_wakes(self, read: Sequence[tuple[Record, RunMessage]]) -> list[tuple[Record, RunMessage]]:
+    async def _first_wakes(
+        self, read: Sequence[tuple[ConsumedRecord, RunMessage]]
+    ) -> list[tuple[ConsumedRecord, RunMessage]]:
         """Without those that end a wait which another record has ended: by its time, an event, a replica that died."""
         wishes = [
             EventClaim(message.run.event.account, message.wake.timer, record.position)
@@ -277,7 +279,7 @@ class _End:
 class _Arrived:
     """An event, and how it ended already."""
 
-    record: Record
+    record: ConsumedRecord
     event: Event
     end: _End | None
     begins: str = ""  # the set of flows that it begins, or has begun
@@ -290,18 +292,18 @@ class _Batch:
     def __init__(self) -> None:
         self.jobs: list[RunJob] = []
         self.dead: list[Death] = []
-        self._places: list[list[Output]] = []
-        self._of: dict[str, list[list[Output]]] = {}
+        self._places: list[list[OutgoingRecord]] = []
+        self._of: dict[str, list[list[OutgoingRecord]]] = {}
 
-    def place(self, record: Record | None = None) -> list[Output]:
+    def place(self, record: ConsumedRecord | None = None) -> list[OutgoingRecord]:
         """Where the next record, or run of it, leaves its outputs."""
-        outputs: list[Output] = []
+        outputs: list[OutgoingRecord] = []
         self._places.append(outputs)
         if record is not None:
             self._of.setdefault(record.position, []).append(outputs)
         return outputs
 
-    def died(self, records: Sequence[Record]) -> list[bool]:
+    def died(self, records: Sequence[ConsumedRecord]) -> list[bool]:
         """Whether a record, and every run of it, left dead letters that are no sender's fault.
 
         A change that is held because it goes back and forth counts as alive: it says nothing of others.
@@ -309,16 +311,16 @@ class _Batch:
         left = [self._of.get(record.position, []) for record in records]
         return [bool(runs) and all(map(_dead, runs)) for runs in left]
 
-    def outputs(self) -> list[Output]:
+    def outputs(self) -> list[OutgoingRecord]:
         """All of them, in order."""
         return [output for outputs in self._places for output in outputs]
 
 
-def _readable(records: Sequence[Record], batch: _Batch) -> list[Record]:
+def _readable(records: Sequence[ConsumedRecord], batch: _Batch) -> list[ConsumedRecord]:
     """Those that are records. What nobody can read is told of, and stops no topic: waiting does not make it whole."""
     read = []
     for record in records:
-        gap = gaps.unreadable(record.value)
+        gap = offset_gaps.unreadable(record.value)
         if gap is None:
             read.append(record)
         else:
@@ -327,7 +329,7 @@ def _readable(records: Sequence[Record], batch: _Batch) -> list[Record]:
     return read
 
 
-def _dead(outputs: Sequence[Output]) -> bool:
+def _dead(outputs: Sequence[OutgoingRecord]) -> bool:
     """Whether they are dead letters that somebody here must act on: what a sender did wrong stops no topic."""
     return any(
         output.topic in (EVENTS_DLQ, RUNS_DLQ)
@@ -336,18 +338,18 @@ def _dead(outputs: Sequence[Output]) -> bool:
     )
 
 
-def _without_run(outputs: list[Output], one: _Arrived, end: _End) -> None:
+def _without_run(outputs: list[OutgoingRecord], one: _Arrived, end: _End) -> None:
     if end.code is not None:
         outputs.append(dead_letter(one.record, end.code, end.why))
     outputs.append(history.event_without_run(one.event, one.record, end.outcome, end.why, end.code))
 
 
-def _woken(waiting: SetTimer, event: Event) -> Output:
+def _woken(waiting: SetTimer, event: Event) -> OutgoingRecord:
     why = f"{event.type} came: event {event.id!r}"[:LONGEST_WHY]
     return timer.record(waiting.key, waiting.run, Wake(timer=waiting.timer, due=waiting.due, by=EndedBy.EVENT, why=why))
 
 
-def _consumed(records: Sequence[Record]) -> None:
+def _consumed(records: Sequence[ConsumedRecord]) -> None:
     if records:
         metrics.CONSUMED.labels(records[0].topic.name).inc(len(records))
 
@@ -357,7 +359,7 @@ def _asked(ask: Ask) -> Asked:
     return Asked(run.event.account, run.flow, run.id, run.at, len(ask.answers), ask.need, run.done)
 
 
-def _occurred(record: Record, event: Event) -> Event:
+def _occurred(record: ConsumedRecord, event: Event) -> Event:
     """The event; one without an id of its own under the place of its record, where its like may have been before."""
     if event.contentid is None:
         return event
@@ -366,7 +368,7 @@ def _occurred(record: Record, event: Event) -> Event:
     return event.model_copy(update={"occurrence": occurrence})
 
 
-def _claim(record: Record, event: Event, note: str) -> EventClaim:
+def _claim(record: ConsumedRecord, event: Event, note: str) -> EventClaim:
     redriven = _header(record, REDRIVEN)
     # A dead letter that comes back is no duplicate of the event that it was, but one of itself when it comes twice.
     # Nor does it say what its subject is by now.
@@ -377,7 +379,7 @@ def _claim(record: Record, event: Event, note: str) -> EventClaim:
     return EventClaim(event.account, stable_id(event.source, event.id, *again), record.position, note, keep, among)
 
 
-def _among(record: Record, event: Event) -> SubjectOrder:
+def _among(record: ConsumedRecord, event: Event) -> SubjectOrder:
     return SubjectOrder(
         stable_id(event.source, event.subject),
         f"{record.name}/{record.partition}",
@@ -387,17 +389,17 @@ def _among(record: Record, event: Event) -> SubjectOrder:
     )
 
 
-def _meant(record: Record, flows: Sequence[CompiledFlow]) -> Sequence[CompiledFlow]:
+def _meant(record: ConsumedRecord, flows: Sequence[CompiledFlow]) -> Sequence[CompiledFlow]:
     """All flows of the trigger; of a dead letter that comes back only the one that it died in."""
     flow = _header(record, REDRIVEN_FLOW)
     return flows if flow is None else [one for one in flows if one.name == flow.decode("utf-8", "replace")]
 
 
-def _header(record: Record, name: str) -> bytes | None:
+def _header(record: ConsumedRecord, name: str) -> bytes | None:
     return next((value for header, value in record.headers if header == name), None)
 
 
-def _unreadable(outputs: list[Output], record: Record, code: ErrorCode, error: ValidationError) -> None:
+def _unreadable(outputs: list[OutgoingRecord], record: ConsumedRecord, code: ErrorCode, error: ValidationError) -> None:
     # The values stay out of it: they are the sender's, and may be secret.
     faults = [
         f"{'/'.join(str(part) for part in fault['loc']) or 'the record'}: {fault['msg']}"

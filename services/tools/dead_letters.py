@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contracts.errors import ErrorCode
 from contracts.runs import Run
-from services.runtime.kafka import Output, Record, dead_letters
+from services.runtime.kafka import ConsumedRecord, OutgoingRecord, dead_letters
 
 SERVICE = "tools"
 
 
 def dead_letter(
-    record: Record, code: ErrorCode, cause: str, *, run: Run | None = None, step: str | None = None
-) -> Output:
+    record: ConsumedRecord, code: ErrorCode, cause: str, *, run: Run | None = None, step: str | None = None
+) -> OutgoingRecord:
     """The record for `*.dlq`, with the ids of its run. Headers of an earlier dead letter (redriven) are replaced."""
     ids: dict[str, str | int | None] = {}
     if run is not None:

@@ -13,9 +13,9 @@ from faust.transport.drivers import aiokafka as driver
 
 from contracts.topics import EVENTS, RUNS, Topic
 from services.runtime import kafka, logging
-from services.runtime.kafka import Record, gaps
-from services.runtime.kafka.consuming import Consumer
-from services.runtime.kafka.offsets import Place
+from services.runtime.kafka import ConsumedRecord, offset_gaps
+from services.runtime.kafka.group_consumer import GroupConsumer
+from services.runtime.kafka.group_offsets import Place
 from services.tools.settings import ToolsSettings
 
 log = logging.get("app")
@@ -25,7 +25,7 @@ LOOK_SECONDS = 0.5
 POLL_SECONDS = 1000.0
 """Faust asks for no more while its buffer is full, and a topic may be held for long."""
 
-Handler = Callable[[Sequence[Record]], Coroutine[Any, Any, None]]
+Handler = Callable[[Sequence[ConsumedRecord]], Coroutine[Any, Any, None]]
 
 
 class FaustApp(faust.App):  # type: ignore[misc]  # faust is untyped here
@@ -48,7 +48,7 @@ class FaustApp(faust.App):  # type: ignore[misc]  # faust is untyped here
 class _Thread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # as above
     logger = driver.logger
 
-    def _create_worker_consumer(self, _transport: Any) -> Consumer:  # noqa: ANN401 - as above
+    def _create_worker_consumer(self, _transport: Any) -> GroupConsumer:  # noqa: ANN401 - as above
         return kafka.consumer(self.app.ours, GROUP, poll_seconds=POLL_SECONDS)
 
 
@@ -110,13 +110,13 @@ def _agent(app: faust.App, topic: Topic, handler: Handler, settings: ToolsSettin
     @app.agent(channel, name=topic.name, concurrency=1)  # type: ignore[untyped-decorator]  # faust is untyped here
     async def take(stream: faust.Stream) -> None:
         async for batch in stream.take_events(settings.batch_size, within=settings.batch_seconds):
-            records = [_record(topic, event.message) for event in batch if not gaps.empty(event.message.value)]
+            records = [_record(topic, event.message) for event in batch if not offset_gaps.empty(event.message.value)]
             if records:
                 await unbroken(handler(records))
 
 
-def _record(topic: Topic, message: Any) -> Record:  # noqa: ANN401 - faust is untyped here
-    return Record(
+def _record(topic: Topic, message: Any) -> ConsumedRecord:  # noqa: ANN401 - faust is untyped here
+    return ConsumedRecord(
         topic,
         message.topic,
         message.partition,

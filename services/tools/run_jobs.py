@@ -16,7 +16,7 @@ from services.flows.compile import CompiledFlow
 from services.flows.outcomes import Act, Ask, End, Sleep
 from services.flows.sync import Write
 from services.runtime import logging
-from services.runtime.kafka import MessageTooLargeError, Output, Record, check_size, history
+from services.runtime.kafka import ConsumedRecord, MessageTooLargeError, OutgoingRecord, check_size, history
 from services.tools import metrics
 from services.tools.dead_letters import dead_letter
 from services.tools.timers.timer import MOST_RUN_BYTES, Timer, timer_of
@@ -28,10 +28,10 @@ log = logging.get("jobs")
 class RunJob:
     """A run, the record that it came in, and its place in what the batch publishes."""
 
-    record: Record
+    record: ConsumedRecord
     flow: CompiledFlow
     run: Run
-    outputs: list[Output]
+    outputs: list[OutgoingRecord]
     answer: Answer | None = None
     answers: tuple[Any, ...] = field(default=())
     wake: Wake | None = None
@@ -87,7 +87,7 @@ class RunJob:
         except MessageTooLargeError as error:
             self.dead(ErrorCode.MESSAGE_TOO_LARGE, f"a message is too large: {error}", step)
         else:
-            self.outputs.append(Output(topic, key, value))
+            self.outputs.append(OutgoingRecord(topic, key, value))
 
     def sleep(self, sleep: Sleep) -> None:
         """Leave a timer; a run that is too large to come back is dead before it waits."""
@@ -125,7 +125,7 @@ class RunJob:
         log.error("run.broke", flow=run.flow, run_id=run.id, event_id=run.event.id, at=run.at, exc_info=error)
 
 
-def begun(record: Record, flow: CompiledFlow, event: Event, outputs: list[Output]) -> RunJob | None:
+def begun(record: ConsumedRecord, flow: CompiledFlow, event: Event, outputs: list[OutgoingRecord]) -> RunJob | None:
     """The job of a new run; None when the run goes to its own key first, or could not begin."""
     try:
         job = RunJob(record, flow, begin(flow, event), outputs)

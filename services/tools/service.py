@@ -14,8 +14,8 @@ import asyncpg
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ
 from services.flows.catalogue import collect
 from services.runtime import database, health, kafka, lifecycle, logging
-from services.runtime.guard import Guard
-from services.runtime.kafka.offsets import Offsets
+from services.runtime.death_hold import DeathHold
+from services.runtime.kafka.group_offsets import GroupOffsets
 from services.runtime.kafka.publishing import Publisher
 from services.runtime.tables import claims as claimed
 from services.runtime.tables import dead_runs, expiry
@@ -91,7 +91,7 @@ async def _not_yet(why: str) -> None:
 
 
 async def _consume(settings: ToolsSettings, flows: FolderFlows | DeployedFlows, parts: _Parts) -> None:
-    offsets = Offsets(settings, faust_app.GROUP)
+    offsets = GroupOffsets(settings, faust_app.GROUP)
     watchdog = Watchdog(offsets, lambda: faust_app.assigned(application), parts.health, settings.stall_seconds)
     keep = timedelta(hours=settings.duplicate_hours)
 
@@ -116,7 +116,7 @@ async def _consume(settings: ToolsSettings, flows: FolderFlows | DeployedFlows, 
         died=mark,
         echoes=echoes.made(parts.pool, _limits(settings), watchdog.moved),
     )
-    guard = Guard.of(settings, kind="topic", gauge=metrics.TOPIC_HELD, longest_seconds=topic_hold.LONGEST_SECONDS)
+    guard = DeathHold.of(settings, kind="topic", gauge=metrics.TOPIC_HELD, longest_seconds=topic_hold.LONGEST_SECONDS)
     events = topic_hold.TopicHold(EVENTS, processor.events, guard, watchdog.moved)
     runs = topic_hold.TopicHold(RUNS, processor.runs, guard, watchdog.moved)
     application = faust_app.make(settings, events.take, runs.take)

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from contracts.topics import Topic
-from services.runtime.guard import TRIALS, Guard
-from services.runtime.kafka import Record
+from services.runtime.death_hold import TRIALS, DeathHold
+from services.runtime.kafka import ConsumedRecord
 
 LONGEST_SECONDS = 60.0  # a rebalance waits for the batch at hand
 LOOK_SECONDS = 1.0
 
-Handler = Callable[[Sequence[Record]], Awaitable[Sequence[bool]]]
+Handler = Callable[[Sequence[ConsumedRecord]], Awaitable[Sequence[bool]]]
 """Takes a batch; for each record, whether nothing came of it but dead letters."""
 
 
@@ -26,13 +26,13 @@ class TopicHeldError(Exception):
 class TopicHold:
     """`on_wait` is called while records wait: that is no stall."""
 
-    def __init__(self, topic: Topic, handler: Handler, guard: Guard, on_wait: Callable[[], object]) -> None:
+    def __init__(self, topic: Topic, handler: Handler, guard: DeathHold, on_wait: Callable[[], object]) -> None:
         self._topic = topic.name
         self._handler = handler
         self._guard = guard
         self._on_wait = on_wait
 
-    async def take(self, records: Sequence[Record]) -> None:
+    async def take(self, records: Sequence[ConsumedRecord]) -> None:
         """Return when all of them are done, however long they are held."""
         left = records
         while left:

@@ -8,14 +8,14 @@ from contracts.errors import ErrorCode
 from contracts.runs import Outcome, Run, RunMessage
 from contracts.topics import RUNS
 from services.runtime import logging, metrics
-from services.runtime.kafka import MessageTooLargeError, Output, Record, history
+from services.runtime.kafka import ConsumedRecord, MessageTooLargeError, OutgoingRecord, history
 from services.runtime.tables.dead_runs import Death
 from services.tools.dead_letters import dead_letter
 
 log = logging.get("bugs")
 LONGEST_CAUSE = 500
 
-Publish = Callable[[Sequence[Output]], Awaitable[object]]
+Publish = Callable[[Sequence[OutgoingRecord]], Awaitable[object]]
 Died = Callable[[Sequence[Death]], Awaitable[None]]
 
 
@@ -23,7 +23,7 @@ async def nobody(_dead: Sequence[Death]) -> None:
     """Nobody is told of deaths."""
 
 
-async def bury(record: Record, error: Exception, publish: Publish, died: Died) -> None:
+async def bury(record: ConsumedRecord, error: Exception, publish: Publish, died: Died) -> None:
     """Return when Kafka has acknowledged the dead letter. Raises only if there is none: then nothing may be committed.
 
     What else belongs to it, the end of its run and what it claimed, is told as far as it can be.
@@ -45,7 +45,7 @@ async def bury(record: Record, error: Exception, publish: Publish, died: Died) -
         log.exception("end.untold", topic=topic, partition=partition, offset=offset)
 
 
-def _message(record: Record) -> RunMessage | None:
+def _message(record: ConsumedRecord) -> RunMessage | None:
     if record.topic is not RUNS:
         return None
     try:
@@ -54,7 +54,7 @@ def _message(record: Record) -> RunMessage | None:
         return None
 
 
-def _end(record: Record, run: Run | None, cause: str, code: ErrorCode) -> Output:
+def _end(record: ConsumedRecord, run: Run | None, cause: str, code: ErrorCode) -> OutgoingRecord:
     if run is None:
         return history.unreadable(record, cause, code)
     return history.end_of_run(run, Outcome.DEAD, reason=cause, code=code)

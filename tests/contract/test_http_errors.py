@@ -18,7 +18,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from contracts.errors import ErrorCode
 from services.runtime.egress import Egress, EgressDeniedError, allowed, public
-from services.runtime.http import IDLE_SECONDS, Answer, CallError, Client, Sent
+from services.runtime.http import IDLE_SECONDS, CallError, Client, HttpAnswer, Sent
 from tests.support.sockets import Server, answering, read_request, reset, serving
 
 LOOPBACK = ip_network("127.0.0.0/8")
@@ -33,7 +33,7 @@ async def client() -> AsyncIterator[Client]:
     await made.close()
 
 
-async def call(client: Client, url: str, method: str = "POST", seconds: float = 5.0) -> Answer:
+async def call(client: Client, url: str, method: str = "POST", seconds: float = 5.0) -> HttpAnswer:
     """One call with a small body."""
     content = None if method == "GET" else b'{"n":1}'
     return await client.call(method, url, headers={"Idempotency-Key": '"e1"'}, content=content, seconds=seconds)
@@ -317,7 +317,7 @@ async def test_compressed_body(client: Client) -> None:
                 error = await failing(client, server.url)
                 assert (error.code, error.sent) == (ErrorCode.ANSWER_INVALID, Sent.UNKNOWN)
             else:
-                assert await call(client, server.url) == Answer(
+                assert await call(client, server.url) == HttpAnswer(
                     500, {"content-encoding": "gzip", "content-length": str(len(bomb))}, b""
                 )
 

@@ -37,7 +37,7 @@ PLANTED = {
         "import services.runtime.tables.claims",
     ),
     "Kafka is built in floors, each of which imports only those below": (
-        "services/runtime/kafka/gaps.py",
+        "services/runtime/kafka/offset_gaps.py",
         "import services.runtime.kafka.producer",
     ),
     "ingest, tools and actions never import each other": ("services/ingest/__init__.py", "import services.actions"),

@@ -20,7 +20,7 @@ from contracts.runs import HistoryRecord
 from contracts.topics import ACTIONS, HISTORY
 from deploy.local import KafkaServer
 from services.runtime.kafka import Producer
-from services.runtime.kafka.offsets import Offsets
+from services.runtime.kafka.group_offsets import GroupOffsets
 from services.runtime.settings import RuntimeSettings, load
 from tests.support.actions import Kafka, kafka, request, worker
 from tests.support.closum import Closum, closum
@@ -68,7 +68,7 @@ async def all_ended(kafka: Kafka, requests: list[ActionRequest], seconds: float 
 
 async def lag(kafka: Kafka) -> int:
     """Records behind the committed offsets."""
-    offsets = Offsets(kafka.settings, "actions")
+    offsets = GroupOffsets(kafka.settings, "actions")
     try:
         topic = ACTIONS.under(kafka.settings.topic_prefix)
         progress = await offsets.progress([(topic, partition) for partition in range(4)])

@@ -14,10 +14,10 @@ from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, RUNS
 from deploy.local import KafkaServer
 from services.runtime import kafka
-from services.runtime.kafka import reading
-from services.runtime.kafka.consuming import Consumer
-from services.runtime.kafka.gaps import Gap
-from services.runtime.kafka.offsets import Offsets, Progress
+from services.runtime.kafka import topic_reading
+from services.runtime.kafka.group_consumer import GroupConsumer
+from services.runtime.kafka.group_offsets import GroupOffsets, PartitionProgress
+from services.runtime.kafka.offset_gaps import Gap
 from services.runtime.settings import RuntimeSettings
 from tests.support import actions
 from tests.support.closum import closum
@@ -35,7 +35,7 @@ async def settings(kafka_bootstrap: str, topic_prefix: str) -> RuntimeSettings:
     return made
 
 
-async def take(consumer: Consumer, last: int, seconds: float = 30) -> list[ConsumerRecord]:
+async def take(consumer: GroupConsumer, last: int, seconds: float = 30) -> list[ConsumerRecord]:
     """All records up to an offset."""
     found: list[ConsumerRecord] = []
     async with asyncio.timeout(seconds):
@@ -90,14 +90,14 @@ async def test_a_broken_batch_is_told_of_and_passed(kafka_server: KafkaServer, t
         assert isinstance(gap, Gap)
         assert gap.first == 6
         assert gap.cause
-        shown = [one.offset async for one in reading.read(settings, EVENTS)]
+        shown = [one.offset async for one in topic_reading.read(settings, EVENTS)]
         assert shown == [*range(6), *range(9, 15)]
 
 
 async def test_who_reads_for_a_person_reads_what_was_committed(settings: RuntimeSettings) -> None:
     await transaction(settings, EVENTS, [b"no"], abort=True)
     await transaction(settings, EVENTS, [b"yes"])
-    assert [one.value async for one in reading.read(settings, EVENTS)] == [b"yes"]
+    assert [one.value async for one in topic_reading.read(settings, EVENTS)] == [b"yes"]
 
 
 async def test_actions_passes_what_nobody_can_read_and_calls_only_what_was_committed(
@@ -115,7 +115,7 @@ async def test_actions_passes_what_nobody_can_read_and_calls_only_what_was_commi
             ):
                 worker.start()
                 (dead,) = await topics.take(ACTIONS_DLQ, lambda found: len(found) == 1)
-                await _until(topics.settings, Progress(6, 6))
+                await _until(topics.settings, PartitionProgress(6, 6))
                 assert worker.stop() == 0
                 await topics.put([actions.request(number, last=True) for number in range(10, 14)])
                 await delete_records(topics.settings, ACTIONS, 8)
@@ -139,9 +139,9 @@ async def test_actions_passes_what_nobody_can_read_and_calls_only_what_was_commi
     assert '"first":6,"last":7' in lost
 
 
-async def _until(settings: RuntimeSettings, wanted: Progress | None) -> None:
+async def _until(settings: RuntimeSettings, wanted: PartitionProgress | None) -> None:
     """Until the group stands so; None: without lag anywhere."""
-    offsets = Offsets(settings, "actions")
+    offsets = GroupOffsets(settings, "actions")
     try:
         async with asyncio.timeout(30):
             while True:

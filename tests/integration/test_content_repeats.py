@@ -15,7 +15,7 @@ import pytest
 from contracts.events import Event
 from contracts.topics import ACTIONS
 from services.runtime import database
-from services.runtime.kafka import Record
+from services.runtime.kafka import ConsumedRecord
 from services.tools import content_repeats
 from services.tools.claims import EventClaim, SubjectOrder
 from tests.support import batches
@@ -109,7 +109,7 @@ async def test_a_replay_begins_what_it_began_before(pool: asyncpg.Pool, account:
     assert list(answers) == [expected, expected, expected[20:]]
 
 
-def states(names: str, account: str, first: int = 0) -> list[Record]:
+def states(names: str, account: str, first: int = 0) -> list[ConsumedRecord]:
     """Contact Updated without an id, a second apart, as ingest puts them on the topic: one letter a state."""
     events = [
         Event(
@@ -134,7 +134,7 @@ async def test_there_and_back_are_runs_with_effects_of_their_own(
     """In one batch and over several, redelivered and replayed: each change is called once, and the last is the last."""
     flows = batches.compiled(tmp_path, batches.ONE_CALL)
 
-    async def taken(*parts: Sequence[Record]) -> tuple[list[str], list[str], int]:
+    async def taken(*parts: Sequence[ConsumedRecord]) -> tuple[list[str], list[str], int]:
         processor, published = batches.processor(flows)
         processor._claim = lambda wishes: content_repeats.noted(pool, "event", wishes, DAY)
         for part in parts:

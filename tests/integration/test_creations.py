@@ -26,7 +26,7 @@ from services.flows import creations
 from services.flows.catalogue import Guarantee
 from services.flows.creations import made
 from services.runtime import database
-from services.runtime.kafka import Record as KafkaRecord
+from services.runtime.kafka import ConsumedRecord as KafkaRecord
 from services.tools.claims import EventClaim, noted
 from services.tools.echoes.echoes import DatabaseEchoes
 from services.tools.echoes.loop_limits import LoopLimits

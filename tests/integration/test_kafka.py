@@ -12,7 +12,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, UnknownTopicOrPar
 
 from contracts.topics import ACTIONS, ALL, EVENTS, EVENTS_DLQ, MAX_MESSAGE_BYTES
 from services.runtime import kafka
-from services.runtime.kafka.offsets import Offsets, Place, Progress
+from services.runtime.kafka.group_offsets import GroupOffsets, PartitionProgress, Place
 from services.runtime.settings import RuntimeSettings
 from tests.support.tools_process import read
 
@@ -102,9 +102,9 @@ async def test_progress_is_what_the_group_committed(settings: RuntimeSettings, p
     sent = [await producer.send(EVENTS, b"k", b"x") for _ in range(10)]
     partition = {metadata.partition for metadata in await asyncio.gather(*sent)}.pop()  # type: ignore[attr-defined]
     place = (name, partition)
-    offsets = Offsets(settings, "group")
+    offsets = GroupOffsets(settings, "group")
     try:
-        assert await _progress(offsets, place) == Progress(0, 10)
+        assert await _progress(offsets, place) == PartitionProgress(0, 10)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka_bootstrap,
             group_id=f"{settings.topic_prefix}group",
@@ -115,7 +115,7 @@ async def test_progress_is_what_the_group_committed(settings: RuntimeSettings, p
         await consumer.commit({TopicPartition(*place): 4})
         await consumer.stop()
         seen = (await offsets.progress([place]))[place]
-        assert (seen, seen.lag) == (Progress(4, 10), 6)
+        assert (seen, seen.lag) == (PartitionProgress(4, 10), 6)
         assert await offsets.progress([]) == {}
     finally:
         await offsets.close()
@@ -127,21 +127,21 @@ async def test_an_open_transaction_is_no_lag(settings: RuntimeSettings) -> None:
     name = EVENTS.under(settings.topic_prefix)
     stranger = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, transactional_id=settings.topic_prefix)
     await stranger.start()
-    offsets = Offsets(settings, "group")
+    offsets = GroupOffsets(settings, "group")
     try:
         await stranger.begin_transaction()
         await stranger.send_and_wait(name, b"x", partition=0)
         assert (await _progress(offsets, (name, 0))).lag == 0
         await stranger.commit_transaction()
         async with asyncio.timeout(30):
-            while await _progress(offsets, (name, 0)) != Progress(0, 2):  # noqa: ASYNC110 - it has no event
+            while await _progress(offsets, (name, 0)) != PartitionProgress(0, 2):  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.05)
     finally:
         await offsets.close()
         await stranger.stop()
 
 
-async def _progress(offsets: Offsets, place: Place) -> Progress:
+async def _progress(offsets: GroupOffsets, place: Place) -> PartitionProgress:
     """The progress of one partition. A broker that has just started takes a moment to make room for groups."""
     async with asyncio.timeout(30):
         while True:

@@ -21,7 +21,7 @@ from services.flows.state.rotations import Turn
 from services.flows.sync import Write, changed
 from services.flows.waiting import timer_id
 from services.runtime import database
-from services.runtime.kafka import Output
+from services.runtime.kafka import OutgoingRecord
 from services.runtime.tables import dead_runs, expiry
 from services.tools import claims
 from services.tools.claims import EventClaim
@@ -55,7 +55,7 @@ class Worker:
         self.fired = 0
         self.slowest = 0.0
 
-    async def publish(self, outputs: Sequence[Output]) -> None:
+    async def publish(self, outputs: Sequence[OutgoingRecord]) -> None:
         """As Kafka."""
         self.fired += len(outputs)
 

@@ -25,7 +25,7 @@ from contracts.topics import ACTIONS, ACTIONS_DLQ, ALL, EVENTS, EVENTS_DLQ, RUNS
 from services.ingest import event_publisher as ingest
 from services.ingest.http_problems import Refused
 from services.ingest.settings import IngestSettings
-from services.runtime.kafka import Headers, MessageTooLargeError, Output, Producer
+from services.runtime.kafka import Headers, MessageTooLargeError, OutgoingRecord, Producer
 from services.runtime.kafka.publishing import Publisher
 from services.runtime.settings import RuntimeSettings
 from tests.support import batches
@@ -204,12 +204,12 @@ async def test_topics_that_take_less_than_ours_hold_up_nobody(kafka_bootstrap: s
         letter_headers: Headers = [*told.to_headers()]
         big = b"x" * 50_000
         try:
-            outputs = [Output(ACTIONS, b"k", b"%d" % number) for number in range(5)]
-            outputs[2:2] = [Output(RUNS, b"k", big), Output(EVENTS_DLQ, b"k", big, letter_headers)]
+            outputs = [OutgoingRecord(ACTIONS, b"k", b"%d" % number) for number in range(5)]
+            outputs[2:2] = [OutgoingRecord(RUNS, b"k", big), OutgoingRecord(EVENTS_DLQ, b"k", big, letter_headers)]
             async with asyncio.timeout(60):
                 with pytest.raises(MessageTooLargeError):
                     await Publisher(producer).publish(outputs)
-                await Publisher(producer).publish([Output(ACTIONS_DLQ, b"k", big, letter_headers)])
+                await Publisher(producer).publish([OutgoingRecord(ACTIONS_DLQ, b"k", big, letter_headers)])
         finally:
             await producer.stop()
         sent = await read(settings, ACTIONS, partial(enough, 5))

@@ -20,7 +20,7 @@ from contracts.topics import RUNS, RUNS_DLQ
 from services.flows.outcomes import Sleep
 from services.flows.waiting import cancel_hash, timer_id
 from services.runtime import database
-from services.runtime.kafka import MessageTooLargeError, Output
+from services.runtime.kafka import MessageTooLargeError, OutgoingRecord
 from services.runtime.tables.dead_runs import Death
 from services.tools.timers.timer import Timer, timer_of
 from services.tools.timers.timer_firing import TimerFiring
@@ -58,10 +58,10 @@ class Published:
     """A publisher that keeps what it is given, and breaks when it is told to."""
 
     def __init__(self) -> None:
-        self.outputs: list[Output] = []
+        self.outputs: list[OutgoingRecord] = []
         self.breaks = False
 
-    async def publish(self, outputs: Sequence[Output]) -> None:
+    async def publish(self, outputs: Sequence[OutgoingRecord]) -> None:
         """Keep them."""
         self.outputs += outputs
         if self.breaks:
@@ -127,7 +127,7 @@ async def test_what_a_pause_of_hours_left_comes_in_order_and_at_the_rate(pool: a
     moments: list[float] = []
     done = asyncio.Event()
 
-    async def publish(outputs: Sequence[Output]) -> None:
+    async def publish(outputs: Sequence[OutgoingRecord]) -> None:
         moments.extend(time.monotonic() for _ in outputs)
         published.outputs += outputs
         if len(moments) == 240:
@@ -147,7 +147,7 @@ async def test_a_wait_whose_run_cannot_go_on_is_a_dead_letter_and_the_others_fir
     bad = timers[2].run.id
 
     class Refusing(Published):
-        async def publish(self, outputs: Sequence[Output]) -> None:
+        async def publish(self, outputs: Sequence[OutgoingRecord]) -> None:
             if any(one.topic is RUNS and bad.encode() in (one.value or b"") for one in outputs):
                 raise MessageTooLargeError("more than the topic takes")
             await super().publish(outputs)

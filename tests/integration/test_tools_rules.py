@@ -25,8 +25,8 @@ from contracts.errors import ErrorCode
 from contracts.topics import EVENTS, EVENTS_DLQ, HISTORY, RUNS, Topic
 from deploy.local import KafkaServer
 from services.runtime import kafka
-from services.runtime.kafka import Record, membership
-from services.runtime.kafka.offsets import Offsets, Progress
+from services.runtime.kafka import ConsumedRecord, membership
+from services.runtime.kafka.group_offsets import GroupOffsets, PartitionProgress
 from services.runtime.kafka.publishing import Publisher
 from services.tools import faust_app
 from services.tools.batch_processor import BatchProcessor
@@ -51,12 +51,12 @@ class Handler:
     """Takes batches, and holds each until `go` is set."""
 
     def __init__(self) -> None:
-        self.batches: list[list[Record]] = []
+        self.batches: list[list[ConsumedRecord]] = []
         self.finished = 0
         self.most_at_once = 0
         self.go = asyncio.Event()
 
-    async def __call__(self, records: Sequence[Record]) -> None:
+    async def __call__(self, records: Sequence[ConsumedRecord]) -> None:
         """Take one batch."""
         self.batches.append(list(records))
         self.most_at_once = max(self.most_at_once, len(self.batches) - self.finished)
@@ -64,7 +64,7 @@ class Handler:
         self.finished += 1
 
     @property
-    def taken(self) -> list[Record]:
+    def taken(self) -> list[ConsumedRecord]:
         """All records so far."""
         return [record for batch in self.batches for record in batch]
 
@@ -90,7 +90,7 @@ async def until(wanted: Callable[[], bool]) -> None:
 
 async def committed(settings: ToolsSettings) -> int:
     """The committed offset of the only partition of `events`."""
-    offsets = Offsets(settings, faust_app.GROUP)
+    offsets = GroupOffsets(settings, faust_app.GROUP)
     place = (EVENTS.under(settings.topic_prefix), 0)
     try:
         async with asyncio.timeout(30):
@@ -153,7 +153,7 @@ async def test_what_kafka_can_hold_can_be_a_dead_letter(settings: ToolsSettings)
     handler = Handler()
     handler.go.set()
 
-    async def both(records: Sequence[Record]) -> None:
+    async def both(records: Sequence[ConsumedRecord]) -> None:
         await processor.events(records)
         await handler(records)
 
@@ -254,7 +254,7 @@ async def test_what_nobody_can_read_is_a_dead_letter_by_reference(
         handler = Handler()
         handler.go.set()
 
-        async def both(records: Sequence[Record]) -> None:
+        async def both(records: Sequence[ConsumedRecord]) -> None:
             await processor.events(records)
             await handler(records)
 
@@ -282,10 +282,10 @@ async def test_only_what_was_committed_to_kafka_is_run(settings: ToolsSettings) 
     await transaction(settings, EVENTS, [b"yes"])
     await transaction(settings, EVENTS, [b"no"], abort=True)
     async with running(settings, handler):
-        offsets = Offsets(settings, faust_app.GROUP)
+        offsets = GroupOffsets(settings, faust_app.GROUP)
         place = (EVENTS.under(settings.topic_prefix), 0)
         async with asyncio.timeout(20):
-            while (await offsets.progress([place]))[place] != Progress(7, 7):  # noqa: ASYNC110 - it has no event
+            while (await offsets.progress([place]))[place] != PartitionProgress(7, 7):  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.1)
         await offsets.close()
     assert [record.value for record in handler.taken] == [b"yes"]

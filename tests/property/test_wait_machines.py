@@ -20,7 +20,7 @@ from contracts.runs import EndedBy, Run, RunMessage, Wake
 from services.flows.outcomes import Sleep
 from services.flows.sync import Write, changed
 from services.flows.waiting import cancel_hash, timer_id
-from services.runtime.kafka import Output
+from services.runtime.kafka import OutgoingRecord
 from services.tools import claims
 from services.tools.claims import EventClaim
 from services.tools.echoes.echo_tables import EchoTables as Echoes
@@ -59,7 +59,7 @@ class Waits(RuleBasedStateMachine):
         came = NOON + timedelta(seconds=after)
         return batches.event(number, account=self.account, accepted=came, subject=f"key-{number % 2}")
 
-    async def publish(self, outputs: Sequence[Output]) -> None:
+    async def publish(self, outputs: Sequence[OutgoingRecord]) -> None:
         """As Kafka: what is acknowledged stays."""
         self.kafka += [output.value or b"" for output in outputs]
 

@@ -15,7 +15,7 @@ from contracts.topics import EVENTS, HISTORY, RUNS, Topic
 from services.flows.catalogue import Tool, collect
 from services.flows.compile import CompiledFlow, compile_flow
 from services.flows.load import load_paths
-from services.runtime.kafka import Output, Record
+from services.runtime.kafka import ConsumedRecord, OutgoingRecord
 from services.tools import catalog
 from services.tools.batch_processor import BatchProcessor
 from services.tools.claims import EventClaim
@@ -100,17 +100,17 @@ def record(
     topic: Topic = EVENTS,
     key: bytes = b"default/contact-1",
     partition: int = 0,
-) -> Record:
+) -> ConsumedRecord:
     """A record as it comes from Kafka."""
-    return Record(topic, topic.under("test."), partition, offset, key, value, [("origin", b"elsewhere")])
+    return ConsumedRecord(topic, topic.under("test."), partition, offset, key, value, [("origin", b"elsewhere")])
 
 
-def records(*events: Event) -> list[Record]:
+def records(*events: Event) -> list[ConsumedRecord]:
     """Events one after the other in one partition."""
     return [record(each.to_bytes(), offset, key=each.key) for offset, each in enumerate(events)]
 
 
-def reply(request: dict[str, Any], **answer: Any) -> Record:
+def reply(request: dict[str, Any], **answer: Any) -> ConsumedRecord:
     """The record that services/actions writes for an action request."""
     message = RunMessage(
         run=Run.model_validate(request["run"]),
@@ -123,9 +123,9 @@ class Published:
     """A publisher that keeps what it is given."""
 
     def __init__(self) -> None:
-        self.outputs: list[Output] = []
+        self.outputs: list[OutgoingRecord] = []
 
-    async def publish(self, outputs: Sequence[Output]) -> None:
+    async def publish(self, outputs: Sequence[OutgoingRecord]) -> None:
         """Keep them."""
         self.outputs += outputs
         for output in outputs:

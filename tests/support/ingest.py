@@ -28,7 +28,7 @@ from services.ingest.readers.single_payload import SinglePayload
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.load import Sources
-from services.runtime.kafka import Headers, Output
+from services.runtime.kafka import Headers, OutgoingRecord
 
 TOKEN = "whatsapp-0123456789abcdef"
 LEADS_TOKEN = "leads-0123456789abcdef"
@@ -63,7 +63,7 @@ class Recorder(EventPublisher):
         accepted.inc()
         self.records.append((key, json.loads(event)))
 
-    async def put(self, output: Output) -> None:
+    async def put(self, output: OutgoingRecord) -> None:
         """Keep one record of another topic."""
         if self.refuse is not None:
             raise self.refuse

@@ -10,9 +10,9 @@ from collections.abc import Collection, Sequence
 
 from services.actions.delivery.outline import Lane, Outline
 from services.actions.delivery.prefix import Prefix
-from services.runtime.kafka import Record
+from services.runtime.kafka import ConsumedRecord
 
-Taken = tuple[Record, Prefix]
+Taken = tuple[ConsumedRecord, Prefix]
 # What a record takes beside its bytes: measured, 650 with a lane of its own, 360 in a lane of eight.
 OBJECTS_BYTES = 650
 
@@ -50,7 +50,7 @@ class Ahead:
         """Whether records of it are kept: later ones must come behind them."""
         return lane in self._flow_of
 
-    def add(self, outline: Outline, record: Record, prefix: Prefix) -> None:
+    def add(self, outline: Outline, record: ConsumedRecord, prefix: Prefix) -> None:
         """Keep a record, behind all others of its lane."""
         flow = self._flow_of.setdefault(outline.lane, outline.flow)
         self._flows.setdefault(flow, OrderedDict()).setdefault(outline.lane, []).append((record, prefix))
@@ -95,6 +95,6 @@ class Ahead:
             del self._flows[flow], self._counts[flow]
 
 
-def _bytes(record: Record) -> int:
+def _bytes(record: ConsumedRecord) -> int:
     headers = sum(len(name) + len(value or b"") for name, value in record.headers)
     return OBJECTS_BYTES + len(record.key or b"") + len(record.value or b"") + headers

@@ -17,7 +17,7 @@ from services.actions.http_statuses import code_of, may_have_happened, retry_aft
 from services.actions.journal.judge import WEAKEST
 from services.flows.catalogue import Guarantee
 from services.runtime.documents.secrets import Mask
-from services.runtime.http import Answer, CallError, Client, Sent
+from services.runtime.http import CallError, Client, HttpAnswer, Sent
 
 PLAIN_HOST = re.compile(r"[a-z0-9_.-]+")
 SUCCESS = frozenset(range(200, 300))
@@ -201,7 +201,7 @@ def _invalid(cause: str) -> CallFailedError:
     return CallFailedError(ErrorCode.INPUT_INVALID, cause)
 
 
-def _masked(answer: Answer, *masks: Mask | None) -> DestinationReply:
+def _masked(answer: HttpAnswer, *masks: Mask | None) -> DestinationReply:
     """The answer without the connection's secrets: some destinations repeat what they were sent."""
     headers, body = answer.headers, answer.body
     for mask in masks:

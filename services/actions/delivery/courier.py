@@ -20,7 +20,7 @@ from services.actions.delivery.job import Job, Ready, bug
 from services.actions.limits.gates import Gates
 from services.actions.parking.parking import Parking
 from services.runtime import logging
-from services.runtime.guard import Guard
+from services.runtime.death_hold import DeathHold
 from services.runtime.http import Client
 from services.runtime.kafka import MessageTooLargeError
 from services.runtime.kafka.publishing import Publisher
@@ -39,7 +39,7 @@ class Courier:
         books: Books,
         parking: Parking,
         gates: Gates,
-        guard: Guard,
+        guard: DeathHold,
         call_seconds: float,
         verify_seconds: float,
         owned: Callable[[Job], bool],

@@ -10,13 +10,13 @@ from contracts.runs import Answer, Outcome, RunMessage, StepError
 from contracts.topics import RUNS
 from services.actions.delivery.attempt import Done, Failed
 from services.actions.delivery.job import Job
-from services.runtime.kafka import Output, history
+from services.runtime.kafka import OutgoingRecord, history
 from services.runtime.kafka.dead_letters import dead_letter
 
 SERVICE = "actions"
 
 
-def end(job: Job, outcome: Done | Failed) -> list[Output]:
+def end(job: Job, outcome: Done | Failed) -> list[OutgoingRecord]:
     """The records of a job's end."""
     request = job.request
     if isinstance(outcome, Failed):
@@ -34,7 +34,7 @@ def end(job: Job, outcome: Done | Failed) -> list[Output]:
     return [_resumed(request, outcome.outputs, None)]
 
 
-def dead(job: Job, failed: Failed) -> list[Output]:
+def dead(job: Job, failed: Failed) -> list[OutgoingRecord]:
     """The original record, untouched, with headers that say why; and the end of its run."""
     record, request = job.record, job.request
     ids: dict[str, Any] = {"attempts": job.attempts, "effect_possible": job.maybe or failed.maybe}
@@ -49,13 +49,13 @@ def dead(job: Job, failed: Failed) -> list[Output]:
     return [dead_letter(record, failed.code, failed.cause, SERVICE, **ids), end]
 
 
-def _resumed(request: ActionRequest, outputs: dict[str, Any], error: StepError | None) -> Output:
+def _resumed(request: ActionRequest, outputs: dict[str, Any], error: StepError | None) -> OutgoingRecord:
     # model_construct: all values are valid already, and this is the hot path.
     answer = Answer.model_construct(effect_id=request.effect_id, step=request.step, outputs=outputs, error=error)
-    return Output(RUNS, request.key, RunMessage.model_construct(run=request.run, answer=answer).to_bytes())
+    return OutgoingRecord(RUNS, request.key, RunMessage.model_construct(run=request.run, answer=answer).to_bytes())
 
 
 def _history(
     request: ActionRequest, outcome: Outcome, reason: str | None = None, code: ErrorCode | None = None
-) -> Output:
+) -> OutgoingRecord:
     return history.end_of_run(request.run, outcome, reason=reason, code=code, step=request.step)

@@ -23,7 +23,7 @@ from services.flows.catalogue import BaseInputs
 from services.runtime import logging, metrics
 from services.runtime.database import short
 from services.runtime.documents.suggestion import suggestion
-from services.runtime.kafka import Record, gaps
+from services.runtime.kafka import ConsumedRecord, offset_gaps
 
 log = logging.get("job")
 LONGEST_CAUSE = 500
@@ -45,7 +45,7 @@ class Ready:
 class Job:
     """`plan` is what to do, or why nothing can be done. `prefix` is that of the assignment that it was taken under."""
 
-    record: Record
+    record: ConsumedRecord
     prefix: Prefix
     request: ActionRequest | None
     plan: Ready | Failed
@@ -78,12 +78,12 @@ class Job:
         return self.record.coordinates if self.request is None else self.request.lane
 
 
-def broken(record: Record, prefix: Prefix, error: Exception, *, parked: str | None = None) -> Job:
+def broken(record: ConsumedRecord, prefix: Prefix, error: Exception, *, parked: str | None = None) -> Job:
     """The job of a record whose handling raised what nobody foresaw: to be a dead letter, with its stack in the log."""
     return Job(record, prefix, None, bug(record, error), parked=parked)
 
 
-def bug(record: Record, error: Exception, *, maybe: bool = False) -> Failed:
+def bug(record: ConsumedRecord, error: Exception, *, maybe: bool = False) -> Failed:
     """Tell and count it; the end of its record. `maybe`: its call may have been made."""
     topic, partition, offset = record.coordinates
     log.critical("record.broke", topic=topic, partition=partition, offset=offset, exc_info=error)
@@ -98,16 +98,16 @@ class Planner:
         self._actions = actions
         self._connections = connections
 
-    def job(self, record: Record, prefix: Prefix) -> Job:
+    def job(self, record: ConsumedRecord, prefix: Prefix) -> Job:
         """Read a record."""
-        if (gap := gaps.unreadable(record.value)) is not None:
+        if (gap := offset_gaps.unreadable(record.value)) is not None:
             return Job(record, prefix, None, Failed(ErrorCode.RECORD_UNREADABLE, gap.cause or "", again=False))
         try:
             return self._job(record, prefix)
         except Exception as error:  # noqa: BLE001 - the last guard: told as a bug
             return broken(record, prefix, error)
 
-    def _job(self, record: Record, prefix: Prefix) -> Job:
+    def _job(self, record: ConsumedRecord, prefix: Prefix) -> Job:
         try:
             request = ActionRequest.read(record.value)
         except ValidationError as error:

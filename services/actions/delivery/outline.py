@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from services.runtime.kafka import Record
+from services.runtime.kafka import ConsumedRecord
 
 Lane = tuple[str, str, str]
 
@@ -34,7 +34,7 @@ class Outline(NamedTuple):
     flow: str
 
 
-def outline(record: Record) -> Outline | None:
+def outline(record: ConsumedRecord) -> Outline | None:
     """None: it cannot be read at all."""
     try:
         request = _Request.model_validate_json(record.value or b"")

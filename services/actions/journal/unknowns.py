@@ -15,7 +15,7 @@ from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from services.actions.journal.effects import Key, State
 from services.runtime.database import storable
-from services.runtime.kafka import Headers, Record
+from services.runtime.kafka import ConsumedRecord, Headers
 
 KEEP = """
 insert into unknown_effects
@@ -29,7 +29,7 @@ where unknown_effects.decided is not null
 
 
 async def keep(
-    pool: asyncpg.Pool, key: Key, request: ActionRequest, record: Record, *, code: ErrorCode, cause: str
+    pool: asyncpg.Pool, key: Key, request: ActionRequest, record: ConsumedRecord, *, code: ErrorCode, cause: str
 ) -> None:
     """Put an effect in front of a person. Twice is once; after a decision it is a new question."""
     run = request.run

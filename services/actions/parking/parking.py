@@ -21,7 +21,7 @@ from services.actions.delivery.prefix import Prefix
 from services.actions.parking.store import Parked, Store
 from services.runtime import database, logging, metrics
 from services.runtime.apart import apart
-from services.runtime.kafka import Record
+from services.runtime.kafka import ConsumedRecord
 
 log = logging.get("parking")
 ROWS_A_LANE = 20
@@ -66,7 +66,7 @@ class Parking:
     def __init__(
         self,
         store: Store,
-        job: Callable[[Record, Prefix], Job],
+        job: Callable[[ConsumedRecord, Prefix], Job],
         *,
         park_seconds: float,
         most: int,

@@ -9,7 +9,7 @@ import asyncpg
 
 from contracts.topics import ACTIONS
 from services.actions.journal.unknowns import packed, unpacked
-from services.runtime.kafka import Record
+from services.runtime.kafka import ConsumedRecord
 
 HEADS = """
 select distinct on (lane) lane, extract(epoch from due_at - now())::float8 as wait,
@@ -45,7 +45,7 @@ class Parked(NamedTuple):
 
     place: str
     lane: str
-    record: Record
+    record: ConsumedRecord
     attempts: int
     age_seconds: float
     wait_seconds: float = 0.0
@@ -96,5 +96,7 @@ class Store:
 
 def _parked(row: asyncpg.Record) -> Parked:
     topic, _, partition = row["place"].rpartition("/")
-    record = Record(ACTIONS, topic, int(partition), row["position"], row["key"], row["value"], unpacked(row["headers"]))
+    record = ConsumedRecord(
+        ACTIONS, topic, int(partition), row["position"], row["key"], row["value"], unpacked(row["headers"])
+    )
     return Parked(row["place"], row["lane"], record, row["attempts"], row["age"])

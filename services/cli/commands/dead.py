@@ -23,11 +23,11 @@ from services.cli.topic_records import unread
 from services.project.connections_file import shown_connections
 from services.runtime import database
 from services.runtime.dead_letters import decisions, redrive
-from services.runtime.dead_letters.decisions import Decision
+from services.runtime.dead_letters.decisions import DeadLetterDecision
 from services.runtime.dead_letters.edit import EditError, change, edited
-from services.runtime.dead_letters.groups import Filter, groups
-from services.runtime.dead_letters.letters import BACK_TO, Found, with_originals
-from services.runtime.kafka import Producer, reading
+from services.runtime.dead_letters.groups import DeadLetterFilter, groups
+from services.runtime.dead_letters.letters import BACK_TO, FoundDeadLetter, with_originals
+from services.runtime.kafka import Producer, topic_reading
 from services.runtime.settings import RuntimeSettings
 
 EACH = ("id", "at", "code", "who_must_act", "flow", "step", "attempts", "cause")
@@ -69,9 +69,9 @@ class Chosen:
     since: str | None = None
     until: str | None = None
 
-    def filter(self, ids: Sequence[str] = ()) -> Filter:
+    def filter(self, ids: Sequence[str] = ()) -> DeadLetterFilter:
         """As a filter."""
-        return Filter(
+        return DeadLetterFilter(
             tuple(ids),
             self.group,
             self.code,
@@ -125,7 +125,7 @@ def list_letters(
         )
 
 
-def _line(one: Found) -> dict[str, Any]:
+def _line(one: FoundDeadLetter) -> dict[str, Any]:
     row = one.row()
     original = f"\n(the original: {row['original']})" if "original" in row else ""
     return {**row, "at": times.clock(one.at), "cause": f"{row['cause']}{original}"}
@@ -144,7 +144,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _decided(one: Found, decision: Decision) -> dict[str, Any]:
+def _decided(one: FoundDeadLetter, decision: DeadLetterDecision) -> dict[str, Any]:
     return {"id": one.id, "decision": decision.decision, "when": times.clock(decision.at), "reason": decision.reason}
 
 
@@ -226,7 +226,7 @@ def redrive_letters(
     known = asyncio.run(_decisions(settings, found))
     try:
         found = asyncio.run(with_originals(settings, found))
-    except reading.UnreachableError as error:
+    except topic_reading.UnreachableError as error:
         raise unread(settings, error) from None
     planned = redrive.plan(found, known, repeatable, even_if_sent=even_if_sent)
     for identity, why in planned.left_out.items():
@@ -275,11 +275,11 @@ def drop_letters(
     return 0
 
 
-def _brief(one: Found) -> str:
+def _brief(one: FoundDeadLetter) -> str:
     return "" if one.letter is None else f"{one.letter.code.value}: {one.letter.cause[:100]}"
 
 
-def _meant(found: Sequence[Found], which: Filter, *, everything: bool) -> list[Found]:
+def _meant(found: Sequence[FoundDeadLetter], which: DeadLetterFilter, *, everything: bool) -> list[FoundDeadLetter]:
     """The letters that are meant. Raises CommandError for none, for a missing one, and for all without --all."""
     if everything == which.chooses:
         raise CommandError("name dead letters by id or by an option such as --group, or say --all", 2)
@@ -291,7 +291,7 @@ def _meant(found: Sequence[Found], which: Filter, *, everything: bool) -> list[F
     return meant
 
 
-def _checked(one: Found, changes: dict[str, Any]) -> None:
+def _checked(one: FoundDeadLetter, changes: dict[str, Any]) -> None:
     try:
         edited(one, changes)
     except EditError as error:
@@ -299,12 +299,12 @@ def _checked(one: Found, changes: dict[str, Any]) -> None:
 
 
 async def _redriven(
-    settings: RuntimeSettings, planned: redrive.Plan, rate: float, changes: dict[str, Any], reason: str
-) -> list[Found]:
+    settings: RuntimeSettings, planned: redrive.RedrivePlan, rate: float, changes: dict[str, Any], reason: str
+) -> list[FoundDeadLetter]:
     producer = Producer(settings)
-    told_of: list[Found] = []
+    told_of: list[FoundDeadLetter] = []
     try:
-        await asyncio.wait_for(producer.start(), reading.REACH_SECONDS)
+        await asyncio.wait_for(producer.start(), topic_reading.REACH_SECONDS)
         pool = await database.connect(settings.database_url)
         try:
             return await redrive.perform(
@@ -323,7 +323,7 @@ async def _redriven(
         await producer.stop()
 
 
-async def _dropped(settings: RuntimeSettings, found: Sequence[Found], reason: str) -> list[Found]:
+async def _dropped(settings: RuntimeSettings, found: Sequence[FoundDeadLetter], reason: str) -> list[FoundDeadLetter]:
     try:
         connection = await asyncpg.connect(settings.database_url, timeout=database.CONNECT_SECONDS)
         try:
@@ -334,7 +334,7 @@ async def _dropped(settings: RuntimeSettings, found: Sequence[Found], reason: st
         raise _no_database(error) from None
 
 
-async def _if_known(settings: RuntimeSettings, found: Sequence[Found]) -> dict[str, Decision]:
+async def _if_known(settings: RuntimeSettings, found: Sequence[FoundDeadLetter]) -> dict[str, DeadLetterDecision]:
     """What was decided about them; nothing while PostgreSQL is away, as looking must be possible then too."""
     try:
         return await _decisions(settings, found)
@@ -343,7 +343,7 @@ async def _if_known(settings: RuntimeSettings, found: Sequence[Found]) -> dict[s
         return {}
 
 
-async def _decisions(settings: RuntimeSettings, found: Sequence[Found]) -> dict[str, Decision]:
+async def _decisions(settings: RuntimeSettings, found: Sequence[FoundDeadLetter]) -> dict[str, DeadLetterDecision]:
     """What was decided about them. Raises CommandError."""
     if not found:
         return {}

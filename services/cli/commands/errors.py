@@ -19,7 +19,7 @@ from services.cli.command import WATCH, declare
 from services.cli.dead_letters import letters
 from services.cli.terminal import CommandError, show
 from services.project import local
-from services.runtime.dead_letters.letters import Found
+from services.runtime.dead_letters.letters import FoundDeadLetter
 
 COLUMNS = ("where", "calls", "failed", "errors", "p95", "dead", "last", "cause")
 SECONDS = 5.0
@@ -77,7 +77,7 @@ def list_errors(
         print("Only dead letters: --worker http://HOST:9103 adds what a worker counted.")
 
 
-def count_letters(found: Iterable[Found], by_place: dict[Place, Errors]) -> None:
+def count_letters(found: Iterable[FoundDeadLetter], by_place: dict[Place, Errors]) -> None:
     """Count the dead letters of calls."""
     for letter in found:
         if letter.letter is None or not letter.action:

@@ -9,7 +9,7 @@ from datetime import datetime
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from services.runtime.dead_letters.letters import Found
+from services.runtime.dead_letters.letters import FoundDeadLetter
 
 KNOWN = "select letter, decision, reason, decided_at from dead_letter_decisions where letter = any ($1::text[])"
 DECIDE = """
@@ -21,7 +21,7 @@ FORGET = "delete from dead_letter_decisions where expires_at < now()"
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DeadLetterDecision:
     """One decision: `redriven` or `dropped`."""
 
     decision: str
@@ -32,14 +32,18 @@ class Decision:
 Connection = asyncpg.Connection | PoolConnectionProxy
 
 
-async def known(connection: Connection, letters: Sequence[Found]) -> dict[str, Decision]:
+async def known(connection: Connection, letters: Sequence[FoundDeadLetter]) -> dict[str, DeadLetterDecision]:
     """The decisions about these letters, by their ids."""
     by_guard = {letter.guard: letter.id for letter in letters}
     rows = await connection.fetch(KNOWN, list(by_guard))
-    return {by_guard[row["letter"]]: Decision(row["decision"], row["reason"], row["decided_at"]) for row in rows}
+    return {
+        by_guard[row["letter"]]: DeadLetterDecision(row["decision"], row["reason"], row["decided_at"]) for row in rows
+    }
 
 
-async def decide(connection: Connection, letters: Sequence[Found], decision: str, reason: str) -> list[Found]:
+async def decide(
+    connection: Connection, letters: Sequence[FoundDeadLetter], decision: str, reason: str
+) -> list[FoundDeadLetter]:
     """Decide about those about which nobody has; answer them. Waits for who decides at the same time.
 
     In a transaction it holds with it: rolled back, nothing is decided.

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from contracts.topics import ACTIONS_DLQ, EVENTS_DLQ
-from services.runtime.dead_letters.letters import Found
+from services.runtime.dead_letters.letters import FoundDeadLetter
 
 # What else a message holds says which run it is of: changed, it would no longer find its way back.
 MAY_CHANGE = {ACTIONS_DLQ.name: ("inputs", "connection", "retry", "timeout_seconds"), EVENTS_DLQ.name: ("data",)}
@@ -16,7 +16,7 @@ class EditError(Exception):
     """A change cannot be made. The text says why."""
 
 
-def edited(letter: Found, changes: dict[str, Any]) -> bytes:
+def edited(letter: FoundDeadLetter, changes: dict[str, Any]) -> bytes:
     """The message with these changes, by path; without any, the original bytes. Raises EditError."""
     if not changes:
         return letter.value

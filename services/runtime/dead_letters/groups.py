@@ -10,7 +10,7 @@ from typing import Any
 
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
-from services.runtime.dead_letters.letters import Found
+from services.runtime.dead_letters.letters import FoundDeadLetter
 
 ID_LENGTH = 8
 # What differs between two deaths of the same cause: quoted values, numbers, ids, addresses.
@@ -22,7 +22,7 @@ def shape(cause: str) -> str:
     return VARYING.sub("…", cause)
 
 
-def group_of(letter: Found) -> str:
+def group_of(letter: FoundDeadLetter) -> str:
     """The id of a letter's group: the same on every listing."""
     if letter.letter is None:
         return stable_id(letter.topic)[:ID_LENGTH]
@@ -32,11 +32,11 @@ def group_of(letter: Found) -> str:
 
 
 @dataclass
-class Group:
+class DeadLetterGroup:
     """Letters of one cause. `cause` is that of the newest."""
 
     id: str
-    letters: list[Found] = field(default_factory=list)
+    letters: list[FoundDeadLetter] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
         """It as a row."""
@@ -59,17 +59,17 @@ class Group:
         }
 
 
-def groups(letters: Iterable[Found]) -> list[Group]:
+def groups(letters: Iterable[FoundDeadLetter]) -> list[DeadLetterGroup]:
     """By cause, the largest first. Letters come oldest first."""
-    by_id: dict[str, Group] = {}
+    by_id: dict[str, DeadLetterGroup] = {}
     for letter in letters:
         identity = group_of(letter)
-        by_id.setdefault(identity, Group(identity)).letters.append(letter)
+        by_id.setdefault(identity, DeadLetterGroup(identity)).letters.append(letter)
     return sorted(by_id.values(), key=lambda group: (-len(group.letters), group.id))
 
 
 @dataclass(frozen=True)
-class Filter:
+class DeadLetterFilter:
     """Which letters are meant: all that fit every part. An empty one fits all."""
 
     ids: Sequence[str] = ()
@@ -85,9 +85,9 @@ class Filter:
     @property
     def chooses(self) -> bool:
         """Whether it names anything at all."""
-        return self != Filter()
+        return self != DeadLetterFilter()
 
-    def fits(self, letter: Found) -> bool:
+    def fits(self, letter: FoundDeadLetter) -> bool:
         """Whether a letter is meant."""
         known = letter.letter
         return (
@@ -102,12 +102,12 @@ class Filter:
             and (self.until is None or letter.at <= self.until)
         )
 
-    def missing(self, letters: Iterable[Found]) -> list[str]:
+    def missing(self, letters: Iterable[FoundDeadLetter]) -> list[str]:
         """The ids that are named and not there."""
         there = {letter.id for letter in letters}
         return [identity for identity in self.ids if identity not in there]
 
 
-def _subject(letter: Found) -> str:
+def _subject(letter: FoundDeadLetter) -> str:
     """The part of the key after the account."""
     return (letter.key or b"").decode("utf-8", "replace").partition("/")[2]

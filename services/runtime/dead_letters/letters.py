@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from contracts.dead_letters import PREFIX, DeadLetter
 from contracts.topics import DLQ_OF, Topic
-from services.runtime.kafka import reading
+from services.runtime.kafka import topic_reading
 from services.runtime.settings import RuntimeSettings
 
 DLQS = {dlq.name: dlq for dlq in DLQ_OF.values()}
@@ -23,7 +23,7 @@ BACK_TO = {dlq.name: topic for topic, dlq in DLQ_OF.items()}
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundDeadLetter:
     """A dead letter where it lies. Its id is topic/partition/offset, such as `actions.dlq/0/12`."""
 
     id: str
@@ -81,7 +81,7 @@ def _place(letter: DeadLetter) -> str:
     return f"{letter.topic}/{letter.partition}/{letter.offset}"
 
 
-async def with_originals(settings: RuntimeSettings, letters: Sequence[Found]) -> list[Found]:
+async def with_originals(settings: RuntimeSettings, letters: Sequence[FoundDeadLetter]) -> list[FoundDeadLetter]:
     """The same letters, with key, value and headers of the originals to which some of them only refer.
 
     `missing` says why one could not be had. Raises UnreachableError.
@@ -91,11 +91,11 @@ async def with_originals(settings: RuntimeSettings, letters: Sequence[Found]) ->
         for one in letters
         if one.letter is not None and one.letter.original_bytes is not None
     }
-    originals = await reading.at(settings, wanted.values()) if wanted else {}
+    originals = await topic_reading.at(settings, wanted.values()) if wanted else {}
     return [_whole(one, originals.get(wanted[one.id])) if one.id in wanted else one for one in letters]
 
 
-def _whole(one: Found, original: ConsumerRecord[bytes, bytes] | None) -> Found:
+def _whole(one: FoundDeadLetter, original: ConsumerRecord[bytes, bytes] | None) -> FoundDeadLetter:
     assert one.letter is not None  # noqa: S101 - only such were asked for
     if original is None:
         return replace(one, missing=f"only its first bytes are kept, and its original, {_place(one.letter)}, is gone")
@@ -103,13 +103,13 @@ def _whole(one: Found, original: ConsumerRecord[bytes, bytes] | None) -> Found:
     return replace(one, key=original.key, value=original.value or b"", headers=(*original.headers, *kept))
 
 
-def found(topic: Topic, record: ConsumerRecord[bytes, bytes]) -> Found:
+def found(topic: Topic, record: ConsumerRecord[bytes, bytes]) -> FoundDeadLetter:
     """A record of a dead-letter topic."""
     try:
         letter = DeadLetter.from_headers(tuple(record.headers))
     except (ValidationError, ValueError):
         letter = None
-    return Found(
+    return FoundDeadLetter(
         f"{topic.name}/{record.partition}/{record.offset}",
         letter,
         record.value or b"",
@@ -120,9 +120,9 @@ def found(topic: Topic, record: ConsumerRecord[bytes, bytes]) -> Found:
     )
 
 
-async def read_all(settings: RuntimeSettings, since: datetime | None = None) -> list[Found]:
-    """All dead letters of all topics, oldest first. Raises what services.runtime.kafka.reading raises."""
-    letters: list[Found] = []
+async def read_all(settings: RuntimeSettings, since: datetime | None = None) -> list[FoundDeadLetter]:
+    """All dead letters of all topics, oldest first. Raises what services.runtime.kafka.topic_reading raises."""
+    letters: list[FoundDeadLetter] = []
     for topic in DLQS.values():
-        letters += [found(topic, record) async for record in reading.read(settings, topic, since)]
+        letters += [found(topic, record) async for record in topic_reading.read(settings, topic, since)]
     return sorted(letters, key=lambda one: one.at)

@@ -20,33 +20,33 @@ from contracts.dead_letters import PREFIX, REDRIVEN, REDRIVEN_FLOW, REDRIVEN_OCC
 from contracts.errors import ErrorCode
 from contracts.topics import EVENTS, MAX_MESSAGE_BYTES
 from services.runtime import kafka
-from services.runtime.dead_letters.decisions import Decision, decide
+from services.runtime.dead_letters.decisions import DeadLetterDecision, decide
 from services.runtime.dead_letters.edit import edited
-from services.runtime.dead_letters.letters import BACK_TO, Found
+from services.runtime.dead_letters.letters import BACK_TO, FoundDeadLetter
 from services.runtime.tables import dead_runs
 
 MAY_HAVE_HAPPENED = frozenset(code for code in ErrorCode if code.effect_possible) | {ErrorCode.DESTINATION_FAILED}
 ACKNOWLEDGE_SECONDS = 30.0
 
-Repeatable = Callable[[Found], bool]
+Repeatable = Callable[[FoundDeadLetter], bool]
 """Whether a second call of the letter's action is harmless."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class RedrivePlan:
     """What will be redriven, in this order, and what will not, and why."""
 
-    letters: Sequence[Found]
+    letters: Sequence[FoundDeadLetter]
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan(
-    letters: Sequence[Found],
-    decided: Mapping[str, Decision],
+    letters: Sequence[FoundDeadLetter],
+    decided: Mapping[str, DeadLetterDecision],
     repeatable: Repeatable,
     *,
     even_if_sent: bool = False,
-) -> Plan:
+) -> RedrivePlan:
     """Choose and order letters that have their originals (`letters.with_originals`).
 
     A subject's originals had one partition each, so their order there is theirs.
@@ -75,10 +75,10 @@ def plan(
             )
         else:
             chosen.append(letter)
-    return Plan(sorted(chosen, key=_original), left_out)
+    return RedrivePlan(sorted(chosen, key=_original), left_out)
 
 
-def _too_large(letter: Found) -> str:
+def _too_large(letter: FoundDeadLetter) -> str:
     if len(letter.value) > MAX_MESSAGE_BYTES:
         return f"it has {len(letter.value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"
     try:
@@ -93,21 +93,21 @@ def _may_have_happened(letter: DeadLetter) -> bool:
     return letter.code in MAY_HAVE_HAPPENED if letter.effect_possible is None else letter.effect_possible
 
 
-def _original(letter: Found) -> tuple[str, int, int]:
+def _original(letter: FoundDeadLetter) -> tuple[str, int, int]:
     known = letter.letter
     return ("", 0, 0) if known is None else (known.topic, known.partition, known.offset)
 
 
 async def perform(
-    letters: Sequence[Found],
+    letters: Sequence[FoundDeadLetter],
     producer: kafka.Producer,
     pool: asyncpg.Pool,
     *,
     rate: float,
     changes: Mapping[str, Any] | None = None,
     reason: str = "",
-    done: Callable[[Sequence[Found]], object] = lambda _: None,
-) -> list[Found]:
+    done: Callable[[Sequence[FoundDeadLetter]], object] = lambda _: None,
+) -> list[FoundDeadLetter]:
     """Redrive these letters, at most `rate` a second; answer those that were. `done` hears of each second's.
 
     Raises EditError before anything is sent, KafkaError or one of database.FAULTS in the middle: what was committed by
@@ -115,7 +115,7 @@ async def perform(
     """
     values = {letter.id: edited(letter, dict(changes or {})) for letter in letters}
     size = max(1, int(rate))
-    redriven: list[Found] = []
+    redriven: list[FoundDeadLetter] = []
     loop = asyncio.get_running_loop()
     for begin in range(0, len(letters), size):
         started = loop.time()
@@ -134,7 +134,7 @@ async def perform(
     return redriven
 
 
-def headers(letter: Found) -> kafka.Headers:
+def headers(letter: FoundDeadLetter) -> kafka.Headers:
     """Those of the original, and which dead letter it was."""
     kept = [(name, value) for name, value in letter.headers if not name.startswith(PREFIX)]
     made: kafka.Headers = [*kept, (REDRIVEN, letter.id.encode())]

@@ -5,18 +5,18 @@ Here stand the names that most need; the rest is in the modules.
 
 from services.runtime.kafka.consumers import consumer, coordinator, reader
 from services.runtime.kafka.producer import Producer
-from services.runtime.kafka.records import Headers, Output, Record
+from services.runtime.kafka.records import ConsumedRecord, Headers, OutgoingRecord
 from services.runtime.kafka.sizes import MAX_DEAD_BYTES, MAX_RECORD_BYTES, MessageTooLargeError, check_size
 from services.runtime.kafka.topics import make_topics
 
 __all__ = [
     "MAX_DEAD_BYTES",
     "MAX_RECORD_BYTES",
+    "ConsumedRecord",
     "Headers",
     "MessageTooLargeError",
-    "Output",
+    "OutgoingRecord",
     "Producer",
-    "Record",
     "check_size",
     "consumer",
     "coordinator",

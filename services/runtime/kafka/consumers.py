@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 
 from services.runtime.kafka import fetching
-from services.runtime.kafka.consuming import Consumer, coordinated
+from services.runtime.kafka.group_consumer import GroupConsumer, coordinated
 from services.runtime.settings import RuntimeSettings
 
 COMMITTED = "read_committed"
@@ -16,12 +16,12 @@ COMMITTED = "read_committed"
 fetching.install()
 
 
-def consumer(settings: RuntimeSettings, group: str, *, poll_seconds: float = 120.0) -> Consumer:
+def consumer(settings: RuntimeSettings, group: str, *, poll_seconds: float = 120.0) -> GroupConsumer:
     """A consumer that commits only what it is told to, from the earliest record on, of what was committed to Kafka.
 
     `poll_seconds`: who asks for nothing so long has left the group. A record's value may be a `gaps.Gap`.
     """
-    return Consumer(
+    return GroupConsumer(
         bootstrap_servers=settings.kafka_bootstrap,
         group_id=settings.topic_prefix + group,
         # Kafka's static membership: a killed worker that comes back goes on in 2 s, without a rebalance.

@@ -11,8 +11,8 @@ from contracts.dead_letters import PREFIX, DeadLetter
 from contracts.errors import ErrorCode
 from contracts.topics import DLQ_OF, Topic
 from services.runtime import metrics
-from services.runtime.kafka import gaps
-from services.runtime.kafka.records import Headers, Output, Record
+from services.runtime.kafka import offset_gaps
+from services.runtime.kafka.records import ConsumedRecord, Headers, OutgoingRecord
 from services.runtime.kafka.sizes import DEAD_LETTERS, MessageTooLargeError, check_size, size_of
 
 FIRST_BYTES = 4096
@@ -23,17 +23,19 @@ Buried = tuple[bytes | None, bytes | None, Headers]
 """Key, value and headers of a record for a dead-letter topic."""
 
 
-def dead_letter(record: Record, code: ErrorCode, cause: str, service: str, **ids: str | int | None) -> Output:
+def dead_letter(
+    record: ConsumedRecord, code: ErrorCode, cause: str, service: str, **ids: str | int | None
+) -> OutgoingRecord:
     """The record for its dead-letter topic, counted when it is there. `ids`: what else of `DeadLetter` is known.
 
     Of a record that nobody can read it says where it is, and is one letter, however many records it tells of.
     """
     topic = DLQ_OF[record.topic]
-    if (gap := gaps.unreadable(record.value)) is not None:
+    if (gap := offset_gaps.unreadable(record.value)) is not None:
         ids["first_offset"] = gap.first
     letter = DeadLetter.of(record.coordinates, code, cause, service, **ids)
     key, value, headers = buried(topic, letter, record.key, record.value, record.headers)
-    return Output(topic, key, value, headers, partial(_count, topic.name, code.value))
+    return OutgoingRecord(topic, key, value, headers, partial(_count, topic.name, code.value))
 
 
 def _count(topic: str, code: str) -> None:

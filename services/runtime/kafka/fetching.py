@@ -23,7 +23,7 @@ from aiokafka.errors import CorruptRecordException
 
 from contracts.topics import label
 from services.runtime import logging, metrics
-from services.runtime.kafka.gaps import Gap
+from services.runtime.kafka.offset_gaps import Gap
 
 log = logging.get("fetching")
 LONGEST_CAUSE = 300

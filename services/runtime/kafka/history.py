@@ -17,23 +17,25 @@ from contracts.ids import stable_id
 from contracts.runs import HistoryRecord, Outcome, Run
 from contracts.topics import EVENTS, HISTORY
 from services.runtime import metrics
-from services.runtime.kafka.records import Output, Record
+from services.runtime.kafka.records import ConsumedRecord, OutgoingRecord
 
 LONGEST_REASON = 2000  # characters: a reason may quote what came from outside, and a record must always fit
 
 
 def end_of_run(
     run: Run, outcome: Outcome, *, reason: str | None = None, code: ErrorCode | None = None, step: str | None = None
-) -> Output:
+) -> OutgoingRecord:
     """A run is over."""
     event = run.event
     ended = _ended(event, run.id, outcome, flow=run.flow, reason=reason, code=code, step=step)
-    return Output(HISTORY, event.key, ended.to_bytes(), None, partial(_count_run, run.flow, outcome, event.accepted))
+    return OutgoingRecord(
+        HISTORY, event.key, ended.to_bytes(), None, partial(_count_run, run.flow, outcome, event.accepted)
+    )
 
 
 def event_without_run(
-    event: Event, record: Record, outcome: Outcome, reason: str, code: ErrorCode | None = None
-) -> Output:
+    event: Event, record: ConsumedRecord, outcome: Outcome, reason: str, code: ErrorCode | None = None
+) -> OutgoingRecord:
     """An event ends before any run: a duplicate, or no flow for it.
 
     The id is that of the record and not of the event: each delivery of a duplicate is one more end.
@@ -43,12 +45,12 @@ def event_without_run(
     )
 
 
-def end_of_event(key: bytes, ended: HistoryRecord) -> Output:
+def end_of_event(key: bytes, ended: HistoryRecord) -> OutgoingRecord:
     """An event that started no run is over."""
-    return Output(HISTORY, key, ended.to_bytes(), None, partial(_count_event, ended.outcome))
+    return OutgoingRecord(HISTORY, key, ended.to_bytes(), None, partial(_count_event, ended.outcome))
 
 
-def unreadable(record: Record, reason: str, code: ErrorCode) -> Output:
+def unreadable(record: ConsumedRecord, reason: str, code: ErrorCode) -> OutgoingRecord:
     """A record that is no message of ours is dead. What can be read of its identity is kept."""
     message = _json(record.value)
     run = None if record.topic is EVENTS else _part(message, "run")

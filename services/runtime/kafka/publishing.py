@@ -13,7 +13,7 @@ from contracts.topics import Topic
 from services.runtime import logging, metrics
 from services.runtime.cures import curable
 from services.runtime.kafka.dead_letters import smaller
-from services.runtime.kafka.records import Headers, Output
+from services.runtime.kafka.records import Headers, OutgoingRecord
 from services.runtime.kafka.sizes import DEAD_LETTERS, MessageTooLargeError, refusal
 
 log = logging.get("publisher")
@@ -46,7 +46,7 @@ class Publisher:
         self._producer = producer
         self._on_wait = on_wait
 
-    async def publish(self, outputs: Sequence[Output]) -> None:
+    async def publish(self, outputs: Sequence[OutgoingRecord]) -> None:
         """Return when every record is acknowledged; never raises for a part that is away.
 
         Records of one key reach their partition in the order of `outputs`. After a failure everything from the first
@@ -89,7 +89,7 @@ class Publisher:
         if refused is not None:
             raise refused
 
-    async def _send(self, outputs: Sequence[Output]) -> tuple[int, Exception | None, bool]:
+    async def _send(self, outputs: Sequence[OutgoingRecord]) -> tuple[int, Exception | None, bool]:
         """How many were acknowledged before the first that was not, why it was not, and whether it was sent."""
         futures: list[asyncio.Future[object]] = []
         fault: Exception | None = None
@@ -138,7 +138,7 @@ async def _failure(future: asyncio.Future[object]) -> Exception | None:
     return None
 
 
-def _smaller(output: Output) -> Output | None:
+def _smaller(output: OutgoingRecord) -> OutgoingRecord | None:
     less = smaller(output.topic, output.key, output.value, output.headers or [])
     if less is None:
         return None

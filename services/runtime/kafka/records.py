@@ -12,7 +12,7 @@ Headers = list[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ConsumedRecord:
     """A record as it was consumed: nothing of it is decoded yet. `name` is the topic's name on the broker."""
 
     topic: Topic
@@ -39,7 +39,7 @@ def nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutgoingRecord:
     """A record to produce. `on_acknowledged` is called once, when Kafka has it: what it stands for is counted there."""
 
     topic: Topic

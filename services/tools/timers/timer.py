@@ -10,7 +10,7 @@ from contracts.ids import stable_id
 from contracts.runs import Run, Wake
 from contracts.topics import MAX_MESSAGE_BYTES, RUNS
 from services.flows.outcomes import Sleep
-from services.runtime.kafka import Output
+from services.runtime.kafka import OutgoingRecord
 
 WAKE_BYTES = 4_000
 """Room for a Wake beside the run in one message."""
@@ -48,6 +48,6 @@ def origin(event: Event) -> str:
     return stable_id(event.account, event.source, event.happening)
 
 
-def record(key: bytes, run: bytes, wake: Wake) -> Output:
+def record(key: bytes, run: bytes, wake: Wake) -> OutgoingRecord:
     """The RunMessage that ends a wait. The run's JSON is passed on as it is."""
-    return Output(RUNS, key, b'{"run":%b,"wake":%b}' % (run, wake.to_bytes()))
+    return OutgoingRecord(RUNS, key, b'{"run":%b,"wake":%b}' % (run, wake.to_bytes()))

@@ -15,7 +15,7 @@ from contracts.runs import Wake
 from contracts.topics import RUNS
 from services.runtime import database, logging
 from services.runtime.apart import apart
-from services.runtime.kafka import Output, Record
+from services.runtime.kafka import ConsumedRecord, OutgoingRecord
 from services.tools import metrics, unhandled_errors
 from services.tools.timers import timer
 from services.tools.timers.timer_table import SetTimer, TimerTable
@@ -30,7 +30,7 @@ SHARE_SECONDS = 0.25
 class Publishes(Protocol):
     """What publishes a batch: `services.runtime.kafka.publishing.Publisher` is one."""
 
-    async def publish(self, outputs: Sequence[Output]) -> None:
+    async def publish(self, outputs: Sequence[OutgoingRecord]) -> None:
         """Return when every record is acknowledged."""
         ...
 
@@ -79,11 +79,11 @@ class TimerFiring:
     async def _broke(self, one: SetTimer, error: Exception) -> None:
         """Its run cannot go on: a dead letter of what was to wake it."""
         value = b'{"run":%b}' % one.run
-        record = Record(RUNS, f"timers/{one.timer}", 0, 0, one.key, value, [])
+        record = ConsumedRecord(RUNS, f"timers/{one.timer}", 0, 0, one.key, value, [])
         await unhandled_errors.bury(record, error, self._publisher.publish, self._died)
 
 
-def _record(one: SetTimer) -> Output:
+def _record(one: SetTimer) -> OutgoingRecord:
     return timer.record(one.key, one.run, Wake(timer=one.timer, due=one.due))
 
 

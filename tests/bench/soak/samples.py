@@ -14,7 +14,7 @@ from contracts.topics import ACTIONS, EVENTS, HISTORY, RUNS
 from services.actions.consumer import GROUP as ACTIONS_GROUP
 from services.cli.stack.stack import Stack
 from services.ingest.event_ends import GROUP as ENDS_GROUP
-from services.runtime.kafka.offsets import Offsets
+from services.runtime.kafka.group_offsets import GroupOffsets
 from services.tools.faust_app import GROUP as TOOLS_GROUP
 
 MEGABYTE = 1_048_576
@@ -43,7 +43,7 @@ class Looker:
         self._stack = stack
         self._connection = connection
         self._settings = stack.settings()
-        self._offsets = {group: Offsets(self._settings, group) for group in READ}
+        self._offsets = {group: GroupOffsets(self._settings, group) for group in READ}
 
     async def look(self, second: float) -> list[Sample]:
         """All there is to see now."""

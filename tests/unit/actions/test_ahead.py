@@ -13,15 +13,15 @@ from services.actions.delivery.ahead import OBJECTS_BYTES, Ahead
 from services.actions.delivery.outline import Outline, outline
 from services.actions.delivery.pace import Pace
 from services.actions.delivery.prefix import Prefix
-from services.runtime.kafka import Headers, Record
+from services.runtime.kafka import ConsumedRecord, Headers
 from tests.support.actions import request
 
 HERE, THERE = Prefix(), Prefix()
 
 
-def record(offset: int, value: bytes = b"", headers: Headers | None = None) -> Record:
+def record(offset: int, value: bytes = b"", headers: Headers | None = None) -> ConsumedRecord:
     """A record of one topic."""
-    return Record(ACTIONS, "t", 0, offset, b"key", value, headers or [])
+    return ConsumedRecord(ACTIONS, "t", 0, offset, b"key", value, headers or [])
 
 
 def about(subject: str, flow: str) -> Outline:

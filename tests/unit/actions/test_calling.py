@@ -13,7 +13,7 @@ from services.actions.connections import Connection
 from services.actions.delivery.calling import HttpCall
 from services.flows.catalogue import Guarantee
 from services.runtime.documents.secrets import Mask
-from services.runtime.http import Answer, CallError, Client, Sent
+from services.runtime.http import CallError, Client, HttpAnswer, Sent
 
 CRM = Connection("crm", "https://crm.example/api", {"Authorization": "Bearer t0ken-x"}, "", Mask(("t0ken-x",)))
 HOSTS = Connection("crm", "https://crm.example/api", query="k=v", allowed_hosts=("files.example.com", "*.cdn.example"))
@@ -23,8 +23,8 @@ CLOSUM = Connection("closum", "https://closum.example/v2", {}, "api-key=k3y-x", 
 class FakeClient:
     """Answers what a test says and notes what it was asked."""
 
-    def __init__(self, answer: Answer | CallError | None = None) -> None:
-        self.answer = answer or Answer(200, {}, b"")
+    def __init__(self, answer: HttpAnswer | CallError | None = None) -> None:
+        self.answer = answer or HttpAnswer(200, {}, b"")
         self.url = ""
         self.headers: dict[str, str] = {}
         self.content: bytes | None = None
@@ -39,7 +39,7 @@ class FakeClient:
         content: bytes | None,
         seconds: float,
         any_port: bool = True,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """As the real one."""
         assert method == "POST"
         self.any_port = any_port
@@ -144,21 +144,21 @@ async def test_what_goes_along() -> None:
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 async def test_success(status: int) -> None:
     """Any 2xx; secrets that the destination repeats are masked."""
-    answer = Answer(status, {"x-echo": "Bearer t0ken-x"}, b"you sent t0ken-x")
+    answer = HttpAnswer(status, {"x-echo": "Bearer t0ken-x"}, b"you sent t0ken-x")
     reply = await ask(FakeClient(answer), CRM, "/x")
     assert (reply.status, reply.headers["x-echo"], reply.body) == (status, "Bearer [hidden]", b"you sent [hidden]")
 
 
 async def test_the_author_says_what_success_is() -> None:
     """Then nothing else is."""
-    assert (await ask(FakeClient(Answer(404, {}, b"")), CRM, "/x", accept=frozenset({404}))).status == 404
+    assert (await ask(FakeClient(HttpAnswer(404, {}, b"")), CRM, "/x", accept=frozenset({404}))).status == 404
     with pytest.raises(CallFailedError):
-        await ask(FakeClient(Answer(200, {}, b"")), CRM, "/x", accept=frozenset({404}))
+        await ask(FakeClient(HttpAnswer(200, {}, b"")), CRM, "/x", accept=frozenset({404}))
 
 
 async def test_an_error_answer_is_told_without_secrets() -> None:
     """Status, place, what the body says in one line, when to come back."""
-    answer = Answer(503, {"retry-after": "7"}, b"busy,\n  t0ken-x")
+    answer = HttpAnswer(503, {"retry-after": "7"}, b"busy,\n  t0ken-x")
     with pytest.raises(CallFailedError) as raised:
         await ask(FakeClient(answer), CRM, "/x?y=private")
     error = raised.value
@@ -169,7 +169,7 @@ async def test_an_error_answer_is_told_without_secrets() -> None:
 
 async def test_a_redirect_is_told() -> None:
     """It is not followed: the author writes the address it points to."""
-    answer = Answer(302, {"location": "https://elsewhere.example/?token=1"}, b"")
+    answer = HttpAnswer(302, {"location": "https://elsewhere.example/?token=1"}, b"")
     with pytest.raises(CallFailedError, match=r"it points to 'https://elsewhere\.example/'") as raised:
         await ask(FakeClient(answer), CRM, "/x")
     assert raised.value.code is ErrorCode.CALL_REJECTED

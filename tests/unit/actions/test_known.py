@@ -14,7 +14,7 @@ from services.actions.delivery.prefix import Prefix
 from services.actions.journal.effects import Decision, Fenced, Go
 from services.actions.registry import ACTIONS
 from services.flows.catalogue import Guarantee
-from services.runtime.kafka import Record
+from services.runtime.kafka import ConsumedRecord
 from tests.support.actions import request
 
 
@@ -28,7 +28,9 @@ class World:
         self.abandoned = 0
         monkeypatch.setattr(known, "time", SimpleNamespace(monotonic=lambda: self.now))
         one = request(1)
-        self.job = Planner(ACTIONS, {}).job(Record(topics.ACTIONS, "a", 0, 0, one.key, one.to_bytes(), []), Prefix())
+        self.job = Planner(ACTIONS, {}).job(
+            ConsumedRecord(topics.ACTIONS, "a", 0, 0, one.key, one.to_bytes(), []), Prefix()
+        )
         self.before = known.before(cast("Any", self), cast("Any", self), self.job)
 
     async def begin(self, *_: object) -> Decision:

@@ -11,7 +11,7 @@ from services.actions import metrics
 from services.actions.connection_parts import ConnectionLimits
 from services.actions.limits.gate import LANES_OUTCOMES, STORM_OUTCOMES, Gate, Health
 from services.actions.limits.ready import Ready, Sort
-from services.runtime.guard import MOST_PAUSE_SECONDS, PAUSE_SECONDS, TRIALS, Guard
+from services.runtime.death_hold import MOST_PAUSE_SECONDS, PAUSE_SECONDS, TRIALS, DeathHold
 
 
 @dataclass
@@ -164,7 +164,7 @@ def test_a_try_that_comes_to_nothing_is_made_by_another() -> None:
 
 def test_an_open_breaker_is_tried_with_a_lane_that_did_not_fail_last() -> None:
     """Of any flow that is not held, the newest too; if all did, the one whose turn it is."""
-    guard = Guard(1, 0.8, kind="flow", gauge=metrics.FLOW_HELD)
+    guard = DeathHold(1, 0.8, kind="flow", gauge=metrics.FLOW_HELD)
     failed = {f"bad {number}" for number in range(20)}
     ready = Ready(lambda _: 0.0, guard, lambda _: failed.__contains__)
     assert ready.waiting("crm", failed.__contains__) is None
@@ -211,7 +211,7 @@ def test_a_closed_gate_holds_up_no_other_connection() -> None:
 def test_a_flow_that_only_dies_is_held_and_tried() -> None:
     """Others go on. After the pause a few are let through; one that lives lets all go."""
     world = World()
-    guard = Guard(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD, clock=lambda: world.now)
+    guard = DeathHold(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD, clock=lambda: world.now)
     ready = Ready(lambda _: 0.0, guard)
     for _ in range(10):
         guard.ended("bad", dead=True, began=world.now)
@@ -235,7 +235,7 @@ def test_a_flow_that_only_dies_is_held_and_tried() -> None:
 
 def test_a_flow_of_which_some_die_is_not_held() -> None:
     """Three of four."""
-    guard = Guard(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD)
+    guard = DeathHold(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD)
     for number in range(1_000):
         guard.ended("so-so", dead=number % 4 != 0, began=guard.now())
     assert guard.held("so-so") == 0

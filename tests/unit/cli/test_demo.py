@@ -15,7 +15,7 @@ from contracts.runs import HistoryRecord, Outcome
 from services.cli.commands.demo import summary
 from services.cli.commands.demo.account import Account
 from services.cli.commands.demo.events import TOO_LONG_NAME, Sending, sendings
-from services.runtime.dead_letters.letters import Found
+from services.runtime.dead_letters.letters import FoundDeadLetter
 
 
 def number(sending: Sending) -> str:
@@ -89,7 +89,7 @@ def test_a_lost_event_a_missing_letter_a_raw_number_a_double_effect_and_greeting
 
 
 def test_the_summary_tells_all_of_it() -> None:
-    account = Account(5, [*ENDS, end(4, Outcome.DEAD)], [Found("actions.dlq/0/0", None, b"")], STATE, 1.0)
+    account = Account(5, [*ENDS, end(4, Outcome.DEAD)], [FoundDeadLetter("actions.dlq/0/0", None, b"")], STATE, 1.0)
     sent = {f"e{one}": Sending("whatsapp", {"from": "912 345 678"}) for one in range(1, 5)}
     out = Console(file=StringIO(), width=160, markup=False)
     summary.show(out, account, sent, ("whatsapp", "leads", "contacts"), 1.0)

@@ -13,10 +13,10 @@ from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS_DLQ, EVENTS_DLQ, MAX_MESSAGE_BYTES, Topic
 from services.actions.connections import Connection
 from services.actions.request_preview import preview, repeatable
-from services.runtime.dead_letters.decisions import Decision
+from services.runtime.dead_letters.decisions import DeadLetterDecision
 from services.runtime.dead_letters.edit import EditError, change, edited
-from services.runtime.dead_letters.groups import Filter, group_of, groups, shape
-from services.runtime.dead_letters.letters import Found
+from services.runtime.dead_letters.groups import DeadLetterFilter, group_of, groups, shape
+from services.runtime.dead_letters.letters import FoundDeadLetter
 from services.runtime.dead_letters.redrive import headers, plan
 from tests.support.actions import request
 
@@ -35,17 +35,17 @@ def dead(
     topic: Topic = ACTIONS_DLQ,
     offset: int | None = None,
     **fields: Any,
-) -> Found:
+) -> FoundDeadLetter:
     """A dead letter of a call."""
     asked = request(number, **fields)
     ids: dict[str, Any] = {"run_id": asked.run.id, "event_id": asked.run.event.id, "flow": "flow", "step": "0"}
     letter = DeadLetter.of(("closum.actions", 0, number if offset is None else offset), code, cause, "actions", **ids)
     own = [("traceparent", b"t"), *letter.to_headers()]
     value, at = asked.to_bytes(), NOW + timedelta(minutes=number)
-    return Found(f"{topic.name}/0/{number}", letter, value, asked.key, tuple(own), at, f"x/0/{number}@1")
+    return FoundDeadLetter(f"{topic.name}/0/{number}", letter, value, asked.key, tuple(own), at, f"x/0/{number}@1")
 
 
-STRANGE = Found("actions.dlq/0/99", None, b"\xff")
+STRANGE = FoundDeadLetter("actions.dlq/0/99", None, b"\xff")
 
 
 @pytest.mark.parametrize(
@@ -83,19 +83,19 @@ def test_letters_are_grouped_by_cause() -> None:
 def test_a_filter_fits_what_fits_every_part_of_it() -> None:
     """And an empty one fits all, so that all must be asked for."""
     one, other = dead(1, subject="+351911111111"), dead(2, code=ErrorCode.CALL_TIMED_OUT)
-    assert not Filter().chooses
+    assert not DeadLetterFilter().chooses
     for which in (
-        Filter(ids=[one.id]),
-        Filter(code=ErrorCode.CALL_REJECTED),
-        Filter(subject="+351911111111"),
-        Filter(until=NOW + timedelta(seconds=90)),
-        Filter(group=group_of(one), flow="flow", connection="crm", topic="actions.dlq"),
+        DeadLetterFilter(ids=[one.id]),
+        DeadLetterFilter(code=ErrorCode.CALL_REJECTED),
+        DeadLetterFilter(subject="+351911111111"),
+        DeadLetterFilter(until=NOW + timedelta(seconds=90)),
+        DeadLetterFilter(group=group_of(one), flow="flow", connection="crm", topic="actions.dlq"),
     ):
         assert which.chooses
         assert [which.fits(letter) for letter in (one, other)] == [True, False]
-    assert not Filter(flow="other").fits(one)
-    assert not Filter(code=ErrorCode.BUG).fits(STRANGE)
-    assert Filter(ids=["x", one.id]).missing([one]) == ["x"]
+    assert not DeadLetterFilter(flow="other").fits(one)
+    assert not DeadLetterFilter(code=ErrorCode.BUG).fits(STRANGE)
+    assert DeadLetterFilter(ids=["x", one.id]).missing([one]) == ["x"]
 
 
 def test_a_payload_is_changed_where_it_may_be() -> None:
@@ -111,9 +111,9 @@ def test_a_payload_is_changed_where_it_may_be() -> None:
         with pytest.raises(EditError, match=r"cannot be changed|there is no"):
             edited(letter, {path: 1})
     with pytest.raises(EditError, match="nothing: it is a run"):
-        edited(Found("runs.dlq/0/1", None, b"{}"), {"run.id": 1})
+        edited(FoundDeadLetter("runs.dlq/0/1", None, b"{}"), {"run.id": 1})
     with pytest.raises(EditError, match="no JSON object"):
-        edited(Found("events.dlq/0/1", None, b"\xff"), {"data.x": 1})
+        edited(FoundDeadLetter("events.dlq/0/1", None, b"\xff"), {"data.x": 1})
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ def test_a_plan_leaves_out_what_must_not_go_again() -> None:
         dead(4, code=ErrorCode.DESTINATION_FAILED, **SMS),
         dead(5, code=ErrorCode.CALL_REFUSED, **SMS),
         STRANGE,
-        Found("events.dlq/0/1", dead(6).letter, b"x" * (MAX_MESSAGE_BYTES + 1)),
+        FoundDeadLetter("events.dlq/0/1", dead(6).letter, b"x" * (MAX_MESSAGE_BYTES + 1)),
     ]
-    decided = {"actions.dlq/0/1": Decision("redriven", "by hand", NOW)}
+    decided = {"actions.dlq/0/1": DeadLetterDecision("redriven", "by hand", NOW)}
     found = plan(letters, decided, repeatable)
     assert [one.id for one in found.letters] == ["actions.dlq/0/3", "actions.dlq/0/5"]
     assert "redriven" in found.left_out["actions.dlq/0/1"]
@@ -208,10 +208,10 @@ async def test_the_request_is_shown_as_it_would_be_sent() -> None:
         (dead(1, inputs={"method": "GET"}), "url: Field required"),
         (dead(1, inputs={"method": "GET", "url": "/../x"}), "`..` is not allowed"),
         (STRANGE, "no action request"),
-        (Found("events.dlq/0/1", None, b"{}"), "no call was being made"),
+        (FoundDeadLetter("events.dlq/0/1", None, b"{}"), "no call was being made"),
     ],
 )
-async def test_a_request_that_cannot_be_shown(letter: Found, told: str) -> None:
+async def test_a_request_that_cannot_be_shown(letter: FoundDeadLetter, told: str) -> None:
     """Says why: mostly it is why the letter is dead."""
     shown = await preview(letter, {"crm": Connection("crm", "https://crm.example")})
     assert told in str(shown)

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from services.runtime import kafka
 from services.runtime.kafka import fetching
 from services.runtime.kafka.fetching import Fetcher, Records
-from services.runtime.kafka.gaps import Gap
+from services.runtime.kafka.offset_gaps import Gap
 
 HERE = TopicPartition("closum.events", 3)
 COMMITTED = 1

@@ -12,7 +12,7 @@ from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.runs import HistoryRecord, Outcome, Run
 from contracts.topics import ACTIONS, EVENTS, RUNS, Topic
-from services.runtime.kafka import Record, history
+from services.runtime.kafka import ConsumedRecord, history
 from services.runtime.kafka.dead_letters import dead_letter
 
 EVENT = Event(id="e", source="/hooks/a", type="a.b", subject="s", account="acme", accepted=datetime.now(UTC), data={})
@@ -24,9 +24,9 @@ def counted(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-def record(topic: Topic, value: object) -> Record:
+def record(topic: Topic, value: object) -> ConsumedRecord:
     """A record of a topic."""
-    return Record(topic, topic.name, 0, 7, b"k", orjson.dumps(value), [])
+    return ConsumedRecord(topic, topic.name, 0, 7, b"k", orjson.dumps(value), [])
 
 
 def test_an_end_is_counted_when_it_is_acknowledged() -> None:

@@ -21,7 +21,7 @@ from aiokafka.errors import (
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ, Topic
-from services.runtime.kafka import Headers, MessageTooLargeError, Output, publishing
+from services.runtime.kafka import Headers, MessageTooLargeError, OutgoingRecord, publishing
 from services.runtime.kafka.publishing import Publisher
 
 
@@ -70,15 +70,15 @@ def no_waiting() -> object:
         yield patched
 
 
-def outputs(count: int) -> list[Output]:
+def outputs(count: int) -> list[OutgoingRecord]:
     """Records 0, 1, 2 and so on."""
-    return [Output(ACTIONS, b"k", str(number).encode()) for number in range(count)]
+    return [OutgoingRecord(ACTIONS, b"k", str(number).encode()) for number in range(count)]
 
 
 async def test_a_record_is_sent_as_it_is() -> None:
     """Topic, key, value and headers."""
     producer = Flaky()
-    one = Output(RUNS_DLQ, b"key", b"value", [("code", b"bug")])
+    one = OutgoingRecord(RUNS_DLQ, b"key", b"value", [("code", b"bug")])
     await Publisher(producer).publish([one])
     assert producer.sent == [(one.topic, one.key, one.value, one.headers)]
 
@@ -180,7 +180,7 @@ async def test_one_record_that_kafka_never_takes_holds_up_no_other(fault: Except
 async def test_a_dead_letter_that_its_topic_refuses_is_kept_by_reference() -> None:
     """Smaller and smaller, until it is taken: what it is about is never lost."""
     letter = DeadLetter.of(("closum.events", 1, 2), ErrorCode.EVENT_INVALID, "no", "tools")
-    made = Output(EVENTS_DLQ, b"k", b"x" * 100_000, [("a", b"b"), *letter.to_headers()])
+    made = OutgoingRecord(EVENTS_DLQ, b"k", b"x" * 100_000, [("a", b"b"), *letter.to_headers()])
     for most, value in ((50_000, b"x" * 4096), (1000, None)):
         producer = Limited(lambda value, most=most: len(value or b"") > most, MessageSizeTooLargeError())  # type: ignore[misc]
         await asyncio.wait_for(Publisher(producer).publish([*outputs(2), made, *outputs(2)]), 5)
@@ -228,16 +228,16 @@ class FakeProducer:
         self.generation += 1
 
 
-def output(value: bytes) -> Output:
+def output(value: bytes) -> OutgoingRecord:
     """One record."""
-    return Output(RUNS, b"k", value)
+    return OutgoingRecord(RUNS, b"k", value)
 
 
 async def test_records_are_sent_until_they_are_acknowledged() -> None:
     """A time-out is waited out; a broken producer is made anew."""
     producer = FakeProducer(KafkaTimeoutError(), KafkaConnectionError())
     await Publisher(producer).publish([output(b"1")])
-    await Publisher(producer).publish([Output(HISTORY, b"k", b"2")])
+    await Publisher(producer).publish([OutgoingRecord(HISTORY, b"k", b"2")])
     assert (producer.taken, producer.renewals) == ([b"1", b"2"], 1)
 
 
@@ -270,7 +270,7 @@ async def test_what_kafka_refuses_twice_is_told(fault: type[Exception]) -> None:
 async def test_a_dead_letter_that_kafka_refuses_is_made_smaller() -> None:
     """Until it is taken."""
     letter = DeadLetter.of(("closum.actions", 1, 2), ErrorCode.REQUEST_INVALID, "no", "actions")
-    big = Output(ACTIONS_DLQ, b"k", b"x" * 100_000, letter.to_headers())  # type: ignore[arg-type]
+    big = OutgoingRecord(ACTIONS_DLQ, b"k", b"x" * 100_000, letter.to_headers())  # type: ignore[arg-type]
     for refusals, value in ((2, b"x" * 4096), (4, None)):
         producer = FakeProducer(*[MessageSizeTooLargeError() for _ in range(refusals)])
         await asyncio.wait_for(Publisher(producer).publish([big]), 5)

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 
 from services.runtime import watchdog
 from services.runtime.health import Health
-from services.runtime.kafka.offsets import Place, Progress
+from services.runtime.kafka.group_offsets import PartitionProgress, Place
 from services.runtime.watchdog import Watchdog
 
 HERE: Place = ("events", 0)
@@ -24,11 +24,11 @@ SECONDS = 30.0
 class Kafka:
     """What Kafka would say."""
 
-    def __init__(self, progress: dict[Place, Progress] | None = None) -> None:
+    def __init__(self, progress: dict[Place, PartitionProgress] | None = None) -> None:
         self.seen = progress or {}
         self.away = False
 
-    async def progress(self, places: Collection[Place]) -> dict[Place, Progress]:
+    async def progress(self, places: Collection[Place]) -> dict[Place, PartitionProgress]:
         """Of the asked partitions."""
         if self.away:
             raise KafkaConnectionError("planted")
@@ -65,24 +65,24 @@ async def fuses(kafka: Kafka, *passing: float, moves_at: int = -1) -> list[float
 
 async def test_records_that_wait_without_progress_burn_the_fuse_down() -> None:
     """The fuse always ends at the same moment; then it is not laid anew."""
-    assert await fuses(Kafka({HERE: Progress(5, 9)}), 0, 10, 10, 9, 2) == [35.0, 25.0, 15.0, 6.0, None]
+    assert await fuses(Kafka({HERE: PartitionProgress(5, 9)}), 0, 10, 10, 9, 2) == [35.0, 25.0, 15.0, 6.0, None]
 
 
 async def test_progress_lays_it_anew() -> None:
-    assert await fuses(Kafka({HERE: Progress(5, 9)}), 0, 29, 29, moves_at=2) == [35.0, 6.0, 35.0]
+    assert await fuses(Kafka({HERE: PartitionProgress(5, 9)}), 0, 29, 29, moves_at=2) == [35.0, 6.0, 35.0]
 
 
 async def test_nothing_waiting_is_no_stall() -> None:
-    assert await fuses(Kafka({HERE: Progress(9, 9)}), 100, 100) == [35.0, 35.0]
+    assert await fuses(Kafka({HERE: PartitionProgress(9, 9)}), 100, 100) == [35.0, 35.0]
 
 
 async def test_partitions_of_others_do_not_count() -> None:
-    assert await fuses(Kafka({("events", 1): Progress(5, 9)}), 100, 100) == [35.0, 35.0]
+    assert await fuses(Kafka({("events", 1): PartitionProgress(5, 9)}), 100, 100) == [35.0, 35.0]
 
 
 async def test_kafka_away_is_no_stall() -> None:
     """Waiting is right then; a new process would do no better."""
-    kafka = Kafka({HERE: Progress(5, 9)})
+    kafka = Kafka({HERE: PartitionProgress(5, 9)})
     kafka.away = True
     assert await fuses(kafka, 100, 100) == [35.0, 35.0]
 
@@ -91,7 +91,7 @@ async def test_lag_is_shown_for_the_partitions_that_this_process_has() -> None:
     """And no longer when another one has them. The topic is called by its logical name, as in every metric."""
     there = ("closum.events", 0)
     mine = {there}
-    dog = Watchdog(Kafka({there: Progress(5, 9)}), lambda: mine, Health(), SECONDS, light=lambda _: None)
+    dog = Watchdog(Kafka({there: PartitionProgress(5, 9)}), lambda: mine, Health(), SECONDS, light=lambda _: None)
     labels = {"topic": "events", "partition": "0"}
     await dog.look()
     assert REGISTRY.get_sample_value("flows_lag_records", labels) == 4
@@ -114,8 +114,8 @@ from services.runtime.watchdog import Watchdog
 
 class Kafka:
     async def progress(self, places):
-        from services.runtime.kafka.offsets import Progress
-        return {place: Progress(0, 1) for place in places}
+        from services.runtime.kafka.group_offsets import PartitionProgress
+        return {place: PartitionProgress(0, 1) for place in places}
 
 async def main():
     dog = Watchdog(Kafka(), lambda: {("events", 0)}, Health(), 0.5)

@@ -12,13 +12,13 @@ import faust
 import faust.streams
 import pytest
 
-from services.runtime.kafka import Record
-from services.runtime.kafka.consuming import Consumer
+from services.runtime.kafka import ConsumedRecord
+from services.runtime.kafka.group_consumer import GroupConsumer
 from services.tools import faust_app
 from services.tools.settings import ToolsSettings
 
 
-async def nothing(_records: Sequence[Record]) -> None:
+async def nothing(_records: Sequence[ConsumedRecord]) -> None:
     """A handler that does nothing."""
 
 
@@ -65,7 +65,7 @@ async def test_its_consumer_is_that_of_every_service(application: faust.App) -> 
     thread = application.consumer._new_consumer_thread()
     made = thread._create_worker_consumer(application.transport)
     assert isinstance(thread, faust_app._Thread)
-    assert isinstance(made, Consumer)
+    assert isinstance(made, GroupConsumer)
     assert (made._group_id, made._group_instance_id) == ("test.tools", "tools-0")
     assert made._isolation_level == "read_committed"
     await made.stop()

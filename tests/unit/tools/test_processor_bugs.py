@@ -18,7 +18,7 @@ from contracts.runs import Outcome, Run, RunMessage
 from contracts.topics import ACTIONS, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ, Topic
 from services.flows.state.claims import Claim as Need
 from services.flows.sync import changed
-from services.runtime.kafka import MessageTooLargeError, Output, history
+from services.runtime.kafka import MessageTooLargeError, OutgoingRecord, history
 from services.runtime.tables.dead_runs import Death
 from services.tools import batch_processor
 from services.tools.batch_processor import BatchProcessor
@@ -121,7 +121,7 @@ async def test_an_event_that_raises_is_dead_and_the_others_go_on(
     if stage == "publishing":  # its requests cannot be published, its letter can
         real = world.publish
 
-        async def publish(outputs: Sequence[Output]) -> None:
+        async def publish(outputs: Sequence[OutgoingRecord]) -> None:
             if any(one.topic is ACTIONS and BAD.encode() in (one.value or b"") for one in outputs):
                 raise error
             await real(outputs)
@@ -165,7 +165,7 @@ async def test_a_run_that_raises_is_dead_and_the_others_go_on(
         case _:
             real = world.publish
 
-            async def publish(outputs: Sequence[Output]) -> None:
+            async def publish(outputs: Sequence[OutgoingRecord]) -> None:
                 if any(one.topic is ACTIONS and BAD.encode() in (one.value or b"") for one in outputs):
                     raise MessageTooLargeError("more than the topic takes")
                 await real(outputs)
@@ -204,7 +204,7 @@ async def test_without_a_letter_nothing_is_finished(tmp_path: Path) -> None:
     """An exception must not acknowledge an event: what called gets it, and commits nothing."""
 
     class Closed(World):
-        async def publish(self, _outputs: Sequence[Output]) -> None:
+        async def publish(self, _outputs: Sequence[OutgoingRecord]) -> None:
             raise RuntimeError("no letter either")
 
     with pytest.raises(RuntimeError, match="no letter either"):

@@ -18,7 +18,7 @@ from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY, RUNS
 from services.flows.advance import advance
 from services.flows.catalogue import BaseInputs, Tool
 from services.flows.compile import CompiledFlow
-from services.runtime.dead_letters.letters import Found
+from services.runtime.dead_letters.letters import FoundDeadLetter
 from services.runtime.dead_letters.redrive import headers as redriven
 from services.runtime.kafka import Headers
 from services.tools import run_jobs
@@ -309,7 +309,7 @@ async def test_an_event_without_an_id_of_its_own_keeps_its_effects_when_it_comes
     assert letter.occurrence == "test.events/0/7"
     for offset, flow in ((9, "broken"), (11, "one-call")):
         dead = letter.model_copy(update={"flow": flow})
-        marks = redriven(Found(f"events.dlq/0/{offset}", dead, value, headers=tuple(output.headers or ())))
+        marks = redriven(FoundDeadLetter(f"events.dlq/0/{offset}", dead, value, headers=tuple(output.headers or ())))
         await processor.events([replace(batches.record(value, offset), headers=marks)])
     letters = [DeadLetter.from_headers(out.headers or []) for out in published.outputs if out.topic is EVENTS_DLQ]
     assert [one.occurrence for one in letters] == [letter.occurrence] * 2

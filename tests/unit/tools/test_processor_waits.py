@@ -11,7 +11,7 @@ import pytest
 from contracts.events import Event
 from contracts.runs import EndedBy, RunMessage, Wake
 from contracts.topics import ACTIONS, HISTORY, RUNS, RUNS_DLQ
-from services.runtime.kafka import Record
+from services.runtime.kafka import ConsumedRecord
 from services.tools.timers import timer
 from tests.support import batches
 
@@ -49,19 +49,19 @@ class World:
             self.offset += 1
             await self.processor.events([batches.record(event.to_bytes(), self.offset, key=event.key)])
 
-    def fire(self) -> list[Record]:
+    def fire(self) -> list[ConsumedRecord]:
         """Records that end all waits whose row is there, by time."""
         return [
             self.woken(timer.record(one.key, one.body, Wake(timer=one.id, due=one.due)).value or b"")
             for one in self.timers.pending.values()
         ]
 
-    def woken(self, value: bytes) -> Record:
+    def woken(self, value: bytes) -> ConsumedRecord:
         """A record on `runs`, in a place of its own."""
         self.offset += 1
         return batches.record(value, self.offset, topic=RUNS)
 
-    def on_runs(self) -> list[Record]:
+    def on_runs(self) -> list[ConsumedRecord]:
         """What was published to `runs`."""
         return [self.woken(output.value or b"") for output in self.published.outputs if output.topic is RUNS]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from contracts.topics import ACTIONS, EVENTS, EVENTS_DLQ, RUNS
-from services.runtime.guard import PAUSE_SECONDS, TRIALS, Guard
-from services.runtime.kafka import Record
+from services.runtime.death_hold import PAUSE_SECONDS, TRIALS, DeathHold
+from services.runtime.kafka import ConsumedRecord
 from services.tools import metrics, topic_hold
 from services.tools.topic_hold import LONGEST_SECONDS, TopicHeldError, TopicHold
 from tests.support import batches
@@ -31,7 +31,7 @@ class World:
         self.now = 0.0
         self.well = False
         self.taken: list[tuple[float, int]] = []
-        guard = Guard(
+        guard = DeathHold(
             row,
             0.8,
             kind="topic",
@@ -45,7 +45,7 @@ class World:
         """A second passes."""
         self.now += 1
 
-    async def handle(self, records: Sequence[Record]) -> list[bool]:
+    async def handle(self, records: Sequence[ConsumedRecord]) -> list[bool]:
         """All are dead until the world is well."""
         self.taken.append((self.now, len(records)))
         return [not self.well] * len(records)
@@ -56,9 +56,9 @@ def _no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(topic_hold, "LOOK_SECONDS", 0.0)
 
 
-def records(count: int) -> list[Record]:
+def records(count: int) -> list[ConsumedRecord]:
     """So many."""
-    return [Record(EVENTS, "t.events", 0, number, b"", b"", []) for number in range(count)]
+    return [ConsumedRecord(EVENTS, "t.events", 0, number, b"", b"", []) for number in range(count)]
 
 
 async def test_a_topic_that_only_dies_is_held_and_tried() -> None:

@@ -16,7 +16,7 @@ from contracts.runs import HistoryRecord, Outcome
 from services.cli.dead_letters import letters
 from services.cli.history import ends
 from services.cli.terminal import CommandError
-from services.runtime.dead_letters.letters import Found
+from services.runtime.dead_letters.letters import FoundDeadLetter
 from services.runtime.settings import RuntimeSettings
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
@@ -30,7 +30,7 @@ class Account:
 
     accepted: int
     ends: list[HistoryRecord]
-    dead: list[Found]
+    dead: list[FoundDeadLetter]
     closum: dict[str, Any]  # the stand-in's state
     seconds: float
 

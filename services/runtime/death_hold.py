@@ -35,7 +35,7 @@ class _Line:
     trials: int = 0
 
 
-class Guard:
+class DeathHold:
     """Of flows or of topics (`kind`), by name; `gauge`, by name too, is 1 while one is held.
 
     `row`: so many deaths one after the other hold it, 0: nothing is ever held; `part`: so many of its last 200 ends do.
@@ -67,7 +67,7 @@ class Guard:
     @classmethod
     def of(
         cls, settings: DyingSettings, *, kind: str, gauge: Gauge, longest_seconds: float = MOST_PAUSE_SECONDS
-    ) -> Guard:
+    ) -> DeathHold:
         """As an installation has set it."""
         return cls(
             settings.dead_letter_run,

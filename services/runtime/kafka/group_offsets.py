@@ -16,7 +16,7 @@ Place = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class PartitionProgress:
     """One partition: the next offset of the group, and where what can be consumed ends.
 
     That is the first open transaction, or the next offset of whoever produces.
@@ -31,7 +31,7 @@ class Progress:
         return max(0, self.end - self.committed)
 
 
-class Offsets:
+class GroupOffsets:
     """Asks on connections of its own. Raises KafkaError or TimeoutError when Kafka does not answer."""
 
     def __init__(self, settings: RuntimeSettings, group: str) -> None:
@@ -40,7 +40,7 @@ class Offsets:
         self._admin: AIOKafkaAdminClient | None = None
         self._consumer: AIOKafkaConsumer | None = None
 
-    async def progress(self, places: Collection[Place]) -> dict[Place, Progress]:
+    async def progress(self, places: Collection[Place]) -> dict[Place, PartitionProgress]:
         """The progress of some partitions. A group that never committed stands at the earliest record."""
         if not places:
             return {}
@@ -51,11 +51,11 @@ class Offsets:
         ends = await consumer.end_offsets(wanted)
         begins = await consumer.beginning_offsets([place for place in wanted if place not in held])
         return {
-            (place.topic, place.partition): Progress(held.get(place, begins.get(place, 0)), ends[place])
+            (place.topic, place.partition): PartitionProgress(held.get(place, begins.get(place, 0)), ends[place])
             for place in wanted
         }
 
-    async def of(self, topics: Collection[str]) -> dict[Place, Progress]:
+    async def of(self, topics: Collection[str]) -> dict[Place, PartitionProgress]:
         """The progress of all partitions of some topics."""
         admin, _ = await self._connected()
         described = await admin.describe_topics(list(topics))

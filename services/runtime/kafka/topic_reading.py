@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from contracts.topics import Topic
 from services.runtime.kafka.consumers import reader
-from services.runtime.kafka.gaps import Gap
+from services.runtime.kafka.offset_gaps import Gap
 from services.runtime.settings import RuntimeSettings
 
 REACH_SECONDS = 10.0

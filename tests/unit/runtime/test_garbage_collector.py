@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import gc
 
-from services.runtime import garbage
+from services.runtime import garbage_collector
 
 
 def test_what_is_loaded_is_not_walked_again() -> None:
     """And twice changes nothing more."""
     before = gc.get_threshold()
     try:
-        garbage.tune()
-        garbage.tune()
-        assert gc.get_threshold() == garbage.THRESHOLDS
+        garbage_collector.tune()
+        garbage_collector.tune()
+        assert gc.get_threshold() == garbage_collector.THRESHOLDS
         assert gc.get_freeze_count() > 10_000
         assert gc.isenabled()
     finally:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from services.actions import metrics
-from services.runtime.guard import MOST_PAUSE_SECONDS, TRIALS, Guard
+from services.runtime.death_hold import MOST_PAUSE_SECONDS, TRIALS, DeathHold
 
 ROW = 3
 FLOW = "flow"
@@ -22,7 +22,7 @@ class World(RuleBasedStateMachine):
         self.now = 0.0
         self.waiting = 40
         self.at_work: list[float] = []
-        self.guard = Guard(ROW, 0.8, kind="flow", gauge=metrics.FLOW_HELD, clock=lambda: self.now)
+        self.guard = DeathHold(ROW, 0.8, kind="flow", gauge=metrics.FLOW_HELD, clock=lambda: self.now)
 
     @rule(most=st.integers(1, 10))
     def begin(self, most: int) -> None:
@@ -83,10 +83,10 @@ TestGuard = World.TestCase
 TestGuard.settings = settings(max_examples=100, stateful_step_count=30)
 
 
-def held(row: int = ROW) -> tuple[list[float], Guard]:
+def held(row: int = ROW) -> tuple[list[float], DeathHold]:
     """A clock, and a guard that holds the flow since 0 s for 30 s."""
     clock = [0.0]
-    guard = Guard(row, 0.8, kind="flow", gauge=metrics.FLOW_HELD, clock=lambda: clock[0])
+    guard = DeathHold(row, 0.8, kind="flow", gauge=metrics.FLOW_HELD, clock=lambda: clock[0])
     for _ in range(row):
         guard.ended(FLOW, dead=True, began=0.0)
     assert guard.held(FLOW) == 30.0

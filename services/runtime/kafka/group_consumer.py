@@ -27,7 +27,7 @@ NOT_YET = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoord
 """What a Kafka says that has just begun to keep groups, or has just moved them."""
 
 
-class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped here
+class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped here
     """Takes what AIOKafkaConsumer takes, with a group."""
 
     def __init__(self, *, bootstrap_servers: str, group_id: str, **named: Any) -> None:  # noqa: ANN401 - aiokafka's own
