@@ -13,15 +13,15 @@ from services.ingest.readers.reader import Reading
 LONGEST = 512
 
 
-def event_id(uri: str, reading: Reading, body: bytes, place: int = 0) -> str:
+def event_id(uri: str, reading: Reading, body: bytes, index: int = 0) -> str:
     """The same request has the same id, whenever and wherever it arrives.
 
-    From the sender's own id where there is one, else from the body's bytes. `place` tells several events of one body
+    From the sender's own id where there is one, else from the body's bytes. `index` tells several events of one body
     apart.
     """
     if reading.identity:
         return stable_id(uri, "id", reading.identity)
-    return stable_id(uri, "body", body) if not place else stable_id(uri, "body", body, str(place))
+    return stable_id(uri, "body", body) if not index else stable_id(uri, "body", body, str(index))
 
 
 def content_id(uri: str, reading: Reading, body: bytes) -> str | None:

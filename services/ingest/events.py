@@ -75,8 +75,8 @@ class EventsEndpoint:
             how = cloudevents.mode(request.headers)
             documents = cloudevents.documents(how, request.headers, parse(body))
             events = [
-                accept(document, self._triggers, (place,) if how is ContentMode.BATCH else ())
-                for place, document in enumerate(documents)
+                accept(document, self._triggers, (index,) if how is ContentMode.BATCH else ())
+                for index, document in enumerate(documents)
             ]
             return await self._taker.take([_ready(event) for event in events])
 
@@ -107,12 +107,12 @@ def accept(value: Any, triggers: Triggers, below: tuple[str | int, ...] = ()) ->
     Raises Refused: 422 with a pointer for each field that is wrong; `below` is where the event stands in a batch.
     """
     if not isinstance(value, dict):
-        place = f"/{below[0]}" if below else ""
+        pointer = f"/{below[0]}" if below else ""
         raise Refused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             ErrorCode.SHAPE_INVALID,
             "Send one CloudEvent, a JSON object; or a batch as application/cloudevents-batch+json.",
-            errors=[FieldError(pointer=place, detail="must be a JSON object")],
+            errors=[FieldError(pointer=pointer, detail="must be a JSON object")],
         )
     payload = _payload(value, triggers, below)
     document = {name: item for name, item in value.items() if item is not None}
@@ -138,12 +138,12 @@ def _payload(value: dict[str, Any], triggers: Triggers, below: tuple[str | int, 
     trigger = triggers.get(name)
     if trigger is None:
         near = suggestion(name, triggers)
-        place = "".join(f"/{part}" for part in below)
+        pointer = "".join(f"/{part}" for part in below)
         raise Refused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             ErrorCode.SHAPE_INVALID,
             f"There is no trigger {name!r}; {near}",
-            errors=[FieldError(pointer=f"{place}/type", detail=f"there is no such trigger; {near}")],
+            errors=[FieldError(pointer=f"{pointer}/type", detail=f"there is no such trigger; {near}")],
         )
     try:
         return trigger.read(value["data"])

@@ -120,14 +120,14 @@ def sent_of(request: AuthRequest, body: bytes) -> list[ReceivedBody]:
         return [ReceivedBody(value, request.headers)]
     found = cloudevents.documents(how, request.headers, value)
     return [
-        _unwrapped(document, request.headers, (place,) if how is ContentMode.BATCH else ())
-        for place, document in enumerate(found)
+        _unwrapped(document, request.headers, (index,) if how is ContentMode.BATCH else ())
+        for index, document in enumerate(found)
     ]
 
 
-def _unwrapped(document: Any, headers: dict[bytes, bytes], place: tuple[int, ...]) -> ReceivedBody:  # noqa: ANN401 - any JSON value
+def _unwrapped(document: Any, headers: dict[bytes, bytes], path: tuple[int, ...]) -> ReceivedBody:  # noqa: ANN401 - any JSON value
     if not isinstance(document, dict) or "data" not in document:
-        return ReceivedBody(document, headers, place=place)
+        return ReceivedBody(document, headers, path=path)
     identity, origin = _text(document.get("id")), _text(document.get("source"))
     return ReceivedBody(
         document["data"],
@@ -135,7 +135,7 @@ def _unwrapped(document: Any, headers: dict[bytes, bytes], place: tuple[int, ...
         identity=f"{origin} {identity}" if identity else None,
         time=moment(document.get("time")),
         subject=_text(document.get("subject")) or None,
-        place=place and (*place, "data"),
+        path=path and (*path, "data"),
     )
 
 
@@ -149,8 +149,8 @@ def events_of(hook: Hook, sent: Sequence[ReceivedBody], body: bytes) -> list[Pub
     `body` is what identifies those without an id: the body, with what stands of the event outside of it.
     """
     events = []
-    for place, reading in enumerate(reading for one in sent for reading in _readings(hook, one)):
-        identity = event_id(hook.uri, reading, body, place)
+    for index, reading in enumerate(reading for one in sent for reading in _readings(hook, one)):
+        identity = event_id(hook.uri, reading, body, index)
         content = content_id(hook.uri, reading, body)
         keep = hook.duplicate_seconds if content is None else hook.repeat_seconds or reading.repeat_seconds
         key, value = envelope(hook.uri, hook.account, reading, identity, duplicate_seconds=keep, content=content)
@@ -163,7 +163,7 @@ def _readings(hook: Hook, sent: ReceivedBody) -> Sequence[Reading]:
     try:
         return hook.reader.read(sent)
     except ValidationError as error:
-        raise wrong_shape(error, below=sent.place) from None
+        raise wrong_shape(error, below=sent.path) from None
 
 
 def only_post(method: str) -> Refused:

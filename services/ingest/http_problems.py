@@ -73,10 +73,10 @@ def pointer(path: Sequence[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def invalid(title: str, text: str, place: Sequence[str | int]) -> ValidationError:
+def invalid(title: str, text: str, path: Sequence[str | int]) -> ValidationError:
     """A reader's own fault in the form that `wrong_shape` tells."""
     fault = PydanticCustomError("shape", "{text}", {"text": text})
-    return ValidationError.from_exception_data(title, [{"type": fault, "loc": tuple(place), "input": None}])
+    return ValidationError.from_exception_data(title, [{"type": fault, "loc": tuple(path), "input": None}])
 
 
 def wrong_shape(error: ValidationError, *, below: tuple[str | int, ...] = ()) -> Refused:

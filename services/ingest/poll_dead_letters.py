@@ -39,7 +39,7 @@ class UnfitItem:
     """An item that is no event: where it stood in the answer (a JSON pointer, and its number), and why."""
 
     item: Any
-    place: str
+    pointer: str
     number: int
     code: ErrorCode
     why: str
@@ -73,7 +73,7 @@ async def tell(
 
 async def _bury(publisher: EventPublisher, poll: Poll, identity: str, one: UnfitItem) -> None:
     now = datetime.now(UTC)
-    cause = f"the item {one.place!r} of the answer is no event: {one.why}"
+    cause = f"the item {one.pointer!r} of the answer is no event: {one.why}"
     event = {
         "specversion": "1.0",
         "id": identity,

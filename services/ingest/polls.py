@@ -124,13 +124,13 @@ async def _take(page: _Page, taker: EventAcceptor) -> None:
     except Refused as refused:
         if refused.code is not ErrorCode.MESSAGE_TOO_LARGE:
             raise
-        for event, (item, place, number) in zip(page.events, page.places, strict=True):
+        for event, (item, pointer, number) in zip(page.events, page.items, strict=True):
             try:
                 await taker.take([event])
             except Refused as error:
                 if error.code is not ErrorCode.MESSAGE_TOO_LARGE:
                     raise
-                page.unfit.append(UnfitItem(item, place, number, error.code, error.detail))
+                page.unfit.append(UnfitItem(item, pointer, number, error.code, error.detail))
 
 
 Item = tuple[object, str, int]
@@ -139,10 +139,10 @@ Item = tuple[object, str, int]
 
 @dataclass(frozen=True)
 class _Page:
-    """`places`: of each event its item's, should Kafka refuse it."""
+    """`items`: of each event its item's, should Kafka refuse it."""
 
     events: list[PublishableEvent]
-    places: list[Item]
+    items: list[Item]
     unfit: list[UnfitItem]
     cursor: str | None
 
@@ -167,18 +167,18 @@ async def _page(poll: Poll, client: Client, cursor: str | None, listing: PollAns
         raise PollError(f"there is no list of at most {MOST_ITEMS} items at {poll.items or 'the whole answer'!r}")
     page = _Page([], [], [], _cursor(poll, body, items))
     for number, item in enumerate(items):
-        place = f"{poll.items}/{number}"
+        pointer = f"{poll.items}/{number}"
         try:
-            read = _event(poll, item, place, number, listing)
+            read = _event(poll, item, pointer, number, listing)
         except Exception as error:
-            log.critical("item.broke", source=poll.name, item=place, exc_info=error)
+            log.critical("item.broke", source=poll.name, item=pointer, exc_info=error)
             metrics.BUGS.labels(poll.uri).inc()
-            read = UnfitItem(item, place, number, ErrorCode.BUG, type(error).__name__)
+            read = UnfitItem(item, pointer, number, ErrorCode.BUG, type(error).__name__)
         if isinstance(read, UnfitItem):
             page.unfit.append(read)
         else:
             page.events.append(read)
-            page.places.append((item, place, number))
+            page.items.append((item, pointer, number))
     return page
 
 
@@ -190,14 +190,14 @@ def _cursor(poll: Poll, body: object, items: list[object]) -> str | None:
     return str(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else None
 
 
-def _event(poll: Poll, item: object, place: str, number: int, listing: PollAnswer) -> PublishableEvent | UnfitItem:
+def _event(poll: Poll, item: object, pointer: str, number: int, listing: PollAnswer) -> PublishableEvent | UnfitItem:
     """The event that an item is, or why it is none: then the others go on."""
     try:
         payload = poll.trigger.read(item)
     except ValidationError as error:
         faults = wrong_shape(error).members["errors"][:SHOWN_FAULTS]
         why = "; ".join(f"{fault['pointer'] or 'it'} {fault['detail']}" for fault in faults)
-        return UnfitItem(item, place, number, ErrorCode.SHAPE_INVALID, why)
+        return UnfitItem(item, pointer, number, ErrorCode.SHAPE_INVALID, why)
     reading = Reading(payload, payload.own_id(), payload.happened())
     content = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
     identity = event_id(poll.uri, reading, content)
@@ -207,6 +207,6 @@ def _event(poll: Poll, item: object, place: str, number: int, listing: PollAnswe
     key, value = envelope(poll.uri, poll.account, reading, identity, duplicate_seconds=poll.duplicate_seconds)
     if len(value) > MAX_MESSAGE_BYTES:
         why = f"it makes a message of {len(value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"
-        return UnfitItem(item, place, number, ErrorCode.MESSAGE_TOO_LARGE, why)
+        return UnfitItem(item, pointer, number, ErrorCode.MESSAGE_TOO_LARGE, why)
     counter = ingest_metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=payload.trigger)
     return PublishableEvent(poll.uri, identity, key, value, counter, poll.duplicate_seconds)

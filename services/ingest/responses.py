@@ -54,7 +54,7 @@ class RequestsInFlight:
 
     @contextmanager
     def hold(self, size: int) -> Iterator[None]:
-        """A place for a request with a body of this size. Raises Refused: 503 when there is none."""
+        """Admits a request with a body of this size. Raises Refused: 503 when there is none."""
         if self._now >= self._most or self._bytes + size > self._most_bytes:
             raise Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,

@@ -147,22 +147,22 @@ class BatchProcessor:
             try:
                 read.append((record, _occurred(record, event_of(record.value))))
             except ValidationError as error:
-                _unreadable(batch.place(record), record, ErrorCode.EVENT_INVALID, error)
+                _unreadable(batch.slot(record), record, ErrorCode.EVENT_INVALID, error)
         arrived = await self._arrived(read)
         ended = await self._end_waits([one.event for one in arrived if one.end is None])
         for one in arrived:
             flows = _meant(one.record, self._flows.for_trigger(one.event.type, one.begins)) if one.end is None else ()
             for flow in flows:
                 if flow.name in one.event.led_by:
-                    batch.place().append(history.end_of_run(begin(flow, one.event), Outcome.SUPPRESSED, reason=one.why))
-                elif job := begun(one.record, flow, one.event, batch.place(one.record)):
+                    batch.slot().append(history.end_of_run(begin(flow, one.event), Outcome.SUPPRESSED, reason=one.why))
+                elif job := begun(one.record, flow, one.event, batch.slot(one.record)):
                     batch.jobs.append(job)
             if not flows and one.end is None and one.event.led_by:
-                _without_run(batch.place(), one, _End(Outcome.SUPPRESSED, one.why))
+                _without_run(batch.slot(), one, _End(Outcome.SUPPRESSED, one.why))
             elif not flows:
                 nobody = "it ended a wait" if any(one.event is by for _, by in ended) else "no flow for it"
-                _without_run(batch.place(), one, one.end or _End(Outcome.FILTERED, nobody))
-        batch.place().extend(_woken(waiting, event) for waiting, event in ended)
+                _without_run(batch.slot(), one, one.end or _End(Outcome.FILTERED, nobody))
+        batch.slot().extend(_woken(waiting, event) for waiting, event in ended)
         await self._finish(batch)
         await self._timers.delete([waiting.id for waiting, _ in ended])
         return batch.died(records)
@@ -174,7 +174,7 @@ class BatchProcessor:
             try:
                 read.append((record, RunMessage.read(record.value)))
             except ValidationError as error:
-                _unreadable(batch.place(record), record, ErrorCode.RUN_INVALID, error)
+                _unreadable(batch.slot(record), record, ErrorCode.RUN_INVALID, error)
         await self._flows.fetch({(message.run.flow, message.run.version) for _, message in read})
         for record, message in await self._first_wakes(read):
             run = message.run
@@ -183,10 +183,10 @@ class BatchProcessor:
                 cause = self._flows.why_not(run.flow, run.version)
                 letter = dead_letter(record, ErrorCode.FLOW_UNKNOWN, cause, run=run)
                 end = history.end_of_run(run, Outcome.DEAD, reason=cause, code=ErrorCode.FLOW_UNKNOWN)
-                batch.place(record).extend((letter, end))
+                batch.slot(record).extend((letter, end))
                 batch.dead.append(Death(run.id, run.done + (message.answer is not None and message.answer.done)))
                 continue
-            batch.jobs.append(RunJob(record, flow, run, batch.place(record), message.answer, wake=message.wake))
+            batch.jobs.append(RunJob(record, flow, run, batch.slot(record), message.answer, wake=message.wake))
         await self._finish(batch)
         return batch.died(records)
 
@@ -292,13 +292,13 @@ class _Batch:
     def __init__(self) -> None:
         self.jobs: list[RunJob] = []
         self.dead: list[Death] = []
-        self._places: list[list[OutgoingRecord]] = []
+        self._slots: list[list[OutgoingRecord]] = []
         self._of: dict[str, list[list[OutgoingRecord]]] = {}
 
-    def place(self, record: ConsumedRecord | None = None) -> list[OutgoingRecord]:
+    def slot(self, record: ConsumedRecord | None = None) -> list[OutgoingRecord]:
         """Where the next record, or run of it, leaves its outputs."""
         outputs: list[OutgoingRecord] = []
-        self._places.append(outputs)
+        self._slots.append(outputs)
         if record is not None:
             self._of.setdefault(record.position, []).append(outputs)
         return outputs
@@ -313,7 +313,7 @@ class _Batch:
 
     def outputs(self) -> list[OutgoingRecord]:
         """All of them, in order."""
-        return [output for outputs in self._places for output in outputs]
+        return [output for outputs in self._slots for output in outputs]
 
 
 def _readable(records: Sequence[ConsumedRecord], batch: _Batch) -> list[ConsumedRecord]:
@@ -325,7 +325,7 @@ def _readable(records: Sequence[ConsumedRecord], batch: _Batch) -> list[Consumed
             read.append(record)
         else:
             cause, code = gap.cause or "", ErrorCode.RECORD_UNREADABLE
-            batch.place().extend((dead_letter(record, code, cause), history.unreadable(record, cause, code)))
+            batch.slot().extend((dead_letter(record, code, cause), history.unreadable(record, cause, code)))
     return read
 
 
@@ -360,7 +360,7 @@ def _asked(ask: Ask) -> Asked:
 
 
 def _occurred(record: ConsumedRecord, event: Event) -> Event:
-    """The event; one without an id of its own under the place of its record, where its like may have been before."""
+    """The event; one without an id of its own under the position of its record, where its like may have been before."""
     if event.contentid is None:
         return event
     before = _header(record, REDRIVEN_OCCURRENCE)

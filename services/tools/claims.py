@@ -20,13 +20,13 @@ from services.runtime.tables import claims
 class SubjectOrder:
     """Where an event stands among those of its subject: services/tools/content_repeats.py decides by it.
 
-    `subject` and `content` are hashes, `place` is the partition, `position` orders it there, `at` is when it was taken.
+    `subject` and `content` are hashes, `partition` and `offset` say where it lies, `at` is when it was taken.
     `content`: None where the event has an id of its own.
     """
 
     subject: str
-    place: str
-    position: int
+    partition: str
+    offset: int
     at: datetime
     content: str | None
 

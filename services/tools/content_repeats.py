@@ -78,23 +78,23 @@ async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], ke
     by_id = [wish for wish in wishes if wish.among is None or wish.among.content is None]
     among = [(wish, wish.among) for wish in wishes if wish.among is not None]
     claimed, latest = await asyncio.gather(
-        claims.noted(pool, scope, by_id, keep), _latest(pool, [(wish.account, place) for wish, place in among])
+        claims.noted(pool, scope, by_id, keep), _latest(pool, [(wish.account, order) for wish, order in among])
     )
     notes = {wish.claimed_by: note for wish, note in zip(by_id, claimed, strict=True)}
     new: dict[str, Row] = {}
-    for wish, place in sorted(among, key=lambda one: one[1].position):
+    for wish, order in sorted(among, key=lambda one: one[1].offset):
         if wish.claimed_by in new:
             continue
-        group = _group(wish.account, place)
+        group = _group(wish.account, order)
         before = latest.get(group)
-        if place.content is not None:
-            is_new, after = judged(before, wish.key, place, wish.keep or keep)
+        if order.content is not None:
+            is_new, after = judged(before, wish.key, order, wish.keep or keep)
         else:
             is_new = notes[wish.claimed_by] is not None and before is not None and before.content != OWN_ID
-            after = LatestContent(OWN_ID, (), place.at)
+            after = LatestContent(OWN_ID, (), order.at)
         if is_new:
             latest[group] = after
-            new[wish.claimed_by] = (*group, place.position, after.content, " ".join(after.keys), after.since, wish.note)
+            new[wish.claimed_by] = (*group, order.offset, after.content, " ".join(after.keys), after.since, wish.note)
     longest = max([keep, *(wish.keep for wish in by_content if wish.keep is not None)])
     kept = await _write(pool, new.values(), longest)
     notes |= {wish.claimed_by: None for wish in by_content}
@@ -102,16 +102,16 @@ async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], ke
     return [notes[wish.claimed_by] for wish in wishes]
 
 
-def _group(account: str, place: SubjectOrder) -> Group:
-    return storable(account), place.subject, place.place
+def _group(account: str, order: SubjectOrder) -> Group:
+    return storable(account), order.subject, order.partition
 
 
 async def _latest(pool: asyncpg.Pool, asked: Sequence[tuple[str, SubjectOrder]]) -> dict[Group, LatestContent]:
     """The latest content of each subject before the first of its events that are asked about."""
     first: dict[Group, int] = {}
-    for account, place in asked:
-        group = _group(account, place)
-        first[group] = min(place.position, first.get(group, place.position))
+    for account, order in asked:
+        group = _group(account, order)
+        first[group] = min(order.offset, first.get(group, order.offset))
     if not first:
         return {}
     columns = zip(*((*group, position) for group, position in first.items()), strict=True)

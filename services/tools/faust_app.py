@@ -149,7 +149,7 @@ async def unbroken(work: Coroutine[Any, Any, None]) -> None:
 
 def assigned(app: faust.App) -> set[Place]:
     """The partitions that this process has now."""
-    return {(place.topic, place.partition) for place in app._assignment or ()}  # noqa: SLF001 - the public ways raise before the start
+    return {(one.topic, one.partition) for one in app._assignment or ()}  # noqa: SLF001 - the public ways raise before the start
 
 
 async def supervise(app: faust.App) -> None:

@@ -26,7 +26,7 @@ log = logging.get("jobs")
 
 @dataclass(slots=True)
 class RunJob:
-    """A run, the record that it came in, and its place in what the batch publishes."""
+    """A run, the record that it came in, and its slot among the outputs of the batch."""
 
     record: ConsumedRecord
     flow: CompiledFlow

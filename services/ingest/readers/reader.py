@@ -19,7 +19,7 @@ class ReceivedBody:
     identity: str | None = None
     time: datetime | None = None
     subject: str | None = None
-    place: tuple[str | int, ...] = ()  # where in the body it stands
+    path: tuple[str | int, ...] = ()  # where in the body it stands
 
 
 REPEAT_SECONDS = 600
@@ -53,5 +53,5 @@ class Reader(Protocol):
     triggers: tuple[type[Payload], ...]
 
     def read(self, sent: ReceivedBody) -> Sequence[Reading]:
-        """The events in a body, in order. Raises pydantic.ValidationError, with places in the body."""
+        """The events in a body, in order. Raises pydantic.ValidationError, with paths into the body."""
         ...

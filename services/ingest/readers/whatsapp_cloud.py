@@ -34,16 +34,14 @@ class WhatsAppCloud:
         if not isinstance(body, dict) or body.get("object") != OBJECT or not isinstance(body.get("entry"), list):
             raise invalid("whatsapp_cloud", "must be what WhatsApp Cloud API sends: object and entry", ())
         readings: list[Reading] = []
-        for place, value in _values(body):
+        for path, value in _values(body):
             names = _names(value)
             for index, message in _objects(value, "messages"):
-                readings.append(
-                    _reading(WhatsAppMessageReceived, _message(message, names), (*place, "messages", index))
-                )
+                readings.append(_reading(WhatsAppMessageReceived, _message(message, names), (*path, "messages", index)))
             for index, status in _objects(value, "statuses"):
-                readings.append(_reading(WhatsAppStatusUpdated, _status(status), (*place, "statuses", index)))
+                readings.append(_reading(WhatsAppStatusUpdated, _status(status), (*path, "statuses", index)))
             if len(readings) > MOST_EVENTS:
-                raise invalid("whatsapp_cloud", f"more than {MOST_EVENTS} messages and statuses", place)
+                raise invalid("whatsapp_cloud", f"more than {MOST_EVENTS} messages and statuses", path)
         return readings
 
 
@@ -111,11 +109,11 @@ def _status(status: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _reading(trigger: type[Payload], value: dict[str, Any], place: tuple[str | int, ...]) -> Reading:
+def _reading(trigger: type[Payload], value: dict[str, Any], path: tuple[str | int, ...]) -> Reading:
     try:
         payload = trigger.read(value)
     except ValidationError as error:
-        raise invalid("whatsapp_cloud", f"cannot be read: {_first(error)}", place) from None
+        raise invalid("whatsapp_cloud", f"cannot be read: {_first(error)}", path) from None
     return Reading(payload, payload.own_id(), payload.happened())
 
 

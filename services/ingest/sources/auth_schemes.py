@@ -20,8 +20,8 @@ PART = re.compile(r"\{(body|timestamp|method|url|header\.[A-Za-z0-9-]+)\}")
 def proof_of(form: AuthenticationForm, environ: Mapping[str, str]) -> AuthScheme:
     """The scheme with its secrets. Raises secrets.SecretError."""
 
-    def read(places: list[secrets.SecretSource] | None) -> tuple[bytes, ...]:
-        return tuple(place.read(environ).encode() for place in places or ())
+    def read(sources: list[secrets.SecretSource] | None) -> tuple[bytes, ...]:
+        return tuple(source.read(environ).encode() for source in sources or ())
 
     base = str(form.url) if form.url else None
     if form.preset is not None:
