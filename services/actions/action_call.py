@@ -19,7 +19,7 @@ Query = Mapping[str, str | int | float | bool | Sequence[str]]
 class CallFailedError(Exception):
     """A call did not do what the action promises.
 
-    `may_have_happened`: the effect can be there all the same. Then only a repeatable or keyed call is made again.
+    `effect_possible`: the effect can be there all the same. Then only a repeatable or keyed call is made again.
     `retriable`: a later try may succeed; by default what the code says. `inside`: the code that the answer's body gave.
     `away`: nothing was sent, for a cause that all calls of the connection have now and that time cures.
     """
@@ -29,7 +29,7 @@ class CallFailedError(Exception):
         code: ErrorCode,
         cause: str,
         *,
-        may_have_happened: bool = False,
+        effect_possible: bool = False,
         retriable: bool | None = None,
         retry_after_seconds: float | None = None,
         inside: int | None = None,
@@ -38,7 +38,7 @@ class CallFailedError(Exception):
         super().__init__(cause)
         self.code = code
         self.cause = cause
-        self.may_have_happened = may_have_happened
+        self.effect_possible = effect_possible
         self.retriable = code.retriable if retriable is None else retriable
         self.retry_after_seconds = retry_after_seconds
         self.inside = inside
@@ -61,7 +61,7 @@ class DestinationReply:
             raise CallFailedError(
                 ErrorCode.ANSWER_INVALID,
                 f"the answer (HTTP {self.status}) is not JSON: {error}",
-                may_have_happened=True,
+                effect_possible=True,
             ) from None
 
     def text(self) -> str:

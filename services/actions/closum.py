@@ -14,7 +14,7 @@ from contracts.errors import ErrorCode
 from services.actions.action import Implementation
 from services.actions.action_call import ActionCall, CallFailedError, RequestBody
 from services.actions.endpoint import Basis, Endpoint, FieldPlacement
-from services.actions.http_statuses import code_of, may_have_happened
+from services.actions.http_statuses import code_of, effect_possible
 from services.flows.catalogue import Guarantee
 
 CONTACT_ID = {"contact_id": "lead_id"}
@@ -53,7 +53,7 @@ class ClosumAnswer:
             raise CallFailedError(
                 ErrorCode.ANSWER_INVALID,
                 f"Closum's answer to {self.endpoint.path} has no {self.endpoint.answer.get(name, name)!r} in {DATA}",
-                may_have_happened=True,
+                effect_possible=True,
             )
         return found
 
@@ -85,7 +85,7 @@ async def ask(
         raise CallFailedError(
             ErrorCode.ANSWER_INVALID,
             f"Closum's answer to {endpoint.path} has no field {first!r}",
-            may_have_happened=True,
+            effect_possible=True,
         )
     if any(answer.get(name, good) != good for name, good in endpoint.success.items()):
         return _refused(endpoint, answer)
@@ -135,6 +135,6 @@ def _refused(endpoint: Endpoint, answer: dict[str, Any]) -> ClosumAnswer:
     raise CallFailedError(
         code_of(known),
         f"Closum refused {endpoint.path} with code {answer.get(CODE)!r}: {said}",
-        may_have_happened=may_have_happened(known),
+        effect_possible=effect_possible(known),
         inside=status,
     )

@@ -30,7 +30,7 @@ def code_of(status: int) -> ErrorCode:
     return ErrorCode.DESTINATION_FAILED if status >= FIRST_SERVER_ERROR else ErrorCode.CALL_REJECTED
 
 
-def may_have_happened(status: int) -> bool:
+def effect_possible(status: int) -> bool:
     """Whether the effect can be there in spite of this status."""
     return code_of(status) is ErrorCode.DESTINATION_FAILED
 

@@ -1,8 +1,8 @@
 """Calls over HTTP: httpx as the API over aiohttp, with errors that say whether the request can have had its effect.
 
-    CallError.sent   what is known             examples                                       repeat?
-    Sent.NO          certainly not sent        refused, no such name, TLS, connect time-out   always harmless
-    Sent.UNKNOWN     the effect may be there   reset, no answer in time, half an answer       by the action's guarantee
+    CallError.sent        what is known             examples                                  repeat?
+    Sent.NO               certainly not sent        no connection: refused, no name, TLS, time  always harmless
+    Sent.EFFECT_POSSIBLE  the effect may be there   reset, no answer in time, half an answer  by the guarantee
 
 Anything that the destination answered in full is no error here but an `Answer`, whatever its status.
 
@@ -62,7 +62,7 @@ class Sent(StrEnum):
     """What is known of a call that has no answer."""
 
     NO = "no"
-    UNKNOWN = "unknown"
+    EFFECT_POSSIBLE = "unknown"
 
 
 class CallError(Exception):
@@ -246,7 +246,9 @@ class Client:
                 if fault is not None and failed:
                     break
                 if fault is not None:
-                    raise CallError(ErrorCode.ANSWER_INVALID, f"{_place(request)}: the answer {fault}", Sent.UNKNOWN)
+                    raise CallError(
+                        ErrorCode.ANSWER_INVALID, f"{_place(request)}: the answer {fault}", Sent.EFFECT_POSSIBLE
+                    )
         except httpx.TransportError:
             if not failed:
                 raise
@@ -283,9 +285,11 @@ def _classified(error: Exception, request: httpx.Request, attempt: _Attempt, sec
     if not attempt.connected:
         return CallError(ErrorCode.CALL_REFUSED, f"{place}: no connection: {_detail(error, seconds)}", Sent.NO)
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return CallError(ErrorCode.CALL_TIMED_OUT, f"{place}: no whole answer within {seconds:g} s", Sent.UNKNOWN)
+        return CallError(
+            ErrorCode.CALL_TIMED_OUT, f"{place}: no whole answer within {seconds:g} s", Sent.EFFECT_POSSIBLE
+        )
     return CallError(
-        ErrorCode.CALL_INTERRUPTED, f"{place}: the connection broke ({type(error).__name__})", Sent.UNKNOWN
+        ErrorCode.CALL_INTERRUPTED, f"{place}: the connection broke ({type(error).__name__})", Sent.EFFECT_POSSIBLE
     )
 
 

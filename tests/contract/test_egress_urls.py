@@ -218,7 +218,7 @@ async def test_a_hostile_address_is_refused_before_a_packet_leaves(connects: lis
     """By its address, or because it is no address that is called at all. It is final, and nothing was sent."""
     error = await ask(url, Egress())
     assert connects == []
-    assert error.may_have_happened is False
+    assert error.effect_possible is False
     # A spelling that is no address here is looked up as a name, and there is none: refused as well.
     assert error.code in {ErrorCode.EGRESS_DENIED, ErrorCode.INPUT_INVALID, ErrorCode.CALL_REFUSED}
     if error.code is ErrorCode.CALL_REFUSED:

@@ -182,7 +182,7 @@ async def test_ended_after_the_request_was_read(client: Client, after: Any, meth
     """The worst one: it looks like a refused connection and is not."""
     async with answering(after=after) as server:
         error = await failing(client, server.url, method)
-    assert (error.code, error.sent, len(server.requests)) == (ErrorCode.CALL_INTERRUPTED, Sent.UNKNOWN, 1)
+    assert (error.code, error.sent, len(server.requests)) == (ErrorCode.CALL_INTERRUPTED, Sent.EFFECT_POSSIBLE, 1)
 
 
 async def test_reset_before_the_request_was_read(client: Client) -> None:
@@ -193,7 +193,7 @@ async def test_reset_before_the_request_was_read(client: Client) -> None:
 
     async with serving(handler) as server:
         error = await failing(client, server.url)
-    assert (error.code, error.sent) == (ErrorCode.CALL_INTERRUPTED, Sent.UNKNOWN)
+    assert (error.code, error.sent) == (ErrorCode.CALL_INTERRUPTED, Sent.EFFECT_POSSIBLE)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "GET"])
@@ -209,7 +209,7 @@ async def test_a_kept_connection_that_ends_is_not_tried_again(client: Client, me
     async with serving(handler) as server:
         assert (await call(client, server.url, method)).body == b"ok"
         error = await failing(client, server.url, method)
-    assert (error.code, error.sent) == (ErrorCode.CALL_INTERRUPTED, Sent.UNKNOWN)
+    assert (error.code, error.sent) == (ErrorCode.CALL_INTERRUPTED, Sent.EFFECT_POSSIBLE)
     assert (server.connections, len(server.requests)) == (1, 2)
 
 
@@ -235,7 +235,7 @@ async def test_slow_headers(client: Client) -> None:
     """Nothing comes back before the deadline."""
     async with answering(OK, pause=5) as server:
         error = await failing(client, server.url, seconds=0.3)
-    assert (error.code, error.sent, len(server.requests)) == (ErrorCode.CALL_TIMED_OUT, Sent.UNKNOWN, 1)
+    assert (error.code, error.sent, len(server.requests)) == (ErrorCode.CALL_TIMED_OUT, Sent.EFFECT_POSSIBLE, 1)
 
 
 async def test_trickling_headers_and_body_meet_the_deadline(client: Client) -> None:
@@ -245,7 +245,7 @@ async def test_trickling_headers_and_body_meet_the_deadline(client: Client) -> N
             began = time.monotonic()
             error = await failing(client, server.url, seconds=0.5)
             assert time.monotonic() - began < 2
-        assert (error.code, error.sent) == (ErrorCode.CALL_TIMED_OUT, Sent.UNKNOWN)
+        assert (error.code, error.sent) == (ErrorCode.CALL_TIMED_OUT, Sent.EFFECT_POSSIBLE)
 
 
 async def test_body_cut_off(client: Client) -> None:
@@ -256,7 +256,7 @@ async def test_body_cut_off(client: Client) -> None:
     ):
         async with answering(text) as server:
             error = await failing(client, server.url)
-        assert (error.code, error.sent) == (ErrorCode.CALL_INTERRUPTED, Sent.UNKNOWN)
+        assert (error.code, error.sent) == (ErrorCode.CALL_INTERRUPTED, Sent.EFFECT_POSSIBLE)
 
 
 async def test_an_error_answer_counts_though_its_body_is_cut_off(client: Client) -> None:
@@ -279,14 +279,14 @@ async def test_what_answers_is_not_http(client: Client, text: bytes) -> None:
     """The request was sent, to whatever it was."""
     async with answering(text) as server:
         error = await failing(client, server.url)
-    assert (error.code, error.sent) == (ErrorCode.CALL_INTERRUPTED, Sent.UNKNOWN)
+    assert (error.code, error.sent) == (ErrorCode.CALL_INTERRUPTED, Sent.EFFECT_POSSIBLE)
 
 
 async def test_oversized_header(client: Client) -> None:
     """Headers are bounded."""
     async with answering(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n") as server:
         error = await failing(client, server.url)
-    assert (error.code, error.sent) == (ErrorCode.CALL_INTERRUPTED, Sent.UNKNOWN)
+    assert (error.code, error.sent) == (ErrorCode.CALL_INTERRUPTED, Sent.EFFECT_POSSIBLE)
 
 
 # Answered, but not usable
@@ -297,7 +297,7 @@ async def test_oversized_body(client: Client) -> None:
     for head in (b"Content-Length: 20000000", b"Connection: close"):
         async with answering(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + b"x" * 30_000) as server:
             error = await failing(client, server.url)
-        assert (error.code, error.sent) == (ErrorCode.ANSWER_INVALID, Sent.UNKNOWN)
+        assert (error.code, error.sent) == (ErrorCode.ANSWER_INVALID, Sent.EFFECT_POSSIBLE)
 
 
 async def test_oversized_body_of_an_error_answer_is_cut(client: Client) -> None:
@@ -315,7 +315,7 @@ async def test_compressed_body(client: Client) -> None:
         async with answering(head + bomb) as server:
             if status == 200:
                 error = await failing(client, server.url)
-                assert (error.code, error.sent) == (ErrorCode.ANSWER_INVALID, Sent.UNKNOWN)
+                assert (error.code, error.sent) == (ErrorCode.ANSWER_INVALID, Sent.EFFECT_POSSIBLE)
             else:
                 assert await call(client, server.url) == HttpAnswer(
                     500, {"content-encoding": "gzip", "content-length": str(len(bomb))}, b""

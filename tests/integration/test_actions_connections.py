@@ -227,7 +227,7 @@ async def test_no_token(  # noqa: PLR0917 - a table's columns
         results = await asyncio.gather(*(ask(one) for _ in range(50)), return_exceptions=True)
     for error in results:
         assert isinstance(error, CallFailedError)
-        assert (error.code, error.retriable, error.may_have_happened) == (code, retriable, False)
+        assert (error.code, error.retriable, error.effect_possible) == (code, retriable, False)
         assert error.away == retriable  # then the breaker keeps all calls back
         assert "no access token" in error.cause
         assert "Marker" not in error.cause
@@ -239,7 +239,7 @@ async def test_nobody_at_the_token_address(clean: str, tmp_path: Path) -> None:
     async with worker(file(tmp_path, 9, **oauth2(9)), clean) as one:
         with pytest.raises(CallFailedError) as raised:
             await ask(one)
-    assert (raised.value.code, raised.value.may_have_happened) == (ErrorCode.CALL_REFUSED, False)
+    assert (raised.value.code, raised.value.effect_possible) == (ErrorCode.CALL_REFUSED, False)
     assert raised.value.away
 
 
@@ -263,7 +263,7 @@ async def test_a_token_endpoint_that_hangs_or_breaks_off_is_away(
         with pytest.raises(CallFailedError) as raised:
             await ask(one)
     error = raised.value
-    assert (error.code, error.retriable, error.may_have_happened) == (ErrorCode.CALL_REFUSED, True, False)
+    assert (error.code, error.retriable, error.effect_possible) == (ErrorCode.CALL_REFUSED, True, False)
     assert error.away
 
 
@@ -385,4 +385,4 @@ async def test_a_proxy_that_is_away(tmp_path: Path) -> None:
     async with worker(file(tmp_path, 80, proxy={"url": "http://127.0.0.1:9"})) as one:
         with pytest.raises(CallFailedError) as raised:
             await ask(one)
-    assert (raised.value.code, raised.value.may_have_happened) == (ErrorCode.CALL_REFUSED, False)
+    assert (raised.value.code, raised.value.effect_possible) == (ErrorCode.CALL_REFUSED, False)

@@ -45,7 +45,7 @@ def replied(reply: DestinationReply) -> dict[str, Any]:
 
 def failed(error: CallFailedError) -> dict[str, Any]:
     """A failed call as JSON."""
-    return {"code": error.code.value, "maybe": error.may_have_happened}
+    return {"code": error.code.value, "maybe": error.effect_possible}
 
 
 def result_of(result: Done | Failed) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class _Call:
         if (reply := then.get("reply")) is not None:
             return DestinationReply(reply["status"], reply["headers"], reply["body"].encode())
         if (fault := then.get("failed")) is not None:
-            raise CallFailedError(ErrorCode[fault["code"].upper()], "as recorded", may_have_happened=fault["maybe"])
+            raise CallFailedError(ErrorCode[fault["code"].upper()], "as recorded", effect_possible=fault["maybe"])
         raise _Over
 
 

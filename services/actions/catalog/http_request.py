@@ -316,7 +316,7 @@ def _outputs(reply: DestinationReply, schema: dict[str, Any] | None) -> Outputs:
     headers = {name: value for name, value in reply.headers.items() if name != "set-cookie"}
     if schema is not None and (what := _mismatch(reply, schema)) is not None:
         cause = f"the answer (HTTP {reply.status}) {what}"
-        raise CallFailedError(ErrorCode.ANSWER_INVALID, cause, may_have_happened=True)
+        raise CallFailedError(ErrorCode.ANSWER_INVALID, cause, effect_possible=True)
     try:
         found = orjson.loads(reply.body)
     except orjson.JSONDecodeError:

@@ -66,12 +66,12 @@ async def attempt(action: Implementation, inputs: BaseInputs, call: ActionCall) 
             metrics.CREDITS_LEFT.labels(call.connection).set(getattr(outputs, action.gauge))
         return Done(outputs.model_dump(mode="json", by_alias=True))
     except CallFailedError as error:
-        unknown = error.may_have_happened and call.guarantee is Guarantee.AT_MOST_ONCE
+        unknown = error.effect_possible and call.guarantee is Guarantee.AT_MOST_ONCE
         again = error.retriable and not unknown
         cause = error.cause
         if unknown:
             cause += UNREPEATED
-        return Failed(error.code, cause, again, error.retry_after_seconds, error.may_have_happened, unknown, error.away)
+        return Failed(error.code, cause, again, error.retry_after_seconds, error.effect_possible, unknown, error.away)
     except Exception as error:
         # A fault in an action's file must not end the worker.
         log.exception("attempt.broke", action=action.signature.name, effect_id=call.effect_id)

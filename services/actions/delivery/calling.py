@@ -13,7 +13,7 @@ from services.actions.addresses import ABSOLUTE, check_below, check_whole
 from services.actions.answer_text import said
 from services.actions.connections import Connection
 from services.actions.endpoint import Endpoint
-from services.actions.http_statuses import code_of, may_have_happened, retry_after_seconds
+from services.actions.http_statuses import code_of, effect_possible, retry_after_seconds
 from services.actions.journal.judge import WEAKEST
 from services.flows.catalogue import Guarantee
 from services.runtime.documents.secrets import Mask
@@ -114,7 +114,7 @@ class HttpCall:
             )
         except CallError as error:
             cause = connection.mask.text(error.cause)
-            raise CallFailedError(error.code, cause, may_have_happened=error.sent is Sent.UNKNOWN) from None
+            raise CallFailedError(error.code, cause, effect_possible=error.sent is Sent.EFFECT_POSSIBLE) from None
         if self._heard is not None:
             self._heard(answer.headers)
         reply = _masked(answer, connection.mask, None if grant is None else grant.mask)
@@ -222,6 +222,6 @@ def _refused(method: str, address: str, reply: DestinationReply) -> CallFailedEr
     return CallFailedError(
         code_of(reply.status),
         f"{place}: HTTP {reply.status}: {words}",
-        may_have_happened=may_have_happened(reply.status),
+        effect_possible=effect_possible(reply.status),
         retry_after_seconds=retry_after_seconds(reply.headers.get("retry-after")),
     )

@@ -18,7 +18,7 @@ from services.actions.action import Implementation
 from services.actions.action_call import CallFailedError, DestinationReply, Query, RequestBody
 from services.actions.delivery.attempt import Done, Failed, attempt, checked
 from services.actions.endpoint import Endpoint
-from services.actions.http_statuses import code_of, may_have_happened
+from services.actions.http_statuses import code_of, effect_possible
 from services.flows.catalogue import Guarantee
 from services.flows.testing.events import CaseError
 from services.flows.testing.patterns import like
@@ -133,7 +133,7 @@ class _Call:
         raise CallFailedError(
             code_of(reply.status),
             f"{method} {url}: HTTP {reply.status}: {reply.text()[:300]}",
-            may_have_happened=may_have_happened(reply.status),
+            effect_possible=effect_possible(reply.status),
         )
 
 

@@ -68,7 +68,7 @@ def plan(
             left_out[letter.id] = letter.missing
         elif too_large := _too_large(letter):
             left_out[letter.id] = too_large
-        elif _may_have_happened(known) and not even_if_sent and not repeatable(letter):
+        elif _effect_possible(known) and not even_if_sent and not repeatable(letter):
             left_out[letter.id] = (
                 f"{known.code.value}: its effect may have happened, and a second call may be a second effect. "
                 "Look at the destination; if it is not there, redrive it with even_if_sent"
@@ -88,7 +88,7 @@ def _too_large(letter: FoundDeadLetter) -> str:
     return ""
 
 
-def _may_have_happened(letter: DeadLetter) -> bool:
+def _effect_possible(letter: DeadLetter) -> bool:
     """As it says itself, of all its attempts; one from before that was said: by its code."""
     return letter.code in MAY_HAVE_HAPPENED if letter.effect_possible is None else letter.effect_possible
 

@@ -56,7 +56,7 @@ async def test_done() -> None:
 )
 async def test_what_is_tried_again(*, code: ErrorCode, happened: bool, guarantee: Guarantee, again: bool) -> None:
     """Certainly not sent: always. The effect may be there: only by the guarantee. A final error: never."""
-    error = CallFailedError(code, "so it was", may_have_happened=happened, retry_after_seconds=2)
+    error = CallFailedError(code, "so it was", effect_possible=happened, retry_after_seconds=2)
     outcome = await attempt(ONE, Inputs(promised=guarantee), FakeCall(error))
     assert isinstance(outcome, Failed)
     assert (outcome.code, outcome.again, outcome.retry_after_seconds) == (code, again, 2)

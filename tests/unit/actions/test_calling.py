@@ -120,7 +120,7 @@ async def test_where_it_must_not_go(connection: Connection | None, url: str) -> 
     client = FakeClient()
     with pytest.raises(CallFailedError) as raised:
         await ask(client, connection, url)
-    assert (raised.value.code, raised.value.may_have_happened) == (ErrorCode.INPUT_INVALID, False)
+    assert (raised.value.code, raised.value.effect_possible) == (ErrorCode.INPUT_INVALID, False)
     assert client.url == ""
 
 
@@ -163,7 +163,7 @@ async def test_an_error_answer_is_told_without_secrets() -> None:
         await ask(FakeClient(answer), CRM, "/x?y=private")
     error = raised.value
     assert error.cause == "POST https://crm.example/api/x: HTTP 503: busy, [hidden]"
-    assert (error.code, error.retriable, error.may_have_happened) == (ErrorCode.DESTINATION_BUSY, True, False)
+    assert (error.code, error.retriable, error.effect_possible) == (ErrorCode.DESTINATION_BUSY, True, False)
     assert error.retry_after_seconds == 7
 
 
@@ -175,11 +175,11 @@ async def test_a_redirect_is_told() -> None:
     assert raised.value.code is ErrorCode.CALL_REJECTED
 
 
-@pytest.mark.parametrize(("sent", "happened"), [(Sent.NO, False), (Sent.UNKNOWN, True)])
+@pytest.mark.parametrize(("sent", "happened"), [(Sent.NO, False), (Sent.EFFECT_POSSIBLE, True)])
 async def test_no_answer(*, sent: Sent, happened: bool) -> None:
     """What is known of it is handed on."""
     error = CallError(ErrorCode.CALL_TIMED_OUT, "POST https://x/k3y-x: nothing came", sent)
     with pytest.raises(CallFailedError) as raised:
         await ask(FakeClient(error), CLOSUM, "/x")
-    assert (raised.value.code, raised.value.may_have_happened) == (ErrorCode.CALL_TIMED_OUT, happened)
+    assert (raised.value.code, raised.value.effect_possible) == (ErrorCode.CALL_TIMED_OUT, happened)
     assert raised.value.cause == "POST https://x/[hidden]: nothing came"

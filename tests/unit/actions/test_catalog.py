@@ -160,7 +160,7 @@ def test_a_template_that_cannot_be_sent(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "retriable", "may_have_happened"),
+    ("answer", "code", "retriable", "effect_possible"),
     [
         ({"status": False, "code": 409, "message": "exists"}, ErrorCode.CALL_REJECTED, False, False),
         ({"status": False, "code": 200, "message": "odd"}, ErrorCode.CALL_REJECTED, False, False),
@@ -180,13 +180,13 @@ def test_a_template_that_cannot_be_sent(change: dict[str, Any]) -> None:
     ],
 )
 async def test_an_answer_that_is_no_success(
-    *, answer: Any, code: ErrorCode, retriable: bool, may_have_happened: bool
+    *, answer: Any, code: ErrorCode, retriable: bool, effect_possible: bool
 ) -> None:
     """The body decides, and its code says whether a later try may succeed."""
     with pytest.raises(CallFailedError) as raised:
         await run("closum.lead.add", LEAD, FakeCall(answer))
     error = raised.value
-    assert (error.code, error.retriable, error.may_have_happened) == (code, retriable, may_have_happened)
+    assert (error.code, error.retriable, error.effect_possible) == (code, retriable, effect_possible)
     assert "lead/add/" in error.cause or "not JSON" in error.cause
 
 
@@ -266,7 +266,7 @@ async def test_an_answer_of_another_shape_is_a_failure() -> None:
     for answer, told in (({"id": "x"}, "at /id"), ({}, "required"), (b"id=1", "is not JSON")):
         with pytest.raises(CallFailedError, match=told) as raised:
             await run("http.request", given, FakeCall(answer))
-        assert (raised.value.code, raised.value.may_have_happened) == (ErrorCode.ANSWER_INVALID, True)
+        assert (raised.value.code, raised.value.effect_possible) == (ErrorCode.ANSWER_INVALID, True)
 
 
 @pytest.mark.parametrize(

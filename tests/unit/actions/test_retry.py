@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from contracts.actions import Retry
 from contracts.errors import ErrorCode
 from services.actions.delivery.retry import LONGEST_SECONDS, Schedule
-from services.actions.http_statuses import code_of, may_have_happened, retry_after_seconds
+from services.actions.http_statuses import code_of, effect_possible, retry_after_seconds
 
 AT = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
@@ -117,4 +117,4 @@ def test_retry_after_in_both_forms(value: str | None, seconds: float | None) -> 
 )
 def test_the_table_of_statuses(*, status: int, code: ErrorCode, happened: bool) -> None:
     """What it is called, and whether the effect can be there."""
-    assert (code_of(status), may_have_happened(status)) == (code, happened)
+    assert (code_of(status), effect_possible(status)) == (code, happened)
