@@ -97,7 +97,10 @@ async def test_a_broken_batch_is_told_of_and_passed(kafka_server: KafkaServer, t
 async def test_who_reads_for_a_person_reads_what_was_committed(settings: RuntimeSettings) -> None:
     await transaction(settings, EVENTS, [b"no"], abort=True)
     await transaction(settings, EVENTS, [b"yes"])
-    assert [one.value async for one in topic_reading.read(settings, EVENTS)] == [b"yes"]
+    async with asyncio.timeout(30):  # a commit is answered before its marks are written
+        while not (found := [one.value async for one in topic_reading.read(settings, EVENTS)]):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert found == [b"yes"]
 
 
 async def test_actions_passes_what_nobody_can_read_and_calls_only_what_was_committed(
