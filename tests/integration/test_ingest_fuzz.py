@@ -22,7 +22,7 @@ async def test_no_request_gets_an_answer_that_is_not_declared(
     await make_topics(load(RuntimeSettings, own), [EVENTS, HISTORY])
     with running(tmp_path, **own, **sources(tmp_path)) as ingest:
         await asyncio.to_thread(ingest.until_ready)
-        seen = await asyncio.to_thread(fuzz, ingest.url, 12)
+        seen = await asyncio.to_thread(fuzz, ingest.url, 16, 3)
     assert server_errors(seen) == []
     for path in ("/v1/hooks/{source}/{token}", SIGNED_PATH):
         assert {f"POST {path} {status}" for status in (202, 404, 422)} <= seen.keys(), seen

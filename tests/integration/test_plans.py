@@ -16,7 +16,7 @@ import services
 from services.runtime import database
 
 STATEMENT = re.compile(r"\s*(select|insert|update|delete|with)\b")
-ROOMS = ("actions", "dead_letters", "ingest", "runtime", "tools")
+ROOMS = ("actions", "ingest", "runtime", "tools")
 ROWS = 3_000
 FEW = 10
 WHOLE = {
@@ -64,7 +64,7 @@ def statements() -> Iterator[tuple[str, str]]:
                 continue
             for name, value in vars(importlib.import_module(found.name)).items():
                 if name.isupper() and isinstance(value, str) and STATEMENT.match(value) and "$1" in value:
-                    yield f"{found.name}.{name}", value.replace("{table}", "claims")
+                    yield f"{found.name}.{name}", value.replace("{table}", "claims").replace("{column}", "expires_at")
 
 
 async def filled(connection: asyncpg.Connection) -> None:
