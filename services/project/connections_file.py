@@ -24,10 +24,18 @@ def connections_file() -> Path | None:
     return Path(named) if named else None
 
 
-def shown_connections() -> Mapping[str, Connection]:
-    """The connections without their secrets; none when there is no file, or it cannot be read."""
-    with contextlib.suppress(SettingsError):
+def listed_connections() -> Mapping[str, Connection]:
+    """The connections without their secrets; none when no file is named. Raises ProjectError with every fault of it."""
+    try:
         return load(connections_file(), secrets=False)
+    except SettingsError as error:
+        raise ProjectError(str(error)) from None
+
+
+def shown_connections() -> Mapping[str, Connection]:
+    """The same for what can be shown without: none when the file is wrong or cannot be read."""
+    with contextlib.suppress(ProjectError):
+        return listed_connections()
     return {}
 
 

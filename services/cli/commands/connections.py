@@ -22,7 +22,7 @@ from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show
 from services.flows.catalogue import Guarantee
 from services.project.catalogue import ACTIONS
-from services.project.connections_file import connections_file, shown_connections, usable_connections
+from services.project.connections_file import connections_file, listed_connections, usable_connections
 from services.runtime.documents.suggestion import suggestion
 from services.runtime.http import Client
 
@@ -44,7 +44,7 @@ def list_connections(*, as_json: Json = False) -> None:
     as_json:
         Print a JSON array.
     """
-    rows = [_row(one) for one in shown_connections().values()]
+    rows = [_row(one) for one in listed_connections().values()]
     show(
         rows, COLUMNS, as_json=as_json, empty="There are no connections: FLOWS_CONNECTIONS_FILE names no file of them."
     )

@@ -215,3 +215,14 @@ def test_the_production_image_has_every_command_but_those_that_start_servers() -
     assert done.returncode == 1
     assert "closum-flows[local]" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_connections_file_is_told_and_is_not_an_empty_list(tmp_path: Path) -> None:
+    """With file, line and column; a file that is not there, too."""
+    (tmp_path / "c.yaml").write_text("connections:\n  crm: { base_urll: x }\n")
+    wrong = flows("connections", "list", cwd=tmp_path, env={"FLOWS_CONNECTIONS_FILE": "c.yaml"})
+    assert wrong.returncode == 1
+    assert "c.yaml:2:10: connections.crm.base_urll" in wrong.stderr
+    gone = flows("connections", "list", cwd=tmp_path, env={"FLOWS_CONNECTIONS_FILE": "none.yaml"})
+    assert gone.returncode == 1
+    assert "none.yaml" in gone.stderr
