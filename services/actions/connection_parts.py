@@ -43,7 +43,7 @@ class OAuth2:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class RequestCredentials:
     """What a call takes along, and what must not be seen of it. `fresh`: made a moment ago."""
 
     headers: Mapping[str, str] = field(repr=False)
@@ -54,11 +54,11 @@ class Grant:
 class Credentials(Protocol):
     """Credentials that change while the worker runs."""
 
-    async def grant(self) -> Grant:
+    async def grant(self) -> RequestCredentials:
         """What to take along now. Raises CallFailedError, with nothing sent to the destination."""
         ...
 
-    def refused(self, grant: Grant) -> bool:
+    def refused(self, grant: RequestCredentials) -> bool:
         """The destination refused these. Whether a later try will take others along."""
         ...
 

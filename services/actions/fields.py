@@ -51,13 +51,13 @@ NESTED = ("custom_fields", "custom_data")
 """The fields of a lead, and those that hold more of them, for `writes` of what sets them."""
 
 
-class Strict(BaseInputs):
+class StrictInputs(BaseInputs):
     """The base of inputs: a misspelled name is a mistake, and is told."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class LeadFields(Strict):
+class LeadFields(StrictInputs):
     """What a lead has, all of it optional."""
 
     name: Annotated[Annotated[str, Field(max_length=250)] | None, Absent] = Field(

@@ -23,7 +23,7 @@ from contracts.errors import ErrorCode
 from contracts.ids import stable_id
 from services.actions.action_call import CallFailedError, RequestBody
 from services.actions.answer_text import said
-from services.actions.connection_parts import Grant, OAuth2
+from services.actions.connection_parts import OAuth2, RequestCredentials
 from services.actions.http_statuses import code_of, retry_after_seconds
 from services.runtime import database, logging
 from services.runtime.documents.secrets import Mask
@@ -116,11 +116,11 @@ class ClientCredentials:
         self._mask = Mask((oauth2.client_secret,))
         self._lock = asyncio.Lock()
         self._token: Token | None = None
-        self._grant: Grant | None = None
+        self._grant: RequestCredentials | None = None
         self._refused = ""
         self._failure: tuple[float, CallFailedError] | None = None
 
-    async def grant(self) -> Grant:
+    async def grant(self) -> RequestCredentials:
         """The token to take along now; fetched, or taken from another worker, when there is none that is good."""
         if self._grant is not None and self._token is not None and self._token.good():
             return self._grant
@@ -139,10 +139,10 @@ class ClientCredentials:
                 self._failure = (time.monotonic() + seconds, error)
                 raise
             self._token = token
-            self._grant = Grant({"Authorization": f"Bearer {token.value}"}, Mask((token.value,)))
+            self._grant = RequestCredentials({"Authorization": f"Bearer {token.value}"}, Mask((token.value,)))
             return self._grant
 
-    def refused(self, grant: Grant) -> bool:
+    def refused(self, grant: RequestCredentials) -> bool:
         """Forget the token, for all workers, unless it is so young that another would fare no better."""
         token = self._token
         if token is None or grant is not self._grant:

@@ -12,11 +12,11 @@ from services.flows.cycles import circles, told
 from services.flows.input_rules import InputsBugError
 from services.flows.load import FlowSource
 from services.flows.logic import Truth
-from services.flows.presence import State
+from services.flows.presence import PresenceState
 from services.flows.secrets import secrets
 from services.flows.shapes import Shape, Shapes
 from services.flows.steps.kind import Step, StepCheck
-from services.flows.types import Types
+from services.flows.types import TypedEnvironments
 from services.runtime.documents.faults import Fault, FaultCode
 
 
@@ -26,7 +26,7 @@ def check(flows: Sequence[FlowSource], catalogue: Catalogue, connections: Collec
     `connections` are the names that actions may use; None: they are not checked. Never raises for what a flow holds.
     """
     shapes = Shapes()
-    types = Types(shapes)
+    types = TypedEnvironments(shapes)
     faults: list[Fault] = []
     named: dict[str, FlowSource] = {}
     reached: dict[int, dict[str, tuple[Truth, ...]]] = {}
@@ -59,7 +59,7 @@ class _FlowCheck(StepCheck):
     """The check of one flow: walks its steps in the order in which they run, and keeps what is known."""
 
     def __init__(
-        self, source: FlowSource, catalogue: Catalogue, connections: Collection[str] | None, types: Types
+        self, source: FlowSource, catalogue: Catalogue, connections: Collection[str] | None, types: TypedEnvironments
     ) -> None:
         super().__init__(source.file, catalogue, types)
         self.flow = source.flow
@@ -93,7 +93,7 @@ class _FlowCheck(StepCheck):
                 self.reached[step.path] = self.state.truths
             step.check(self)
 
-    def tried(self, state: State, steps: tuple[Step, ...], names: AbstractSet[str]) -> dict[str, Shape]:
+    def tried(self, state: PresenceState, steps: tuple[Step, ...], names: AbstractSet[str]) -> dict[str, Shape]:
         kept = self.state, self.faults, self.variables, self.reached, self.assigned
         self.faults, self.variables = [], dict(self.variables)
         self.reached, self.assigned = dict(self.reached), set(self.assigned)

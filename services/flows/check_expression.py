@@ -9,25 +9,25 @@ from typing import Any
 
 from services.flows.cel import Complaint, EvaluationError, ExpressionError, compiled, evaluate, untyped
 from services.flows.cel_tree import DepthError, Expr, Tree, bound, children, used_fields
-from services.flows.formulas import Formulas, constant_of, is_constant, text_of
+from services.flows.formulas import FormulaBuilder, constant_of, is_constant, text_of
 from services.flows.infer_shapes import Inference
 from services.flows.logic import UNSURE, Compare, Fixed, Formula, Not
 from services.flows.names import CALLS
 from services.flows.parse_values import LONGEST_EXPRESSION
-from services.flows.presence import NOTHING, Facts, Names, Presence, State, key_of
+from services.flows.presence import NOTHING, Facts, Names, Presence, PresenceState, key_of
 from services.flows.shapes import ANY, BOOL, Shape
 from services.flows.syntax import Expression
-from services.flows.types import PACKAGE, Types
+from services.flows.types import PACKAGE, TypedEnvironments
 from services.runtime.documents.faults import FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.suggestion import suggestion
 from services.runtime.documents.yaml_tree import Plain
 
-Report = Callable[[Place, FaultCode, str], None]
+Report = Callable[[Location, FaultCode, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ExpressionFacts:
     """What is known of an expression: what it gives, and what follows when it is true or false."""
 
     shape: Shape
@@ -38,10 +38,10 @@ class Judgement:
     roots: frozenset[str] = frozenset()
 
 
-UNKNOWN = Judgement(ANY)
+UNKNOWN = ExpressionFacts(ANY)
 
 
-def equals(judgement: Judgement, value: Plain) -> Formula:
+def equals(judgement: ExpressionFacts, value: Plain) -> Formula:
     """That what was judged is equal to a value."""
     if judgement.shape == BOOL and isinstance(value, bool):
         return judgement.formula if value else Not(judgement.formula)
@@ -50,13 +50,13 @@ def equals(judgement: Judgement, value: Plain) -> Formula:
 
 def check_expression(
     expression: Expression,
-    types: Types,
+    types: TypedEnvironments,
     variables: Mapping[str, Shape],
     names: Names,
-    state: State,
+    state: PresenceState,
     *,
     report: Report,
-) -> Judgement:
+) -> ExpressionFacts:
     """Report every fault of an expression, and say what is known of it."""
     if not 0 < len(expression.source) <= LONGEST_EXPRESSION:
         return UNKNOWN  # reported where it was read
@@ -84,10 +84,10 @@ def check_expression(
         _never_equal(part, tree, inference, report_at)
     shape = inference.shape(tree.root)
     roots = frozenset(used_fields(tree.root))
-    formula = Formulas(tree, inference, presence.certain).formula(tree.root) if shape == BOOL else UNSURE
+    formula = FormulaBuilder(tree, inference, presence.certain).formula(tree.root) if shape == BOOL else UNSURE
     if shape == BOOL and not roots and not any(part.struct.message_name for part in _parts(tree.root)):
         formula = _evaluated(made)
-    return Judgement(shape, true, false, formula, text_of(tree.root), roots)
+    return ExpressionFacts(shape, true, false, formula, text_of(tree.root), roots)
 
 
 def _evaluated(made: Any) -> Formula:  # noqa: ANN401 - the binding is untyped
@@ -112,7 +112,7 @@ _CEL_TYPES = {
 
 
 def _explained(
-    complaint: Complaint, types: Types, variables: Mapping[str, Shape], source: str
+    complaint: Complaint, types: TypedEnvironments, variables: Mapping[str, Shape], source: str
 ) -> tuple[FaultCode, str, int]:
     """CEL's complaint in the words of a flow's author, and how many characters further right it belongs."""
     text = complaint.text
@@ -146,7 +146,7 @@ def _shortened(text: str) -> str:
     return re.sub(r" expecting \{.*\}", "", text)
 
 
-def _overload(function: str, arguments: str, types: Types) -> str:
+def _overload(function: str, arguments: str, types: TypedEnvironments) -> str:
     def named(found: re.Match[str]) -> str:
         thing = types.shapes.objects.get(found[1])
         return thing.what if thing else "object"

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from services.flows.assignability import fits, remedy
 from services.flows.catalogue import BaseInputs
-from services.flows.check_expression import Judgement, Report
+from services.flows.check_expression import ExpressionFacts, Report
 from services.flows.fields import adapter_of, names_of_field
 from services.flows.input_rules import broken_rules
 from services.flows.literals import is_literal, plain_of
@@ -17,10 +17,10 @@ from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kin
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
 from services.flows.unknown import UNKNOWN
 from services.runtime.documents.faults import FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.suggestion import suggestion
 
-Judge = Callable[[Expression], Judgement]
+Judge = Callable[[Expression], ExpressionFacts]
 YAML_1_1 = ("yes", "no", "on", "off", "y", "n")
 TEXT_PARTS = frozenset(
     {Kind.TEXT, Kind.INT, Kind.NUMBER, Kind.BOOL, Kind.ANY, Kind.UNION, Kind.TIME, Kind.DURATION, Kind.OPTIONAL}
@@ -234,7 +234,7 @@ def of_constant(value: Constant) -> Shape:
     return NUMBER if isinstance(value.value, float) else TEXT
 
 
-def _place_in(value: Value, where: tuple[int | str, ...]) -> Place:
+def _place_in(value: Value, where: tuple[int | str, ...]) -> Location:
     for part in where:
         if isinstance(value, ListOf) and isinstance(part, int) and part < len(value.items):
             value = value.items[part]

@@ -12,15 +12,15 @@ from services.flows.shapes import ANY, INT, TEXT, Field, Kind, Shape
 from services.flows.steps.kind import Step, walk
 from services.flows.syntax import Word
 from services.runtime.documents.faults import FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.suggestion import suggestion
 
 
 def names_of(steps: Iterable[Step], check: ValueCheck) -> Names:
     """The names of steps and variables, each with its place. Those that two things have are faults."""
-    outputs: dict[str, Place] = {}
-    variables: dict[str, Place] = {}
-    items: dict[str, Place] = {}
+    outputs: dict[str, Location] = {}
+    variables: dict[str, Location] = {}
+    items: dict[str, Location] = {}
     survivable: set[str] = set()
     for step in walk(steps):
         if (word := step.output) is not None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from services.flows.assignability import fits, remedy
 from services.flows.catalogue import Catalogue
-from services.flows.check_expression import UNKNOWN, Judgement, check_expression
+from services.flows.check_expression import UNKNOWN, ExpressionFacts, check_expression
 from services.flows.check_inputs import Inputs, of_constant
 from services.flows.logic import Formula, Not, Truth, verdict
-from services.flows.presence import Names, State
+from services.flows.presence import Names, PresenceState
 from services.flows.scope import EVENT_FIELDS
 from services.flows.shapes import ANY, TEXT, Field, Kind, Shape
 from services.flows.syntax import (
@@ -20,9 +20,9 @@ from services.flows.syntax import (
     Template,
     Value,
 )
-from services.flows.types import Types
+from services.flows.types import TypedEnvironments
 from services.runtime.documents.faults import Fault, FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 
 KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
 
@@ -37,7 +37,7 @@ class ValueCheck:
     where the check stands; `faults` what was found so far.
     """
 
-    def __init__(self, file: str, catalogue: Catalogue, types: Types) -> None:
+    def __init__(self, file: str, catalogue: Catalogue, types: TypedEnvironments) -> None:
         self.file = file
         self.catalogue = catalogue
         self.types = types
@@ -45,10 +45,10 @@ class ValueCheck:
         self.faults: list[Fault] = []
         self.names = Names({}, {}, frozenset())
         self.variables: dict[str, Shape] = {}
-        self.state = State()
+        self.state = PresenceState()
         self.inputs = Inputs(self.shapes, self.judge, self.report)
 
-    def report(self, place: Place, code: FaultCode, text: str) -> None:
+    def report(self, place: Location, code: FaultCode, text: str) -> None:
         """Report a fault of this file."""
         self.faults.append(Fault(self.file, place.line, place.col, code, text))
 
@@ -57,7 +57,7 @@ class ValueCheck:
         said = {"time": Field(_TIME), "type": Field(replace(TEXT, values=tuple(types)))}
         return self.shapes.once("`event`", dict.fromkeys(EVENT_FIELDS, Field(TEXT)) | said)
 
-    def judge(self, expression: Expression) -> Judgement:
+    def judge(self, expression: Expression) -> ExpressionFacts:
         """What an expression is and says. Reports what is wrong with it."""
         return check_expression(expression, self.types, self.variables, self.names, self.state, report=self.report)
 
@@ -73,7 +73,7 @@ class ValueCheck:
             text = f"`{name}` is an expression, such as ${{ trigger.from }}: with a fixed key, all runs have the same"
             self.report(value.place, FaultCode.VALUE_INVALID, text)
 
-    def condition(self, value: Value, name: str) -> Judgement:
+    def condition(self, value: Value, name: str) -> ExpressionFacts:
         """A condition: true or false, and not always the same."""
         if not isinstance(value, Expression):
             self.report(value.place, FaultCode.VALUE_INVALID, f"`{name}` is one expression, such as ${{ phone.valid }}")
@@ -85,7 +85,7 @@ class ValueCheck:
         self.decided(judgement.formula, value.place, f"`{name}`")
         return judgement
 
-    def decided(self, formula: Formula, place: Place, what: str) -> None:
+    def decided(self, formula: Formula, place: Location, what: str) -> None:
         """Reports a condition that is always true or always false here."""
         found = verdict(formula, self.state.truths)
         if found is None:
@@ -96,7 +96,9 @@ class ValueCheck:
         text = f"{what} is always {str(found.value).lower()}{why}: {remedy}. Remove or correct it"
         self.report(place, FaultCode.CONDITION_CONSTANT, text)
 
-    def where(self, state: State, judgement: Judgement, place: Place, *, true: bool = True) -> State:
+    def where(
+        self, state: PresenceState, judgement: ExpressionFacts, place: Location, *, true: bool = True
+    ) -> PresenceState:
         """What is known where a condition holds, or does not."""
         formula = judgement.formula if true else Not(judgement.formula)
         state = state.with_facts(judgement.true if true else judgement.false)

@@ -9,7 +9,7 @@ from typing import Any
 from contracts.actions import Priority
 from services.flows.compile_values import Compiled
 from services.flows.steps.node import Node
-from services.flows.waiting import Match
+from services.flows.waiting import WaitMatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,6 @@ class CompiledFlow:
     first: Node | None
     nodes: Mapping[str, Node]
     blanks: Mapping[str, Mapping[str, Any]]
-    matches: tuple[tuple[str, Match], ...] = ()
+    matches: tuple[tuple[str, WaitMatch], ...] = ()
     priority: Priority = Priority.NORMAL
     ending: frozenset[str] = frozenset()

@@ -16,7 +16,7 @@ SIGNS = {"_==_": "==", "_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">="}
 Certain = Callable[[Expr], bool | None]
 
 
-class Formulas:
+class FormulaBuilder:
     """Makes formulas of one expression. `certain` says of a `has(…)` whether it can be only one."""
 
     def __init__(self, tree: Tree, inference: Inference, certain: Certain) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from services.flows.compiled import CompiledFlow
-from services.flows.waiting import Match
+from services.flows.waiting import WaitMatch
 
 
 class FlowIndex:
@@ -14,7 +14,7 @@ class FlowIndex:
     def __init__(self, flows: Iterable[CompiledFlow]) -> None:
         self._by_trigger: dict[str, tuple[CompiledFlow, ...]] = {}
         self._by_version: dict[tuple[str, str], CompiledFlow] = {}
-        self._matches: dict[str, dict[str, Match]] = {}
+        self._matches: dict[str, dict[str, WaitMatch]] = {}
         for flow in flows:
             self._by_version[flow.name, flow.version] = flow
             for trigger in flow.triggers:
@@ -26,7 +26,7 @@ class FlowIndex:
         """The flows that an event of this type starts, in the order in which they were given."""
         return self._by_trigger.get(type_, ())
 
-    def matches(self, type_: str) -> tuple[Match, ...]:
+    def matches(self, type_: str) -> tuple[WaitMatch, ...]:
         """How waits that an event of this type may end read its key."""
         return tuple(self._matches.get(type_, {}).values())
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from services.flows.cel_tree import OPTIONAL_SELECT, Expr, Tree
 from services.flows.shapes import ANY, ANY_MAP, Kind, Shape, one_text
-from services.flows.types import Types
+from services.flows.types import TypedEnvironments
 
 
 class Inference:
     """Shapes of the parts of one expression."""
 
-    def __init__(self, tree: Tree, types: Types, variables: Mapping[str, Shape]) -> None:
+    def __init__(self, tree: Tree, types: TypedEnvironments, variables: Mapping[str, Shape]) -> None:
         self.tree = tree
         self.types = types
         self.variables = variables

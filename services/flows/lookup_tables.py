@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 
 from services.flows.syntax import Constant, ListOf, MapOf, Value, Word
 from services.runtime.documents.faults import Fault, FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.yaml_tree import Mapping, Scalar, Tree
 
 LOOKUP = "lookup"
@@ -90,7 +90,7 @@ class Tables:
         self._read[given.span] = content
         return content
 
-    def _fault(self, place: Place, code: FaultCode, text: str) -> None:
+    def _fault(self, place: Location, code: FaultCode, text: str) -> None:
         fault = Fault(self.file, place.line, place.col, code, text)
         if fault not in self.faults:  # an alias brings the same name again
             self.faults.append(fault)

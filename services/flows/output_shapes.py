@@ -13,7 +13,7 @@ from services.flows.shapes import Field, Shape, Shapes
 from services.flows.syntax import Constant, MapOf, Value
 from services.flows.unknown import UNKNOWN
 from services.runtime.documents.json_schema import wrong_schema
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 
 
 def outputs_of(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Shape:
@@ -53,7 +53,7 @@ def _schema(value: Value | None) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def wrong_schemas(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Iterator[tuple[Place, str]]:
+def wrong_schemas(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Iterator[tuple[Location, str]]:
     """The schemas among the inputs that are none, and why."""
     fields = shapes.fields(shapes.of_model(entry.outputs, "serialization", f"the output of `{entry.name}`"))
     inputs = {word.text: value for word, value in given.items}

@@ -8,7 +8,7 @@ from services.flows.durations import DurationError, parse_duration
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
 from services.flows.templates import Hole, TemplateError, split
 from services.runtime.documents.faults import Fault, FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.suggestion import nearest, suggestion
 from services.runtime.documents.yaml_tree import Mapping, Scalar, Sequence, Tree
 
@@ -22,7 +22,7 @@ class Values:
         self.file = file
         self.faults: list[Fault] = []
 
-    def fault(self, place: Place, code: FaultCode, text: str) -> None:
+    def fault(self, place: Location, code: FaultCode, text: str) -> None:
         """Report a fault of this file."""
         self.faults.append(Fault(self.file, place.line, place.col, code, text))
 

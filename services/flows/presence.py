@@ -13,9 +13,9 @@ from services.flows.cel_tree import OPTIONAL_SELECT, Expr, Tree, bound, children
 from services.flows.logic import UNSURE, Truth
 from services.flows.names import ERRORS
 from services.flows.shapes import Kind, Shapes
-from services.flows.types import Types
+from services.flows.types import TypedEnvironments
 from services.runtime.documents.faults import FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.suggestion import suggestion
 
 Facts = frozenset[str]
@@ -27,13 +27,13 @@ Report = Callable[[tuple[int, int], FaultCode, str], None]
 class Names:
     """The names of a flow: where steps and variables stand, and which steps can fail without ending the run."""
 
-    steps: Mapping[str, Place]
-    variables: Mapping[str, Place]
+    steps: Mapping[str, Location]
+    variables: Mapping[str, Location]
     survivable: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class PresenceState:
     """What is known at one place of a flow. `may`: what can have run; `reachable`: whether a run can come here."""
 
     facts: Facts = NOTHING
@@ -41,31 +41,31 @@ class State:
     reachable: bool = True
     truths: tuple[Truth, ...] = ()
 
-    def with_facts(self, facts: Facts) -> State:
+    def with_facts(self, facts: Facts) -> PresenceState:
         """This, and these facts."""
         return replace(self, facts=self.facts | facts)
 
-    def with_truth(self, truth: Truth) -> State:
+    def with_truth(self, truth: Truth) -> PresenceState:
         """This, where a condition holds."""
         return self if truth.formula == UNSURE else replace(self, truths=(*self.truths, truth))
 
-    def changed(self, names: Collection[str]) -> State:
+    def changed(self, names: Collection[str]) -> PresenceState:
         """This, where these names can have other values than were known: what a loop gives again and again."""
         kept = frozenset(fact for fact in self.facts if fact in names or _root(fact) not in names)
         truths = self.truths
         for name in (*names, ERRORS):
             truths = without(truths, name)
-        return State(kept, self.may, self.reachable, truths)
+        return PresenceState(kept, self.may, self.reachable, truths)
 
-    def without(self, names: Collection[str]) -> State:
+    def without(self, names: Collection[str]) -> PresenceState:
         """This, where these names have no value any more."""
         state = self.changed(names)
         return replace(state, facts=state.facts - frozenset(names), may=state.may - frozenset(names))
 
-    def done(self, name: str) -> State:
+    def done(self, name: str) -> PresenceState:
         """This, after a step or a `set` gave `name` a value: what was known of its old fields is forgotten."""
         kept = frozenset(fact for fact in self.facts if not fact.startswith((f"{name}.", f"{name}[")))
-        return State(kept | {name}, self.may | {name}, self.reachable, without(self.truths, name))
+        return PresenceState(kept | {name}, self.may | {name}, self.reachable, without(self.truths, name))
 
 
 def _root(fact: str) -> str:
@@ -79,14 +79,14 @@ def without(truths: tuple[Truth, ...], name: str) -> tuple[Truth, ...]:
     return tuple(truth for truth in truths if name not in truth.roots)
 
 
-def join(ways: list[State]) -> State:
+def join(ways: list[PresenceState]) -> PresenceState:
     """What is known where ways meet again."""
     open_ways = [way for way in ways if way.reachable]
     may = frozenset().union(*(way.may for way in ways))
     if not open_ways:
-        return State(ways[0].facts, may, reachable=False, truths=ways[0].truths)
+        return PresenceState(ways[0].facts, may, reachable=False, truths=ways[0].truths)
     truths = tuple(truth for truth in open_ways[0].truths if all(truth in way.truths for way in open_ways[1:]))
-    return State(frozenset.intersection(*(way.facts for way in open_ways)), may, truths=truths)
+    return PresenceState(frozenset.intersection(*(way.facts for way in open_ways)), may, truths=truths)
 
 
 def key_of(expr: Expr) -> str | None:
@@ -107,7 +107,9 @@ def key_of(expr: Expr) -> str | None:
 class Presence:
     """Walks one expression."""
 
-    def __init__(self, tree: Tree, types: Types, names: Names, state: State, report: Report) -> None:
+    def __init__(
+        self, tree: Tree, types: TypedEnvironments, names: Names, state: PresenceState, report: Report
+    ) -> None:
         self.tree = tree
         self.types = types
         self.shapes: Shapes = types.shapes

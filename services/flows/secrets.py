@@ -13,7 +13,7 @@ from math import log2
 from services.flows.flow import Flow
 from services.flows.steps.kind import walk
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 
 # Forms that the services document, or that their keys are seen with in public secret scanners' rules.
 _FORMS = {
@@ -56,7 +56,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _KINDS = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
 
 
-def secrets(flow: Flow) -> Iterator[tuple[Place, str]]:
+def secrets(flow: Flow) -> Iterator[tuple[Location, str]]:
     """Where a secret stands in a flow, and what it looks like."""
     for value in _values(flow):
         yield from _in_value(value, "")
@@ -96,7 +96,7 @@ def _values(flow: Flow) -> Iterator[Value]:
         yield from step.all_values()
 
 
-def _in_value(value: Value, name: str) -> Iterator[tuple[Place, str]]:
+def _in_value(value: Value, name: str) -> Iterator[tuple[Location, str]]:
     """`name` is that of the key which the value stands under."""
     if isinstance(value, MapOf):
         for word, item in value.items:

@@ -57,7 +57,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ReportedChange:
     """What an event says was changed: field → value now; `before`, where it says so. `aliases` as hashes."""
 
     system: str
@@ -77,7 +77,7 @@ class Mark:
 
 
 @dataclass(slots=True)
-class Open:
+class OpenWrite:
     """A write whose echo is waited for. `fields` as `marked` gives them."""
 
     id: str
@@ -98,7 +98,7 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class EchoJudgement:
     """Which fields are echoes, which of them came back altered, and which are foreign."""
 
     echoes: tuple[str, ...]
@@ -160,7 +160,7 @@ def people(names: Iterable[str]) -> list[str]:
     return sorted(shown)
 
 
-def changed(event: Event) -> Change | None:
+def changed(event: Event) -> ReportedChange | None:
     """What an event says was changed; None for one that does not say it, or not of whom."""
     data = event.data
     names = data.get("changed")
@@ -193,10 +193,10 @@ def changed(event: Event) -> Change | None:
     if not hashes:
         return None
     entity = found.get("id") or found.get("email") or found["phone"]
-    return Change(system, entity, tuple(dict.fromkeys(hashes)), fields, was)
+    return ReportedChange(system, entity, tuple(dict.fromkeys(hashes)), fields, was)
 
 
-def judge(change: Change, opened: Sequence[Open], origin: str) -> Judgement:
+def judge(change: ReportedChange, opened: Sequence[OpenWrite], origin: str) -> EchoJudgement:
     """Match each changed field with an open write, the oldest first; mark what is used. `origin`: the event's hash.
 
     A field of a write answers for one event; the same event again finds it.
@@ -213,10 +213,10 @@ def judge(change: Change, opened: Sequence[Open], origin: str) -> Judgement:
         if not found.exact:
             near.append(name)
     hops = 1 + max((write.hops for write in opened), default=-1)
-    return Judgement(tuple(echoes), tuple(near), tuple(foreign), hops)
+    return EchoJudgement(tuple(echoes), tuple(near), tuple(foreign), hops)
 
 
-def only(event: Event, judgement: Judgement) -> Event:
+def only(event: Event, judgement: EchoJudgement) -> Event:
     """The event with its foreign changes only, and with the hops that it is away from the first change."""
     data = event.data
     if judgement.echoes:
@@ -253,12 +253,12 @@ class _Found:
     `all`: nothing else is in it. `exact`: it came back as it was written.
     """
 
-    writes: tuple[tuple[Open, tuple[str, ...]], ...]
+    writes: tuple[tuple[OpenWrite, tuple[str, ...]], ...]
     all: bool
     exact: bool
 
 
-def _whole(change: Change, name: str, opened: Sequence[Open], origin: str) -> _Found | None:
+def _whole(change: ReportedChange, name: str, opened: Sequence[OpenWrite], origin: str) -> _Found | None:
     """A write of this value. One that came back unaltered is preferred, so that it is the one that is used."""
     exact, alike = marks(change.fields[name])
     there = [(write, mark) for write in opened if (mark := write.open_for(name, origin)) is not None]
@@ -270,7 +270,7 @@ def _whole(change: Change, name: str, opened: Sequence[Open], origin: str) -> _F
     return None
 
 
-def _members(change: Change, name: str, opened: Sequence[Open], origin: str) -> _Found:
+def _members(change: ReportedChange, name: str, opened: Sequence[OpenWrite], origin: str) -> _Found:
     """Writes of the members that came and went.
 
     Where the event does not say what was there before, nor what came and went, it is the echo of a write of one member
@@ -297,7 +297,7 @@ def _members(change: Change, name: str, opened: Sequence[Open], origin: str) -> 
     return _Found(tuple(found), all=len(found) == len(wanted), exact=exact)
 
 
-def _agrees(write: Open, name: str, after: Mapping[str, str], origin: str) -> str | None:
+def _agrees(write: OpenWrite, name: str, after: Mapping[str, str], origin: str) -> str | None:
     """The mark of a member that came and is there, or went and is not."""
     for own in write.fields:
         member = _MEMBER.search(own)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.runtime.documents.places import Origin, Place
+from services.runtime.documents.locations import Location, TextOrigin
 from services.runtime.documents.yaml_tree import Plain
 
 
@@ -13,7 +13,7 @@ class Word:
     """A name that stands in the file: a trigger, a tool, an id."""
 
     text: str
-    place: Place
+    place: Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Constant:
     """A value without an expression in it."""
 
     value: Plain
-    place: Place
+    place: Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Expression:
     """What stands between `${` and `}`."""
 
     source: str
-    origin: Origin
+    origin: TextOrigin
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Location:
         """Its first character."""
         return self.origin.start
 
@@ -42,7 +42,7 @@ class Template:
     """Text around expressions: always gives text."""
 
     parts: tuple[str | Expression, ...]
-    place: Place
+    place: Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ListOf:
     """A list of values."""
 
     items: tuple[Value, ...]
-    place: Place
+    place: Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class MapOf:
     """Values by name."""
 
     items: tuple[tuple[Word, Value], ...]
-    place: Place
+    place: Location
 
 
 Value = Constant | Expression | Template | ListOf | MapOf

@@ -26,7 +26,7 @@ _PRIMITIVES = {1: Kind.BOOL, 2: Kind.INT, 3: Kind.INT, 4: Kind.NUMBER, 5: Kind.T
 _WELL_KNOWN = {1: Kind.ANY, 2: Kind.TIME, 3: Kind.DURATION}
 
 
-class Types:
+class TypedEnvironments:
     """Typed environments over one set of shapes."""
 
     def __init__(self, shapes: Shapes) -> None:

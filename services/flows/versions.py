@@ -11,7 +11,7 @@ import orjson
 from contracts.ids import stable_id
 from services.flows.flow import Flow
 from services.flows.syntax import MapOf
-from services.runtime.documents.places import Origin, Place
+from services.runtime.documents.locations import Location, TextOrigin
 
 LANGUAGE = "1"
 """Raised when the same text comes to mean something else: then its version changes too."""
@@ -31,7 +31,7 @@ def _content(node: Any) -> Any:  # noqa: ANN401 - a tree of dataclasses in, a tr
         said = [
             [name, _content(part)]
             for name, part in sorted(parts.items())
-            if not isinstance(part, Place | Origin) and part not in (None, (), "")
+            if not isinstance(part, Location | TextOrigin) and part not in (None, (), "")
         ]
         return [type(node).__name__, said]
     if isinstance(node, tuple):

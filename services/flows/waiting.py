@@ -59,7 +59,7 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class WaitMatch:
     """How waits read the key of an event: the expression as written, and what it gives."""
 
     source: str
@@ -74,7 +74,7 @@ class Match:
         return cancel_hash(event.account, event.type, self.source, key)
 
 
-def hashes_of(event: Event, matches: Iterable[Match]) -> list[str]:
+def hashes_of(event: Event, matches: Iterable[WaitMatch]) -> list[str]:
     """All that this event may end waits by: its subject, and what flows read as its key."""
     found = [cancel_hash(event.account, event.type, "", same_key(event.subject))]
     found += [one for match in matches if (one := match.hash(event)) is not None]

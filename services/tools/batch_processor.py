@@ -27,7 +27,7 @@ from services.flows.creations import told
 from services.flows.outcomes import Ask
 from services.flows.state.cells import Asked
 from services.flows.sync import changed
-from services.flows.waiting import Match, hashes_of
+from services.flows.waiting import WaitMatch, hashes_of
 from services.runtime import metrics
 from services.runtime.apart import apart
 from services.runtime.kafka import ConsumedRecord, OutgoingRecord, history, offset_gaps
@@ -71,7 +71,7 @@ class RunningFlows(Protocol):
         """Make earlier sets ready. Waits while PostgreSQL is away."""
         ...
 
-    def matches(self, type_: str) -> tuple[Match, ...]:
+    def matches(self, type_: str) -> tuple[WaitMatch, ...]:
         """How waits read the key of an event."""
         ...
 

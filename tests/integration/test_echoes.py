@@ -19,7 +19,7 @@ from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import Run
 from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY
-from services.flows.sync import Change, Write, changed
+from services.flows.sync import ReportedChange, Write, changed
 from services.runtime import database
 from services.runtime.tables.expiry import forget_expired
 from services.tools.echoes.echo_tables import EchoTables
@@ -78,7 +78,9 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
     made.terminate()
 
 
-def change(number: int, name: str, *, contact: str = "8", system: str = "crm", **more: Any) -> tuple[Event, Change]:
+def change(
+    number: int, name: str, *, contact: str = "8", system: str = "crm", **more: Any
+) -> tuple[Event, ReportedChange]:
     """A contact's name is changed in the CRM."""
     kind = "closum.contact.updated" if system == "closum" else f"webhook.{system}"
     data = {"contact_id": contact, "name": name, "changed": ["name"], "changes": {"name": {"after": name}}} | more

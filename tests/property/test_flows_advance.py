@@ -16,7 +16,7 @@ from services.flows.compile_values import compile_expression
 from services.flows.outcomes import Act, Ask, End, Next, Sleep
 from services.flows.scope import Scope
 from services.flows.syntax import Expression
-from services.runtime.documents.places import Origin, Place
+from services.runtime.documents.locations import Location, TextOrigin
 from tests.support.flows import NOW
 from tests.support.flows import compiled as compiled_flow
 
@@ -125,7 +125,7 @@ def test_a_path_is_looked_up_as_cel_would(path: str, data: dict[str, Any]) -> No
     """The short way of `values` gives what CEL gives, and fails where CEL fails."""
     env = untyped(frozenset({"trigger", "step"}))
     event = Event(id="e", source="/s", type="t", subject="x", time=NOW, data=data)
-    looked_up = compile_expression(Expression(path, Origin((Place(1, 1),))), env)
+    looked_up = compile_expression(Expression(path, TextOrigin((Location(1, 1),))), env)
     try:
         expected = evaluate(compiled(env, path), {"trigger": data, "step": data})
     except EvaluationError:

@@ -49,7 +49,7 @@ from services.flows.steps.action import ActionStep  # noqa: E402
 from services.flows.steps.kind import Step, walk  # noqa: E402
 from services.flows.steps.registry import kinds  # noqa: E402
 from services.flows.steps.tool import ToolStep  # noqa: E402
-from services.flows.sync import Open, Write, changed, judge, marked  # noqa: E402
+from services.flows.sync import OpenWrite, Write, changed, judge, marked  # noqa: E402
 from services.flows.testing import simulation  # noqa: E402
 from services.flows.testing.events import events_of  # noqa: E402
 from services.flows.testing.names_used import names_used  # noqa: E402
@@ -296,7 +296,7 @@ def _echoes() -> Iterator[form.Json]:
             )
             change = changed(event)
             assert change is not None
-            judged = judge(change, [Open("write-1", 0, marked(write))], "origin")
+            judged = judge(change, [OpenWrite("write-1", 0, marked(write))], "origin")
             yield {"event": _message(event), "marks": marks, "judged": wire.plain(dataclasses.asdict(judged))}
 
 

@@ -22,7 +22,7 @@ from services.flows.index import FlowIndex
 from services.flows.load import load_text
 from services.flows.outcomes import Act, Ask, End, Sleep
 from services.flows.state.cells import Stateful
-from services.flows.sync import Mark, Open, changed, judge
+from services.flows.sync import Mark, OpenWrite, changed, judge
 from services.flows.waiting import hashes_of
 from tests.recorded import form, wire
 
@@ -88,7 +88,7 @@ def readings(recorded: form.Json) -> Iterator[Difference]:
     for number, one in enumerate(recorded["echoes"]):
         change = changed(Event.model_validate(one["event"]))
         assert change is not None
-        opened = Open("write-1", 0, {name: Mark(**mark) for name, mark in one["marks"].items()})
+        opened = OpenWrite("write-1", 0, {name: Mark(**mark) for name, mark in one["marks"].items()})
         judged = wire.plain(dataclasses.asdict(judge(change, [opened], "origin")))
         yield from _unlike(one["judged"], judged, f"echo {number}")
 

@@ -9,11 +9,11 @@ from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import CONTACT_ID, ask
 from services.actions.endpoint import Basis, Endpoint
-from services.actions.fields import Id, Strict, Tag
+from services.actions.fields import Id, StrictInputs, Tag
 from services.flows.catalogue import Example, Group, Guarantee
 
 
-class Inputs(Strict):
+class Inputs(StrictInputs):
     """What it takes."""
 
     contact_id: Id = Field(description="Closum's id of the contact")

@@ -9,12 +9,12 @@ from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import CONTACT_ID, ask
 from services.actions.endpoint import Basis, Endpoint
-from services.actions.fields import Strict, Tag
+from services.actions.fields import StrictInputs, Tag
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
 
 
-class Inputs(Strict):
+class Inputs(StrictInputs):
     """What it takes."""
 
     email: Email = Field(description="the contact's e-mail address")

@@ -10,12 +10,12 @@ from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
-from services.actions.fields import Absent, Id, Strict
+from services.actions.fields import Absent, Id, StrictInputs
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email, Timestamp
 
 
-class Inputs(Strict):
+class Inputs(StrictInputs):
     """What it takes."""
 
     to: Email = Field(description="whom it goes to")

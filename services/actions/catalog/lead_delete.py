@@ -8,11 +8,11 @@ from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
-from services.actions.fields import Id, Strict
+from services.actions.fields import Id, StrictInputs
 from services.flows.catalogue import Example, Group, Guarantee
 
 
-class Inputs(Strict):
+class Inputs(StrictInputs):
     """What it takes."""
 
     lead_id: Id = Field(description="Closum's id of the lead")

@@ -10,12 +10,12 @@ from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint, FieldPlacement
-from services.actions.fields import Absent, Id, Strict
+from services.actions.fields import Absent, Id, StrictInputs
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
 
 
-class Inputs(Strict):
+class Inputs(StrictInputs):
     """What it takes: one of the two."""
 
     lead_id: Annotated[Id | None, Absent] = Field(default=None, description="Closum's id of the lead")

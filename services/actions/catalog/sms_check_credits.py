@@ -9,11 +9,11 @@ from services.actions.action import action
 from services.actions.action_call import ActionCall, CallFailedError
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
-from services.actions.fields import Strict
+from services.actions.fields import StrictInputs
 from services.flows.catalogue import Example, Group, Guarantee
 
 
-class Inputs(Strict):
+class Inputs(StrictInputs):
     """It takes nothing."""
 
 

@@ -10,7 +10,7 @@ from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
-from services.actions.fields import Absent, Mobile, Strict, digits
+from services.actions.fields import Absent, Mobile, StrictInputs, digits
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Timestamp
 from services.flows.sms import divided
@@ -19,7 +19,7 @@ from services.flows.sms import divided
 SENDER = r"^([0-9A-Za-z][0-9A-Za-z ._&-]{0,10}|\+?[0-9]{3,15})$"
 
 
-class Inputs(Strict):
+class Inputs(StrictInputs):
     """What it takes."""
 
     recipient: Mobile = Field(description="whom it goes to")

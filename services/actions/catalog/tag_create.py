@@ -8,11 +8,11 @@ from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
-from services.actions.fields import Strict, Tag
+from services.actions.fields import StrictInputs, Tag
 from services.flows.catalogue import Example, Group, Guarantee
 
 
-class Inputs(Strict):
+class Inputs(StrictInputs):
     """What it takes."""
 
     name: Tag = Field(description="the new tag's name")

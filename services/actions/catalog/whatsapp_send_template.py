@@ -10,12 +10,12 @@ from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
 from services.actions.endpoint import Basis, Endpoint
-from services.actions.fields import Absent, Mobile, Strict, digits
+from services.actions.fields import Absent, Mobile, StrictInputs, digits
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Url
 
 
-class Header(Strict):
+class Header(StrictInputs):
     """What stands above the body: a text's value, or a file."""
 
     kind: Literal["text", "image", "video", "document"] = Field(description="as the template has it")
@@ -32,7 +32,7 @@ class Header(Strict):
         return self
 
 
-class Button(Strict):
+class Button(StrictInputs):
     """The value of one of the template's buttons."""
 
     index: int = Field(ge=0, le=9, description="which one, from 0")
@@ -40,7 +40,7 @@ class Button(Strict):
     value: str = Field(min_length=1, max_length=2000, description="the end of the address, or the payload of the reply")
 
 
-class Inputs(Strict):
+class Inputs(StrictInputs):
     """What it takes."""
 
     to: Mobile = Field(description="whom it goes to")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.flows.explain.outline import Item, Outline
+from services.flows.explain.outline import FlowOutline, Item
 from services.flows.steps.kind import Look
 
 SHAPES = {
@@ -17,7 +17,7 @@ Loose = list[tuple[str, str]]
 """Ends of arrows that wait for what comes next: node, label."""
 
 
-def as_mermaid(flow: Outline) -> str:
+def as_mermaid(flow: FlowOutline) -> str:
     """The diagram's source."""
     lines = ["flowchart TD"]
     when = f"<br/>when {_safe(flow.when)}" if flow.when is not None else ""

@@ -32,7 +32,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class FlowOutline:
     """A flow."""
 
     name: str
@@ -44,9 +44,9 @@ class Outline:
     items: tuple[Item, ...]
 
 
-def outline(flow: Flow) -> Outline:
+def outline(flow: Flow) -> FlowOutline:
     """What there is to say of a flow that has no faults."""
-    return Outline(
+    return FlowOutline(
         name=flow.name.text,
         description=flow.description,
         triggers=tuple(word.text for word in flow.triggers),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from services.flows.explain.outline import Branch, Item, Outline, ends
+from services.flows.explain.outline import Branch, FlowOutline, Item, ends
 from services.flows.steps.kind import Look
 
 SIGN = 7.2  # the width of a character at 12 px, of a monospaced font
@@ -40,7 +40,7 @@ HEAD = (
 )
 
 
-def as_svg(flow: Outline) -> str:
+def as_svg(flow: FlowOutline) -> str:
     """The picture, a whole SVG document."""
     start = Item("", Look.START, " or ".join(flow.triggers), _conditions(flow))
     items = (start, *flow.items)
@@ -54,7 +54,7 @@ def as_svg(flow: Outline) -> str:
     return HEAD.format(width=width, height=height, label=label) + "\n".join(drawn) + "\n</svg>\n"
 
 
-def _conditions(flow: Outline) -> tuple[str, ...]:
+def _conditions(flow: FlowOutline) -> tuple[str, ...]:
     when = (f"when {flow.when}",) if flow.when is not None else ()
     return (*when, flow.priority) if flow.priority is not None else when
 

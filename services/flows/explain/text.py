@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from services.flows.explain.outline import Item, Outline
+from services.flows.explain.outline import FlowOutline, Item
 
 STEP = "  "
 
 
-def as_text(flow: Outline) -> str:
+def as_text(flow: FlowOutline) -> str:
     """The flow, read aloud."""
     return "\n".join(_lines(flow)) + "\n"
 
 
-def _lines(flow: Outline) -> Iterator[str]:
+def _lines(flow: FlowOutline) -> Iterator[str]:
     yield f"{flow.name}: {flow.description}" if flow.description else flow.name
     yield f"When {' or '.join(flow.triggers)} happens"
     if flow.when is not None:

@@ -65,7 +65,7 @@ class Asked:
         return f"={wanted}" if wanted else f"flow {self.flow}"
 
 
-class Death(NamedTuple):
+class DeadRunFact(NamedTuple):
     """That a run ended as dead: after so many calls that were done, and when."""
 
     done: int
@@ -77,11 +77,11 @@ class World:
     """What is known besides the cells: the time, and which runs are dead."""
 
     now: float
-    dead: Mapping[str, Death]
+    dead: Mapping[str, DeadRunFact]
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class CellDecision:
     """An answer, and what the need's cells hold from now on, in their order; None empties a cell.
 
     `void`: askers whose answers no longer hold, because what they were given was taken from them. `until`: a moment
@@ -105,7 +105,7 @@ class Stateful(Need[A]):
         """The cells that the need reads and writes."""
 
     @abstractmethod
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
         """The answer. What has expired is None already. Deterministic; changes nothing that it is given."""
 
     def holders(self, held: Sequence[Held | None]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from services.flows.iterations import path_of
-from services.flows.state.cells import Asked, Cell, Decision, Given, Held, Stateful, World
+from services.flows.state.cells import Asked, Cell, CellDecision, Given, Held, Stateful, World
 
 KIND = "claim"
 
@@ -52,7 +52,7 @@ class Claim(Stateful[Claimed]):
         """Who holds the claim."""
         return tuple(one.state["run"] for one in held if one is not None)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
         """First, if nobody holds it but this run, or a dead run that came to nothing."""
         (one,) = held
         void: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Claim(Stateful[Claimed]):
         if one is None:
             state = {"run": asked.run_id, "step": asked.step, "asked": [asked.id], "done": asked.done, "at": world.now}
             claimed = Held(state, world.now + self.within_seconds)
-            return Decision(Claimed(first=True, run_id=asked.run_id, at=world.now), (claimed,), void)
+            return CellDecision(Claimed(first=True, run_id=asked.run_id, at=world.now), (claimed,), void)
         first = mine and not _other_round(one.state.get("step", asked.step), asked.step)
         answer = Claimed(
             first=first,
@@ -76,7 +76,7 @@ class Claim(Stateful[Claimed]):
             one = Held({**one.state, "asked": [*one.state["asked"], asked.id]}, one.until)
         elif self.renew:
             one = Held(one.state, max(one.until, world.now + self.within_seconds))
-        return Decision(answer, (one,))
+        return CellDecision(answer, (one,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +92,13 @@ class Settle(Stateful[Settled]):
         """That of the claim."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
         """Stored, if the claim is this run's."""
         del world
         (one,) = held
         if one is None or one.state["run"] != asked.run_id:
-            return Decision(Settled(stored=False), (one,))
-        return Decision(Settled(stored=True), (Held({**one.state, "result": self.result}, one.until),))
+            return CellDecision(Settled(stored=False), (one,))
+        return CellDecision(Settled(stored=True), (Held({**one.state, "result": self.result}, one.until),))
 
 
 def _other_round(claimed: str, asked: str) -> bool:

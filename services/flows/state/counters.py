@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from services.flows.state.cells import Asked, Cell, Decision, Given, Held, Stateful, World
+from services.flows.state.cells import Asked, Cell, CellDecision, Given, Held, Stateful, World
 
 
 class Counted(Given):
@@ -30,11 +30,11 @@ class Count(Stateful[Counted]):
         """One a scope and key."""
         return (Cell("counter", (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
         """The total."""
         del asked
         (one,) = held
         if one is None:
             one = Held({"total": 0, "since": world.now}, world.now + self.within_seconds)
         state = {**one.state, "total": one.state["total"] + self.add}
-        return Decision(Counted(total=state["total"], since=state["since"]), (Held(state, one.until),))
+        return CellDecision(Counted(total=state["total"], since=state["since"]), (Held(state, one.until),))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import orjson
 
-from services.flows.state.cells import DAY_SECONDS, Asked, Cell, Decision, Given, Held, Stateful, World
+from services.flows.state.cells import DAY_SECONDS, Asked, Cell, CellDecision, Given, Held, Stateful, World
 
 KIND = "digest"
 MOST_BYTES = 400_000
@@ -52,7 +52,7 @@ class Collect(Stateful[Collected]):
         """One a scope and key."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
         """Released, or collected."""
         (one,) = held
         opened = one is None
@@ -72,7 +72,7 @@ class Collect(Stateful[Collected]):
             due=one.state["due"],
         )
         after = None if release else Held({**one.state, "items": items, "bytes": size}, one.until)
-        return Decision(answer, (after,), until=one.state["due"])
+        return CellDecision(answer, (after,), until=one.state["due"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,10 @@ class Release(Stateful[Released]):
         """That of the collection."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
         """The items, if it is still the same collection."""
         del asked, world
         (one,) = held
         if one is None or one.state["collection"] != self.collection:
-            return Decision(Released(), (one,))
-        return Decision(Released(items=one.state["items"]), (None,))
+            return CellDecision(Released(), (one,))
+        return CellDecision(Released(items=one.state["items"]), (None,))

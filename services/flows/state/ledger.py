@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from services.flows.state.cells import Asked, Cell, Death, Given, Held, Stateful, World
+from services.flows.state.cells import Asked, Cell, DeadRunFact, Given, Held, Stateful, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Ledger:
     keep_seconds: float
     cells: dict[str, Held] = field(default_factory=dict)
     answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    dead: dict[str, Death] = field(default_factory=dict)
+    dead: dict[str, DeadRunFact] = field(default_factory=dict)
     changed: dict[str, Changed] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
     void: set[str] = field(default_factory=set)

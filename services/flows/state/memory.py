@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.flows.state.cells import DAY_SECONDS, Asked, Death, Given, Held
+from services.flows.state.cells import DAY_SECONDS, Asked, DeadRunFact, Given, Held
 from services.flows.state.ledger import Ledger, Question
 
 
@@ -15,7 +15,7 @@ class Memory:
     def __init__(self) -> None:
         self._cells: dict[str, Held] = {}
         self._answers: dict[str, Mapping[str, Any]] = {}
-        self._dead: dict[str, Death] = {}
+        self._dead: dict[str, DeadRunFact] = {}
 
     def answer(self, asks: Sequence[Asked], now: float) -> list[Given | Exception]:
         """One answer an ask, in order; an error in place of one that cannot be. `now`: seconds since 1970."""
@@ -31,4 +31,4 @@ class Memory:
 
     def died(self, run_id: str, done: int, now: float) -> None:
         """A run is dead after so many calls: claims that came to nothing are free."""
-        self._dead[run_id] = Death(done, now)
+        self._dead[run_id] = DeadRunFact(done, now)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from services.flows.state.cells import DAY_SECONDS, Asked, Cell, Decision, Given, Held, Stateful, World
+from services.flows.state.cells import DAY_SECONDS, Asked, Cell, CellDecision, Given, Held, Stateful, World
 
 KIND = "merge"
 LAST = "last"
@@ -42,7 +42,7 @@ class Merge(Stateful[Merged]):
         """One a scope and key."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
         """Which changes win."""
         del asked
         (one,) = held
@@ -70,7 +70,9 @@ class Merge(Stateful[Merged]):
             kept = sorted(fields, key=lambda name: fields[name]["at"])[-MOST_FIELDS:]
             fields = {name: fields[name] for name in kept}
         answer = Merged(forward=forward, back=back, lost=lost)
-        return Decision(answer, (Held({"fields": fields}, world.now + max(DAY_SECONDS, 2 * self.crossing_seconds)),))
+        return CellDecision(
+            answer, (Held({"fields": fields}, world.now + max(DAY_SECONDS, 2 * self.crossing_seconds)),)
+        )
 
     def _near(self, at: float) -> bool:
         return abs(self.at - at) <= self.crossing_seconds
@@ -103,7 +105,7 @@ class Stands(Stateful[Standing]):
         """That of the merges."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
         """Those that are still there. When all is forgotten, nobody changed them."""
         del asked, world
         (one,) = held
@@ -113,7 +115,7 @@ class Stands(Stateful[Standing]):
             for field, value in self.changes.items()
             if field not in fields or fields[field]["value"] == value
         }
-        return Decision(Standing(fields=standing), (one,))
+        return CellDecision(Standing(fields=standing), (one,))
 
 
 def _but(side: str) -> str:

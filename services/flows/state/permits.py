@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from services.flows.state.cells import Asked, Cell, Decision, Given, Held, Stateful, World
+from services.flows.state.cells import Asked, Cell, CellDecision, Given, Held, Stateful, World
 
 
 class Permitted(Given):
@@ -35,7 +35,7 @@ class Permit(Stateful[Permitted]):
         """One a scope and key. It holds the moments of the last `most` that passed or will."""
         return (Cell("throttle", (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
         """The first moment at which fewer than `most` passed within the time before."""
         del asked
         (one,) = held
@@ -46,8 +46,8 @@ class Permit(Stateful[Permitted]):
         if passed:
             at = max(at, passed[-1])  # a clock that was set back does not break the order
         if at - world.now > self.longest_wait_seconds:
-            return Decision(Permitted(passed=False, at=at), (one,))
+            return CellDecision(Permitted(passed=False, at=at), (one,))
         passed = [*passed, at][-self.most :]
         # When the last of them is over, the cell says nothing that an empty one does not.
         answer = Permitted(passed=True, at=at, waits=at > world.now)
-        return Decision(answer, (Held({"passed": passed}, at + self.per_seconds),), until=at)
+        return CellDecision(answer, (Held({"passed": passed}, at + self.per_seconds),), until=at)

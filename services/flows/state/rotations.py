@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from services.flows.state.cells import DAY_SECONDS, Asked, Cell, Decision, Given, Held, Stateful, World
+from services.flows.state.cells import DAY_SECONDS, Asked, Cell, CellDecision, Given, Held, Stateful, World
 from services.flows.working_hours import HoursError, WorkingHours
 
 KIND = "rotation"
@@ -62,7 +62,7 @@ class Turn(Stateful[Turned]):
         rotation = Cell(KIND, (self.list,))
         return (rotation, Cell("sticky", (self.list, self.sticky_key))) if self.sticky_key else (rotation,)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
         """Who has the key, if that one is there; else whose turn it is."""
         del asked
         rotation, *sticky = held
@@ -70,15 +70,15 @@ class Turn(Stateful[Turned]):
         present = self.present(state["away"], world.now)
         if sticky and sticky[0] and (value := sticky[0].state["value"]) in present:
             again = Held(sticky[0].state, world.now + self.sticky_seconds)
-            return Decision(Turned(value=value, kept=True), (rotation, again))
+            return CellDecision(Turned(value=value, kept=True), (rotation, again))
         if not present:
-            return Decision(Turned(value=None), tuple(held))
+            return CellDecision(Turned(value=None), tuple(held))
         value, state = turn(state, present)
         # By days: a row that changes often and whose index does not is cheap.
         after = Held(state, world.now // DAY_SECONDS * DAY_SECONDS + KEPT_SECONDS)
         if not self.sticky_key:
-            return Decision(Turned(value=value), (after,))
-        return Decision(Turned(value=value), (after, Held({"value": value}, world.now + self.sticky_seconds)))
+            return CellDecision(Turned(value=value), (after,))
+        return CellDecision(Turned(value=value), (after, Held({"value": value}, world.now + self.sticky_seconds)))
 
     def present(self, away: Mapping[str, float | None], now: float) -> dict[str, int]:
         """Who is there, with their weights."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from services.flows.state.cells import Asked, Cell, Decision, Given, Held, Stateful, World
+from services.flows.state.cells import Asked, Cell, CellDecision, Given, Held, Stateful, World
 
 KIND = "storage"
 
@@ -38,13 +38,13 @@ class Load(Stateful[Loaded]):
         """One a scope and key."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
         """The value."""
         del asked, world
         (one,) = held
         if one is None:
-            return Decision(Loaded(found=False), (one,))
-        return Decision(Loaded(found=True, value=one.state["value"], at=one.state["at"]), (one,))
+            return CellDecision(Loaded(found=False), (one,))
+        return CellDecision(Loaded(found=True, value=one.state["value"], at=one.state["at"]), (one,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,11 @@ class Store(Stateful[Stored]):
         """One a scope and key."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> Decision:
+    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
         """What was there."""
         del asked
         (one,) = held
         answer = Stored(replaced=one is not None, previous=one.state["value"] if one else None)
         if self.value is None:
-            return Decision(answer, (None,))
-        return Decision(answer, (Held({"value": self.value, "at": world.now}, world.now + self.keep_seconds),))
+            return CellDecision(answer, (None,))
+        return CellDecision(answer, (Held({"value": self.value, "at": world.now}, world.now + self.keep_seconds),))

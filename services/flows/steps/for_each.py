@@ -10,7 +10,7 @@ from services.flows.cel import EvaluationError
 from services.flows.compile_values import Compiled, compile_value
 from services.flows.keys import EXPRESSION, STEPS, TEXT, Key
 from services.flows.names import id_fault
-from services.flows.presence import State, join
+from services.flows.presence import PresenceState, join
 from services.flows.shapes import ANY, Kind
 from services.flows.steps.kind import Description, Step, StepCheck, StepCompiler, StepReader, Way, walk
 from services.flows.steps.node import Execution, Node
@@ -105,7 +105,7 @@ class ForEachStep(Step):
         after = join([before, after.without(steps | {name})])
         check.state = replace(after, may=before.may)
 
-    def _settle(self, check: StepCheck, state: State, names: set[str]) -> None:
+    def _settle(self, check: StepCheck, state: PresenceState, names: set[str]) -> None:
         """Find what these names can be where a round begins: what they were, or what an earlier round made of them.
 
         A round is tried with what is known, until it adds nothing; after a few, they can be anything.

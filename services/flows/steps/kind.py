@@ -28,14 +28,14 @@ from services.flows.check_values import ValueCheck
 from services.flows.keys import Keys, Schema
 from services.flows.lookup_tables import Tables
 from services.flows.parse_values import Values
-from services.flows.presence import State
+from services.flows.presence import PresenceState
 from services.flows.shapes import ANY, Shape
 from services.flows.steps.node import Failing, Node
 from services.flows.steps.parts.writes import WritesRule
 from services.flows.syntax import MapOf, Value, Word
-from services.flows.waiting import Match
+from services.flows.waiting import WaitMatch
 from services.runtime.documents.faults import FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.yaml_tree import Mapping as MappingTree
 from services.runtime.documents.yaml_tree import Scalar, Sequence, Tree
 
@@ -131,7 +131,7 @@ class Step(ABC):
     """Whether a run can stand here for days: a loop has few such rounds."""
 
     path: str
-    place: Place
+    place: Location
 
     @classmethod
     @abstractmethod
@@ -252,14 +252,14 @@ class StepCheck(ValueCheck, ABC):
     def steps(self, steps: tuple[Step, ...]) -> None:
         """Check these, one after the other, from `state` on."""
 
-    def way(self, state: State, steps: tuple[Step, ...]) -> State:
+    def way(self, state: PresenceState, steps: tuple[Step, ...]) -> PresenceState:
         """What is known after these steps, from this state on."""
         self.state = state
         self.steps(steps)
         return self.state
 
     @abstractmethod
-    def tried(self, state: State, steps: tuple[Step, ...], names: AbstractSet[str]) -> dict[str, Shape]:
+    def tried(self, state: PresenceState, steps: tuple[Step, ...], names: AbstractSet[str]) -> dict[str, Shape]:
         """What these names can be after these steps. Nothing is reported, and nothing else is learned."""
 
 
@@ -269,7 +269,7 @@ class StepCompiler(ABC):
     tools: Mapping[str, Tool]
     env: Any
     """For expressions (services/flows/compile_values.py)."""
-    matches: list[tuple[str, Match]]
+    matches: list[tuple[str, WaitMatch]]
     """How waits read the key of an event, by trigger."""
 
     @abstractmethod

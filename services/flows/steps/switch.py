@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from services.flows.cel import EvaluationError
-from services.flows.check_expression import UNKNOWN, Judgement, equals
+from services.flows.check_expression import UNKNOWN, ExpressionFacts, equals
 from services.flows.check_inputs import of_constant
 from services.flows.compile_values import Compiled, compile_value
 from services.flows.keys import EXPRESSION, STEPS, Key
 from services.flows.logic import UNSURE, Formula, Not, Truth, verdict
-from services.flows.presence import State, join
+from services.flows.presence import PresenceState, join
 from services.flows.shapes import NULL, Kind
 from services.flows.steps.kind import Description, Look, Step, StepCheck, StepCompiler, StepReader, Way
 from services.flows.steps.node import Execution, Node
@@ -20,7 +20,7 @@ from services.flows.steps.registry import step_kind
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Value
 from services.flows.wording import bare
 from services.runtime.documents.faults import FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.suggestion import suggestion
 from services.runtime.documents.yaml_tree import Mapping as MappingTree
 from services.runtime.documents.yaml_tree import Plain, Tree
@@ -117,11 +117,13 @@ class SwitchStep(Step):
         return Description(f"switch {bare(self.subject)}", look=Look.CHOICE)
 
 
-def _truth(formula: Formula, place: Place, judgement: Judgement) -> Truth:
+def _truth(formula: Formula, place: Location, judgement: ExpressionFacts) -> Truth:
     return Truth(formula, place.line, judgement.roots)
 
 
-def _check_possible(check: StepCheck, formula: Formula, case: Case, judgement: Judgement, state: State) -> None:
+def _check_possible(
+    check: StepCheck, formula: Formula, case: Case, judgement: ExpressionFacts, state: PresenceState
+) -> None:
     """Reports a case that never comes."""
     value, values = case.value.value, judgement.shape.values
     if isinstance(value, str) and values and value not in values:

@@ -16,7 +16,7 @@ from services.flows.keys import DURATION, EXPRESSION, REACTION, TEXT, TRIGGER, K
 from services.flows.names import EVENT, ROOTS
 from services.flows.names import TRIGGER as TRIGGER_NAME
 from services.flows.outcomes import End, Sleep
-from services.flows.presence import Names, State, join
+from services.flows.presence import Names, PresenceState, join
 from services.flows.shapes import ANY, Kind
 from services.flows.shapes import TEXT as TEXT_SHAPE
 from services.flows.steps.kind import (
@@ -35,11 +35,11 @@ from services.flows.steps.parts import hours
 from services.flows.steps.parts.hours import HoursRule
 from services.flows.steps.registry import step_kind
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
-from services.flows.waiting import Cancel, Match, Wait, moment_of, timer_id
+from services.flows.waiting import Cancel, Wait, WaitMatch, moment_of, timer_id
 from services.flows.wording import said
 from services.flows.working_hours import zone_of
 from services.runtime.documents.faults import FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.suggestion import suggestion
 from services.runtime.documents.yaml_tree import Mapping as MappingTree
 from services.runtime.documents.yaml_tree import Scalar, Tree
@@ -66,7 +66,7 @@ _MOMENTS = (Kind.TEXT, Kind.ANY, Kind.UNION)
 class CancelRule:
     """The event that ends a wait early, and what happens then."""
 
-    place: Place
+    place: Location
     trigger: Word
     key: Value
     match: Expression | None
@@ -171,7 +171,7 @@ class WaitStep(Step):
             return WaitNode(self.path, wait, None, None, following)
         match = rule.match.source if rule.match else ""
         if rule.match:
-            compiler.matches.append((rule.trigger.text, Match(match, compile_value(rule.match, untyped(ROOTS)))))
+            compiler.matches.append((rule.trigger.text, WaitMatch(match, compile_value(rule.match, untyped(ROOTS)))))
         cancel = Cancel(rule.trigger.text, compile_value(rule.key, compiler.env), match)
         return WaitNode(self.path, wait, cancel, compiler.failing(rule.then, following), following)
 
@@ -242,7 +242,7 @@ def _check_cancel(check: StepCheck, rule: CancelRule) -> None:
         shape = check.shapes.of_model(model, "serialization", "`trigger`") if model else ANY
         seen = {TRIGGER_NAME: shape, EVENT: check.event([rule.trigger.text])}
         nothing = Names({}, {}, frozenset())
-        found = check_expression(rule.match, check.types, seen, nothing, State(), report=check.report).shape
+        found = check_expression(rule.match, check.types, seen, nothing, PresenceState(), report=check.report).shape
         if found.kind not in KEY_KINDS:
             check.report(rule.match.place, FaultCode.EXPRESSION_TYPE, f"`match` is a text, this is {found}")
 

@@ -11,7 +11,7 @@ from services.flows.traces import FALSE, TRUE, WHEN
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CoveredPart:
     """A step (`way` is empty) or a way out of one, and where it stands."""
 
     path: str
@@ -29,7 +29,7 @@ class Coverage:
     """All parts of one flow, and those that were taken."""
 
     flow: Flow
-    parts: tuple[Part, ...] = ()
+    parts: tuple[CoveredPart, ...] = ()
     taken: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -40,7 +40,7 @@ class Coverage:
         self.taken.update(trace)
 
     @property
-    def missing(self) -> list[Part]:
+    def missing(self) -> list[CoveredPart]:
         """What no case took, in the order of the file."""
         return [part for part in self.parts if (part.path, part.way) not in self.taken]
 
@@ -55,15 +55,15 @@ class Coverage:
         return 100.0 * (len(self.parts) - len(self.missing)) / len(self.parts) if self.parts else 100.0
 
 
-def _parts(flow: Flow) -> Iterable[Part]:
+def _parts(flow: Flow) -> Iterable[CoveredPart]:
     if flow.when is not None:
         for name in (TRUE, FALSE):
-            yield Part(WHEN, name, WHEN, flow.when.place.line)
+            yield CoveredPart(WHEN, name, WHEN, flow.when.place.line)
     for step in walk(flow.steps):
-        yield Part(step.path, "", step.label, step.place.line)
+        yield CoveredPart(step.path, "", step.label, step.place.line)
         for way in step.ways():
             if way.traced:
-                yield Part(step.path, way.name, step.label, step.place.line)
+                yield CoveredPart(step.path, way.name, step.label, step.place.line)
 
 
 def path_of(flow: Flow, trace: Iterable[tuple[str, str]]) -> list[str]:

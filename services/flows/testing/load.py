@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from services.flows.testing.suite import Case, Expected, ExpectedCall, Given, Reply, Suite
 from services.runtime.documents.faults import Fault, FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.suggestion import suggestion
 from services.runtime.documents.yaml_tree import Mapping, Scalar, Tree, read
 
@@ -71,7 +71,7 @@ def _fault(file: str, tree: Tree, path: Sequence[int | str], kind: str, message:
     return Fault(file, place.line, place.col, FaultCode.VALUE_INVALID, f"`{path[-1] if path else 'the file'}`: {what}")
 
 
-def _place(tree: Tree, path: Sequence[int | str]) -> tuple[Place, list[int | str]]:
+def _place(tree: Tree, path: Sequence[int | str]) -> tuple[Location, list[int | str]]:
     """Where the thing at a path stands, or the last thing on the way that is there."""
     place = tree.place
     reached: list[int | str] = []

@@ -41,7 +41,7 @@ HUBSPOT_DECODED = {
 }
 
 
-class SecretError(Exception):
+class PresetSecretError(Exception):
     """A secret is not of the form that its publisher gives."""
 
 
@@ -91,7 +91,7 @@ def _standard(secrets: Secrets, tolerance: float, _base: str | None) -> Signatur
         try:
             return base64.b64decode(secret.removeprefix(b"whsec_"), validate=True)
         except binascii.Error:
-            raise SecretError("is no secret of Standard Webhooks: whsec_ and base64") from None
+            raise PresetSecretError("is no secret of Standard Webhooks: whsec_ and base64") from None
 
     return Signature(
         "webhook-signature",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from services.ingest.auth.basic import Basic
 from services.ingest.auth.bearer import Bearer
 from services.ingest.auth.client_certificate import ClientCertificate
-from services.ingest.auth.presets import PRESETS, SecretError
+from services.ingest.auth.presets import PRESETS, PresetSecretError
 from services.ingest.auth.scheme import AuthRequest, AuthScheme
 from services.ingest.auth.signature import MILLISECOND, Signature, SignatureTime
 from services.ingest.sources.file_form import AuthenticationForm, SignatureForm
@@ -27,7 +27,7 @@ def proof_of(form: AuthenticationForm, environ: Mapping[str, str]) -> AuthScheme
     if form.preset is not None:
         try:
             return PRESETS[form.preset](read(form.secret), form.tolerance_seconds, base)
-        except SecretError as error:
+        except PresetSecretError as error:
             raise secrets.SecretError(f"{(form.secret or [])[0].named} {error}") from None
     if form.signature is not None:
         return _signature(form.signature, read(form.secret), form.tolerance_seconds, base)

@@ -13,7 +13,7 @@ from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from services.runtime.documents.faults import Fault, FaultCode
-from services.runtime.documents.places import Origin, Place
+from services.runtime.documents.locations import Location, TextOrigin
 
 Plain = str | int | float | bool | None
 
@@ -27,8 +27,8 @@ class Scalar:
     """A text, number, truth value or null. `quoted` scalars are always text."""
 
     value: Plain
-    place: Place
-    origin: Origin
+    place: Location
+    origin: TextOrigin
     text: str
     quoted: bool
     span: tuple[int, int] = (0, 0)
@@ -40,7 +40,7 @@ class Sequence:
     """A list."""
 
     items: tuple[Tree, ...]
-    place: Place
+    place: Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Mapping:
     """Keys with values, in the order of the file. No key stands twice."""
 
     items: tuple[tuple[Scalar, Tree], ...]
-    place: Place
+    place: Location
 
     def get(self, name: str) -> Tree | None:
         """The value under a key."""
@@ -121,14 +121,14 @@ class _Reader:
         self.faults = faults
         self.count = 0
 
-    def fault(self, place: Place, code: FaultCode, text: str) -> None:
+    def fault(self, place: Location, code: FaultCode, text: str) -> None:
         self.faults.append(Fault(self.file, place.line, place.col, code, text))
 
     def tree(self, node: Node, depth: int) -> Tree:
         self.count += 1
         if depth > MAX_DEPTH or self.count > MAX_NODES:
             raise _SizeError
-        place = Place(node.start_mark.line + 1, node.start_mark.column + 1)
+        place = Location(node.start_mark.line + 1, node.start_mark.column + 1)
         tag = "" if node.tag is None else str(node.tag)
         if tag and not tag.startswith("tag:yaml.org,2002:"):
             self.fault(
@@ -143,7 +143,7 @@ class _Reader:
         return self.scalar(cast("ScalarNode", node), place)
 
     def pairs(self, node: MappingNode, depth: int) -> Iterator[tuple[Scalar, Tree]]:
-        seen: dict[tuple[bool, Plain], Place] = {}  # `true` and 1 are equal in Python, and two keys here
+        seen: dict[tuple[bool, Plain], Location] = {}  # `true` and 1 are equal in Python, and two keys here
         for key_node, value_node in node.value:
             key = self.tree(key_node, depth + 1)
             value = self.tree(value_node, depth + 1)
@@ -159,7 +159,7 @@ class _Reader:
                 seen[same] = key.place
                 yield key, value
 
-    def scalar(self, node: ScalarNode, place: Place) -> Scalar:
+    def scalar(self, node: ScalarNode, place: Location) -> Scalar:
         text = str(node.value)
         quoted = node.style in ("'", '"', "|", ">")
         if (half := _HALF.search(text)) is not None:
@@ -177,19 +177,19 @@ class _Reader:
         return Scalar(value, place, _origin(node.style, raw, text, place), text, quoted, span)
 
 
-def _origin(style: str | None, raw: str, text: str, place: Place) -> Origin:
+def _origin(style: str | None, raw: str, text: str, place: Location) -> TextOrigin:
     """Where the characters of a scalar stand."""
     if style == "|":
         lines = raw.split("\n")[1:]
         filled = [line for line in lines if line.strip()]
         indent = min((len(line) - len(line.lstrip(" ")) for line in filled), default=0)
         count = text.count("\n") + 1
-        return Origin(tuple(Place(place.line + 1 + number, indent + 1) for number in range(count)))
+        return TextOrigin(tuple(Location(place.line + 1 + number, indent + 1) for number in range(count)))
     if style in ("'", '"') and raw[1:-1] == text and "\n" not in text:
-        return Origin((Place(place.line, place.col + 1),))
+        return TextOrigin((Location(place.line, place.col + 1),))
     if not style and raw.rstrip() == text and "\n" not in text:
-        return Origin((place,))
-    return Origin((place,), exact=False)
+        return TextOrigin((place,))
+    return TextOrigin((place,), exact=False)
 
 
 def _explained(text: str, line: int, problem: str) -> str:

@@ -11,7 +11,7 @@ import asyncpg
 from services.flows.catalogue import Tool
 from services.flows.compiled import CompiledFlow
 from services.flows.index import FlowIndex
-from services.flows.waiting import Match
+from services.flows.waiting import WaitMatch
 from services.runtime import database, logging
 from services.tools.deployed import deployment_tables
 from services.tools.deployed.compiling import UnloadableError, compiled
@@ -68,7 +68,7 @@ class DeployedFlows:
             if all(pair in self._known for pair in deployment.flows.items()):
                 self._keep(deployment)
 
-    def matches(self, type_: str) -> tuple[Match, ...]:
+    def matches(self, type_: str) -> tuple[WaitMatch, ...]:
         """How waits read the key of an event, also those of versions that are not current any more."""
         return self._waited.matches(type_)
 

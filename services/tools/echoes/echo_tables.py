@@ -19,7 +19,7 @@ from contracts.ids import stable_id
 from services.flows import sync
 from services.flows.creations import Creation, making, making_id, new_hash, ours
 from services.flows.entities import alias_hash
-from services.flows.sync import Change, Judgement, Mark, Open, Write
+from services.flows.sync import EchoJudgement, Mark, OpenWrite, ReportedChange, Write
 from services.runtime.database import storable
 from services.tools.echoes import possible_creations
 from services.tools.echoes.echo_verdict import OURS, PASSING, EchoVerdict, Told
@@ -108,7 +108,7 @@ class EchoTables:
         of = (run.flow, run.id, request.effect_id)
         hops = run.event.hops or 0
         one = UUID(stable_id("echo", request.effect_id))
-        fields = _fields(Open(one.hex, 0, sync.marked(write)))
+        fields = _fields(OpenWrite(one.hex, 0, sync.marked(write)))
         row = (one, storable(account), storable(write.system), *of, fields, hops, seconds, None, "", None, None)
         yield row, [alias_hash(account, write.system, kind, value) for kind, value in write.aliases.items()]
         if (new := making(request)) is not None:
@@ -154,8 +154,10 @@ class EchoTables:
             await self._note(connection, changes, verdicts)
             return verdicts
 
-    def _verdict(self, event: Event, change: Change, writes: list[Open], rates: dict[str, int]) -> EchoVerdict:
-        judged: Judgement = sync.judge(change, writes, origin(event))
+    def _verdict(
+        self, event: Event, change: ReportedChange, writes: list[OpenWrite], rates: dict[str, int]
+    ) -> EchoVerdict:
+        judged: EchoJudgement = sync.judge(change, writes, origin(event))
         told: dict[str, Any] = {"echoes": judged.echoes, "near": len(judged.near), "hops": judged.hops}
         fields = ", ".join(judged.echoes)[:LONGEST_TEXT]
         if judged.suppressed:
@@ -198,16 +200,16 @@ def _again(event: Event, change: Told, row: asyncpg.Record) -> EchoVerdict:
     kept = event
     if row["decision"] == OURS:
         kept = ours(event, row["led"].split(","), row["hops"])
-    elif row["decision"] in PASSING and isinstance(change, Change):
+    elif row["decision"] in PASSING and isinstance(change, ReportedChange):
         foreign = tuple(field for field in change.fields if field not in echoes)
-        kept = sync.only(event, Judgement(echoes, (), foreign, row["hops"]))
+        kept = sync.only(event, EchoJudgement(echoes, (), foreign, row["hops"]))
     return EchoVerdict(row["decision"], row["why"], kept, echoes, hops=row["hops"])
 
 
-def _open(row: asyncpg.Record) -> Open:
+def _open(row: asyncpg.Record) -> OpenWrite:
     fields = {name: Mark(*mark) for name, mark in orjson.loads(row["fields"]).items()}
-    return Open(row["id"].hex, row["hops"], fields)
+    return OpenWrite(row["id"].hex, row["hops"], fields)
 
 
-def _fields(write: Open) -> str:
+def _fields(write: OpenWrite) -> str:
     return orjson.dumps({name: [mark.exact, mark.near, mark.used_by] for name, mark in write.fields.items()}).decode()

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from contracts.events import Event
 from services.flows.creations import Creation
-from services.flows.sync import Change
+from services.flows.sync import ReportedChange
 
 OURS = "ours"
 PASSING = frozenset({"passed", "mixed", OURS})
-Told = Change | Creation
+Told = ReportedChange | Creation
 """What an event says that may be our own doing."""
 
 

@@ -19,7 +19,7 @@ import asyncpg
 import orjson
 
 from services.flows.state import claims, counters, digests, merges, permits, rotations, storage
-from services.flows.state.cells import Asked, Death, Given, Held, Stateful
+from services.flows.state.cells import Asked, DeadRunFact, Given, Held, Stateful
 from services.flows.state.ledger import Ledger, Question
 from services.runtime import database
 from services.runtime.apart import apart
@@ -133,7 +133,7 @@ class StateTables:
         concerned = _concerned(questions, ledger.cells)
         if concerned:
             for row in await dead_runs.known(connection, concerned):
-                ledger.dead[row["run_id"]] = Death(row["done"], row["at"])
+                ledger.dead[row["run_id"]] = DeadRunFact(row["done"], row["at"])
         return ledger
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.flows.compile import compile_flow
-from services.flows.types import Types
+from services.flows.types import TypedEnvironments
 from tests.support.flows import TOOLS, faults_of, flow_text, source, texts_of
 
 PHONE = """
@@ -114,14 +114,14 @@ def test_connections_are_checked_only_where_they_are_known() -> None:
 def test_more_flows_of_the_same_names_make_no_more_types(monkeypatch: pytest.MonkeyPatch) -> None:
     """CEL's types are made anew for each new object: a set of many flows would cost its square."""
     made = 0
-    fill = Types._filled_pool
+    fill = TypedEnvironments._filled_pool
 
-    def counted(types: Types) -> object:
+    def counted(types: TypedEnvironments) -> object:
         nonlocal made
         made += 1
         return fill(types)
 
-    monkeypatch.setattr(Types, "_filled_pool", counted)
+    monkeypatch.setattr(TypedEnvironments, "_filled_pool", counted)
     text = flow_text(PHONE + "- stop: ${ phone.e164 }\n", on="[shop.ordered, shop.visited]").replace(
         "trigger.from", "trigger.id"
     )

@@ -8,7 +8,7 @@ from services.flows.load import load_paths, load_text
 from services.flows.steps.tool import ToolStep
 from services.flows.syntax import Expression, Template
 from services.runtime.documents.faults import FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from tests.support.flows import flow_text
 
 FLOW = flow_text("- stop: a")
@@ -123,4 +123,4 @@ def test_expressions_keep_their_place() -> None:
     for word, value in step.inputs.items:
         parts = value.parts if isinstance(value, Template) else (value,)
         places[word.text] = next(part.place for part in parts if isinstance(part, Expression))
-    assert places == {"p": Place(6, 13), "q": Place(9, 10), "r": Place(10, 8), "s": Place(11, 12)}
+    assert places == {"p": Location(6, 13), "q": Location(9, 10), "r": Location(10, 8), "s": Location(11, 12)}

@@ -16,9 +16,9 @@ from contracts.writes import SETS
 from services.actions.registry import ACTIONS, writes_of
 from services.flows.outcomes import Act
 from services.flows.sync import (
-    Change,
     Mark,
-    Open,
+    OpenWrite,
+    ReportedChange,
     Write,
     changed,
     judge,
@@ -46,12 +46,12 @@ def told(**data: Any) -> Event:
     )
 
 
-def wrote(hops: int = 0, **fields: Any) -> Open:
+def wrote(hops: int = 0, **fields: Any) -> OpenWrite:
     """A write of ours that waits for its echo."""
-    return Open("w", hops, {name: Mark(*marks(value)) for name, value in fields.items()})
+    return OpenWrite("w", hops, {name: Mark(*marks(value)) for name, value in fields.items()})
 
 
-def change_of(event: Event) -> Change:
+def change_of(event: Event) -> ReportedChange:
     """What it says, which must be a change."""
     change = changed(event)
     assert change is not None
@@ -170,18 +170,18 @@ def test_a_change_without_a_write_of_ours_has_no_hops() -> None:
     assert only(event, judge(change_of(event), [], "e")) == event
 
 
-def tagged(**tags: Any) -> Change:
+def tagged(**tags: Any) -> ReportedChange:
     """The tags of a contact in Closum are others now: `before` and `after`, as far as it is said."""
     return change_of(told(changes={"tags": tags}))
 
 
-def opened(write: Write | None) -> Open:
+def opened(write: Write | None) -> OpenWrite:
     """It waits for its echo."""
     assert write is not None
-    return Open("w", 0, marked(write))
+    return OpenWrite("w", 0, marked(write))
 
 
-def tags(*, added: str | None = None, removed: str | None = None) -> Open:
+def tags(*, added: str | None = None, removed: str | None = None) -> OpenWrite:
     """A contact of ours got a tag, or lost one."""
     gone = {} if removed is None else {"tags": removed}
     return opened(Write("closum", {"id": "8"}, {}, {} if added is None else {"tags": added}, gone))
@@ -260,7 +260,7 @@ def test_what_tags_come_and_go_is_an_echo_when_all_of_them_are_ours(
     after = (before | set(adds)) - set(removes)
     change = tagged(before=sorted(before), after=sorted(after))
 
-    def writes(skipped: int) -> list[Open]:
+    def writes(skipped: int) -> list[OpenWrite]:
         ours = [tags(added=one) for one in after - before] + [tags(removed=one) for one in before - after]
         return ours[skipped:]
 

@@ -17,7 +17,7 @@ from services.ingest.auth.basic import Basic
 from services.ingest.auth.bearer import Bearer
 from services.ingest.auth.client_certificate import ClientCertificate
 from services.ingest.auth.networks import require, sender
-from services.ingest.auth.presets import PRESETS, SecretError
+from services.ingest.auth.presets import PRESETS, PresetSecretError
 from services.ingest.auth.scheme import AuthRequest, AuthScheme
 from services.ingest.http_problems import Refused
 from services.ingest.sources.auth_schemes import proof_of
@@ -193,7 +193,7 @@ def test_two_secrets_are_live_while_one_is_changed() -> None:
 
 def test_a_secret_of_another_form_is_told() -> None:
     """At the start and not with the first event."""
-    with pytest.raises(SecretError, match="whsec_"):
+    with pytest.raises(PresetSecretError, match="whsec_"):
         PRESETS["standard_webhooks"]((b"no base64!",), 300, None)
 
 

@@ -12,7 +12,7 @@ from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.topics import ACTIONS, EVENTS_DLQ, HISTORY
-from services.flows.sync import Change, Write
+from services.flows.sync import ReportedChange, Write
 from services.tools.echoes.echo_verdict import EchoVerdict
 from tests.support import batches
 
@@ -34,7 +34,7 @@ class Judge:
         self.judged: list[str] = []
         self.writes: list[tuple[ActionRequest, Write]] = []
 
-    async def judge(self, changes: Sequence[tuple[Event, Change]]) -> Sequence[EchoVerdict]:
+    async def judge(self, changes: Sequence[tuple[Event, ReportedChange]]) -> Sequence[EchoVerdict]:
         """The same for all; a mixed one passes with another name."""
         self.judged += [event.id for event, _ in changes]
         return [EchoVerdict(self.decision, "because", _renamed(event)) for event, _ in changes]

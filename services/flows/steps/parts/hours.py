@@ -11,7 +11,7 @@ from services.flows.parse_values import Values
 from services.flows.syntax import Word
 from services.flows.working_hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
 from services.runtime.documents.faults import FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.yaml_tree import Mapping, Scalar, Sequence, Tree
 
 ZONE = Key("zone", "a time zone", {**TEXT, "examples": ["Europe/Lisbon"]})
@@ -87,7 +87,7 @@ def _listed(values: Values, tree: Tree | None, name: str) -> str | None:
     return ",".join(texts) if texts else None
 
 
-def _refused(values: Values, place: Place, read_part: Callable[[Any], object], given: object) -> bool:
+def _refused(values: Values, place: Location, read_part: Callable[[Any], object], given: object) -> bool:
     """Whether a part of working hours is none. Reports it."""
     try:
         read_part(given)

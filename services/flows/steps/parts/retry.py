@@ -9,7 +9,7 @@ from services.flows.durations import shown
 from services.flows.keys import DURATION, Key, Keys, map_of, names
 from services.flows.parse_values import Values
 from services.runtime.documents.faults import FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.yaml_tree import Mapping, Scalar, Sequence, Tree
 
 MAX_ATTEMPTS = 100
@@ -31,7 +31,7 @@ class RetryRule:
 
     attempts: int | None
     within_seconds: float | None
-    place: Place
+    place: Location
     schedule_seconds: tuple[float, ...] = ()
 
     def told(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from services.flows.sync import Write, canonical
 from services.flows.syntax import MapOf, Value, Word
 from services.flows.wording import said
 from services.runtime.documents.faults import FaultCode
-from services.runtime.documents.places import Place
+from services.runtime.documents.locations import Location
 from services.runtime.documents.yaml_tree import Mapping, Tree
 
 KEYS: Keys = (
@@ -34,7 +34,7 @@ KEY = Key("writes", "what the call sets where it goes, so that its echo is recog
 class WritesRule:
     """What a call sets: the system, what the entity is known by there, the fields."""
 
-    place: Place
+    place: Location
     system: Word | None
     aliases: tuple[tuple[Word, Value], ...]
     fields: MapOf

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Location:
     """A line and a column, both from 1."""
 
     line: int
@@ -14,34 +14,34 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class TextOrigin:
     """Where a piece of text was written.
 
     `lines[n]` is the place of the first character of its line n. Where YAML folded or escaped the text, so that columns
     cannot be followed, `exact` is false and every place is the start.
     """
 
-    lines: tuple[Place, ...]
+    lines: tuple[Location, ...]
     exact: bool = True
 
     @property
-    def start(self) -> Place:
+    def start(self) -> Location:
         """The first character."""
         return self.lines[0]
 
-    def at(self, line: int, col: int) -> Place:
+    def at(self, line: int, col: int) -> Location:
         """The place in the file of a line and a column (from 1) in the text."""
         if not self.exact or not 1 <= line <= len(self.lines) or col < 1:
             return self.start
         first = self.lines[line - 1]
-        return Place(first.line, first.col + col - 1)
+        return Location(first.line, first.col + col - 1)
 
-    def part(self, text: str, start: int, end: int) -> Origin:
+    def part(self, text: str, start: int, end: int) -> TextOrigin:
         """The origin of `text[start:end]`, where `text` is what this is the origin of."""
         if not self.exact:
-            return Origin((self.start,), exact=False)
+            return TextOrigin((self.start,), exact=False)
         before = text[:start]
         number = before.count("\n")
         col = start - (before.rfind("\n") + 1) + 1
         count = text.count("\n", start, end) + 1
-        return Origin((self.at(number + 1, col), *self.lines[number + 1 : number + count]))
+        return TextOrigin((self.at(number + 1, col), *self.lines[number + 1 : number + count]))
