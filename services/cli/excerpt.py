@@ -1,4 +1,4 @@
-"""The line of a fault, with a caret under its place."""
+"""The line of a fault, with a caret under its location."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _lines(file: str) -> tuple[str, ...]:
 def excerpt(file: str, line: int, col: int) -> str | None:
     """Two lines of text, the flow's and the caret's; None where there is no such line.
 
-    A line that is too wide for a terminal is cut around the place.
+    A line that is too wide for a terminal is cut around the location.
     """
     lines = _lines(file)
     if not 0 < line <= len(lines) or not lines[line - 1].strip():

@@ -1,4 +1,4 @@
-"""A compiled CEL expression as a tree, with types and places.
+"""A compiled CEL expression as a tree, with types and locations.
 
 The binding gives no access to the tree but `Expression.serialize()`: a `cel.expr.CheckedExpr` in a
 `google.protobuf.Any`. Its messages are declared here, because no package that ships them is among our dependencies.
@@ -106,7 +106,7 @@ class Tree:
         """The checker's type of a part; None where it noted none."""
         return self._types.get(expr.id)
 
-    def place(self, expr: Expr) -> tuple[int, int]:
+    def location(self, expr: Expr) -> tuple[int, int]:
         """Line and column (from 1) in the expression's source."""
         offset = self._positions.get(expr.id, 0)
         line, start = 1, 0

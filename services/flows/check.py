@@ -21,7 +21,7 @@ from services.runtime.documents.faults import Fault, FaultCode
 
 
 def check(flows: Sequence[FlowSource], catalogue: Catalogue, connections: Collection[str] | None = None) -> list[Fault]:
-    """All faults of these flows, in order of place. Those of their form came with loading and are not repeated.
+    """All faults of these flows, in order of location. Those of their form came with loading and are not repeated.
 
     `connections` are the names that actions may use; None: they are not checked. Never raises for what a flow holds.
     """
@@ -40,19 +40,19 @@ def check(flows: Sequence[FlowSource], catalogue: Catalogue, connections: Collec
         reached[id(source)] = one.reached
         first = named.setdefault(source.name, source)
         if source.name and first is not source:
-            place = source.flow.name.place
-            text = f"a flow {source.name!r} stands in {first.file}:{first.flow.name.place.line} already: rename one"
-            faults.append(Fault(source.file, place.line, place.col, FaultCode.FLOW_DUPLICATE, text))
+            location = source.flow.name.location
+            text = f"a flow {source.name!r} stands in {first.file}:{first.flow.name.location.line} already: rename one"
+            faults.append(Fault(source.file, location.line, location.col, FaultCode.FLOW_DUPLICATE, text))
     sound = [source for source in flows if id(source) in reached]
     for circle in circles(sound, catalogue, reached):
-        place = circle[0].call.action.place
-        faults.append(Fault(circle[0].source.file, place.line, place.col, FaultCode.CYCLE, told(circle)))
+        location = circle[0].call.action.location
+        faults.append(Fault(circle[0].source.file, location.line, location.col, FaultCode.CYCLE, told(circle)))
     return sorted(set(faults))
 
 
 def _bug(source: FlowSource, error: InputsBugError) -> Fault:
-    place = source.flow.name.place
-    return Fault(source.file, place.line, place.col, FaultCode.BUG, str(error))
+    location = source.flow.name.location
+    return Fault(source.file, location.line, location.col, FaultCode.BUG, str(error))
 
 
 class _FlowCheck(StepCheck):
@@ -75,18 +75,18 @@ class _FlowCheck(StepCheck):
             self.key(self.flow.key, "key")
         if self.flow.when is not None:
             judgement = self.condition(self.flow.when, "when")
-            self.state = self.where(self.state, judgement, self.flow.when.place)
+            self.state = self.where(self.state, judgement, self.flow.when.location)
         self.steps(self.flow.steps)
-        for place, what in secrets(self.flow):
+        for location, what in secrets(self.flow):
             text = f"this looks like {what}. Put it into a connection, and name that with `connection`"
-            self.report(place, FaultCode.SECRET_IN_FLOW, text)
+            self.report(location, FaultCode.SECRET_IN_FLOW, text)
         return self.faults
 
     def steps(self, steps: tuple[Step, ...]) -> None:
         for step in steps:
             if not self.state.reachable:
                 text = "no run comes here: every way before it ends with `stop`. Remove it, or the `stop`"
-                self.report(step.place, FaultCode.STEP_UNREACHABLE, text)
+                self.report(step.location, FaultCode.STEP_UNREACHABLE, text)
                 # What follows is checked as if it were reached, and reported once.
                 self.state = replace(self.state, reachable=True, truths=())
             if step.call() is not None:

@@ -74,7 +74,7 @@ def check_expression(
     try:
         tree = Tree(made.serialize())
     except DepthError as error:
-        report(expression.place, FaultCode.EXPRESSION_INVALID, str(error))
+        report(expression.location, FaultCode.EXPRESSION_INVALID, str(error))
         return UNKNOWN
     presence = Presence(tree, types, names, state, report_at)
     true, false = presence.facts()
@@ -189,7 +189,7 @@ def _constant_arguments(expr: Expr, tree: Tree, report: Callable[[tuple[int, int
     """A pattern, duration or time that stands in the expression is tried now, not when the first event comes."""
     kind = expr.WhichOneof("kind")
     if kind == "struct" and expr.struct.message_name:
-        report(tree.place(expr), FaultCode.EXPRESSION_INVALID, 'an object is written as a map: {"name": value}')
+        report(tree.location(expr), FaultCode.EXPRESSION_INVALID, 'an object is written as a map: {"name": value}')
     if kind != "call" or expr.call.function not in _PROVED or not expr.call.args:
         return
     argument = expr.call.args[-1]
@@ -202,7 +202,7 @@ def _constant_arguments(expr: Expr, tree: Tree, report: Callable[[tuple[int, int
     try:
         evaluate(compiled(_PROVING, tried), {"x": argument.constant.string})
     except EvaluationError as error:
-        report(tree.place(argument), _PROVED[function], f"`{function}`: {_FORMS.get(function) or error}")
+        report(tree.location(argument), _PROVED[function], f"`{function}`: {_FORMS.get(function) or error}")
 
 
 def _never_equal(
@@ -219,7 +219,7 @@ def _never_equal(
             wrong = constant_of(constant) if is_constant(constant) else None
             if values and isinstance(wrong, str) and wrong not in values:
                 text = f"`{key_of(subject) or 'this'}` is never {wrong!r}: {suggestion(wrong, values)}"
-                report(tree.place(constant), FaultCode.CONDITION_CONSTANT, text)
+                report(tree.location(constant), FaultCode.CONDITION_CONSTANT, text)
 
 
 _PROVING = untyped(frozenset({"x"}))

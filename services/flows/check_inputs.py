@@ -45,7 +45,7 @@ class Inputs:
             if field is None:
                 missing = [name for name in fields if name not in names]
                 near = suggestion(word.text, missing or fields)
-                self.report(word.place, FaultCode.INPUT_UNEXPECTED, f"`{owner.text}` takes no {word.text!r}: {near}")
+                self.report(word.location, FaultCode.INPUT_UNEXPECTED, f"`{owner.text}` takes no {word.text!r}: {near}")
                 self.value(value, ANY, "")
                 right = False
                 continue
@@ -58,18 +58,18 @@ class Inputs:
             if field.required and name not in names:
                 right = False
                 self.report(
-                    owner.place,
+                    owner.location,
                     FaultCode.INPUT_MISSING,
                     f"`{owner.text}` needs {name!r}, {field.shape}: give it under `with`",
                 )
         if right:
-            places = {word.text: value.place for word, value in given.items}
+            locations = {word.text: value.location for word, value in given.items}
             for text in broken_rules(model, known_of(given)):
-                place = places.get(text.partition(":")[0], owner.place)
-                self.report(place, FaultCode.INPUT_VALUE, f"`{owner.text}`: {text}")
+                location = locations.get(text.partition(":")[0], owner.location)
+                self.report(location, FaultCode.INPUT_VALUE, f"`{owner.text}`: {text}")
 
     def value(self, value: Value, target: Shape, what: str, *, maybe: bool = False) -> bool:
-        """Whether a value fits. Reports where it does not; `what` names the place for people."""
+        """Whether a value fits. Reports where it does not; `what` names the location for people."""
         if isinstance(value, Constant):
             return self.constant(value, target, what, maybe=maybe)
         if isinstance(value, Expression):
@@ -91,12 +91,14 @@ class Inputs:
         text = f"{what} is {target}, this is {source}"
         if plain.kind is Kind.BOOL and str(value.value).lower() in YAML_1_1:
             self.report(
-                value.place, FaultCode.YAML_TRAP, f"{text}: YAML 1.2 reads {value.value} as text. Write true or false"
+                value.location,
+                FaultCode.YAML_TRAP,
+                f"{text}: YAML 1.2 reads {value.value} as text. Write true or false",
             )
         elif plain.kind is Kind.TEXT and source.kind in (Kind.INT, Kind.NUMBER, Kind.BOOL):
-            self.report(value.place, FaultCode.INPUT_TYPE, f"{text}: put it in quotes")
+            self.report(value.location, FaultCode.INPUT_TYPE, f"{text}: put it in quotes")
         else:
-            self.report(value.place, FaultCode.INPUT_TYPE, f"{text}: give {target}")
+            self.report(value.location, FaultCode.INPUT_TYPE, f"{text}: give {target}")
         return False
 
     def expression(self, value: Expression, target: Shape, what: str, *, maybe: bool) -> bool:
@@ -105,7 +107,7 @@ class Inputs:
         if source.kind is Kind.OPTIONAL:
             if not maybe and target != ANY:
                 self.report(
-                    value.place,
+                    value.location,
                     FaultCode.INPUT_TYPE,
                     f"{what} is needed, and this can be absent: give a default with `.orValue(…)`",
                 )
@@ -116,7 +118,7 @@ class Inputs:
         if fits(source, target, self.shapes):
             return True
         wrong = f"{what} is {target}, this is {source}" if what else f"{source} cannot stand here"
-        self.report(value.place, FaultCode.INPUT_TYPE, f"{wrong}: {remedy(source, target)}")
+        self.report(value.location, FaultCode.INPUT_TYPE, f"{wrong}: {remedy(source, target)}")
         return False
 
     def template(self, value: Template, target: Shape, what: str) -> bool:
@@ -128,14 +130,14 @@ class Inputs:
                 if source.kind not in TEXT_PARTS:
                     good = False
                     self.report(
-                        part.place,
+                        part.location,
                         FaultCode.INPUT_TYPE,
                         f"{source} cannot stand inside a text: name the field that is meant",
                     )
         # An address is put together more often than it is given whole.
         if good and not fits(TEXT, target if target.refined != "url" else TEXT, self.shapes):
             self.report(
-                value.place, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a text: {remedy(TEXT, target)}"
+                value.location, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a text: {remedy(TEXT, target)}"
             )
             return False
         return good
@@ -144,7 +146,7 @@ class Inputs:
         """A list, element by element."""
         option = _option(target, Kind.LIST)
         if option is None:
-            self.report(value.place, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a list: give {target}")
+            self.report(value.location, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a list: give {target}")
             self.every(value, ANY)
             return False
         return self.every(value, option.item or ANY, what)
@@ -158,7 +160,7 @@ class Inputs:
         """A map, key by key."""
         option = _option(target, Kind.OBJECT, Kind.MAP)
         if option is None:
-            self.report(value.place, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a map: give {target}")
+            self.report(value.location, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a map: give {target}")
             self.map_of(value, ANY, what)
             return False
         if option.kind is not Kind.OBJECT:
@@ -172,13 +174,13 @@ class Inputs:
             if field is None and not thing.open:
                 good = False
                 near = suggestion(word.text, thing.fields)
-                self.report(word.place, FaultCode.INPUT_UNEXPECTED, f"{what} has no {word.text!r}: {near}")
+                self.report(word.location, FaultCode.INPUT_UNEXPECTED, f"{what} has no {word.text!r}: {near}")
             field = field or Field(ANY, maybe=True)
             good = self.value(each, field.shape, f"{word.text!r} in {what}", maybe=field.maybe) and good
         for name, field in thing.fields.items():
             if field.required and all(word.text != name for word, _ in value.items):
                 good = False
-                self.report(value.place, FaultCode.INPUT_MISSING, f"{what} needs {name!r}, {field.shape}")
+                self.report(value.location, FaultCode.INPUT_MISSING, f"{what} needs {name!r}, {field.shape}")
         return good
 
     def literal(self, value: Value, model: type[BaseInputs], name: str, what: str) -> bool:
@@ -240,7 +242,7 @@ def _place_in(value: Value, where: tuple[int | str, ...]) -> Location:
             value = value.items[part]
         elif isinstance(value, MapOf) and (found := {word.text: item for word, item in value.items}.get(str(part))):
             value = found
-    return value.place
+    return value.location
 
 
 def _without_refinement(shape: Shape) -> Shape:

@@ -17,7 +17,7 @@ from services.runtime.documents.suggestion import suggestion
 
 
 def names_of(steps: Iterable[Step], check: ValueCheck) -> Names:
-    """The names of steps and variables, each with its place. Those that two things have are faults."""
+    """The names of steps and variables, each with its location. Those that two things have are faults."""
     outputs: dict[str, Location] = {}
     variables: dict[str, Location] = {}
     items: dict[str, Location] = {}
@@ -26,16 +26,16 @@ def names_of(steps: Iterable[Step], check: ValueCheck) -> Names:
         if (word := step.output) is not None:
             if word.text in outputs:
                 text = f"a step {word.text!r} stands in line {outputs[word.text].line} already: choose another name"
-                check.report(word.place, FaultCode.ID_DUPLICATE, text)
-            outputs.setdefault(word.text, word.place)
+                check.report(word.location, FaultCode.ID_DUPLICATE, text)
+            outputs.setdefault(word.text, word.location)
             if step.survivable:
                 survivable.add(word.text)
         for each in step.variables():
-            variables.setdefault(each.text, each.place)
+            variables.setdefault(each.text, each.location)
         if step.item is not None:
-            items.setdefault(step.item.text, step.item.place)
+            items.setdefault(step.item.text, step.item.location)
     # A name that cannot be used was reported, and takes nothing from who has it.
-    variables = {name: place for name, place in variables.items() if id_fault(name) is None}
+    variables = {name: location for name, location in variables.items() if id_fault(name) is None}
     for name in variables.keys() & items.keys():
         text = f"{name!r} is the item of the loop in line {items[name].line}: choose another name"
         check.report(variables[name], FaultCode.ID_DUPLICATE, text)
@@ -68,7 +68,7 @@ def _trigger(triggers: tuple[Word, ...], check: ValueCheck) -> Shape:
         model = check.catalogue.triggers.get(word.text)
         if model is None:
             near = suggestion(word.text, check.catalogue.triggers)
-            check.report(word.place, FaultCode.TRIGGER_UNKNOWN, f"no trigger is named {word.text!r}: {near}")
+            check.report(word.location, FaultCode.TRIGGER_UNKNOWN, f"no trigger is named {word.text!r}: {near}")
         else:
             shapes.append(check.shapes.of_model(model, "serialization", "`trigger`"))
     if not shapes or len(shapes) != len(triggers):

@@ -1,4 +1,4 @@
-"""The values of a flow: keys, conditions, and what any value is at the place where it stands."""
+"""The values of a flow: keys, conditions, and what any value is where it stands."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class ValueCheck:
         self.state = PresenceState()
         self.inputs = Inputs(self.shapes, self.judge, self.report)
 
-    def report(self, place: Location, code: FaultCode, text: str) -> None:
+    def report(self, location: Location, code: FaultCode, text: str) -> None:
         """Report a fault of this file."""
-        self.faults.append(Fault(self.file, place.line, place.col, code, text))
+        self.faults.append(Fault(self.file, location.line, location.col, code, text))
 
     def event(self, types: Iterable[str]) -> Shape:
         """What `event` is, when it is of one of these types."""
@@ -66,26 +66,28 @@ class ValueCheck:
         if isinstance(value, Expression):
             shape = self.judge(value).shape
             if shape.kind not in KEYS:
-                self.report(value.place, FaultCode.EXPRESSION_TYPE, f"`{name}` is a text, this is {shape}")
+                self.report(value.location, FaultCode.EXPRESSION_TYPE, f"`{name}` is a text, this is {shape}")
         elif isinstance(value, Template):
             self.inputs.value(value, TEXT, f"`{name}`")
         else:
             text = f"`{name}` is an expression, such as ${{ trigger.from }}: with a fixed key, all runs have the same"
-            self.report(value.place, FaultCode.VALUE_INVALID, text)
+            self.report(value.location, FaultCode.VALUE_INVALID, text)
 
     def condition(self, value: Value, name: str) -> ExpressionFacts:
         """A condition: true or false, and not always the same."""
         if not isinstance(value, Expression):
-            self.report(value.place, FaultCode.VALUE_INVALID, f"`{name}` is one expression, such as ${{ phone.valid }}")
+            self.report(
+                value.location, FaultCode.VALUE_INVALID, f"`{name}` is one expression, such as ${{ phone.valid }}"
+            )
             return UNKNOWN
         judgement = self.judge(value)
         if judgement.shape.kind not in (Kind.BOOL, Kind.ANY):
             text = f"`{name}` is true or false, this is {judgement.shape}: compare it with something"
-            self.report(value.place, FaultCode.EXPRESSION_TYPE, text)
-        self.decided(judgement.formula, value.place, f"`{name}`")
+            self.report(value.location, FaultCode.EXPRESSION_TYPE, text)
+        self.decided(judgement.formula, value.location, f"`{name}`")
         return judgement
 
-    def decided(self, formula: Formula, place: Location, what: str) -> None:
+    def decided(self, formula: Formula, location: Location, what: str) -> None:
         """Reports a condition that is always true or always false here."""
         found = verdict(formula, self.state.truths)
         if found is None:
@@ -94,15 +96,15 @@ class ValueCheck:
         why = f" here, by the condition{'s' * (len(found.lines) > 1)} in line {lines}" if lines else ""
         remedy = "it decides nothing" if found.value else "what it guards never runs"
         text = f"{what} is always {str(found.value).lower()}{why}: {remedy}. Remove or correct it"
-        self.report(place, FaultCode.CONDITION_CONSTANT, text)
+        self.report(location, FaultCode.CONDITION_CONSTANT, text)
 
     def where(
-        self, state: PresenceState, judgement: ExpressionFacts, place: Location, *, true: bool = True
+        self, state: PresenceState, judgement: ExpressionFacts, location: Location, *, true: bool = True
     ) -> PresenceState:
         """What is known where a condition holds, or does not."""
         formula = judgement.formula if true else Not(judgement.formula)
         state = state.with_facts(judgement.true if true else judgement.false)
-        return state.with_truth(Truth(formula, place.line, judgement.roots))
+        return state.with_truth(Truth(formula, location.line, judgement.roots))
 
     def shape_of(self, value: Value) -> Shape:
         """The shape of any value, with all faults in it reported."""
@@ -110,7 +112,9 @@ class ValueCheck:
             shape = self.judge(value).shape
             shape = (shape.item or ANY) if shape.kind is Kind.OPTIONAL else shape
             if not fits(shape, ANY, self.shapes):
-                self.report(value.place, FaultCode.EXPRESSION_TYPE, f"a value cannot be {shape}: {remedy(shape, ANY)}")
+                self.report(
+                    value.location, FaultCode.EXPRESSION_TYPE, f"a value cannot be {shape}: {remedy(shape, ANY)}"
+                )
             return shape
         if isinstance(value, Constant):
             return of_constant(value) if value.value is not None else ANY

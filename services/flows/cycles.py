@@ -48,7 +48,7 @@ class Link:
     def __str__(self) -> str:
         """As a fault tells it."""
         action = self.call.action
-        return f"{self.source.name} (`{action.text}` in line {action.place.line}) raises {self.trigger}"
+        return f"{self.source.name} (`{action.text}` in line {action.location.line}) raises {self.trigger}"
 
 
 Circle = tuple[Link, ...]

@@ -1,4 +1,4 @@
-"""Flow files → flows with places. Reads files; everything else in this package is pure."""
+"""Flow files → flows with locations. Reads files; everything else in this package is pure."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def either(left: Formula, right: Formula) -> Formula:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is known to be true at a place of a flow, by the condition in this line. `roots`: the names it reads."""
+    """What is known to be true at a point of a flow, by the condition in this line. `roots`: the names it reads."""
 
     formula: Formula
     line: int

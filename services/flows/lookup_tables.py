@@ -46,7 +46,7 @@ class Tables:
         name = given.value
         if not isinstance(name, str) or (len(table.items) > 1 and not name.endswith(SUFFIX)):
             return inputs  # a table with a key `csv`
-        rows = ListOf(tuple(self._rows(given, name, table)), given.place)
+        rows = ListOf(tuple(self._rows(given, name, table)), given.location)
         return replace(
             inputs, items=tuple((word, rows if word.text == INPUT else value) for word, value in inputs.items)
         )
@@ -61,24 +61,24 @@ class Tables:
         if len(table.items) > 1:
             other = next(key for key, _ in table.items if key.value != KEY)
             what = f"`{KEY}` stands alone: take {other.text!r} away. Commas, semicolons and tabs are told apart"
-            self._fault(other.place, FaultCode.KEY_UNKNOWN, what)
+            self._fault(other.location, FaultCode.KEY_UNKNOWN, what)
         if "${" in name and "\n" not in name:
             self._fault(
-                given.place, FaultCode.VALUE_INVALID, "here stands a file's name: it is fixed, not an expression"
+                given.location, FaultCode.VALUE_INVALID, "here stands a file's name: it is fixed, not an expression"
             )
             return []
         what = "the table" if "\n" in name else repr(name)
         try:
             content = name if "\n" in name else self._content(given, name)
         except ValueError as error:
-            self._fault(given.place, FaultCode.FILE_UNREADABLE, f"{what} {error}")
+            self._fault(given.location, FaultCode.FILE_UNREADABLE, f"{what} {error}")
             return []
         try:
             found = rows(content)
         except ValueError as error:
-            self._fault(given.place, FaultCode.VALUE_INVALID, f"{what} is no table: {error}")
+            self._fault(given.location, FaultCode.VALUE_INVALID, f"{what} is no table: {error}")
             return []
-        at = given.place
+        at = given.location
         return [MapOf(tuple((Word(key, at), Constant(cell, at)) for key, cell in row.items()), at) for row in found]
 
     def _content(self, given: Scalar, name: str) -> str:

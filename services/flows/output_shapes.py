@@ -60,4 +60,4 @@ def wrong_schemas(entry: Tool | Action, given: MapOf, shapes: Shapes) -> Iterato
     for name in sorted({field.typed_by for field in fields.values()} & inputs.keys()):
         schema = _schema(inputs[name])
         if schema is not None and (wrong := wrong_schema(schema)) is not None:
-            yield inputs[name].place, f"{name!r} of `{entry.name}` is no JSON Schema: {wrong}"
+            yield inputs[name].location, f"{name!r} of `{entry.name}` is no JSON Schema: {wrong}"

@@ -50,21 +50,21 @@ class _Parser(StepReader):
 
     def flow(self, tree: Tree) -> Flow | None:
         if not isinstance(tree, Mapping):
-            self.fault(tree.place, FaultCode.VALUE_INVALID, "a flow is a map with `flow`, `on` and `steps`")
+            self.fault(tree.location, FaultCode.VALUE_INVALID, "a flow is a map with `flow`, `on` and `steps`")
             return None
         keys = self.keys(tree, "a flow", names(FLOW_KEYS), required=required(FLOW_KEYS))
         name = self.word(keys.get("flow"), "the flow's name")
         if name and not FLOW_NAME.fullmatch(name.text):
             self.fault(
-                name.place,
+                name.location,
                 FaultCode.VALUE_INVALID,
                 f"{name.text!r} is no flow name: use a-z, 0-9, `-`, `_` and `.`, such as `whatsapp-to-crm`",
             )
         description = keys.get("description")
         if description is not None and not isinstance(description, Scalar):
-            self.fault(description.place, FaultCode.VALUE_INVALID, "`description` is a text")
+            self.fault(description.location, FaultCode.VALUE_INVALID, "`description` is a text")
         return Flow(
-            name=name or Word("", tree.place),
+            name=name or Word("", tree.location),
             triggers=self.triggers(keys.get("on")),
             key=self.value(keys["key"]) if "key" in keys else None,
             when=self.value(keys["when"]) if "when" in keys else None,
@@ -78,19 +78,19 @@ class _Parser(StepReader):
         word = self.word(tree, "how much of a connection the flow gets")
         if word is not None and word.text not in PRIORITIES:
             text = f"{word.text!r} is no priority: {suggestion(word.text, PRIORITIES)}"
-            self.fault(word.place, FaultCode.VALUE_INVALID, text)
+            self.fault(word.location, FaultCode.VALUE_INVALID, text)
             return None
         return word
 
     def triggers(self, tree: Tree | None) -> tuple[Word, ...]:
         trees = tree.items if isinstance(tree, Sequence) else (tree,)
         if isinstance(tree, Sequence) and not tree.items:
-            self.fault(tree.place, FaultCode.VALUE_INVALID, "`on` names no trigger: name one or several")
+            self.fault(tree.location, FaultCode.VALUE_INVALID, "`on` names no trigger: name one or several")
         words = [word for each in trees if (word := self.word(each, "a trigger's name")) is not None]
         seen: set[str] = set()
         for word in words:
             if word.text in seen:
-                self.fault(word.place, FaultCode.KEY_DUPLICATE, f"trigger {word.text!r} stands here twice: keep one")
+                self.fault(word.location, FaultCode.KEY_DUPLICATE, f"trigger {word.text!r} stands here twice: keep one")
             seen.add(word.text)
         return tuple({word.text: word for word in words}.values())
 
@@ -100,30 +100,32 @@ class _Parser(StepReader):
         if tree is None:
             return ()
         if not isinstance(tree, Sequence):
-            self.fault(tree.place, FaultCode.VALUE_INVALID, f"`{name}` is a list of steps, each beginning with `- `")
+            self.fault(tree.location, FaultCode.VALUE_INVALID, f"`{name}` is a list of steps, each beginning with `- `")
             return ()
         if not tree.items:
-            self.fault(tree.place, FaultCode.VALUE_INVALID, f"`{name}` has no step: write one, or leave `{name}` out")
+            self.fault(
+                tree.location, FaultCode.VALUE_INVALID, f"`{name}` has no step: write one, or leave `{name}` out"
+            )
         found = (self.step(item, f"{prefix}{number}") for number, item in enumerate(tree.items))
         return tuple(step for step in found if step is not None)
 
     def step(self, tree: Tree, path: str) -> Step | None:
         kinds = ", ".join(f"`{kind}`" for kind in self.kinds)
         if not isinstance(tree, Mapping):
-            self.fault(tree.place, FaultCode.STEP_KIND, f"a step is a map with one of {kinds}")
+            self.fault(tree.location, FaultCode.STEP_KIND, f"a step is a map with one of {kinds}")
             return None
         present = [str(key.value) for key, _ in tree.items]
         found = [kind for kind in self.kinds if kind in present]
         if not found:
             meant = next((near for key in present if (near := nearest(key, self.kinds)) is not None), None)
             if meant is None:
-                self.fault(tree.place, FaultCode.STEP_KIND, f"this step says not what to do: write one of {kinds}")
+                self.fault(tree.location, FaultCode.STEP_KIND, f"this step says not what to do: write one of {kinds}")
                 return None
             found = [meant]
         if len(found) > 1:
             both = " and ".join(f"`{kind}`" for kind in found)
             self.fault(
-                tree.place, FaultCode.STEP_KIND, f"a step does one thing, this one has {both}: make it two steps"
+                tree.location, FaultCode.STEP_KIND, f"a step does one thing, this one has {both}: make it two steps"
             )
         kind = self.kinds[found[0]]
         others = [key.name for other in found[1:] for key in self.kinds[other].keys]

@@ -22,9 +22,9 @@ class Values:
         self.file = file
         self.faults: list[Fault] = []
 
-    def fault(self, place: Location, code: FaultCode, text: str) -> None:
+    def fault(self, location: Location, code: FaultCode, text: str) -> None:
         """Report a fault of this file."""
-        self.faults.append(Fault(self.file, place.line, place.col, code, text))
+        self.faults.append(Fault(self.file, location.line, location.col, code, text))
 
     def keys(
         self,
@@ -41,12 +41,12 @@ class Values:
         for key, value in tree.items:
             name = str(key.value)
             if key.value is True and "on" in known:
-                self.fault(key.place, FaultCode.YAML_TRAP, "a tool for YAML 1.1 wrote `true` for `on`: write `on:`")
+                self.fault(key.location, FaultCode.YAML_TRAP, "a tool for YAML 1.1 wrote `true` for `on`: write `on:`")
                 name = "on"
             elif name not in known:
                 if name not in ignored:
                     self.fault(
-                        key.place,
+                        key.location,
                         FaultCode.KEY_UNKNOWN,
                         f"{what} has no key {name!r}: {suggestion(name, known)}",
                     )
@@ -57,7 +57,7 @@ class Values:
             found.setdefault(name, value)
         for name in required:
             if name not in found:
-                self.fault(tree.place, FaultCode.KEY_MISSING, f"{what} needs `{name}`")
+                self.fault(tree.location, FaultCode.KEY_MISSING, f"{what} needs `{name}`")
         return found
 
     def word(self, tree: Tree | None, what: str) -> Word | None:
@@ -65,32 +65,32 @@ class Values:
         if tree is None:
             return None
         if not isinstance(tree, Scalar) or not isinstance(tree.value, str) or not tree.value.strip():
-            self.fault(tree.place, FaultCode.VALUE_INVALID, f"here stands {what}, a text")
+            self.fault(tree.location, FaultCode.VALUE_INVALID, f"here stands {what}, a text")
             return None
         if "${" in tree.value:
-            self.fault(tree.place, FaultCode.VALUE_INVALID, f"here stands {what}: it is fixed, not an expression")
+            self.fault(tree.location, FaultCode.VALUE_INVALID, f"here stands {what}: it is fixed, not an expression")
             return None
-        return Word(tree.value.strip(), tree.place)
+        return Word(tree.value.strip(), tree.location)
 
     def value(self, tree: Tree) -> Value:
         """A value with the expressions in it."""
         if isinstance(tree, Sequence):
-            return ListOf(tuple(self.value(item) for item in tree.items), tree.place)
+            return ListOf(tuple(self.value(item) for item in tree.items), tree.location)
         if isinstance(tree, Mapping):
-            return MapOf(tuple(self.entries(tree)), tree.place)
+            return MapOf(tuple(self.entries(tree)), tree.location)
         if isinstance(tree.value, str) and "${" in tree.value:
             return self.template(tree, tree.value)
-        return Constant(tree.value, tree.place)
+        return Constant(tree.value, tree.location)
 
     def entries(self, tree: Mapping) -> list[tuple[Word, Value]]:
         """The values of a map by their keys, which are texts."""
         found: list[tuple[Word, Value]] = []
         for key, item in tree.items:
             if isinstance(key.value, str):
-                found.append((Word(key.value, key.place), self.value(item)))
+                found.append((Word(key.value, key.location), self.value(item)))
             else:
                 self.fault(
-                    key.place, FaultCode.YAML_TRAP, f'YAML reads the key {key.text!r} as no text: write "{key.text}"'
+                    key.location, FaultCode.YAML_TRAP, f'YAML reads the key {key.text!r} as no text: write "{key.text}"'
                 )
         return found
 
@@ -99,19 +99,19 @@ class Values:
         try:
             parts = split(text)
         except TemplateError as error:
-            place = tree.origin.part(text, error.at, error.at).start
-            self.fault(place, FaultCode.EXPRESSION_INVALID, str(error))
-            return Constant("", tree.place)
+            location = tree.origin.part(text, error.at, error.at).start
+            self.fault(location, FaultCode.EXPRESSION_INVALID, str(error))
+            return Constant("", tree.location)
         made = [self.expression(tree, text, part) if isinstance(part, Hole) else part for part in parts]
         around = [part for part in made if not (isinstance(part, str) and not part.strip())]
         if len(around) == 1 and isinstance(around[0], Expression):
             return around[0]
         if all(isinstance(part, str) for part in made):
-            return Constant("".join(str(part) for part in made), tree.place)
-        return Template(tuple(made), tree.place)
+            return Constant("".join(str(part) for part in made), tree.location)
+        return Template(tuple(made), tree.location)
 
     def expression(self, tree: Scalar, text: str, hole: Hole) -> Expression:
-        """What stands in a hole, with the place of each of its characters."""
+        """What stands in a hole, with the location of each of its characters."""
         origin = tree.origin.part(text, hole.start, hole.end)
         if not hole.source:
             self.fault(origin.start, FaultCode.EXPRESSION_INVALID, "there is no expression between `${` and `}`")
@@ -128,10 +128,10 @@ class Values:
         if tree is None:
             return None
         if not isinstance(tree, Scalar):
-            self.fault(tree.place, FaultCode.DURATION_INVALID, f"`{name}` is a duration, such as 30s or 2h")
+            self.fault(tree.location, FaultCode.DURATION_INVALID, f"`{name}` is a duration, such as 30s or 2h")
             return None
         try:
             return parse_duration(tree.text)
         except DurationError as error:
-            self.fault(tree.place, FaultCode.DURATION_INVALID, f"`{name}`: {error}")
+            self.fault(tree.location, FaultCode.DURATION_INVALID, f"`{name}`: {error}")
             return None

@@ -34,7 +34,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class PresenceState:
-    """What is known at one place of a flow. `may`: what can have run; `reachable`: whether a run can come here."""
+    """What is known at one point of a flow. `may`: what can have run; `reachable`: whether a run can come here."""
 
     facts: Facts = NOTHING
     may: frozenset[str] = frozenset()
@@ -143,8 +143,8 @@ class Presence:
 
     def hidden(self, names: frozenset[str]) -> Presence:
         """This, inside a comprehension that binds `names`: they are no steps there."""
-        steps = {name: place for name, place in self.names.steps.items() if name not in names}
-        variables = {name: place for name, place in self.names.variables.items() if name not in names}
+        steps = {name: location for name, location in self.names.steps.items() if name not in names}
+        variables = {name: location for name, location in self.names.variables.items() if name not in names}
         inner = Names(steps, variables, self.names.survivable)
         return Presence(self.tree, self.types, inner, self.state, self.report)
 
@@ -192,7 +192,7 @@ class Presence:
         elif self.maybe(operand, field) and key not in facts:
             written = key or f"….{field}"
             self.report(
-                self.tree.place(expr),
+                self.tree.location(expr),
                 FaultCode.FIELD_MAY_BE_ABSENT,
                 f"`{written}` can be absent: ask `has({written})` first, or give a default:"
                 f' `{_optional(written)}.orValue("")`',
@@ -247,14 +247,14 @@ class Presence:
         """`errors.crm`, read without `has()`."""
         if step not in self.names.survivable:
             self.report(
-                self.tree.place(expr),
+                self.tree.location(expr),
                 FaultCode.FIELD_UNKNOWN,
                 f"`errors` never holds {step!r}: it holds steps with an `id` and `on_error: continue` or steps;"
                 f" {suggestion(step, self.names.survivable)}",
             )
         elif f"{ERRORS}.{step}" not in facts:
             self.report(
-                self.tree.place(expr),
+                self.tree.location(expr),
                 FaultCode.FIELD_MAY_BE_ABSENT,
                 f"`{step}` may not have failed here: ask `has(errors.{step})` first",
             )
@@ -262,28 +262,28 @@ class Presence:
     def name(self, expr: Expr, facts: Facts, *, field: str | None, guarded: bool = False) -> None:
         """A variable is read. `guarded`: by has() or `.?`, for which it is enough that it can have run."""
         name = expr.ident.name
-        place = self.names.steps.get(name) or self.names.variables.get(name)
-        if place is None or name in facts:
+        given = self.names.steps.get(name) or self.names.variables.get(name)
+        if given is None or name in facts:
             return
-        at = self.tree.place(expr)
+        at = self.tree.location(expr)
         if name not in self.state.may:
             self.report(
                 at,
                 FaultCode.STEP_NOT_RUN,
-                f"`{name}` has no value here: it gets it in line {place.line}, which does not come before. Move one",
+                f"`{name}` has no value here: it gets it in line {given.line}, which does not come before. Move one",
             )
         elif name in self.names.variables and not guarded:
             self.report(
                 at,
                 FaultCode.STEP_MAY_NOT_HAVE_RUN,
-                f"`{name}` may have no value here: it is set in line {place.line}, on one way only. Set it before, too",
+                f"`{name}` may have no value here: it is set in line {given.line}, on one way only. Set it before, too",
             )
         elif not guarded:
             shown = field or "…"
             self.report(
                 at,
                 FaultCode.STEP_MAY_NOT_HAVE_RUN,
-                f"`{name}` (line {place.line}) may not have run, or failed, here: ask `has({name}.{shown})` first, or"
+                f"`{name}` (line {given.line}) may not have run, or failed, here: ask `has({name}.{shown})` first, or"
                 f' give a default: `{name}.?{shown}.orValue("")`',
             )
 

@@ -106,15 +106,15 @@ def _in_value(value: Value, name: str) -> Iterator[tuple[Location, str]]:
             yield from _in_value(item, name)
     elif isinstance(value, Constant):
         if isinstance(value.value, str) and (found := looks_like(value.value) or _named(name, value.value)):
-            yield value.place, found
+            yield value.location, found
     elif isinstance(value, Expression):
         if found := looks_like(value.source):
-            yield value.place, found
+            yield value.location, found
     elif isinstance(value, Template):
         for part in value.parts:
             text = part if isinstance(part, str) else part.source
             if found := looks_like(text):
-                yield value.place if isinstance(part, str) else part.place, found
+                yield value.location if isinstance(part, str) else part.location, found
 
 
 def _named(name: str, text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What stands in a flow: words, and values with the expressions in them, each with its place. Frozen."""
+"""What stands in a flow: words, and values with the expressions in them, each with its location. Frozen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Word:
     """A name that stands in the file: a trigger, a tool, an id."""
 
     text: str
-    place: Location
+    location: Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Constant:
     """A value without an expression in it."""
 
     value: Plain
-    place: Location
+    location: Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Expression:
     origin: TextOrigin
 
     @property
-    def place(self) -> Location:
+    def location(self) -> Location:
         """Its first character."""
         return self.origin.start
 
@@ -42,7 +42,7 @@ class Template:
     """Text around expressions: always gives text."""
 
     parts: tuple[str | Expression, ...]
-    place: Location
+    location: Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ListOf:
     """A list of values."""
 
     items: tuple[Value, ...]
-    place: Location
+    location: Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class MapOf:
     """Values by name."""
 
     items: tuple[tuple[Word, Value], ...]
-    place: Location
+    location: Location
 
 
 Value = Constant | Expression | Template | ListOf | MapOf

@@ -43,7 +43,7 @@ def checked(paths: Sequence[Path], connections: Path | None = None) -> Checked:
     wrong = check(flows, catalogue, names)
     # Whether a trigger of a wrong source is right is to be seen when the source is.
     unsure = {
-        (each.file, word.place.line, word.place.col)
+        (each.file, word.location.line, word.location.col)
         for each in flows
         for word in triggers_of(each.flow)
         if known.unsure(word.text)

@@ -90,7 +90,7 @@ def test_no_value_of_a_step_is_forgotten(kind: str) -> None:
     for step in (each for each in ALL if each.kind == kind):
         told = [leaf for value in step.all_values() for leaf in leaves(value)]
         there = [leaf for part in inside(step) if not isinstance(part, Step) for leaf in leaves(part)]
-        cases = [Constant(case.value.value, case.value.place) for case in getattr(step, "cases", ())]
+        cases = [Constant(case.value.value, case.value.location) for case in getattr(step, "cases", ())]
         assert [leaf for leaf in there if leaf not in told and leaf not in cases] == []
 
 

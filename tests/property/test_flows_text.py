@@ -23,7 +23,7 @@ TEXTS = st.lists(WORDS | st.text(max_size=6), max_size=40).map(" ".join) | st.te
 
 
 def read(text: str) -> None:
-    """Load and check; every fault has a place in the text, and a text that is one line."""
+    """Load and check; every fault has a location in the text, and a text that is one line."""
     sources, faults = load_text(text)
     for fault in [*faults, *check(sources, CATALOGUE, ("gateway",))]:
         assert fault.line >= 1

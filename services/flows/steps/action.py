@@ -84,7 +84,7 @@ class ActionStep(FallibleStep):
             return None
         return cls(
             path=path,
-            place=tree.place,
+            location=tree.location,
             id=step_id,
             inputs=inputs,
             on_error=on_error,
@@ -120,10 +120,10 @@ class ActionStep(FallibleStep):
         action = known.actions.get(self.action.text)
         if action is None:
             text = unknown(self.action, "action", known.actions, "tool", known.tools)
-            check.report(self.action.place, FaultCode.ACTION_UNKNOWN, text)
+            check.report(self.action.location, FaultCode.ACTION_UNKNOWN, text)
         elif action.needs_connection and self.connection is None:
             text = f"`{action.name}` needs `connection`: the name of where it goes, from the connections file"
-            check.report(self.action.place, FaultCode.CONNECTION_MISSING, text)
+            check.report(self.action.location, FaultCode.CONNECTION_MISSING, text)
         if self.connection is not None:
             _check_connection(check, self.connection)
         if action is not None and self.retry is not None:
@@ -140,10 +140,10 @@ class ActionStep(FallibleStep):
     def _check_placed(self, check: StepCheck, action: Action) -> None:
         """What stands in the flow must go with its connection, or be right without one."""
         connection = self.connection.text if self.connection else None
-        places = {word.text: value.place for word, value in self.inputs.items}
+        locations = {word.text: value.location for word, value in self.inputs.items}
         if (text := misplaced(action, known_of(self.inputs), connection)) is not None:
-            place = places.get(text.partition(":")[0], self.action.place)
-            check.report(place, FaultCode.INPUT_VALUE, f"`{action.name}`: {text}")
+            location = locations.get(text.partition(":")[0], self.action.location)
+            check.report(location, FaultCode.INPUT_VALUE, f"`{action.name}`: {text}")
 
     def _check_retry(self, check: StepCheck, action: Action, rule: RetryRule) -> None:
         """Retries of what must not be done twice."""
@@ -157,7 +157,7 @@ class ActionStep(FallibleStep):
                 f"`{action.name}` must not be repeated: a second call is a second effect. Remove `retry`: what surely"
                 " had no effect is tried again without it, and what is unknown a person decides"
             )
-            check.report(rule.place, FaultCode.RETRY_UNSAFE, text)
+            check.report(rule.location, FaultCode.RETRY_UNSAFE, text)
 
     def compile(self, compiler: StepCompiler, following: Node | None) -> Node:
         """The node that asks for the call."""
@@ -189,10 +189,10 @@ def _check_connection(check: StepCheck, name: Word) -> None:
     """Whether it is there; without a list of those that are, whether it can be."""
     if check.connections is not None and name.text not in check.connections:
         near = suggestion(name.text, check.connections)
-        check.report(name.place, FaultCode.CONNECTION_UNKNOWN, f"no connection is named {name.text!r}: {near}")
+        check.report(name.location, FaultCode.CONNECTION_UNKNOWN, f"no connection is named {name.text!r}: {near}")
     elif not _CONNECTION.fullmatch(name.text):
         text = f"{name.text!r} is no name of a connection: a-z, 0-9, - and _, at most 63, beginning with a letter"
-        check.report(name.place, FaultCode.VALUE_INVALID, text)
+        check.report(name.location, FaultCode.VALUE_INVALID, text)
 
 
 @dataclass(frozen=True, slots=True)

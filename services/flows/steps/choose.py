@@ -41,10 +41,10 @@ class IfStep(Step):
     def parse(cls, reader: StepReader, keys: Mapping[str, Tree], tree: MappingTree, path: str) -> Self:
         """Without `then` it does nothing when the condition is true."""
         if "then" not in keys:
-            reader.fault(tree.place, FaultCode.KEY_MISSING, "`if` needs `then`: the steps for when it is true")
+            reader.fault(tree.location, FaultCode.KEY_MISSING, "`if` needs `then`: the steps for when it is true")
         return cls(
             path,
-            tree.place,
+            tree.location,
             reader.value(keys["if"]),
             reader.steps(keys.get("then"), "then", f"{path}.then."),
             reader.steps(keys.get("else"), "else", f"{path}.else."),
@@ -61,9 +61,9 @@ class IfStep(Step):
     def check(self, check: StepCheck) -> None:
         """Each way knows what the condition says there."""
         judgement = check.condition(self.condition, "if")
-        before, place = check.state, self.condition.place
-        then = check.way(check.where(before, judgement, place), self.then)
-        otherwise = check.way(check.where(before, judgement, place, true=False), self.otherwise)
+        before, location = check.state, self.condition.location
+        then = check.way(check.where(before, judgement, location), self.then)
+        otherwise = check.way(check.where(before, judgement, location, true=False), self.otherwise)
         check.state = join([then, otherwise])
 
     def compile(self, compiler: StepCompiler, following: Node | None) -> Node:

@@ -32,7 +32,7 @@ def read_id(reader: StepReader, keys: Mapping[str, Tree]) -> Word | None:
         return None
     word = reader.word(keys["id"], "a step's name")
     if word and (why := id_fault(word.text)) is not None:
-        reader.fault(word.place, FaultCode.ID_INVALID, why)
+        reader.fault(word.location, FaultCode.ID_INVALID, why)
         return None
     return word
 
@@ -40,12 +40,12 @@ def read_id(reader: StepReader, keys: Mapping[str, Tree]) -> Word | None:
 def read_inputs(reader: StepReader, keys: Mapping[str, Tree], tree: MappingTree) -> MapOf:
     """What stands under `with`."""
     if "with" not in keys:
-        return MapOf((), tree.place)
+        return MapOf((), tree.location)
     value = reader.value(keys["with"])
     if isinstance(value, MapOf):
         return value
-    reader.fault(value.place, FaultCode.VALUE_INVALID, "`with` is a map from input names to values")
-    return MapOf((), value.place)
+    reader.fault(value.location, FaultCode.VALUE_INVALID, "`with` is a map from input names to values")
+    return MapOf((), value.location)
 
 
 def read_on_error(reader: StepReader, keys: Mapping[str, Tree], path: str) -> Reaction:
@@ -101,9 +101,9 @@ class FallibleStep(Step):
         shape = check.shapes.of_model(entry.inputs, "validation", f"`{entry.name}`")
         check.inputs.check(self.inputs, entry.inputs, owner, shape)
         reported = {(fault.line, fault.col) for fault in check.faults}
-        for place, text in wrong_schemas(entry, self.inputs, check.shapes):
-            if (place.line, place.col) not in reported:
-                check.report(place, FaultCode.INPUT_VALUE, text)
+        for location, text in wrong_schemas(entry, self.inputs, check.shapes):
+            if (location.line, location.col) not in reported:
+                check.report(location, FaultCode.INPUT_VALUE, text)
 
     def check_after(self, check: StepCheck) -> None:
         """What is known after it: that it is done, or that it failed and what `on_error` did."""

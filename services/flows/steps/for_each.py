@@ -56,15 +56,15 @@ class ForEachStep(Step):
         """What has no name, or no limit, has the default one."""
         name = reader.word(keys["as"], "the name of an item") if "as" in keys else None
         if name is not None and (fault := id_fault(name.text)) is not None:
-            reader.fault(name.place, FaultCode.ID_INVALID, fault)
+            reader.fault(name.location, FaultCode.ID_INVALID, fault)
             name = None
         if "do" not in keys:
-            reader.fault(tree.place, FaultCode.KEY_MISSING, "`for_each` needs `do`: the steps for each item")
+            reader.fault(tree.location, FaultCode.KEY_MISSING, "`for_each` needs `do`: the steps for each item")
         return cls(
             path,
-            tree.place,
+            tree.location,
             reader.value(keys["for_each"]),
-            name or Word(ITEM, keys["for_each"].place),
+            name or Word(ITEM, keys["for_each"].location),
             _limit(reader, keys.get("limit")),
             reader.steps(keys.get("do"), "do", f"{path}.do."),
         )
@@ -87,11 +87,11 @@ class ForEachStep(Step):
         shape = check.shape_of(self.items)
         if shape.kind not in (Kind.LIST, Kind.ANY, Kind.UNION):
             text = f"`for_each` goes over a list, this is {shape}"
-            check.report(self.items.place, FaultCode.EXPRESSION_TYPE, text)
+            check.report(self.items.location, FaultCode.EXPRESSION_TYPE, text)
         name = self.name.text
         if any(name == around for around, _ in check.loops):
             text = f"{name!r} hides the item of the loop around: give it another name with `as`"
-            check.report(self.name.place, FaultCode.ID_DUPLICATE, text)
+            check.report(self.name.location, FaultCode.ID_DUPLICATE, text)
         self._check_limit(check)
         steps = set(self._outputs())
         inner = {word.text for each in walk(self.do) for word in each.variables()}
@@ -127,7 +127,7 @@ class ForEachStep(Step):
         if rounds > most:
             what = "waits" if waits else "rounds"
             text = f"this can be {rounds} {what}, and a run has at most {most}: give a smaller `limit`"
-            check.report(self.place, FaultCode.LOOP_LIMIT, text)
+            check.report(self.location, FaultCode.LOOP_LIMIT, text)
 
     def compile(self, compiler: StepCompiler, following: Node | None) -> Node:
         """The last step of a round leads to the next round."""
@@ -150,7 +150,7 @@ def _limit(reader: StepReader, tree: Tree | None) -> int:
     most = tree.value if isinstance(tree, Scalar) else None
     if isinstance(most, int) and not isinstance(most, bool) and 1 <= most <= MOST_ROUNDS:
         return most
-    reader.fault(tree.place, FaultCode.VALUE_INVALID, f"`limit` is a whole number from 1 to {MOST_ROUNDS}")
+    reader.fault(tree.location, FaultCode.VALUE_INVALID, f"`limit` is a whole number from 1 to {MOST_ROUNDS}")
     return ROUNDS
 
 

@@ -131,7 +131,7 @@ class Step(ABC):
     """Whether a run can stand here for days: a loop has few such rounds."""
 
     path: str
-    place: Location
+    location: Location
 
     @classmethod
     @abstractmethod
@@ -234,7 +234,7 @@ class StepReader(Values, ABC):
             return self.steps(tree, name, prefix)
         if isinstance(tree, Scalar) and tree.value in ("stop", "continue"):
             return Fallback(tree.value)
-        self.fault(tree.place, FaultCode.VALUE_INVALID, f"`{name}` is `stop`, `continue`, or a list of steps")
+        self.fault(tree.location, FaultCode.VALUE_INVALID, f"`{name}` is `stop`, `continue`, or a list of steps")
         return Fallback.STOP
 
 

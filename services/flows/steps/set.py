@@ -36,12 +36,12 @@ class SetStep(Step):
         """None where it gives no name."""
         values = reader.value(keys["set"])
         if not isinstance(values, MapOf) or not values.items:
-            reader.fault(values.place, FaultCode.VALUE_INVALID, "`set` is a map from names to values")
+            reader.fault(values.location, FaultCode.VALUE_INVALID, "`set` is a map from names to values")
             return None
         for word, _ in values.items:
             if (why := id_fault(word.text)) is not None:
-                reader.fault(word.place, FaultCode.ID_INVALID, why)
-        return cls(path, tree.place, values)
+                reader.fault(word.location, FaultCode.ID_INVALID, why)
+        return cls(path, tree.location, values)
 
     def all_values(self) -> Iterator[Value]:
         """All of them."""

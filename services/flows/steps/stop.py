@@ -37,8 +37,8 @@ class StopStep(Step):
         reason = reader.value(keys["stop"])
         if isinstance(reason, ListOf | MapOf) or (isinstance(reason, Constant) and not isinstance(reason.value, str)):
             text = "`stop` takes the reason as text, such as `stop: no phone`"
-            reader.fault(reason.place, FaultCode.VALUE_INVALID, text)
-        return cls(path, tree.place, reason)
+            reader.fault(reason.location, FaultCode.VALUE_INVALID, text)
+        return cls(path, tree.location, reason)
 
     def all_values(self) -> Iterator[Value]:
         """The reason."""

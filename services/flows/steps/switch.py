@@ -63,14 +63,14 @@ class SwitchStep(Step):
         cases: list[Case] = []
         listed = keys.get("cases")
         if not isinstance(listed, MappingTree) or not listed.items:
-            place = listed.place if listed else tree.place
-            reader.fault(place, FaultCode.KEY_MISSING, "`switch` needs `cases`: a map from each value to its steps")
+            location = listed.location if listed else tree.location
+            reader.fault(location, FaultCode.KEY_MISSING, "`switch` needs `cases`: a map from each value to its steps")
         else:
             for number, (key, steps) in enumerate(listed.items):
                 prefix = f"{path}.cases.{number}."
-                cases.append(Case(Constant(key.value, key.place), reader.steps(steps, key.text, prefix)))
+                cases.append(Case(Constant(key.value, key.location), reader.steps(steps, key.text, prefix)))
         default = reader.steps(keys.get("default"), "default", f"{path}.default.")
-        return cls(path, tree.place, reader.value(keys["switch"]), tuple(cases), default)
+        return cls(path, tree.location, reader.value(keys["switch"]), tuple(cases), default)
 
     def all_values(self) -> Iterator[Value]:
         """The subject."""
@@ -89,7 +89,7 @@ class SwitchStep(Step):
         subject = judgement.shape if judgement is not UNKNOWN else check.shape_of(self.subject)
         if isinstance(self.subject, Constant | ListOf | MapOf):
             text = "`switch` is an expression, such as ${ event.type }"
-            check.report(self.subject.place, FaultCode.VALUE_INVALID, text)
+            check.report(self.subject.location, FaultCode.VALUE_INVALID, text)
         before = check.state
         ways = []
         for case in self.cases:
@@ -97,12 +97,12 @@ class SwitchStep(Step):
             alike = {shape.kind, subject.kind} <= {Kind.INT, Kind.NUMBER} or shape.kind is subject.kind
             if subject.kind not in (Kind.ANY, Kind.UNION) and not alike and shape != NULL:
                 text = f"this case is {shape}, and `switch` has {subject}: it never fits"
-                check.report(case.value.place, FaultCode.EXPRESSION_TYPE, text)
+                check.report(case.value.location, FaultCode.EXPRESSION_TYPE, text)
             formula = equals(judgement, case.value.value) if shape != NULL and alike else UNSURE
             _check_possible(check, formula, case, judgement, before)
-            place = case.value.place
-            ways.append(check.way(before.with_truth(_truth(formula, place, judgement)), case.steps))
-            before = before.with_truth(_truth(Not(formula), place, judgement))
+            location = case.value.location
+            ways.append(check.way(before.with_truth(_truth(formula, location, judgement)), case.steps))
+            before = before.with_truth(_truth(Not(formula), location, judgement))
         ways.append(check.way(before, self.default))
         check.state = join(ways)
 
@@ -117,8 +117,8 @@ class SwitchStep(Step):
         return Description(f"switch {bare(self.subject)}", look=Look.CHOICE)
 
 
-def _truth(formula: Formula, place: Location, judgement: ExpressionFacts) -> Truth:
-    return Truth(formula, place.line, judgement.roots)
+def _truth(formula: Formula, location: Location, judgement: ExpressionFacts) -> Truth:
+    return Truth(formula, location.line, judgement.roots)
 
 
 def _check_possible(
@@ -128,11 +128,11 @@ def _check_possible(
     value, values = case.value.value, judgement.shape.values
     if isinstance(value, str) and values and value not in values:
         text = f"this case never comes: it is never {value!r}, {suggestion(value, values)}"
-        check.report(case.value.place, FaultCode.CONDITION_CONSTANT, text)
+        check.report(case.value.location, FaultCode.CONDITION_CONSTANT, text)
     elif formula != UNSURE and (found := verdict(formula, state.truths)) and not found.value:
         lines = " and ".join(str(line) for line in found.lines)
         text = f"this case never comes, by the condition in line {lines}: remove it"
-        check.report(case.value.place, FaultCode.CONDITION_CONSTANT, text)
+        check.report(case.value.location, FaultCode.CONDITION_CONSTANT, text)
 
 
 def _told(value: Plain) -> str:

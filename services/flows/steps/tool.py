@@ -62,7 +62,7 @@ class ToolStep(FallibleStep):
             return None
         if tool.text == LOOKUP:
             inputs = reader.tables.filled(inputs, keys.get("with"))
-        return cls(path=path, place=tree.place, id=step_id, inputs=inputs, on_error=on_error, tool=tool)
+        return cls(path=path, location=tree.location, id=step_id, inputs=inputs, on_error=on_error, tool=tool)
 
     @classmethod
     def entries(cls, catalogue: Catalogue) -> Mapping[str, Tool]:
@@ -79,7 +79,7 @@ class ToolStep(FallibleStep):
         tool = known.tools.get(self.tool.text)
         if tool is None:
             text = unknown(self.tool, "tool", known.tools, "action", known.actions)
-            check.report(self.tool.place, FaultCode.TOOL_UNKNOWN, text)
+            check.report(self.tool.location, FaultCode.TOOL_UNKNOWN, text)
         self.check_inputs(check, tool, self.tool)
         self.check_after(check)
 

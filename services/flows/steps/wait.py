@@ -66,7 +66,7 @@ _MOMENTS = (Kind.TEXT, Kind.ANY, Kind.UNION)
 class CancelRule:
     """The event that ends a wait early, and what happens then."""
 
-    place: Location
+    location: Location
     trigger: Word
     key: Value
     match: Expression | None
@@ -103,17 +103,17 @@ class WaitStep(Step):
         given = keys["wait"]
         cancel = _read_cancel(reader, keys.get("cancel_on"), path)
         if not isinstance(given, MappingTree):
-            return cls(path, tree.place, _read_length(reader, given, "wait"), None, None, None, cancel)
+            return cls(path, tree.location, _read_length(reader, given, "wait"), None, None, None, cancel)
         parts = reader.keys(given, "`wait`", names(WAIT_KEYS))
         if "for" in parts and "until" in parts:
             text = "`wait` has `for` and `until`: keep one, or make two steps"
-            reader.fault(given.place, FaultCode.VALUE_INVALID, text)
+            reader.fault(given.location, FaultCode.VALUE_INVALID, text)
         if not parts.keys() & {"for", "until", "working_hours"}:
-            reader.fault(given.place, FaultCode.KEY_MISSING, "`wait` needs `for`, `until` or `working_hours`")
+            reader.fault(given.location, FaultCode.KEY_MISSING, "`wait` needs `for`, `until` or `working_hours`")
         zone = hours.read_zone(reader, parts.get("zone"))
         return cls(
             path,
-            tree.place,
+            tree.location,
             _read_length(reader, parts["for"], "for") if "for" in parts else None,
             _read_until(reader, parts["until"], zone) if "until" in parts else None,
             zone,
@@ -149,7 +149,7 @@ class WaitStep(Step):
                 shape = check.judge(value).shape
                 if shape.kind not in kinds:
                     what = "a duration such as 2h, or a number of seconds" if name == "for" else "a moment, as text"
-                    check.report(value.place, FaultCode.EXPRESSION_TYPE, f"`wait` takes {what}, this is {shape}")
+                    check.report(value.location, FaultCode.EXPRESSION_TYPE, f"`wait` takes {what}, this is {shape}")
         before = check.state
         if self.cancel is not None:
             _check_cancel(check, self.cancel)
@@ -190,7 +190,7 @@ def _read_length(reader: StepReader, tree: Tree, name: str) -> Value:
     if isinstance(value, Constant):
         reader.duration(tree, name)
     elif isinstance(value, ListOf | MapOf):
-        reader.fault(tree.place, FaultCode.DURATION_INVALID, f"`{name}` is a duration, such as 30s or 2h")
+        reader.fault(tree.location, FaultCode.DURATION_INVALID, f"`{name}` is a duration, such as 30s or 2h")
     return value
 
 
@@ -203,10 +203,10 @@ def _read_until(reader: StepReader, tree: Tree, zone: Word | None) -> Value:
             moment_of(text, UTC if zone is not None else None)
         except ValueError:
             remedy = "write it as 2026-12-24T18:00:00+00:00, or without offset and with `zone`"
-            reader.fault(tree.place, FaultCode.VALUE_INVALID, f"`until`: {text!r} is no moment: {remedy}")
-        return Constant(text, tree.place)
+            reader.fault(tree.location, FaultCode.VALUE_INVALID, f"`until`: {text!r} is no moment: {remedy}")
+        return Constant(text, tree.location)
     if isinstance(value, ListOf | MapOf):
-        reader.fault(tree.place, FaultCode.VALUE_INVALID, "`until` is a moment, such as ${ trigger.starts_at }")
+        reader.fault(tree.location, FaultCode.VALUE_INVALID, "`until` is a moment, such as ${ trigger.starts_at }")
     return value
 
 
@@ -215,19 +215,19 @@ def _read_cancel(reader: StepReader, tree: Tree | None, path: str) -> CancelRule
         return None
     if not isinstance(tree, MappingTree):
         text = '`cancel_on` is a map, such as { trigger: closum.lead.created, key: "${ trigger.email }" }'
-        reader.fault(tree.place, FaultCode.VALUE_INVALID, text)
+        reader.fault(tree.location, FaultCode.VALUE_INVALID, text)
         return None
     keys = reader.keys(tree, "`cancel_on`", names(CANCEL_KEYS), required=required(CANCEL_KEYS))
     trigger = reader.word(keys.get("trigger"), "a trigger's name")
     match = reader.value(keys["match"]) if "match" in keys else None
     if match is not None and not isinstance(match, Expression):
         text = "`match` is one expression, such as ${ trigger.email }: it reads the key of the event that comes"
-        reader.fault(match.place, FaultCode.VALUE_INVALID, text)
+        reader.fault(match.location, FaultCode.VALUE_INVALID, text)
         match = None
     then = reader.reaction(keys.get("then"), "then", f"{path}.cancel_on.")
     if trigger is None or "key" not in keys:
         return None
-    return CancelRule(tree.place, trigger, reader.value(keys["key"]), match, then)
+    return CancelRule(tree.location, trigger, reader.value(keys["key"]), match, then)
 
 
 def _check_cancel(check: StepCheck, rule: CancelRule) -> None:
@@ -236,7 +236,7 @@ def _check_cancel(check: StepCheck, rule: CancelRule) -> None:
     if model is None:
         near = suggestion(rule.trigger.text, check.catalogue.triggers)
         text = f"no trigger is named {rule.trigger.text!r}: {near}"
-        check.report(rule.trigger.place, FaultCode.TRIGGER_UNKNOWN, text)
+        check.report(rule.trigger.location, FaultCode.TRIGGER_UNKNOWN, text)
     check.key(rule.key, "cancel_on.key")
     if rule.match is not None:
         shape = check.shapes.of_model(model, "serialization", "`trigger`") if model else ANY
@@ -244,7 +244,7 @@ def _check_cancel(check: StepCheck, rule: CancelRule) -> None:
         nothing = Names({}, {}, frozenset())
         found = check_expression(rule.match, check.types, seen, nothing, PresenceState(), report=check.report).shape
         if found.kind not in KEY_KINDS:
-            check.report(rule.match.place, FaultCode.EXPRESSION_TYPE, f"`match` is a text, this is {found}")
+            check.report(rule.match.location, FaultCode.EXPRESSION_TYPE, f"`match` is a text, this is {found}")
 
 
 @dataclass(frozen=True, slots=True)

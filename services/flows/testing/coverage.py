@@ -58,12 +58,12 @@ class Coverage:
 def _parts(flow: Flow) -> Iterable[CoveredPart]:
     if flow.when is not None:
         for name in (TRUE, FALSE):
-            yield CoveredPart(WHEN, name, WHEN, flow.when.place.line)
+            yield CoveredPart(WHEN, name, WHEN, flow.when.location.line)
     for step in walk(flow.steps):
-        yield CoveredPart(step.path, "", step.label, step.place.line)
+        yield CoveredPart(step.path, "", step.label, step.location.line)
         for way in step.ways():
             if way.traced:
-                yield CoveredPart(step.path, way.name, step.label, step.place.line)
+                yield CoveredPart(step.path, way.name, step.label, step.location.line)
 
 
 def path_of(flow: Flow, trace: Iterable[tuple[str, str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Test files → suites with places. Every mistake is a fault with its line and column; nothing raises."""
+"""Test files → suites with locations. Every mistake is a fault with its line and column; nothing raises."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_suite(text: str, file: str) -> tuple[SuiteSource | None, list[Fault]]:
 
 
 def plain(tree: Tree) -> Any:  # noqa: ANN401 - JSON is anything
-    """The values of a tree, without places. Keys are texts, as in JSON."""
+    """The values of a tree, without locations. Keys are texts, as in JSON."""
     if isinstance(tree, Mapping):
         return {key.text: plain(value) for key, value in tree.items}
     if isinstance(tree, Scalar):
@@ -59,39 +59,43 @@ def plain(tree: Tree) -> Any:  # noqa: ANN401 - JSON is anything
 
 
 def _fault(file: str, tree: Tree, path: Sequence[int | str], kind: str, message: str) -> Fault:
-    place, reached = _place(tree, path)
+    location, reached = _location(tree, path)
     where = ".".join(str(part) for part in reached)
     if kind == "extra_forbidden":
         name = str(path[-1])
         text = f"a test file has no key {name!r} here: {suggestion(name, _KEYS)}"
-        return Fault(file, place.line, place.col, FaultCode.KEY_UNKNOWN, text)
+        return Fault(file, location.line, location.col, FaultCode.KEY_UNKNOWN, text)
     if kind == "missing":
-        return Fault(file, place.line, place.col, FaultCode.KEY_MISSING, f"{where or 'a test file'} needs `{path[-1]}`")
+        return Fault(
+            file, location.line, location.col, FaultCode.KEY_MISSING, f"{where or 'a test file'} needs `{path[-1]}`"
+        )
     what = message.removeprefix("Value error, ")
-    return Fault(file, place.line, place.col, FaultCode.VALUE_INVALID, f"`{path[-1] if path else 'the file'}`: {what}")
+    return Fault(
+        file, location.line, location.col, FaultCode.VALUE_INVALID, f"`{path[-1] if path else 'the file'}`: {what}"
+    )
 
 
-def _place(tree: Tree, path: Sequence[int | str]) -> tuple[Location, list[int | str]]:
+def _location(tree: Tree, path: Sequence[int | str]) -> tuple[Location, list[int | str]]:
     """Where the thing at a path stands, or the last thing on the way that is there."""
-    place = tree.place
+    location = tree.location
     reached: list[int | str] = []
     for part in path:
         if isinstance(tree, Mapping):
             found = next(((key, value) for key, value in tree.items if key.text == str(part)), None)
             if found is None:
                 continue  # pydantic names the kind of value here, not a key
-            place, tree = found[0].place, found[1]
+            location, tree = found[0].location, found[1]
         elif not isinstance(tree, Scalar) and isinstance(part, int) and part < len(tree.items):
             tree = tree.items[part]
-            place = tree.place
+            location = tree.location
         else:
             continue
         reached.append(part)
-    return place, reached
+    return location, reached
 
 
 def _places_of_cases(tree: Tree) -> list[int]:
     cases = tree.get("cases") if isinstance(tree, Mapping) else None
     if cases is None or isinstance(cases, Scalar | Mapping):
         return []
-    return [case.place.line for case in cases.items]
+    return [case.location.line for case in cases.items]

@@ -17,8 +17,8 @@ class Location:
 class TextOrigin:
     """Where a piece of text was written.
 
-    `lines[n]` is the place of the first character of its line n. Where YAML folded or escaped the text, so that columns
-    cannot be followed, `exact` is false and every place is the start.
+    `lines[n]` is where its line n begins. Where YAML folded or escaped the text, so that columns
+    cannot be followed, `exact` is false and every location is the start.
     """
 
     lines: tuple[Location, ...]
@@ -30,7 +30,7 @@ class TextOrigin:
         return self.lines[0]
 
     def at(self, line: int, col: int) -> Location:
-        """The place in the file of a line and a column (from 1) in the text."""
+        """The location in the file of a line and a column (from 1) in the text."""
         if not self.exact or not 1 <= line <= len(self.lines) or col < 1:
             return self.start
         first = self.lines[line - 1]

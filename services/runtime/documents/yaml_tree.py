@@ -1,4 +1,4 @@
-"""YAML as a tree of values with places. YAML 1.2: `on`, `yes` and `no` are text; only true and false are not."""
+"""YAML as a tree of values with locations. YAML 1.2: `on`, `yes` and `no` are text; only true and false are not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Scalar:
     """A text, number, truth value or null. `quoted` scalars are always text."""
 
     value: Plain
-    place: Location
+    location: Location
     origin: TextOrigin
     text: str
     quoted: bool
@@ -40,7 +40,7 @@ class Sequence:
     """A list."""
 
     items: tuple[Tree, ...]
-    place: Location
+    location: Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Mapping:
     """Keys with values, in the order of the file. No key stands twice."""
 
     items: tuple[tuple[Scalar, Tree], ...]
-    place: Location
+    location: Location
 
     def get(self, name: str) -> Tree | None:
         """The value under a key."""
@@ -121,26 +121,26 @@ class _Reader:
         self.faults = faults
         self.count = 0
 
-    def fault(self, place: Location, code: FaultCode, text: str) -> None:
-        self.faults.append(Fault(self.file, place.line, place.col, code, text))
+    def fault(self, location: Location, code: FaultCode, text: str) -> None:
+        self.faults.append(Fault(self.file, location.line, location.col, code, text))
 
     def tree(self, node: Node, depth: int) -> Tree:
         self.count += 1
         if depth > MAX_DEPTH or self.count > MAX_NODES:
             raise _SizeError
-        place = Location(node.start_mark.line + 1, node.start_mark.column + 1)
+        location = Location(node.start_mark.line + 1, node.start_mark.column + 1)
         tag = "" if node.tag is None else str(node.tag)
         if tag and not tag.startswith("tag:yaml.org,2002:"):
             self.fault(
-                place,
+                location,
                 FaultCode.YAML_TRAP,
                 f"YAML reads {tag!r} as a tag, not as text: put the value in quotes, and write conditions as ${{ !x }}",
             )
         if isinstance(node, MappingNode):
-            return Mapping(tuple(self.pairs(node, depth)), place)
+            return Mapping(tuple(self.pairs(node, depth)), location)
         if isinstance(node, SequenceNode):
-            return Sequence(tuple(self.tree(item, depth + 1) for item in node.value), place)
-        return self.scalar(cast("ScalarNode", node), place)
+            return Sequence(tuple(self.tree(item, depth + 1) for item in node.value), location)
+        return self.scalar(cast("ScalarNode", node), location)
 
     def pairs(self, node: MappingNode, depth: int) -> Iterator[tuple[Scalar, Tree]]:
         seen: dict[tuple[bool, Plain], Location] = {}  # `true` and 1 are equal in Python, and two keys here
@@ -148,25 +148,25 @@ class _Reader:
             key = self.tree(key_node, depth + 1)
             value = self.tree(value_node, depth + 1)
             if not isinstance(key, Scalar):
-                self.fault(key.place, FaultCode.YAML_INVALID, "a key must be a word, not a list or a map")
+                self.fault(key.location, FaultCode.YAML_INVALID, "a key must be a word, not a list or a map")
             elif (same := (isinstance(key.value, bool), key.value)) in seen:
                 self.fault(
-                    key.place,
+                    key.location,
                     FaultCode.KEY_DUPLICATE,
                     f"{key.text!r} stands here and in line {seen[same].line}: keep one",
                 )
             else:
-                seen[same] = key.place
+                seen[same] = key.location
                 yield key, value
 
-    def scalar(self, node: ScalarNode, place: Location) -> Scalar:
+    def scalar(self, node: ScalarNode, location: Location) -> Scalar:
         text = str(node.value)
         quoted = node.style in ("'", '"', "|", ">")
         if (half := _HALF.search(text)) is not None:
             what = (
                 f"the text holds {half.group()!r}, half of a character: write the character itself, or \\U and 8 digits"
             )
-            self.fault(place, FaultCode.YAML_INVALID, what)
+            self.fault(location, FaultCode.YAML_INVALID, what)
             text = _HALF.sub("\N{REPLACEMENT CHARACTER}", text)
         raw = self.text[node.start_mark.index : node.end_mark.index]
         value: Plain = text if quoted else _resolve(text)
@@ -174,22 +174,22 @@ class _Reader:
         before = _PROPERTIES.match(written)
         start = node.start_mark.index + (before.end() if before else 0)
         span = (start, node.start_mark.index + len(written))
-        return Scalar(value, place, _origin(node.style, raw, text, place), text, quoted, span)
+        return Scalar(value, location, _origin(node.style, raw, text, location), text, quoted, span)
 
 
-def _origin(style: str | None, raw: str, text: str, place: Location) -> TextOrigin:
+def _origin(style: str | None, raw: str, text: str, location: Location) -> TextOrigin:
     """Where the characters of a scalar stand."""
     if style == "|":
         lines = raw.split("\n")[1:]
         filled = [line for line in lines if line.strip()]
         indent = min((len(line) - len(line.lstrip(" ")) for line in filled), default=0)
         count = text.count("\n") + 1
-        return TextOrigin(tuple(Location(place.line + 1 + number, indent + 1) for number in range(count)))
+        return TextOrigin(tuple(Location(location.line + 1 + number, indent + 1) for number in range(count)))
     if style in ("'", '"') and raw[1:-1] == text and "\n" not in text:
-        return TextOrigin((Location(place.line, place.col + 1),))
+        return TextOrigin((Location(location.line, location.col + 1),))
     if not style and raw.rstrip() == text and "\n" not in text:
-        return TextOrigin((place,))
-    return TextOrigin((place,), exact=False)
+        return TextOrigin((location,))
+    return TextOrigin((location,), exact=False)
 
 
 def _explained(text: str, line: int, problem: str) -> str:

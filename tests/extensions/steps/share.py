@@ -44,15 +44,15 @@ class ShareStep(Step):
         given = keys["share"]
         percent = given.value if isinstance(given, Scalar) else None
         if not isinstance(percent, int) or isinstance(percent, bool) or not 1 <= percent <= 99:
-            reader.fault(given.place, FaultCode.VALUE_INVALID, "`share` is a whole number from 1 to 99")
+            reader.fault(given.location, FaultCode.VALUE_INVALID, "`share` is a whole number from 1 to 99")
             return None
         for name in ("of", "then"):
             if name not in keys:
-                reader.fault(tree.place, FaultCode.KEY_MISSING, f"`share` needs `{name}`")
+                reader.fault(tree.location, FaultCode.KEY_MISSING, f"`share` needs `{name}`")
         if "of" not in keys:
             return None
         then = reader.steps(keys.get("then"), "then", f"{path}.then.")
-        return cls(path, tree.place, percent, reader.value(keys["of"]), then)
+        return cls(path, tree.location, percent, reader.value(keys["of"]), then)
 
     def all_values(self) -> Iterator[Value]:
         """Who is counted."""

@@ -87,5 +87,5 @@ def test_a_tree_says_what_an_expression_reads() -> None:
 def test_places_count_lines_and_characters() -> None:
     """Line and column from 1, columns in characters."""
     tree = Tree(compiled(ENV, "'é🙂' +\n  a.x").serialize())
-    assert tree.place(tree.root) == (1, 6)
-    assert tree.place(tree.root.call.args[1]) == (2, 4)
+    assert tree.location(tree.root) == (1, 6)
+    assert tree.location(tree.root.call.args[1]) == (2, 4)

@@ -16,7 +16,7 @@ def when(condition: str) -> str:
     return f"- if: '${{ {condition} }}'{STOP}".replace("''", '"')
 
 
-# What is never both: the place is that of the expression.
+# What is never both: the location is that of the expression.
 CONSTANT = {
     "numbers": "1 > 2",
     "true": "true",

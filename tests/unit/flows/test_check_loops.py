@@ -133,7 +133,7 @@ RIGHT = {
 
 @pytest.mark.parametrize(("steps", "expected"), WRONG.values(), ids=WRONG)
 def test_a_wrong_loop(steps: str, expected: list[str]) -> None:
-    """Exactly these faults, at exactly these places."""
+    """Exactly these faults, at exactly these locations."""
     text = flow_text("\n".join(line for line in steps.split("\n") if line.strip()))
     assert faults_of(text) == expected, texts_of(text)
 

@@ -255,7 +255,7 @@ def test_a_time_zone_in_an_expression(zone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tool", "inputs", "place"),
+    ("tool", "inputs", "location"),
     [
         ("phone.format", "number: a, region: XX", "5:30"),
         ("date.format", "at: '2026-05-31T14:30:00Z', time_zone: Europe/Lisboa", "5:50"),
@@ -263,10 +263,10 @@ def test_a_time_zone_in_an_expression(zone: str) -> None:
         ("deduplicate", "key: a, within: 3 days", "5:27"),
     ],
 )
-def test_regions_zones_and_lengths_that_stand_in_the_flow(tool: str, inputs: str, place: str) -> None:
+def test_regions_zones_and_lengths_that_stand_in_the_flow(tool: str, inputs: str, location: str) -> None:
     """They are proved with the tool's own validation."""
     found = real(f"- tool: {tool}\n  with: {{ {inputs} }}")
-    assert [f"{place} input_value"] == found if place else found
+    assert [f"{location} input_value"] == found if location else found
 
 
 @pytest.mark.parametrize(

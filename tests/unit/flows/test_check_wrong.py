@@ -1,4 +1,4 @@
-"""Wrong flows, each a small change to a right one, with the fault and the place that the checker must give."""
+"""Wrong flows, each a small change to a right one, with the fault and the location that the checker must give."""
 
 from __future__ import annotations
 
@@ -290,13 +290,13 @@ def normalized(steps: str) -> str:
 
 @pytest.mark.parametrize(("text", "expected"), FILES.values(), ids=FILES)
 def test_a_wrong_file(text: str, expected: list[str]) -> None:
-    """Exactly these faults, at exactly these places."""
+    """Exactly these faults, at exactly these locations."""
     assert faults_of(text) == expected, texts_of(text)
 
 
 @pytest.mark.parametrize(("steps", "expected"), STEPS.values(), ids=STEPS)
 def test_a_wrong_step(steps: str, expected: list[str]) -> None:
-    """Exactly these faults, at exactly these places."""
+    """Exactly these faults, at exactly these locations."""
     text = flow_text(normalized(steps))
     assert faults_of(text) == expected, texts_of(text)
 

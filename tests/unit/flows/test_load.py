@@ -1,4 +1,4 @@
-"""Files and texts → flows with places."""
+"""Files and texts → flows with locations."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_words_are_what_yaml_1_2_says() -> None:
 
 
 def test_expressions_keep_their_place() -> None:
-    """Also in blocks and after other text; where YAML changed the text, it is the place of the whole."""
+    """Also in blocks and after other text; where YAML changed the text, it is the location of the whole."""
     (source,), _ = load_text(
         flow_text(
             '- tool: a\n  with:\n    p: x ${ a }\n    q: |\n      x\n      ${ b }\n    r: "\\t${ c }"\n    s: "${ d }"'
@@ -119,8 +119,8 @@ def test_expressions_keep_their_place() -> None:
     )
     (step,) = source.flow.steps
     assert isinstance(step, ToolStep)
-    places = {}
+    locations = {}
     for word, value in step.inputs.items:
         parts = value.parts if isinstance(value, Template) else (value,)
-        places[word.text] = next(part.place for part in parts if isinstance(part, Expression))
-    assert places == {"p": Location(6, 13), "q": Location(9, 10), "r": Location(10, 8), "s": Location(11, 12)}
+        locations[word.text] = next(part.location for part in parts if isinstance(part, Expression))
+    assert locations == {"p": Location(6, 13), "q": Location(9, 10), "r": Location(10, 8), "s": Location(11, 12)}

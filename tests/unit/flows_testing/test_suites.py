@@ -1,4 +1,4 @@
-"""Test files: every mistake has its place, and no text makes reading them raise."""
+"""Test files: every mistake has its location, and no text makes reading them raise."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_right_file_has_no_faults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "to", "place", "says"),
+    ("change", "to", "location", "says"),
     [
         ("outcome: delivered", "outcome: done", "9:7", "'delivered', 'filtered'"),
         ("outcome:", "outcom:", "9:7", "did you mean 'outcome'"),
@@ -47,13 +47,13 @@ def test_a_right_file_has_no_faults() -> None:
         ("cases:", "casses:", "2:1", "did you mean 'cases'"),
     ],
 )
-def test_a_mistake_is_named_where_it_stands(change: str, to: str, place: str, says: str) -> None:
+def test_a_mistake_is_named_where_it_stands(change: str, to: str, location: str, says: str) -> None:
     assert change in RIGHT
     found, faults = read_suite(RIGHT.replace(change, to), "a.test.yaml")
 
     assert found is None
     told = [str(fault) for fault in faults]
-    assert any(line.startswith(f"a.test.yaml:{place}: ") and says in line for line in told), told
+    assert any(line.startswith(f"a.test.yaml:{location}: ") and says in line for line in told), told
 
 
 def test_two_cases_of_one_name_are_a_mistake() -> None:

@@ -36,7 +36,7 @@ class HoursRule:
 def read_zone(values: Values, tree: Tree | None) -> Word | None:
     """The name of a time zone."""
     word = values.word(tree, "a time zone")
-    if word is not None and _refused(values, word.place, zone_of, word.text):
+    if word is not None and _refused(values, word.location, zone_of, word.text):
         return None
     return word
 
@@ -45,24 +45,24 @@ def read(values: Values, tree: Tree, zone: Word | None) -> HoursRule | None:
     """Working hours; `zone` is that of the wait around, which those without one of their own take."""
     if not isinstance(tree, Mapping):
         text = "`working_hours` is a map, such as { zone: Europe/Lisbon, days: mon-fri, hours: 09:00-18:00 }"
-        values.fault(tree.place, FaultCode.VALUE_INVALID, text)
+        values.fault(tree.location, FaultCode.VALUE_INVALID, text)
         return None
     keys = values.keys(tree, "`working_hours`", names(KEYS))
     if "zone" in keys:
-        zone = read_zone(values, keys["zone"]) or Word("UTC", tree.place)
+        zone = read_zone(values, keys["zone"]) or Word("UTC", tree.location)
     elif zone is None:
         text = "`working_hours` needs `zone`, such as Europe/Lisbon"
-        values.fault(tree.place, FaultCode.KEY_MISSING, text)
-        zone = Word("UTC", tree.place)
+        values.fault(tree.location, FaultCode.KEY_MISSING, text)
+        zone = Word("UTC", tree.location)
     days, hours = (_listed(values, keys.get(name), name) for name in ("days", "hours"))
     if days is not None:
-        _refused(values, keys["days"].place, days_of, days)
+        _refused(values, keys["days"].location, days_of, days)
     if hours is not None:
-        _refused(values, keys["hours"].place, stretches_of, hours)
+        _refused(values, keys["hours"].location, stretches_of, hours)
     holidays = _listed(values, keys.get("holidays"), "holidays")
     each = tuple(part.strip() for part in holidays.split(",")) if holidays else ()
     if each:
-        _refused(values, keys["holidays"].place, holidays_of, each)
+        _refused(values, keys["holidays"].location, holidays_of, each)
     return HoursRule(zone, days, hours, each)
 
 
@@ -82,16 +82,16 @@ def _listed(values: Values, tree: Tree | None, name: str) -> str | None:
     items = tree.items if isinstance(tree, Sequence) else (tree,)
     texts = [item.text for item in items if isinstance(item, Scalar)]
     if tree is not None and (len(texts) != len(items) or not texts):
-        values.fault(tree.place, FaultCode.VALUE_INVALID, f"`{name}` is a text, or a list of texts")
+        values.fault(tree.location, FaultCode.VALUE_INVALID, f"`{name}` is a text, or a list of texts")
         return None
     return ",".join(texts) if texts else None
 
 
-def _refused(values: Values, place: Location, read_part: Callable[[Any], object], given: object) -> bool:
+def _refused(values: Values, location: Location, read_part: Callable[[Any], object], given: object) -> bool:
     """Whether a part of working hours is none. Reports it."""
     try:
         read_part(given)
     except HoursError as error:
-        values.fault(place, FaultCode.VALUE_INVALID, str(error))
+        values.fault(location, FaultCode.VALUE_INVALID, str(error))
         return True
     return False

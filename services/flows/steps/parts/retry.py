@@ -31,7 +31,7 @@ class RetryRule:
 
     attempts: int | None
     within_seconds: float | None
-    place: Location
+    location: Location
     schedule_seconds: tuple[float, ...] = ()
 
     def told(self) -> tuple[str, ...]:
@@ -50,15 +50,15 @@ def read(values: Values, tree: Tree | None) -> RetryRule | None:
         return None
     if not isinstance(tree, Mapping):
         text = "`retry` is a map, such as { attempts: 8, within: 2d } or { schedule: [10s, 1m, 10m] }"
-        values.fault(tree.place, FaultCode.VALUE_INVALID, text)
+        values.fault(tree.location, FaultCode.VALUE_INVALID, text)
         return None
     keys = values.keys(tree, "`retry`", names(KEYS))
     schedule = _schedule(values, keys.get("schedule"))
     if "schedule" in keys and "attempts" in keys:
         text = "`attempts` and `schedule`: the number of waits says how often. Keep one of the two"
-        values.fault(keys["attempts"].place, FaultCode.VALUE_INVALID, text)
+        values.fault(keys["attempts"].location, FaultCode.VALUE_INVALID, text)
     attempts = _attempts(values, keys.get("attempts"))
-    return RetryRule(attempts, values.duration(keys.get("within"), "within"), tree.place, schedule)
+    return RetryRule(attempts, values.duration(keys.get("within"), "within"), tree.location, schedule)
 
 
 def _attempts(values: Values, tree: Tree | None) -> int | None:
@@ -67,7 +67,7 @@ def _attempts(values: Values, tree: Tree | None) -> int | None:
     value = tree.value if isinstance(tree, Scalar) else None
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_ATTEMPTS:
         return value
-    values.fault(tree.place, FaultCode.VALUE_INVALID, f"`attempts` is a whole number from 1 to {MAX_ATTEMPTS}")
+    values.fault(tree.location, FaultCode.VALUE_INVALID, f"`attempts` is a whole number from 1 to {MAX_ATTEMPTS}")
     return None
 
 
@@ -77,12 +77,12 @@ def _schedule(values: Values, tree: Tree | None) -> tuple[float, ...]:
         return ()
     if not isinstance(tree, Sequence) or not 1 <= len(tree.items) <= MOST_WAITS:
         text = f"`schedule` is a list of 1 to {MOST_WAITS} durations, such as [10s, 1m, 10m, 1h]: the waits in turn"
-        values.fault(tree.place, FaultCode.VALUE_INVALID, text)
+        values.fault(tree.location, FaultCode.VALUE_INVALID, text)
         return ()
     waits = [values.duration(item, "schedule") for item in tree.items]
     for item, wait in zip(tree.items, waits, strict=True):
         if wait is not None and wait > LONGEST_WAIT_SECONDS:
-            values.fault(item.place, FaultCode.VALUE_INVALID, "`schedule`: one wait is at most 3d")
+            values.fault(item.location, FaultCode.VALUE_INVALID, "`schedule`: one wait is at most 3d")
     return tuple(wait for wait in waits if wait is not None and wait <= LONGEST_WAIT_SECONDS)
 
 

@@ -34,7 +34,7 @@ KEY = Key("writes", "what the call sets where it goes, so that its echo is recog
 class WritesRule:
     """What a call sets: the system, what the entity is known by there, the fields."""
 
-    place: Location
+    location: Location
     system: Word | None
     aliases: tuple[tuple[Word, Value], ...]
     fields: MapOf
@@ -73,26 +73,26 @@ def read(values: Values, tree: Tree | None, action: Word, connection: Word | Non
         return None
     if action.text in SETS:
         text = f"what `{action.text}` sets is known: take `writes` away"
-        values.fault(tree.place, FaultCode.KEY_UNKNOWN, text)
+        values.fault(tree.location, FaultCode.KEY_UNKNOWN, text)
         return None
     if not isinstance(tree, Mapping):
         text = '`writes` is a map, such as { phone: "${ trigger.from }", fields: { name: "${ trigger.name }" } }'
-        values.fault(tree.place, FaultCode.VALUE_INVALID, text)
+        values.fault(tree.location, FaultCode.VALUE_INVALID, text)
         return None
     keys = values.keys(tree, "`writes`", names(KEYS), required=required(KEYS))
     system = values.word(keys["system"], "a system's name") if "system" in keys else connection
     if system is None:
         text = "`writes` needs `system`, as there is no `connection`: which system it is that is written to"
-        values.fault(tree.place, FaultCode.KEY_MISSING, text)
-    aliases = tuple((Word(name, keys[name].place), values.value(keys[name])) for name in ALIASES if name in keys)
+        values.fault(tree.location, FaultCode.KEY_MISSING, text)
+    aliases = tuple((Word(name, keys[name].location), values.value(keys[name])) for name in ALIASES if name in keys)
     if not aliases:
         text = "`writes` needs `id`, `email` or `phone`: what the entity is known by where it is written to"
-        values.fault(tree.place, FaultCode.KEY_MISSING, text)
-    fields = values.value(keys["fields"]) if "fields" in keys else MapOf((), tree.place)
+        values.fault(tree.location, FaultCode.KEY_MISSING, text)
+    fields = values.value(keys["fields"]) if "fields" in keys else MapOf((), tree.location)
     if not isinstance(fields, MapOf):
-        values.fault(fields.place, FaultCode.VALUE_INVALID, "`fields` is a map from names of fields to values")
+        values.fault(fields.location, FaultCode.VALUE_INVALID, "`fields` is a map from names of fields to values")
         return None
-    return WritesRule(tree.place, system, aliases, fields)
+    return WritesRule(tree.location, system, aliases, fields)
 
 
 def compile_writes(rule: WritesRule | None, env: Any) -> WritesNode | None:  # noqa: ANN401 - the binding is untyped
@@ -101,6 +101,6 @@ def compile_writes(rule: WritesRule | None, env: Any) -> WritesNode | None:  # n
         return None
     return WritesNode(
         rule.system.text if rule.system else "",
-        compile_map(MapOf(rule.aliases, rule.place), env),
+        compile_map(MapOf(rule.aliases, rule.location), env),
         compile_map(rule.fields, env),
     )
