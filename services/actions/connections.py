@@ -38,7 +38,7 @@ from services.runtime.settings import SettingsError
 class Connection:
     """A connection, ready for use: nothing is looked up again for a call. Its repr holds no secret.
 
-    `client` and `credentials` are there while a worker runs (see equip.py), where the connection needs its own.
+    `client` and `credentials` are there while a worker runs, where the connection needs its own (connection_setup.py).
     """
 
     name: str

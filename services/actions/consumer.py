@@ -32,7 +32,7 @@ from services.actions.settings import ActionsSettings
 from services.runtime import logging, metrics
 from services.runtime.death_hold import DeathHold
 from services.runtime.kafka import ConsumedRecord, offset_gaps
-from services.runtime.kafka.group_offsets import Place
+from services.runtime.kafka.group_offsets import TopicAndPartition
 
 log = logging.get("consumer")
 GROUP = "actions"
@@ -99,7 +99,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
         )
         parking.serve(self)
 
-    def assigned(self) -> set[Place]:
+    def assigned(self) -> set[TopicAndPartition]:
         """The partitions that this process has now."""
         return {(place.topic, place.partition) for place in self._prefixes}
 

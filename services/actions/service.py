@@ -37,8 +37,8 @@ from services.runtime import database, health, kafka, lifecycle, logging
 from services.runtime.death_hold import DeathHold
 from services.runtime.egress import Egress
 from services.runtime.http import Client
-from services.runtime.kafka.group_offsets import GroupOffsets, Place
-from services.runtime.kafka.publishing import Publisher
+from services.runtime.kafka.group_offsets import GroupOffsets, TopicAndPartition
+from services.runtime.kafka.publishing import BatchPublisher
 from services.runtime.tables import effects, expiry
 from services.runtime.watchdog import Watchdog
 
@@ -84,11 +84,11 @@ class _Parts:
 async def _consume(settings: ActionsSettings, connections: Mapping[str, Connection], parts: _Parts) -> None:
     offsets = GroupOffsets(settings, GROUP)
 
-    def assigned() -> set[Place]:
+    def assigned() -> set[TopicAndPartition]:
         return consumer.assigned()
 
     watchdog = Watchdog(offsets, assigned, parts.health, settings.stall_seconds)
-    publisher = Publisher(parts.producer)
+    publisher = BatchPublisher(parts.producer)
     store = Store(parts.pool, settings.effect_days * DAY_SECONDS)
     journal = Journal(store, _owner(settings), watchdog.moved)
     books = Books(journal, parts.pool, watchdog.moved)

@@ -30,7 +30,7 @@ BY_US = "by_us"
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class PossibleCreation:
     """What a call may make. `trigger` tells of it; `aliases`: kind → value; `flows`: whose runs led to the call."""
 
     trigger: str
@@ -84,7 +84,7 @@ class Maker:
         )
 
 
-def making(request: ActionRequest) -> Making | None:
+def making(request: ActionRequest) -> PossibleCreation | None:
     """What a request may make; None where that is nothing, or known by nothing."""
     sets = SETS.get(request.action)
     if sets is None or sets.makes is None:
@@ -92,7 +92,7 @@ def making(request: ActionRequest) -> Making | None:
     aliases = {kind: text for kind, name in sets.entity.items() if (text := name_text(request.inputs.get(name)))}
     run = request.run
     flows = tuple(dict.fromkeys((*run.event.led_by, run.flow)))
-    return Making(sets.makes, sets.system, aliases, flows) if aliases else None
+    return PossibleCreation(sets.makes, sets.system, aliases, flows) if aliases else None
 
 
 def new_hash(account: str, system: str, kind: str, value: str) -> str:

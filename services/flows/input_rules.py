@@ -17,7 +17,7 @@ from pydantic_core import PydanticSerializationError
 
 from services.flows.catalogue import Action, BaseInputs, Guarantee, ToolError
 from services.flows.fields import adapter_of, names_of_field
-from services.flows.unknown import UNKNOWN, Part, Unknown, UnknownError
+from services.flows.unknown import UNKNOWN, Part, UnknownError, UnknownValue
 
 T = TypeVar("T")
 
@@ -111,7 +111,7 @@ def _stated(model: type[BaseInputs], given: Mapping[str, Any]) -> BaseInputs:
 def _typed(model: type[BaseModel], name: str, value: Any) -> Any:  # noqa: ANN401 - JSON, with UNKNOWN in it
     """The value as the model has it. UNKNOWN where it is wrong; where a part is not known, the rest as it stands."""
     adapter = adapter_of(model, name)
-    if isinstance(value, Unknown) or adapter is None:
+    if isinstance(value, UnknownValue) or adapter is None:
         return UNKNOWN if adapter is None else value
     try:
         return adapter.validate_python(value)
@@ -119,7 +119,7 @@ def _typed(model: type[BaseModel], name: str, value: Any) -> Any:  # noqa: ANN40
         return UNKNOWN
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_context=False)
-        return _part(value) if all(isinstance(each["input"], Unknown) for each in wrong) else UNKNOWN
+        return _part(value) if all(isinstance(each["input"], UnknownValue) for each in wrong) else UNKNOWN
     except TypeError:
         if not _holds_unknown(value):
             raise
@@ -128,7 +128,7 @@ def _typed(model: type[BaseModel], name: str, value: Any) -> Any:  # noqa: ANN40
 
 def _holds_unknown(value: object) -> bool:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return isinstance(value, Unknown) or any(_holds_unknown(each) for each in inner)
+    return isinstance(value, UnknownValue) or any(_holds_unknown(each) for each in inner)
 
 
 def _part(value: Any) -> Any:  # noqa: ANN401 - JSON, with UNKNOWN in it

@@ -11,7 +11,7 @@ class UnknownError(Exception):
     """A rule depends on a value that is not known yet."""
 
 
-class Unknown:
+class UnknownValue:
     """Stands for a value that comes with an event. It is there; what it is cannot be asked."""
 
     def _asked(self, *_: object) -> NoReturn:
@@ -21,12 +21,12 @@ class Unknown:
     __eq__ = __hash__ = __lt__ = __le__ = __gt__ = __ge__ = __add__ = __int__ = __float__ = __call__ = _asked
 
 
-UNKNOWN = Unknown()
+UNKNOWN = UnknownValue()
 
 
 def known(value: T) -> T:
     """The value, for a library that would not ask it but refuse it by its type. Raises UnknownError for UNKNOWN."""
-    if isinstance(value, Unknown):
+    if isinstance(value, UnknownValue):
         raise UnknownError
     return value
 

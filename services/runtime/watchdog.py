@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from contracts.topics import label
 from services.runtime import logging, metrics
 from services.runtime.health import Health
-from services.runtime.kafka.group_offsets import PartitionProgress, Place
+from services.runtime.kafka.group_offsets import PartitionProgress, TopicAndPartition
 
 log = logging.get("watchdog")
 
@@ -25,7 +25,7 @@ log = logging.get("watchdog")
 class Asks(Protocol):
     """What knows how far the group is: `services.runtime.kafka.group_offsets.GroupOffsets` is one."""
 
-    async def progress(self, places: Collection[Place]) -> dict[Place, PartitionProgress]:
+    async def progress(self, places: Collection[TopicAndPartition]) -> dict[TopicAndPartition, PartitionProgress]:
         """The progress of some partitions."""
         ...
 
@@ -36,7 +36,7 @@ class Watchdog:
     def __init__(
         self,
         offsets: Asks,
-        assigned: Callable[[], Collection[Place]],
+        assigned: Callable[[], Collection[TopicAndPartition]],
         health: Health,
         seconds: float,
         *,
@@ -48,7 +48,7 @@ class Watchdog:
         self._seconds = seconds
         self._light = light
         self._moved = time.monotonic()
-        self._shown: set[Place] = set()
+        self._shown: set[TopicAndPartition] = set()
 
     def moved(self) -> None:
         """Something moved just now."""
@@ -89,7 +89,7 @@ class Watchdog:
         self._show(seen)
         return {f"{topic}/{partition}": one.lag for (topic, partition), one in seen.items() if one.lag}
 
-    def _show(self, seen: dict[Place, PartitionProgress]) -> None:
+    def _show(self, seen: dict[TopicAndPartition, PartitionProgress]) -> None:
         for topic, partition in self._shown - set(seen):
             metrics.LAG.remove(label(topic), str(partition))
         for (topic, partition), progress in seen.items():

@@ -31,6 +31,7 @@ from services.flows.waiting import WaitMatch, hashes_of
 from services.runtime import metrics
 from services.runtime.apart import apart
 from services.runtime.kafka import ConsumedRecord, OutgoingRecord, history, offset_gaps
+from services.runtime.kafka.records import PublishesBatches
 from services.runtime.tables.dead_runs import Death
 from services.tools import metrics as tools_metrics
 from services.tools import need_answers, unhandled_errors
@@ -45,14 +46,6 @@ from services.tools.timers.timers import Timers
 
 SHOWN_FAULTS = 5
 LONGEST_WHY = 300
-
-
-class Publishes(Protocol):
-    """What publishes a batch: `services.runtime.kafka.publishing.Publisher` is one."""
-
-    async def publish(self, outputs: Sequence[OutgoingRecord]) -> None:
-        """Return when every record is acknowledged."""
-        ...
 
 
 class RunningFlows(Protocol):
@@ -106,7 +99,7 @@ class BatchProcessor:
         self,
         flows: RunningFlows,
         claim: Claims,
-        publisher: Publishes,
+        publisher: PublishesBatches,
         timers: Timers,
         *,
         answer: need_answers.Answerers | None = None,

@@ -15,7 +15,7 @@ from contracts.topics import EVENTS, RUNS, Topic
 from services.runtime import kafka, logging
 from services.runtime.kafka import ConsumedRecord, offset_gaps
 from services.runtime.kafka.group_consumer import GroupConsumer
-from services.runtime.kafka.group_offsets import Place
+from services.runtime.kafka.group_offsets import TopicAndPartition
 from services.tools.settings import ToolsSettings
 
 log = logging.get("app")
@@ -147,7 +147,7 @@ async def unbroken(work: Coroutine[Any, Any, None]) -> None:
         raise cancelled
 
 
-def assigned(app: faust.App) -> set[Place]:
+def assigned(app: faust.App) -> set[TopicAndPartition]:
     """The partitions that this process has now."""
     return {(one.topic, one.partition) for one in app._assignment or ()}  # noqa: SLF001 - the public ways raise before the start
 

@@ -16,7 +16,7 @@ from services.flows.catalogue import collect
 from services.runtime import database, health, kafka, lifecycle, logging
 from services.runtime.death_hold import DeathHold
 from services.runtime.kafka.group_offsets import GroupOffsets
-from services.runtime.kafka.publishing import Publisher
+from services.runtime.kafka.publishing import BatchPublisher
 from services.runtime.tables import claims as claimed
 from services.runtime.tables import dead_runs, expiry
 from services.runtime.tables.expiry import Expiring
@@ -104,12 +104,12 @@ async def _consume(settings: ToolsSettings, flows: FolderFlows | DeployedFlows, 
         await database.patiently("deaths", lambda: dead_runs.mark(parts.pool, dead), watchdog.moved)
 
     store = TimerTable(parts.pool)
-    firing = TimerFiring(store, Publisher(parts.producer), settings.timer_rate, mark)
+    firing = TimerFiring(store, BatchPublisher(parts.producer), settings.timer_rate, mark)
     answers_kept = timedelta(hours=settings.answer_hours)
     processor = BatchProcessor(
         flows,
         claim,
-        Publisher(parts.producer, watchdog.moved),
+        BatchPublisher(parts.producer, watchdog.moved),
         DatabaseTimers(parts.pool, answers_kept, watchdog.moved),
         answer=answers(parts.pool, answers_kept, watchdog.moved),
         on_batch=watchdog.moved,

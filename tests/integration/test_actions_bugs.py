@@ -27,7 +27,7 @@ from services.actions.parking.parking import Parking
 from services.actions.parking.store import Store as Parked
 from services.actions.settings import ActionsSettings
 from services.runtime import lifecycle
-from services.runtime.kafka.publishing import Publisher
+from services.runtime.kafka.publishing import BatchPublisher
 from services.runtime.settings import load
 from tests.support.actions import kafka, request
 from tests.support.closum import closum
@@ -42,7 +42,7 @@ STAGES: dict[str, tuple[Any, str, Exception]] = {
     "journal": (Store, "write", asyncpg.DataError("planted")),
     "settling": (known, "settle", TypeError("planted")),
     "ending": (ends, "end", ValueError("planted")),
-    "publishing": (Publisher, "publish", RuntimeError("planted")),
+    "publishing": (BatchPublisher, "publish", RuntimeError("planted")),
     "parking": (Parked, "add", asyncpg.DataError("planted")),
 }
 

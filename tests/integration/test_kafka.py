@@ -12,7 +12,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, UnknownTopicOrPar
 
 from contracts.topics import ACTIONS, ALL, EVENTS, EVENTS_DLQ, MAX_MESSAGE_BYTES
 from services.runtime import kafka
-from services.runtime.kafka.group_offsets import GroupOffsets, PartitionProgress, Place
+from services.runtime.kafka.group_offsets import GroupOffsets, PartitionProgress, TopicAndPartition
 from services.runtime.settings import RuntimeSettings
 from tests.support.tools_process import read
 
@@ -141,7 +141,7 @@ async def test_an_open_transaction_is_no_lag(settings: RuntimeSettings) -> None:
         await stranger.stop()
 
 
-async def _progress(offsets: GroupOffsets, place: Place) -> PartitionProgress:
+async def _progress(offsets: GroupOffsets, place: TopicAndPartition) -> PartitionProgress:
     """The progress of one partition. A broker that has just started takes a moment to make room for groups."""
     async with asyncio.timeout(30):
         while True:

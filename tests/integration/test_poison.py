@@ -26,7 +26,7 @@ from services.ingest import event_publisher as ingest
 from services.ingest.http_problems import Refused
 from services.ingest.settings import IngestSettings
 from services.runtime.kafka import Headers, MessageTooLargeError, OutgoingRecord, Producer
-from services.runtime.kafka.publishing import Publisher
+from services.runtime.kafka.publishing import BatchPublisher
 from services.runtime.settings import RuntimeSettings
 from tests.support import batches
 from tests.support.actions import kafka, request, worker
@@ -208,8 +208,8 @@ async def test_topics_that_take_less_than_ours_hold_up_nobody(kafka_bootstrap: s
             outputs[2:2] = [OutgoingRecord(RUNS, b"k", big), OutgoingRecord(EVENTS_DLQ, b"k", big, letter_headers)]
             async with asyncio.timeout(60):
                 with pytest.raises(MessageTooLargeError):
-                    await Publisher(producer).publish(outputs)
-                await Publisher(producer).publish([OutgoingRecord(ACTIONS_DLQ, b"k", big, letter_headers)])
+                    await BatchPublisher(producer).publish(outputs)
+                await BatchPublisher(producer).publish([OutgoingRecord(ACTIONS_DLQ, b"k", big, letter_headers)])
         finally:
             await producer.stop()
         sent = await read(settings, ACTIONS, partial(enough, 5))

@@ -27,7 +27,7 @@ from deploy.local import KafkaServer
 from services.runtime import kafka
 from services.runtime.kafka import ConsumedRecord, membership
 from services.runtime.kafka.group_offsets import GroupOffsets, PartitionProgress
-from services.runtime.kafka.publishing import Publisher
+from services.runtime.kafka.publishing import BatchPublisher
 from services.tools import faust_app
 from services.tools.batch_processor import BatchProcessor
 from services.tools.folder_flows import FolderFlows
@@ -149,7 +149,7 @@ async def test_what_kafka_can_hold_can_be_a_dead_letter(settings: ToolsSettings)
     await send_odd(settings, odd)
     producer = kafka.Producer(settings)
     await producer.start()
-    processor = BatchProcessor(FolderFlows([]), MemoryClaims().noted, Publisher(producer), MemoryTimers())
+    processor = BatchProcessor(FolderFlows([]), MemoryClaims().noted, BatchPublisher(producer), MemoryTimers())
     handler = Handler()
     handler.go.set()
 
@@ -250,7 +250,7 @@ async def test_what_nobody_can_read_is_a_dead_letter_by_reference(
         producer = kafka.Producer(settings)
         await producer.start()
         claims = MemoryClaims()
-        processor = BatchProcessor(FolderFlows([]), claims.noted, Publisher(producer), MemoryTimers())
+        processor = BatchProcessor(FolderFlows([]), claims.noted, BatchPublisher(producer), MemoryTimers())
         handler = Handler()
         handler.go.set()
 

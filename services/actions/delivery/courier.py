@@ -23,7 +23,7 @@ from services.runtime import logging
 from services.runtime.death_hold import DeathHold
 from services.runtime.http import Client
 from services.runtime.kafka import MessageTooLargeError
-from services.runtime.kafka.publishing import Publisher
+from services.runtime.kafka.publishing import BatchPublisher
 
 log = logging.get("courier")
 
@@ -34,7 +34,7 @@ class Courier:
     def __init__(
         self,
         client: Client,
-        publisher: Publisher,
+        publisher: BatchPublisher,
         *,
         books: Books,
         parking: Parking,

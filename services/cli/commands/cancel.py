@@ -14,7 +14,7 @@ from services.cli import database, installation, waits
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, show
 from services.runtime import kafka
-from services.runtime.kafka.publishing import Publisher
+from services.runtime.kafka.publishing import BatchPublisher
 from services.tools.timers import timer
 
 BATCH = 500
@@ -82,7 +82,7 @@ async def _cancel(wanted: waits.Wanted, why: str) -> list[waits.Waiting]:
                 batch = found[begin : begin + BATCH]
                 wakes = [Wake(timer=one.timer, due=one.due, by=EndedBy.HAND, why=why[:300]) for one in batch]
                 await asyncio.wait_for(
-                    Publisher(producer).publish(
+                    BatchPublisher(producer).publish(
                         [timer.record(one.key, one.body, wake) for one, wake in zip(batch, wakes, strict=True)]
                     ),
                     SECONDS,

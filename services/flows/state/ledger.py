@@ -47,7 +47,7 @@ class Said:
 
 
 @dataclass(slots=True)
-class Ledger:
+class StateLedger:
     """What is known of some questions. `settle` changes it; what is `changed`, `said` and `void` has to be kept then.
 
     All that the questions name must be read before: `cells` (a missing one is empty), `answers` by asker, `dead` runs.

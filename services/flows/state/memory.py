@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.flows.state.cells import DAY_SECONDS, Asked, DeadRunFact, Given, Held
-from services.flows.state.ledger import Ledger, Question
+from services.flows.state.ledger import Question, StateLedger
 
 
 class Memory:
@@ -26,7 +26,7 @@ class Memory:
             except (TypeError, ValueError) as error:
                 answers.append(error)
             else:
-                answers += Ledger(now, DAY_SECONDS, self._cells, self._answers, self._dead).settle([question])
+                answers += StateLedger(now, DAY_SECONDS, self._cells, self._answers, self._dead).settle([question])
         return answers
 
     def died(self, run_id: str, done: int, now: float) -> None:

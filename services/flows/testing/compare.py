@@ -11,7 +11,7 @@ from services.flows.durations import shown
 from services.flows.flow import Flow
 from services.flows.testing.coverage import path_of
 from services.flows.testing.patterns import like, same
-from services.flows.testing.story import Made, Story
+from services.flows.testing.story import RequestedCall, Story
 from services.flows.testing.suite import Expected, ExpectedCall
 
 CLOSE_SECONDS = 0.001
@@ -49,7 +49,7 @@ def _of_run(flow: Flow, story: Story, wanted: Expected) -> Iterator[str]:
         yield from _of_path(path, wanted.path)
 
 
-def _of_calls(made: Sequence[Made], wanted: Sequence[ExpectedCall]) -> Iterator[str]:
+def _of_calls(made: Sequence[RequestedCall], wanted: Sequence[ExpectedCall]) -> Iterator[str]:
     if len(made) != len(wanted):
         yield f"calls: {len(wanted)} expected, {len(made)} made"
     for number, call in enumerate(made[len(wanted) :], start=len(wanted) + 1):

@@ -23,7 +23,7 @@ from services.flows.outcomes import Act, Ask, End, Sleep
 from services.flows.state.cells import Asked
 from services.flows.state.memory import Memory
 from services.flows.testing.events import CaseError, events_of
-from services.flows.testing.story import Made, Story
+from services.flows.testing.story import RequestedCall, Story
 from services.flows.testing.suite import Case
 from services.flows.waiting import hashes_of
 
@@ -151,7 +151,7 @@ class _Stage:
     def _call(self, story: Story, request: ActionRequest) -> Answer:
         answer = self.perform(request)
         after = (self.now - story.began).total_seconds()
-        story.calls.append(Made(request.action, request.connection, request.inputs, after, answer.error))
+        story.calls.append(RequestedCall(request.action, request.connection, request.inputs, after, answer.error))
         return answer
 
     def _answered(self, run: Run, need: Need[object], ordinal: int) -> object:

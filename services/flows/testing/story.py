@@ -13,7 +13,7 @@ from contracts.runs import Outcome, StepError
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class RequestedCall:
     """A call that the flow asked for, how long after the run's event, and the error when it failed for good."""
 
     action: str
@@ -33,7 +33,7 @@ class Story:
     flow: str
     event: Event
     began: datetime
-    calls: list[Made] = field(default_factory=list)
+    calls: list[RequestedCall] = field(default_factory=list)
     trace: list[tuple[str, str]] = field(default_factory=list)
     outcome: Outcome | None = None
     reason: str | None = None

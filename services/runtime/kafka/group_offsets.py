@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from services.runtime.kafka.consumers import reader
 from services.runtime.settings import RuntimeSettings
 
-Place = tuple[str, int]
+TopicAndPartition = tuple[str, int]
 """A topic's name on the broker, and a partition."""
 
 
@@ -40,7 +40,7 @@ class GroupOffsets:
         self._admin: AIOKafkaAdminClient | None = None
         self._consumer: AIOKafkaConsumer | None = None
 
-    async def progress(self, places: Collection[Place]) -> dict[Place, PartitionProgress]:
+    async def progress(self, places: Collection[TopicAndPartition]) -> dict[TopicAndPartition, PartitionProgress]:
         """The progress of some partitions. A group that never committed stands at the earliest record."""
         if not places:
             return {}
@@ -55,7 +55,7 @@ class GroupOffsets:
             for place in wanted
         }
 
-    async def of(self, topics: Collection[str]) -> dict[Place, PartitionProgress]:
+    async def of(self, topics: Collection[str]) -> dict[TopicAndPartition, PartitionProgress]:
         """The progress of all partitions of some topics."""
         admin, _ = await self._connected()
         described = await admin.describe_topics(list(topics))

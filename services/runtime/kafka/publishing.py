@@ -20,7 +20,7 @@ log = logging.get("publisher")
 LONGEST_WAIT_SECONDS = 5.0
 
 
-class Sends(Protocol):
+class RecordSender(Protocol):
     """What is needed of a producer: `services.runtime.kafka.Producer` is one."""
 
     @property
@@ -39,10 +39,10 @@ class Sends(Protocol):
         ...
 
 
-class Publisher:
+class BatchPublisher:
     """Publishes batches, several at once where there are several. `on_wait` is called at each wait for Kafka."""
 
-    def __init__(self, producer: Sends, on_wait: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, producer: RecordSender, on_wait: Callable[[], object] = lambda: None) -> None:
         self._producer = producer
         self._on_wait = on_wait
 

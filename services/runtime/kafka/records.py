@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from contracts.topics import Topic
 
@@ -47,3 +48,11 @@ class OutgoingRecord:
     value: bytes | None
     headers: Headers | None = None
     on_acknowledged: Callable[[], object] = field(default=nothing, compare=False, repr=False)
+
+
+class PublishesBatches(Protocol):
+    """What publishes a batch: `services.runtime.kafka.publishing.BatchPublisher` is one."""
+
+    async def publish(self, outputs: Sequence[OutgoingRecord]) -> None:
+        """Return when every record is acknowledged."""
+        ...

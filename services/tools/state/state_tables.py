@@ -20,7 +20,7 @@ import orjson
 
 from services.flows.state import claims, counters, digests, merges, permits, rotations, storage
 from services.flows.state.cells import Asked, DeadRunFact, Given, Held, Stateful
-from services.flows.state.ledger import Ledger, Question
+from services.flows.state.ledger import Question, StateLedger
 from services.runtime import database
 from services.runtime.apart import apart
 from services.runtime.cures import curable
@@ -119,8 +119,8 @@ class StateTables:
             except _Overtaken:
                 continue
 
-    async def _read(self, connection: Connection, questions: Sequence[Question]) -> Ledger:
-        ledger = Ledger(0.0, self._keep_seconds)
+    async def _read(self, connection: Connection, questions: Sequence[Question]) -> StateLedger:
+        ledger = StateLedger(0.0, self._keep_seconds)
         cells = sorted({one for question in questions for one in question.ids})
         for row in await connection.fetch(READ, cells, [question.by for question in questions]):
             match row["what"]:
@@ -165,7 +165,7 @@ def _concerned(questions: Sequence[Question], cells: Mapping[str, Held]) -> list
     return sorted(runs)
 
 
-async def _write(connection: Connection, ledger: Ledger, existing: set[str]) -> None:
+async def _write(connection: Connection, ledger: StateLedger, existing: set[str]) -> None:
     """Keep what was settled. Raises _Overtaken when another worker was faster."""
     if ledger.void:
         await connection.execute(FREE, sorted(ledger.void))

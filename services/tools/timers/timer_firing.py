@@ -9,13 +9,13 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 
 from contracts.runs import Wake
 from contracts.topics import RUNS
 from services.runtime import database, logging
 from services.runtime.apart import apart
 from services.runtime.kafka import ConsumedRecord, OutgoingRecord
+from services.runtime.kafka.records import PublishesBatches
 from services.tools import metrics, unhandled_errors
 from services.tools.timers import timer
 from services.tools.timers.timer_table import SetTimer, TimerTable
@@ -27,14 +27,6 @@ SHARE_SECONDS = 0.25
 """No more is taken at once than may be fired in this time: the rate holds within a second, too."""
 
 
-class Publishes(Protocol):
-    """What publishes a batch: `services.runtime.kafka.publishing.Publisher` is one."""
-
-    async def publish(self, outputs: Sequence[OutgoingRecord]) -> None:
-        """Return when every record is acknowledged."""
-        ...
-
-
 class TimerFiring:
     """The loop of one replica. `rate`: at most so many a second, so that what is overdue floods no destination.
 
@@ -44,7 +36,7 @@ class TimerFiring:
     def __init__(
         self,
         store: TimerTable,
-        publisher: Publishes,
+        publisher: PublishesBatches,
         rate: float,
         died: unhandled_errors.Died = unhandled_errors.nobody,
     ) -> None:

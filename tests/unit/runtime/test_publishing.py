@@ -22,7 +22,7 @@ from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ, Topic
 from services.runtime.kafka import Headers, MessageTooLargeError, OutgoingRecord, publishing
-from services.runtime.kafka.publishing import Publisher
+from services.runtime.kafka.publishing import BatchPublisher
 
 
 class Flaky:
@@ -79,7 +79,7 @@ async def test_a_record_is_sent_as_it_is() -> None:
     """Topic, key, value and headers."""
     producer = Flaky()
     one = OutgoingRecord(RUNS_DLQ, b"key", b"value", [("code", b"bug")])
-    await Publisher(producer).publish([one])
+    await BatchPublisher(producer).publish([one])
     assert producer.sent == [(one.topic, one.key, one.value, one.headers)]
 
 
@@ -90,14 +90,14 @@ def in_first_order(acknowledged: list[bytes | None]) -> list[bytes | None]:
 
 async def test_everything_is_acknowledged_in_order() -> None:
     producer = Flaky()
-    await Publisher(producer).publish(outputs(5))
+    await BatchPublisher(producer).publish(outputs(5))
     assert producer.acknowledged == [b"0", b"1", b"2", b"3", b"4"]
     assert producer.renewed == 0
 
 
 async def test_nothing_to_publish_is_nothing_to_do() -> None:
     producer = Flaky()
-    await Publisher(producer).publish([])
+    await BatchPublisher(producer).publish([])
     assert producer.calls == 0
 
 
@@ -105,7 +105,7 @@ async def test_nothing_to_publish_is_nothing_to_do() -> None:
 async def test_a_record_that_cannot_be_handed_over_is_tried_again_from_there_on(fault: Exception) -> None:
     waits: list[int] = []
     producer = Flaky(at_once={2: fault, 3: fault})
-    await Publisher(producer, lambda: waits.append(1)).publish(outputs(5))
+    await BatchPublisher(producer, lambda: waits.append(1)).publish(outputs(5))
     assert producer.acknowledged == [b"0", b"1", b"2", b"3", b"4"]
     assert len(waits) == 2, "each wait is told: it is no stall"
 
@@ -113,7 +113,7 @@ async def test_a_record_that_cannot_be_handed_over_is_tried_again_from_there_on(
 async def test_after_a_failure_everything_behind_it_is_sent_again() -> None:
     """Twice is allowed, a wrong order is not: a later record may have been acknowledged already."""
     producer = Flaky(later={1: OutOfOrderSequenceNumber()})
-    await Publisher(producer).publish(outputs(4))
+    await BatchPublisher(producer).publish(outputs(4))
     assert producer.acknowledged == [b"0", b"2", b"3", b"1", b"2", b"3"]
     assert producer.renewed == 1
 
@@ -121,14 +121,14 @@ async def test_after_a_failure_everything_behind_it_is_sent_again() -> None:
 async def test_time_is_no_reason_to_begin_anew() -> None:
     """A full buffer empties itself; to begin anew would lose the order of what it holds."""
     producer = Flaky(at_once={0: KafkaTimeoutError()})
-    await Publisher(producer).publish(outputs(2))
+    await BatchPublisher(producer).publish(outputs(2))
     assert producer.renewed == 0
 
 
 async def test_a_renewal_that_fails_is_tried_again() -> None:
     producer = Flaky(at_once={0: ProducerClosed(), 1: ProducerClosed()})
     producer.renewal_faults = [KafkaConnectionError()]
-    await Publisher(producer).publish(outputs(1))
+    await BatchPublisher(producer).publish(outputs(1))
     assert producer.renewed == 2
     assert producer.acknowledged == [b"0"]
 
@@ -173,7 +173,7 @@ async def test_one_record_that_kafka_never_takes_holds_up_no_other(fault: Except
     producer = Limited(lambda value: value == b"3", fault, at_once=at_once)
     kind = InvalidTimestampError if isinstance(fault, InvalidTimestampError) else MessageTooLargeError
     with pytest.raises(kind):
-        await asyncio.wait_for(Publisher(producer).publish(outputs(8)), 5)
+        await asyncio.wait_for(BatchPublisher(producer).publish(outputs(8)), 5)
     assert in_first_order(producer.acknowledged) == [b"0", b"1", b"2", b"4", b"5", b"6", b"7"]
 
 
@@ -183,7 +183,7 @@ async def test_a_dead_letter_that_its_topic_refuses_is_kept_by_reference() -> No
     made = OutgoingRecord(EVENTS_DLQ, b"k", b"x" * 100_000, [("a", b"b"), *letter.to_headers()])
     for most, value in ((50_000, b"x" * 4096), (1000, None)):
         producer = Limited(lambda value, most=most: len(value or b"") > most, MessageSizeTooLargeError())  # type: ignore[misc]
-        await asyncio.wait_for(Publisher(producer).publish([*outputs(2), made, *outputs(2)]), 5)
+        await asyncio.wait_for(BatchPublisher(producer).publish([*outputs(2), made, *outputs(2)]), 5)
         assert value in producer.acknowledged
         told = next(one for one in reversed(producer.headers) if one)
         assert (DeadLetter.from_headers(told).original_bytes or 0) > 100_000
@@ -236,8 +236,8 @@ def output(value: bytes) -> OutgoingRecord:
 async def test_records_are_sent_until_they_are_acknowledged() -> None:
     """A time-out is waited out; a broken producer is made anew."""
     producer = FakeProducer(KafkaTimeoutError(), KafkaConnectionError())
-    await Publisher(producer).publish([output(b"1")])
-    await Publisher(producer).publish([OutgoingRecord(HISTORY, b"k", b"2")])
+    await BatchPublisher(producer).publish([output(b"1")])
+    await BatchPublisher(producer).publish([OutgoingRecord(HISTORY, b"k", b"2")])
     assert (producer.taken, producer.renewals) == ([b"1", b"2"], 1)
 
 
@@ -245,7 +245,7 @@ async def test_a_broken_producer_is_made_anew_once_for_all() -> None:
     """Though a hundred jobs meet it at once, and the first renewal fails."""
     producer = FakeProducer()
     producer.broken = True
-    one = Publisher(producer)
+    one = BatchPublisher(producer)
     await asyncio.gather(*(one.publish([output(b"%d" % number)]) for number in range(100)))
     assert sorted(producer.taken, key=lambda value: int(value or b"")) == [b"%d" % number for number in range(100)]
     assert producer.renewals == 2
@@ -254,17 +254,17 @@ async def test_a_broken_producer_is_made_anew_once_for_all() -> None:
 async def test_what_is_too_large_is_told() -> None:
     """No later try helps."""
     with pytest.raises(MessageTooLargeError):
-        await Publisher(FakeProducer(MessageTooLargeError("big"))).publish([output(b"1")])
+        await BatchPublisher(FakeProducer(MessageTooLargeError("big"))).publish([output(b"1")])
 
 
 @pytest.mark.parametrize("fault", [MessageSizeTooLargeError, InvalidTimestampError])
 async def test_what_kafka_refuses_twice_is_told(fault: type[Exception]) -> None:
     """Once may be the fault of what came in the same batch."""
     producer = FakeProducer(fault())
-    await Publisher(producer).publish([output(b"1")])
+    await BatchPublisher(producer).publish([output(b"1")])
     assert producer.taken == [b"1"]
     with pytest.raises(MessageTooLargeError if fault is MessageSizeTooLargeError else fault):
-        await asyncio.wait_for(Publisher(FakeProducer(fault(), fault())).publish([output(b"1")]), 5)
+        await asyncio.wait_for(BatchPublisher(FakeProducer(fault(), fault())).publish([output(b"1")]), 5)
 
 
 async def test_a_dead_letter_that_kafka_refuses_is_made_smaller() -> None:
@@ -273,7 +273,7 @@ async def test_a_dead_letter_that_kafka_refuses_is_made_smaller() -> None:
     big = OutgoingRecord(ACTIONS_DLQ, b"k", b"x" * 100_000, letter.to_headers())  # type: ignore[arg-type]
     for refusals, value in ((2, b"x" * 4096), (4, None)):
         producer = FakeProducer(*[MessageSizeTooLargeError() for _ in range(refusals)])
-        await asyncio.wait_for(Publisher(producer).publish([big]), 5)
+        await asyncio.wait_for(BatchPublisher(producer).publish([big]), 5)
         assert producer.taken == [value]
 
 
@@ -282,8 +282,8 @@ async def test_what_is_acknowledged_is_told_once() -> None:
     told: list[int] = []
     producer = Flaky(later={1: OutOfOrderSequenceNumber()})
     made = [replace(one, on_acknowledged=partial(told.append, number)) for number, one in enumerate(outputs(4))]
-    await Publisher(producer).publish(made)
+    await BatchPublisher(producer).publish(made)
     assert told == [0, 1, 2, 3]
     with pytest.raises(MessageTooLargeError):
-        await Publisher(FakeProducer(MessageTooLargeError("big"))).publish(made[:1])
+        await BatchPublisher(FakeProducer(MessageTooLargeError("big"))).publish(made[:1])
     assert told == [0, 1, 2, 3]

@@ -14,21 +14,21 @@ from prometheus_client import REGISTRY
 
 from services.runtime import watchdog
 from services.runtime.health import Health
-from services.runtime.kafka.group_offsets import PartitionProgress, Place
+from services.runtime.kafka.group_offsets import PartitionProgress, TopicAndPartition
 from services.runtime.watchdog import Watchdog
 
-HERE: Place = ("events", 0)
+HERE: TopicAndPartition = ("events", 0)
 SECONDS = 30.0
 
 
 class Kafka:
     """What Kafka would say."""
 
-    def __init__(self, progress: dict[Place, PartitionProgress] | None = None) -> None:
+    def __init__(self, progress: dict[TopicAndPartition, PartitionProgress] | None = None) -> None:
         self.seen = progress or {}
         self.away = False
 
-    async def progress(self, places: Collection[Place]) -> dict[Place, PartitionProgress]:
+    async def progress(self, places: Collection[TopicAndPartition]) -> dict[TopicAndPartition, PartitionProgress]:
         """Of the asked partitions."""
         if self.away:
             raise KafkaConnectionError("planted")
