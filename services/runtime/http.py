@@ -247,7 +247,7 @@ class Client:
                     break
                 if fault is not None:
                     raise CallError(
-                        ErrorCode.ANSWER_INVALID, f"{_place(request)}: the answer {fault}", Sent.EFFECT_POSSIBLE
+                        ErrorCode.ANSWER_INVALID, f"{_address(request)}: the answer {fault}", Sent.EFFECT_POSSIBLE
                     )
         except httpx.TransportError:
             if not failed:
@@ -269,7 +269,7 @@ def _headers(response: httpx.Response) -> dict[str, str]:
     return headers
 
 
-def _place(request: httpx.Request) -> str:
+def _address(request: httpx.Request) -> str:
     """Method, host and path: no query, as API keys stand there."""
     url = request.url
     return f"{request.method} {url.scheme}://{url.netloc.decode('ascii', 'replace').rpartition('@')[2]}{url.path}"
@@ -277,19 +277,19 @@ def _place(request: httpx.Request) -> str:
 
 def _classified(error: Exception, request: httpx.Request, attempt: _Attempt, seconds: float) -> CallError:
     """The one place where an error of the network gets its code."""
-    place = _place(request)
+    address = _address(request)
     if isinstance(error, httpx.UnsupportedProtocol):
-        return CallError(ErrorCode.INPUT_INVALID, f"{place}: not an address of http or https", Sent.NO)
+        return CallError(ErrorCode.INPUT_INVALID, f"{address}: not an address of http or https", Sent.NO)
     if attempt.denied is not None and not attempt.connected:
-        return CallError(ErrorCode.EGRESS_DENIED, f"{place}: {attempt.denied.strerror}", Sent.NO)
+        return CallError(ErrorCode.EGRESS_DENIED, f"{address}: {attempt.denied.strerror}", Sent.NO)
     if not attempt.connected:
-        return CallError(ErrorCode.CALL_REFUSED, f"{place}: no connection: {_detail(error, seconds)}", Sent.NO)
+        return CallError(ErrorCode.CALL_REFUSED, f"{address}: no connection: {_detail(error, seconds)}", Sent.NO)
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return CallError(
-            ErrorCode.CALL_TIMED_OUT, f"{place}: no whole answer within {seconds:g} s", Sent.EFFECT_POSSIBLE
+            ErrorCode.CALL_TIMED_OUT, f"{address}: no whole answer within {seconds:g} s", Sent.EFFECT_POSSIBLE
         )
     return CallError(
-        ErrorCode.CALL_INTERRUPTED, f"{place}: the connection broke ({type(error).__name__})", Sent.EFFECT_POSSIBLE
+        ErrorCode.CALL_INTERRUPTED, f"{address}: the connection broke ({type(error).__name__})", Sent.EFFECT_POSSIBLE
     )
 
 

@@ -219,10 +219,10 @@ def _unknown(environ: Mapping[str, str], known: AbstractSet[str]) -> list[str]:
     return lines
 
 
-def _wrong(settings: type[RuntimeSettings], place: tuple[int | str, ...], message: str, value: object) -> str:
+def _wrong(settings: type[RuntimeSettings], path: tuple[int | str, ...], message: str, value: object) -> str:
     """A line for one wrong value. pydantic names a field by its alias where it has one."""
     by_variable = {variable(settings, field): field for field in settings.model_fields}
-    field = by_variable.get(str(place[0]), str(place[0]))
+    field = by_variable.get(str(path[0]), str(path[0]))
     info = settings.model_fields[field]
     shown = repr(value) if info.repr else HIDDEN
     return f"{variable(settings, field)}={shown}: {message.removeprefix('Value error, ')} (it is: {info.description})"

@@ -25,7 +25,7 @@ log = logging.get("watchdog")
 class Asks(Protocol):
     """What knows how far the group is: `services.runtime.kafka.group_offsets.GroupOffsets` is one."""
 
-    async def progress(self, places: Collection[TopicAndPartition]) -> dict[TopicAndPartition, PartitionProgress]:
+    async def progress(self, partitions: Collection[TopicAndPartition]) -> dict[TopicAndPartition, PartitionProgress]:
         """The progress of some partitions."""
         ...
 
@@ -79,10 +79,10 @@ class Watchdog:
 
     async def _waiting(self) -> dict[str, int]:
         """Records that wait, by partition; none when Kafka does not answer: then waiting is right."""
-        places = set(self._assigned())
+        partitions = set(self._assigned())
         try:
             async with asyncio.timeout(self._seconds / 3):
-                seen = await self._offsets.progress(places)
+                seen = await self._offsets.progress(partitions)
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("lag.unknown", cause=f"{type(error).__name__}: {error}"[:500])
             return {}
@@ -99,9 +99,9 @@ class Watchdog:
 
 def _tasks() -> list[str]:
     """Where each asyncio task stands: its innermost frame of ours or of a library."""
-    places = []
+    lines = []
     for task in asyncio.all_tasks():
         frames = task.get_stack(limit=1)
         if frames:
-            places.append(f"{task.get_name()} {frames[0].f_code.co_filename}:{frames[0].f_lineno}")
-    return sorted(places)
+            lines.append(f"{task.get_name()} {frames[0].f_code.co_filename}:{frames[0].f_lineno}")
+    return sorted(lines)

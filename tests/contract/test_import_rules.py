@@ -48,7 +48,7 @@ PLANTED = {
     "only the command line imports the project": ("services/tools/__init__.py", "import services.project.root"),
     "the project knows the services by what they declare": (
         "services/project/root.py",
-        "import services.tools.publisher",
+        "import services.tools.batch_processor",
     ),
     "the command line imports of services what operates them": (
         "services/cli/times.py",

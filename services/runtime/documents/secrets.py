@@ -32,7 +32,7 @@ class SecretSource(BaseModel):
     @classmethod
     def _no_secret(cls, value: object) -> object:
         if isinstance(value, str):
-            # ValueError and not TypeError: only that one becomes a fault with a place.
+            # ValueError and not TypeError: only that one becomes a fault with a location.
             raise ValueError("a secret never stands in this file: write { env: NAME } or { file: PATH }")  # noqa: TRY004
         return value
 

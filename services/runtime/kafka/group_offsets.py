@@ -40,19 +40,19 @@ class GroupOffsets:
         self._admin: AIOKafkaAdminClient | None = None
         self._consumer: AIOKafkaConsumer | None = None
 
-    async def progress(self, places: Collection[TopicAndPartition]) -> dict[TopicAndPartition, PartitionProgress]:
+    async def progress(self, partitions: Collection[TopicAndPartition]) -> dict[TopicAndPartition, PartitionProgress]:
         """The progress of some partitions. A group that never committed stands at the earliest record."""
-        if not places:
+        if not partitions:
             return {}
         admin, consumer = await self._connected()
-        wanted = [TopicPartition(*place) for place in places]
+        wanted = [TopicPartition(*one) for one in partitions]
         committed = await admin.list_consumer_group_offsets(self._group, partitions=wanted)
-        held = {place: seen.offset for place, seen in committed.items() if seen.offset >= 0}
+        held = {one: seen.offset for one, seen in committed.items() if seen.offset >= 0}
         ends = await consumer.end_offsets(wanted)
-        begins = await consumer.beginning_offsets([place for place in wanted if place not in held])
+        begins = await consumer.beginning_offsets([one for one in wanted if one not in held])
         return {
-            (place.topic, place.partition): PartitionProgress(held.get(place, begins.get(place, 0)), ends[place])
-            for place in wanted
+            (one.topic, one.partition): PartitionProgress(held.get(one, begins.get(one, 0)), ends[one])
+            for one in wanted
         }
 
     async def of(self, topics: Collection[str]) -> dict[TopicAndPartition, PartitionProgress]:

@@ -28,11 +28,11 @@ class Kafka:
         self.seen = progress or {}
         self.away = False
 
-    async def progress(self, places: Collection[TopicAndPartition]) -> dict[TopicAndPartition, PartitionProgress]:
+    async def progress(self, partitions: Collection[TopicAndPartition]) -> dict[TopicAndPartition, PartitionProgress]:
         """Of the asked partitions."""
         if self.away:
             raise KafkaConnectionError("planted")
-        return {place: one for place, one in self.seen.items() if place in places}
+        return {place: one for place, one in self.seen.items() if place in partitions}
 
 
 class Clock:
@@ -113,9 +113,9 @@ from services.runtime.health import Health
 from services.runtime.watchdog import Watchdog
 
 class Kafka:
-    async def progress(self, places):
+    async def progress(self, partitions):
         from services.runtime.kafka.group_offsets import PartitionProgress
-        return {place: PartitionProgress(0, 1) for place in places}
+        return {one: PartitionProgress(0, 1) for one in partitions}
 
 async def main():
     dog = Watchdog(Kafka(), lambda: {("events", 0)}, Health(), 0.5)
