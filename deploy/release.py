@@ -33,7 +33,7 @@ class ReleaseError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReleasePlan:
     """A release that can be made: the text of each file that changes, by its path, and the notes."""
 
     version: str
@@ -41,7 +41,7 @@ class Plan:
     notes: str
 
 
-def plan(root: Path, version: str, today: date) -> Plan:
+def plan(root: Path, version: str, today: date) -> ReleasePlan:
     """What a release changes. Raises ReleaseError for one that cannot be made."""
     if not FORM.fullmatch(version):
         raise ReleaseError(f"{version!r} is no version: write three numbers, such as RELEASE=0.2.0")
@@ -67,10 +67,10 @@ def plan(root: Path, version: str, today: date) -> Plan:
     }
     for name in TAGGED:
         texts[name] = _replaced((root / name).read_text(), f"newTag: {now}", f"newTag: {version}", name)
-    return Plan(version, texts, notes)
+    return ReleasePlan(version, texts, notes)
 
 
-def make(root: Path, made: Plan) -> str:
+def make(root: Path, made: ReleasePlan) -> str:
     """Make the release, in two commits and in dist/. The answer is the commit of the release."""
     version = made.version
     for name, text in made.texts.items():
@@ -95,7 +95,7 @@ def make(root: Path, made: Plan) -> str:
     return commit
 
 
-def _dist(root: Path, made: Plan) -> None:
+def _dist(root: Path, made: ReleasePlan) -> None:
     """Wheel, manifests and notes of the commit that is checked out."""
     dist = root / "dist"
     shutil.rmtree(dist, ignore_errors=True)

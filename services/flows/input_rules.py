@@ -17,7 +17,7 @@ from pydantic_core import PydanticSerializationError
 
 from services.flows.catalogue import Action, BaseInputs, Guarantee, ToolError
 from services.flows.fields import adapter_of, names_of_field
-from services.flows.unknown import UNKNOWN, Part, UnknownError, UnknownValue
+from services.flows.unknown import UNKNOWN, PartlyKnown, UnknownError, UnknownValue
 
 T = TypeVar("T")
 
@@ -133,5 +133,5 @@ def _holds_unknown(value: object) -> bool:
 
 def _part(value: Any) -> Any:  # noqa: ANN401 - JSON, with UNKNOWN in it
     if isinstance(value, dict):
-        return Part({name: _part(inner) for name, inner in value.items()})
+        return PartlyKnown({name: _part(inner) for name, inner in value.items()})
     return [_part(item) for item in value] if isinstance(value, list) else value

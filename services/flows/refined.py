@@ -44,7 +44,7 @@ class Refined:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedText:
     """What a text must be to work. Plain text fits, a literal is proved. In JSON Schema: `"checked": "region"`."""
 
     kind: str
@@ -54,7 +54,7 @@ class Checked:
         return {**handler(core), "checked": self.kind}
 
 
-class Match(Protocol):
+class PatternMatch(Protocol):
     """What one hit of a pattern says."""
 
     def group(self, group: int = 0, /) -> str | None:
@@ -82,16 +82,16 @@ class Compiled(Protocol):
     groups: int
     groupindex: dict[str, int]
 
-    def search(self, text: str, /) -> Match | None:
+    def search(self, text: str, /) -> PatternMatch | None:
         """The first hit anywhere in the text."""
 
-    def finditer(self, text: str, /) -> Iterator[Match]:
+    def finditer(self, text: str, /) -> Iterator[PatternMatch]:
         """All hits, one after the other."""
 
 
-def mark_of(field: FieldInfo) -> Refined | Checked | None:
+def mark_of(field: FieldInfo) -> Refined | CheckedText | None:
     """The mark of a model's field, or None for plain text. For `list[Phone]` look into the annotation's arguments."""
-    return next((mark for mark in field.metadata if isinstance(mark, Refined | Checked)), None)
+    return next((mark for mark in field.metadata if isinstance(mark, Refined | CheckedText)), None)
 
 
 def _email(text: str) -> str:
@@ -189,14 +189,16 @@ Timestamp = Annotated[str, Refined("timestamp"), StringConstraints(max_length=40
 Duration = Annotated[str, Refined("duration"), StringConstraints(pattern=r"^([0-9]{1,9}(ms|[smhdw]))+$", max_length=60)]
 """A length of time as flows write it: `90s`, `2h30m`, `30d`."""
 
-TimeZone = Annotated[str, Checked("time_zone"), StringConstraints(max_length=60), AfterValidator(_zone_name)]
+TimeZone = Annotated[str, CheckedText("time_zone"), StringConstraints(max_length=60), AfterValidator(_zone_name)]
 """A name of the IANA data base: `Europe/Lisbon`."""
 
-Region = Annotated[str, Checked("region"), AfterValidator(_region)]
+Region = Annotated[str, CheckedText("region"), AfterValidator(_region)]
 """A country with a numbering plan, by its ISO 3166 letters: `PT`."""
 
-Language = Annotated[str, Checked("language"), StringConstraints(max_length=20), AfterValidator(_locale_name)]
+Language = Annotated[str, CheckedText("language"), StringConstraints(max_length=20), AfterValidator(_locale_name)]
 """A language with or without country: `pt-PT`, `en`."""
 
-Pattern = Annotated[str, Checked("pattern"), StringConstraints(max_length=MAX_PATTERN), AfterValidator(_pattern_text)]
+Pattern = Annotated[
+    str, CheckedText("pattern"), StringConstraints(max_length=MAX_PATTERN), AfterValidator(_pattern_text)
+]
 """A regular expression of RE2: linear time, no look-around and no back references."""

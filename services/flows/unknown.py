@@ -31,7 +31,7 @@ def known(value: T) -> T:
     return value
 
 
-class Part(dict[str, object]):
+class PartlyKnown(dict[str, object]):
     """An object that is known in part: its fields are read as those of the model that it will be."""
 
     def __getattr__(self, name: str) -> object:

@@ -17,7 +17,7 @@ from services.runtime.documents.faults import Fault, FaultCode
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedProject:
     """What some paths hold, and all that is wrong with it."""
 
     flows: tuple[FlowSource, ...]
@@ -26,7 +26,7 @@ class Checked:
     mistakes: tuple[Fault, ...]
 
 
-def checked(paths: Sequence[Path], connections: Path | None = None) -> Checked:
+def checked(paths: Sequence[Path], connections: Path | None = None) -> CheckedProject:
     """The flows and sources files of these paths. With a connections file, the connections that flows name too.
 
     Raises ProjectError for the connections file.
@@ -53,4 +53,4 @@ def checked(paths: Sequence[Path], connections: Path | None = None) -> Checked:
         for each in wrong
         if each.code is not FaultCode.TRIGGER_UNKNOWN or (each.file, each.line, each.col) not in unsure
     ]
-    return Checked(tuple(flows), tuple(sources), catalogue, tuple(sorted([*form, *known.faults, *wrong])))
+    return CheckedProject(tuple(flows), tuple(sources), catalogue, tuple(sorted([*form, *known.faults, *wrong])))

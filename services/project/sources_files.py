@@ -23,7 +23,7 @@ from services.runtime.documents.faults import Fault
 
 __all__ = [
     "Hook",
-    "Known",
+    "KnownTriggers",
     "beside",
     "declared",
     "each_file",
@@ -39,7 +39,7 @@ ENV = re.compile(r"\benv:\s*([A-Za-z_]\w*)")
 
 
 @dataclass
-class Known:
+class KnownTriggers:
     """All triggers: those that ship, and those that sources files declare; and what is wrong with these files."""
 
     triggers: dict[str, type[Payload]] = field(default_factory=lambda: dict(TRIGGERS))
@@ -60,9 +60,9 @@ class Known:
         self._whole = self._whole and found.whole
 
 
-def known(paths: Sequence[Path] = (), more: Sequence[Path] = ()) -> Known:
+def known(paths: Sequence[Path] = (), more: Sequence[Path] = ()) -> KnownTriggers:
     """The triggers for the flows of these paths, and those of `more` sources files. No secret is read. Never raises."""
-    found = Known()
+    found = KnownTriggers()
     own = {path.resolve(): path for path in files(paths)}
     others = {path.resolve(): path for path in more}
     found.add(list(own.values()))

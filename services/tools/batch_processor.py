@@ -32,7 +32,7 @@ from services.runtime import metrics
 from services.runtime.apart import apart
 from services.runtime.kafka import ConsumedRecord, OutgoingRecord, history, offset_gaps
 from services.runtime.kafka.records import PublishesBatches
-from services.runtime.tables.dead_runs import Death
+from services.runtime.tables.dead_runs import DeadRunMark
 from services.tools import metrics as tools_metrics
 from services.tools import need_answers, unhandled_errors
 from services.tools.claims import EventClaim, SubjectOrder
@@ -177,7 +177,7 @@ class BatchProcessor:
                 letter = dead_letter(record, ErrorCode.FLOW_UNKNOWN, cause, run=run)
                 end = history.end_of_run(run, Outcome.DEAD, reason=cause, code=ErrorCode.FLOW_UNKNOWN)
                 batch.slot(record).extend((letter, end))
-                batch.dead.append(Death(run.id, run.done + (message.answer is not None and message.answer.done)))
+                batch.dead.append(DeadRunMark(run.id, run.done + (message.answer is not None and message.answer.done)))
                 continue
             batch.jobs.append(RunJob(record, flow, run, batch.slot(record), message.answer, wake=message.wake))
         await self._finish(batch)
@@ -250,7 +250,7 @@ class BatchProcessor:
                 else:
                     job.answered(ask, answer)
                     jobs.append(job)
-        batch.dead += [Death(job.run.id, job.done) for job in batch.jobs if job.died]
+        batch.dead += [DeadRunMark(job.run.id, job.done) for job in batch.jobs if job.died]
         if batch.dead:
             await self._died(batch.dead)
         await self._echoes.write([job.write for job in batch.jobs if job.write is not None])
@@ -284,7 +284,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self.jobs: list[RunJob] = []
-        self.dead: list[Death] = []
+        self.dead: list[DeadRunMark] = []
         self._slots: list[list[OutgoingRecord]] = []
         self._of: dict[str, list[list[OutgoingRecord]]] = {}
 

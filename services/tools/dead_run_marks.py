@@ -18,7 +18,7 @@ from contracts.topics import ACTIONS_DLQ
 from services.runtime import kafka, logging, metrics
 from services.runtime.apart import apart
 from services.runtime.cures import curable
-from services.runtime.tables.dead_runs import Death
+from services.runtime.tables.dead_runs import DeadRunMark
 from services.tools.settings import ToolsSettings
 
 log = logging.get("deaths")
@@ -27,12 +27,12 @@ POLL_MS = 1000
 PAUSE_SECONDS = 5.0
 
 
-def dead_runs_of(letters: Sequence[ConsumerRecord]) -> list[Death]:
+def dead_runs_of(letters: Sequence[ConsumerRecord]) -> list[DeadRunMark]:
     """The runs that came to nothing, by their letters. One whose call may have had its effect keeps what it claimed."""
     return [found for letter in letters if (found := _death(letter)) is not None]
 
 
-def _death(letter: ConsumerRecord) -> Death | None:
+def _death(letter: ConsumerRecord) -> DeadRunMark | None:
     try:
         found = DeadLetter.from_headers(letter.headers or ())
         request = ActionRequest.read(letter.value)
@@ -41,13 +41,13 @@ def _death(letter: ConsumerRecord) -> Death | None:
     run = request.run
     if found.code.effect_possible if found.effect_possible is None else found.effect_possible:
         return None
-    return Death(run.id, run.done, found.at, run.event.account, request.effect_id)
+    return DeadRunMark(run.id, run.done, found.at, run.event.account, request.effect_id)
 
 
 class DeadRunMarker:
     """Reads dead letters of actions, one replica for all. `mark` waits while PostgreSQL is away."""
 
-    def __init__(self, settings: ToolsSettings, mark: Callable[[Sequence[Death]], Awaitable[None]]) -> None:
+    def __init__(self, settings: ToolsSettings, mark: Callable[[Sequence[DeadRunMark]], Awaitable[None]]) -> None:
         self._settings = settings
         self._mark = mark
 

@@ -100,7 +100,7 @@ async def _consume(settings: ToolsSettings, flows: FolderFlows | DeployedFlows, 
             "claims", lambda: content_repeats.noted(parts.pool, EVENT_SCOPE, wishes, keep), watchdog.moved
         )
 
-    async def mark(dead: Sequence[dead_runs.Death]) -> None:
+    async def mark(dead: Sequence[dead_runs.DeadRunMark]) -> None:
         await database.patiently("deaths", lambda: dead_runs.mark(parts.pool, dead), watchdog.moved)
 
     store = TimerTable(parts.pool)

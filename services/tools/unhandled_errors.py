@@ -9,17 +9,17 @@ from contracts.runs import Outcome, Run, RunMessage
 from contracts.topics import RUNS
 from services.runtime import logging, metrics
 from services.runtime.kafka import ConsumedRecord, MessageTooLargeError, OutgoingRecord, history
-from services.runtime.tables.dead_runs import Death
+from services.runtime.tables.dead_runs import DeadRunMark
 from services.tools.dead_letters import dead_letter
 
 log = logging.get("bugs")
 LONGEST_CAUSE = 500
 
 Publish = Callable[[Sequence[OutgoingRecord]], Awaitable[object]]
-Died = Callable[[Sequence[Death]], Awaitable[None]]
+Died = Callable[[Sequence[DeadRunMark]], Awaitable[None]]
 
 
-async def nobody(_dead: Sequence[Death]) -> None:
+async def nobody(_dead: Sequence[DeadRunMark]) -> None:
     """Nobody is told of deaths."""
 
 
@@ -40,7 +40,7 @@ async def bury(record: ConsumedRecord, error: Exception, publish: Publish, died:
         await publish([_end(record, run, cause, code)])
         if message is not None:
             done = message.run.done + (message.answer is not None and message.answer.done)
-            await died([Death(message.run.id, done)])
+            await died([DeadRunMark(message.run.id, done)])
     except Exception:
         log.exception("end.untold", topic=topic, partition=partition, offset=offset)
 

@@ -26,7 +26,7 @@ from services.cli.stack import ready
 from services.cli.stack.addresses import any_free
 from services.cli.stack.folder import held
 from services.cli.stack.process import Service
-from services.cli.stack.stack import Plan, Stack, running
+from services.cli.stack.stack import Stack, StackPlan, running
 
 ROOT = Path(__file__).parents[2]
 WARM_UP = 2_000
@@ -65,7 +65,7 @@ def main() -> int:
         connections = Path(folder) / "connections.yaml"
         connections.write_text(CONNECTIONS.format(port=port))
         with held(Path(folder) / "stack", "the benchmark") as place:
-            plan = Plan(flows, any_free(), place.sources(), connections, place.secrets())
+            plan = StackPlan(flows, any_free(), place.sources(), connections, place.secrets())
             with (
                 running(place, plan, lambda _name, _line: None, lambda *_: None) as stack,
                 more_actions(stack, plan, place.logs, wanted.actions - 1),
@@ -75,7 +75,7 @@ def main() -> int:
                 return report(stack, plan, port, wanted)
 
 
-def report(stack: Stack, plan: Plan, port: int, wanted: argparse.Namespace) -> int:
+def report(stack: Stack, plan: StackPlan, port: int, wanted: argparse.Namespace) -> int:
     """The measured part."""
     before = cpu_seconds()
     accepted, seconds = drive(stack, plan, port, wanted.events, connections=wanted.connections, first=WARM_UP)
@@ -99,7 +99,7 @@ CPU seconds a 1,000 flows""")
 
 
 def drive(
-    stack: Stack, plan: Plan, port: int, amount: int, *, connections: int, first: int
+    stack: Stack, plan: StackPlan, port: int, amount: int, *, connections: int, first: int
 ) -> tuple[dict[str, float], float]:
     """Send, and wait until the destination saw all; answer what the load measured, and the seconds until then."""
     url = stack.hook("whatsapp", plan.secrets["HOOK_TOKEN_WHATSAPP"])
@@ -141,7 +141,7 @@ def cpu_seconds() -> dict[str, float]:
 
 
 @contextmanager
-def more_actions(stack: Stack, plan: Plan, logs: Path, count: int) -> Iterator[None]:
+def more_actions(stack: Stack, plan: StackPlan, logs: Path, count: int) -> Iterator[None]:
     """So many actions workers beside the stack's own, ready."""
     workers = {}
     for number in range(count):

@@ -16,11 +16,11 @@ from typing import Any
 
 from deploy.local import PostgresServer
 from services.flows.state.cells import Asked, Stateful
-from services.flows.state.claims import Claim
+from services.flows.state.claims import ClaimKey
 from services.flows.state.counters import Count
 from services.flows.state.permits import Permit
 from services.flows.state.rotations import Turn
-from services.flows.state.storage import Store as Put
+from services.flows.state.storage import StoreValue as Put
 from services.runtime import database
 from services.tools.state.state_tables import StateTables
 
@@ -29,8 +29,8 @@ ROUNDS = 40
 DAY = 86_400.0
 TEAM = tuple(f"agent-{number}" for number in range(5))
 KINDS: dict[str, Callable[[int], Stateful[Any]]] = {
-    "deduplicate, all new": lambda number: Claim("", f"key {number}", DAY),
-    "deduplicate, half duplicates": lambda number: Claim("", f"key {number // 2}", DAY),
+    "deduplicate, all new": lambda number: ClaimKey("", f"key {number}", DAY),
+    "deduplicate, half duplicates": lambda number: ClaimKey("", f"key {number // 2}", DAY),
     "round_robin, one list of 5": lambda _: Turn("team", TEAM, (3, 1, 1, 2, 1)),
     "round_robin, sticky by contact": lambda number: Turn("team", TEAM, (3, 1, 1, 2, 1), f"key {number}", DAY),
     "counter, 50 keys": lambda number: Count("", f"key {number % 50}", 1, DAY),

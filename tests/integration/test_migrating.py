@@ -16,7 +16,7 @@ from contracts.ids import stable_id
 from contracts.runs import Run
 from services.flows.outcomes import Sleep
 from services.flows.state.cells import Asked
-from services.flows.state.claims import Claim as Once
+from services.flows.state.claims import ClaimKey as Once
 from services.flows.state.rotations import Turn
 from services.flows.sync import Write, changed
 from services.flows.waiting import timer_id
@@ -76,7 +76,7 @@ class Worker:
         await echoes.write([(request, Write("closum", {"id": "8"}, {"name": f"n{number}"}))])
         await echoes.judge([(event, change)])
         await Timers(self.pool).set([timer_of(Sleep(run, timer_id(run.id, "0"), datetime.now(UTC), None))])
-        await dead_runs.mark(self.pool, [dead_runs.Death(run.id, 0)])
+        await dead_runs.mark(self.pool, [dead_runs.DeadRunMark(run.id, 0)])
         await TimerFiring(Timers(self.pool), self, 1000).turn()
         await expiry.forget_expired(self.pool, EXPIRING)
 

@@ -14,15 +14,15 @@ import pytest
 
 from contracts.topics import ACTIONS
 from services.flows.state.cells import Asked, Stateful
-from services.flows.state.claims import Claim, Claimed
+from services.flows.state.claims import Claimed, ClaimKey
 from services.flows.state.counters import Count
 from services.flows.state.digests import Collect
 from services.flows.state.permits import Permit
 from services.flows.state.rotations import Turn
-from services.flows.state.storage import Load, Store
+from services.flows.state.storage import LoadValue, StoreValue
 from services.runtime import database
 from services.runtime.tables import dead_runs
-from services.runtime.tables.dead_runs import Death
+from services.runtime.tables.dead_runs import DeadRunMark
 from services.runtime.tables.expiry import forget_expired
 from services.tools.service import EXPIRING
 from services.tools.state import state_tables
@@ -78,7 +78,7 @@ async def test_workers_at_the_same_time_agree_on_the_first_the_turn_and_the_tota
         for batch in range(8):
             needs: dict[str, Stateful[Any]] = {}
             for key in sorted(range(40), reverse=number % 2 == 0):
-                needs[f"claim {number} {batch} {key}"] = Claim("", f"{batch} {key}", DAY)
+                needs[f"claim {number} {batch} {key}"] = ClaimKey("", f"{batch} {key}", DAY)
             for turn in range(14):
                 needs[f"turn {number} {batch} {turn}"] = Turn("team", ("ana", "rui", "eva"), (4, 2, 1))
                 needs[f"count {number} {batch} {turn}"] = Count("", "all", 1, DAY)
@@ -86,7 +86,7 @@ async def test_workers_at_the_same_time_agree_on_the_first_the_turn_and_the_tota
 
     await asyncio.gather(*(worker(number) for number in range(3)))
     assert [answer for _, answer in answers if isinstance(answer, Exception)] == []
-    firsts = Counter(need.key for need, answer in answers if isinstance(need, Claim) and answer.first)
+    firsts = Counter(need.key for need, answer in answers if isinstance(need, ClaimKey) and answer.first)
     assert firsts == {f"{batch} {key}": 1 for batch in range(8) for key in range(40)}
     turns = Counter(answer.value for need, answer in answers if isinstance(need, Turn))
     assert turns == {"ana": 192, "rui": 96, "eva": 48}
@@ -97,7 +97,7 @@ async def test_workers_at_the_same_time_agree_on_the_first_the_turn_and_the_tota
 async def test_the_same_batch_by_two_workers_at_once_is_settled_once(pool: asyncpg.Pool, account: str) -> None:
     """A worker that lost its partition and does not know it yet does what its successor does, with the same answers."""
     needs: dict[str, Stateful[Any]] = {f"turn {number}": Turn("team", ("ana", "rui"), (1, 1)) for number in range(99)}
-    needs |= {f"claim {number}": Claim("", str(number % 7), DAY) for number in range(99)}
+    needs |= {f"claim {number}": ClaimKey("", str(number % 7), DAY) for number in range(99)}
     same = await asyncio.gather(*(state_tables.StateTables(pool, KEEP).answer(asks(account, needs)) for _ in range(4)))
     assert all(one == same[0] for one in same)
     turns = "select (state ->> 'turns')::int from state_cells where account = $1 and kind = 'rotation'"
@@ -108,17 +108,17 @@ async def test_any_text_is_a_key_and_any_json_a_value(pool: asyncpg.Pool, accoun
     keys = ["a\0b", "a\\0b", "é", "e\u0301", "x" * 5000, "'; drop table state_cells; --", "🙂", "a/b"]
     values = [{"a\0": [None, True, 1.5, "\0", "\\u0000", key]} for key in keys]
     settler = state_tables.StateTables(pool, KEEP)
-    stored = {f"set {number}": Store("", key, values[number], DAY) for number, key in enumerate(keys)}
+    stored = {f"set {number}": StoreValue("", key, values[number], DAY) for number, key in enumerate(keys)}
     await settler.answer(asks(account, stored))
-    loaded = await settler.answer(asks(account, {f"get {key}": Load("", key) for key in keys}))
+    loaded = await settler.answer(asks(account, {f"get {key}": LoadValue("", key) for key in keys}))
     assert [one.value for one in loaded if not isinstance(one, Exception)] == values  # type: ignore[attr-defined]  # answers of Load
 
 
 async def test_what_cannot_be_kept_spoils_its_own_run_only(pool: asyncpg.Pool, account: str) -> None:
     settler = state_tables.StateTables(pool, KEEP)
     needs: dict[str, Stateful[Any]] = {f"{number}": Count("", "all", 1, DAY) for number in range(20)}
-    needs["huge"] = Store("", "k", 2**70, DAY)
-    needs["surrogate"] = Store("", "k\ud800", 1, DAY)
+    needs["huge"] = StoreValue("", "k", 2**70, DAY)
+    needs["surrogate"] = StoreValue("", "k\ud800", 1, DAY)
     found = await settler.answer(asks(account, needs))
     assert [type(one).__name__ for one in found[-2:]] == ["TypeError", "UnicodeEncodeError"]
     assert sorted(one.total for one in found[:-2]) == list(range(1, 21))  # type: ignore[union-attr]  # answers of Count
@@ -127,13 +127,13 @@ async def test_what_cannot_be_kept_spoils_its_own_run_only(pool: asyncpg.Pool, a
 async def test_what_is_over_is_empty_at_once_and_deleted_later(pool: asyncpg.Pool, account: str) -> None:
     settler = state_tables.StateTables(pool, KEEP)
     needs: dict[str, Stateful[Any]] = {
-        "claim": Claim("", "k", DAY),
+        "claim": ClaimKey("", "k", DAY),
         "count": Count("", "k", 5, DAY),
         "permit": Permit("", "k", 1, 60.0),
         "collect": Collect("", "k", "item", 10, 60.0),
     }
     await settler.answer(asks(account, needs))
-    await dead_runs.mark(pool, [Death(f"{account} dead", 0)])
+    await dead_runs.mark(pool, [DeadRunMark(f"{account} dead", 0)])
     for one in EXPIRING:
         await pool.execute(f"update {one.table} set expires_at = now() - interval '1 s'")  # noqa: S608 - our own names
     again = await settler.answer(asks(account, {f"{name} again": need for name, need in needs.items()}))
@@ -174,7 +174,7 @@ async def test_a_lead_whose_run_died_before_any_call_can_be_sent_again(
     )
     flows = batches.compiled(tmp_path, wrong)
 
-    async def died(dead: Sequence[Death]) -> None:
+    async def died(dead: Sequence[DeadRunMark]) -> None:
         await dead_runs.mark(pool, dead)
 
     outcomes = []
@@ -204,9 +204,9 @@ async def test_what_the_journal_says_of_any_attempt_decides_whether_a_dead_run_f
         maybe,
     )
     settler = state_tables.StateTables(pool, KEEP)
-    await settler.answer(asks(account, {"first": Claim("", "k", DAY)}))
-    await dead_runs.mark(pool, [Death(f"{account} first", 0, None, account, effect)])
-    (second,) = await settler.answer(asks(account, {"second": Claim("", "k", DAY)}))
+    await settler.answer(asks(account, {"first": ClaimKey("", "k", DAY)}))
+    await dead_runs.mark(pool, [DeadRunMark(f"{account} first", 0, None, account, effect)])
+    (second,) = await settler.answer(asks(account, {"second": ClaimKey("", "k", DAY)}))
     assert isinstance(second, Claimed)
     assert second.first is free
 

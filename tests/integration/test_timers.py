@@ -21,7 +21,7 @@ from services.flows.outcomes import Sleep
 from services.flows.waiting import cancel_hash, timer_id
 from services.runtime import database
 from services.runtime.kafka import MessageTooLargeError, OutgoingRecord
-from services.runtime.tables.dead_runs import Death
+from services.runtime.tables.dead_runs import DeadRunMark
 from services.tools.timers.timer import Timer, timer_of
 from services.tools.timers.timer_firing import TimerFiring
 from services.tools.timers.timer_table import SetTimer, TimerTable
@@ -152,9 +152,9 @@ async def test_a_wait_whose_run_cannot_go_on_is_a_dead_letter_and_the_others_fir
                 raise MessageTooLargeError("more than the topic takes")
             await super().publish(outputs)
 
-    store, published, died = TimerTable(pool), Refusing(), list[Death]()
+    store, published, died = TimerTable(pool), Refusing(), list[DeadRunMark]()
 
-    async def mark(dead: Sequence[Death]) -> None:
+    async def mark(dead: Sequence[DeadRunMark]) -> None:
         died.extend(dead)
 
     await store.set(timers)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from services.flows.state.cells import Asked, Stateful
-from services.flows.state.claims import Claim, Claimed, Settle, Settled
+from services.flows.state.claims import Claimed, ClaimKey, SettleClaim, Settled
 from services.flows.state.counters import Count, Counted
 from services.flows.state.digests import Collect, Collected, Release, Released
 from services.flows.state.permits import Permit, Permitted
 from services.flows.state.rotations import Turn, Turned
-from services.flows.state.storage import Load, Loaded, Stored
-from services.flows.state.storage import Store as Put
+from services.flows.state.storage import Loaded, LoadValue, Stored
+from services.flows.state.storage import StoreValue as Put
 from services.runtime.tables import dead_runs
 from services.tools.state.state_tables import StateTables
 from tests.support.machines import DIES, RULES, World, bound
@@ -75,7 +75,7 @@ class Claims(Machine):
         """A batch of claims."""
         # A run has one key: its inputs are the same on every replay.
         asks = [(run * 4 + key, key) for run, key in batch]
-        found = self.ask([(run, Claim("", str(key), LONG)) for run, key in asks], dies)
+        found = self.ask([(run, ClaimKey("", str(key), LONG)) for run, key in asks], dies)
         for (run, key), answer in zip(asks, found, strict=True):
             assert isinstance(answer, Claimed)
             assert (answer.first, answer.result) == self.expected(run, key)
@@ -100,7 +100,7 @@ class Claims(Machine):
     def settle(self, batch: list[tuple[int, int]], dies: int | None) -> None:
         """Runs store what came of their claims: those that hold them."""
         asks = [(run * 4 + key, key) for run, key in batch]
-        found = self.ask([(run, Settle("", str(key), run)) for run, key in asks], dies, step="1")
+        found = self.ask([(run, SettleClaim("", str(key), run)) for run, key in asks], dies, step="1")
         for (run, key), answer in zip(asks, found, strict=True):
             assert isinstance(answer, Settled)
             if run in self.settled:
@@ -114,7 +114,7 @@ class Claims(Machine):
     @rule(run=st.integers(0, 51), done=st.integers(0, 1))
     def die(self, run: int, done: int) -> None:
         """A run that did a call holds on to what it claimed."""
-        self.world.run(dead_runs.mark(self.world.pool, [dead_runs.Death(f"{self.account} {run}", done)]))
+        self.world.run(dead_runs.mark(self.world.pool, [dead_runs.DeadRunMark(f"{self.account} {run}", done)]))
         (self.dead.discard if done else self.dead.add)(run)
 
     @rule(run=st.integers(0, 51))
@@ -326,7 +326,7 @@ class Storages(Machine):
         asks: list[tuple[int, Stateful[Any]]] = []
         for run, *_ in batch:
             key, writes, value = self.inputs[run]
-            asks.append((run, Put("", key, value, LONG) if writes else Load("", key)))
+            asks.append((run, Put("", key, value, LONG) if writes else LoadValue("", key)))
         for (run, _), answer in zip(asks, self.ask(asks, dies), strict=True):
             assert isinstance(answer, Loaded | Stored)
             if isinstance(answer, Loaded):

@@ -75,3 +75,8 @@ def unplayed(folder: Path) -> list[str]:
     done |= {f"kind {one.split()[0]}" for one in done}
     parts = {"kinds": "kind", "triggers": "trigger", "tools": "tool", "actions": "action", "outcomes": "end"}
     return sorted({f"{what} {name}" for part, what in parts.items() for name in manifest[part]} - done)
+
+
+def need_name(need: object) -> str:
+    """What recordings call a need, whatever its class is called now. Code up to 0.2.0 declares no `label`."""
+    return str(getattr(need, "label", type(need).__name__)).capitalize()

@@ -53,7 +53,7 @@ from services.flows.sync import OpenWrite, Write, changed, judge, marked  # noqa
 from services.flows.testing import simulation  # noqa: E402
 from services.flows.testing.events import events_of  # noqa: E402
 from services.flows.testing.names_used import names_used  # noqa: E402
-from services.flows.testing.suite import Case, Given  # noqa: E402
+from services.flows.testing.suite import GivenEvent, SuiteCase  # noqa: E402
 from services.flows.traces import Trace, untraced  # noqa: E402
 from services.flows.waiting import hashes_of  # noqa: E402
 from services.project import sources_files  # noqa: E402
@@ -111,7 +111,7 @@ class _Recorder:
         after = advance(flow, run, now=now, trace=told, **given)
         turn = played["turns"][-1]
         if isinstance(after, Ask):
-            turn["needs"].append({"at": after.run.at, "need": type(after.need).__name__, "of": _json(after.need)})
+            turn["needs"].append({"at": after.run.at, "need": form.need_name(after.need), "of": _json(after.need)})
         else:
             run_after = after.request.run if isinstance(after, Act) else after.run
             turn["next"] = _next(after)
@@ -176,7 +176,7 @@ class _Recorder:
 
         return _Noted()
 
-    def play(self, case: Case, known: Catalogue) -> form.Json:
+    def play(self, case: SuiteCase, known: Catalogue) -> form.Json:
         """Play it: the events, the runs with their turns, and the ends."""
         with (
             mock.patch.multiple(simulation, advance=self.advance, events_of=self.events_of),
@@ -263,7 +263,7 @@ def _triggers() -> Iterator[form.Json]:
     for person in _people():
         suite = YAML(typ="safe").load(_filled((HERE / "flows" / "closum-triggers.test.yaml").read_text(), person))
         for case in suite["cases"]:
-            given = Given.model_validate(case["given"])
+            given = GivenEvent.model_validate(case["given"])
             payload = TRIGGERS[str(given.trigger)].read(given.data)
             happened = payload.happened()
             yield {

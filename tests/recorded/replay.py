@@ -115,7 +115,11 @@ def _turn(flow: CompiledFlow, played: form.Json, number: int, event: form.Json, 
         if not isinstance(after, Ask):
             yield Difference(f"{where}: need", asked["need"], type(after).__name__)
             break
-        need = {"at": after.run.at, "need": type(after.need).__name__, "of": wire.plain(dataclasses.asdict(after.need))}
+        need = {
+            "at": after.run.at,
+            "need": form.need_name(after.need),
+            "of": wire.plain(dataclasses.asdict(after.need)),
+        }
         yield from _unlike({name: asked[name] for name in need}, need, f"{where}: need")
         assert isinstance(after.need, Stateful)
         if after.run.at != run.at:
@@ -143,7 +147,7 @@ def _left(after: Act | Sleep | End | Ask) -> tuple[form.Json, form.Json]:
         sleep = {"timer": after.timer, "until": after.until.isoformat(), "cancel": after.cancel}
         return {"sleep": sleep}, _json(after.run)
     if isinstance(after, Ask):
-        return {"asks": type(after.need).__name__}, _json(after.run)
+        return {"asks": form.need_name(after.need)}, _json(after.run)
     said = {"outcome": after.outcome, "reason": after.reason, "code": after.code, "step": after.step}
     return {"end": wire.plain({name: value for name, value in said.items() if value is not None})}, _json(after.run)
 

@@ -9,7 +9,7 @@ from services.flows.catalogue import StopRun, Tool
 from services.flows.needs import Need, Pause
 from services.flows.run_tool import run_tool
 from services.flows.state.cells import Asked
-from services.flows.state.memory import Memory
+from services.flows.state.memory import InMemoryState
 
 MORNING = 1_772_442_000.0  # Monday, 2026-03-02 09:00 UTC
 
@@ -18,7 +18,7 @@ MORNING = 1_772_442_000.0  # Monday, 2026-03-02 09:00 UTC
 class Runs:
     """Many runs, one memory."""
 
-    memory: Memory = field(default_factory=Memory)
+    memory: InMemoryState = field(default_factory=InMemoryState)
     now: float = MORNING
     account: str = "default"
     flow: str = "flow"

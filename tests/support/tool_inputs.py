@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
-from services.flows.refined import Checked, Refined
+from services.flows.refined import CheckedText, Refined
 
 SAMPLES: dict[str, list[str]] = {
     "phone": ["+351912345678", "+442079460958", "+5511961234567"],
@@ -71,7 +71,7 @@ def sizes(metadata: list[Any]) -> tuple[int, int | None]:
 
 def text_of(metadata: list[Any]) -> st.SearchStrategy[Any]:
     """Texts with the marks of a field."""
-    mark = next((mark for mark in metadata if isinstance(mark, Refined | Checked)), None)
+    mark = next((mark for mark in metadata if isinstance(mark, Refined | CheckedText)), None)
     if mark:
         return st.sampled_from(SAMPLES[mark.kind])
     constraint = next((mark for mark in metadata if isinstance(mark, StringConstraints)), None)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.flows.refined import (
-    Checked,
+    CheckedText,
     Digits,
     Duration,
     Email,
@@ -65,7 +65,7 @@ def test_marks_are_found_in_fields_and_in_the_schema() -> None:
     """The checker reads JSON Schema, where they stand as `refined` and `checked`, also of a list's items."""
     fields = Model.model_fields
     assert mark_of(fields["phone"]) == Refined("phone")
-    assert mark_of(fields["zone"]) == Checked("time_zone")
+    assert mark_of(fields["zone"]) == CheckedText("time_zone")
     assert mark_of(fields["text"]) is None
     properties = Model.model_json_schema()["properties"]
     assert properties["phone"]["refined"] == "phone"

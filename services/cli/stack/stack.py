@@ -53,7 +53,7 @@ def as_they_are(_bootstrap: str, _url: str) -> AbstractContextManager[Mapping[st
 
 
 @dataclass(frozen=True)
-class Plan:
+class StackPlan:
     """What to start."""
 
     flows: Path
@@ -106,7 +106,7 @@ OUR_NAMES = ("KAFKA_BOOTSTRAP", "DATABASE_URL", "FLOWS_TOPIC_PREFIX", "FLOWS_TOP
 
 
 @contextlib.contextmanager
-def running(folder: Folder, plan: Plan, sink: Sink, progress: Progress) -> Iterator[Stack]:
+def running(folder: Folder, plan: StackPlan, sink: Sink, progress: Progress) -> Iterator[Stack]:
     """The whole, ready for events; ended in order with the block. Raises CommandError when a part does not start."""
     leftovers.end(folder.path)
     try:
@@ -149,13 +149,13 @@ def _prepare(environ: Mapping[str, str]) -> None:
         raise CommandError(f"the tables or topics could not be made: {error or 'no answer in time'}") from None
 
 
-def _deploy(plan: Plan, url: str) -> None:
+def _deploy(plan: StackPlan, url: str) -> None:
     """Deploy the flows. In a database of others, theirs stay."""
     deployed([plan.flows], plan.connections, url, alone=plan.alone)
 
 
 def _with_services(
-    folder: Folder, plan: Plan, environ: dict[str, str], sink: Sink, progress: Progress
+    folder: Folder, plan: StackPlan, environ: dict[str, str], sink: Sink, progress: Progress
 ) -> Iterator[Stack]:
     ports = plan.ports
     services = {

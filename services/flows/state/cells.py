@@ -15,13 +15,13 @@ from services.flows.needs import Need
 DAY_SECONDS = 86_400.0
 
 
-class Given(BaseModel):
+class NeedAnswer(BaseModel):
     """The base of answers. They are kept as JSON and read by later versions: unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-A = TypeVar("A", bound=Given)
+A = TypeVar("A", bound=NeedAnswer)
 
 
 class Cell(NamedTuple):
@@ -36,7 +36,7 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class CellContent:
     """What a cell holds: JSON that is never changed in place, and until when (seconds since 1970)."""
 
     state: Mapping[str, Any]
@@ -88,27 +88,31 @@ class CellDecision:
     after now that the answer is about; the answer is kept for the replay that comes then.
     """
 
-    answer: Given
-    cells: tuple[Held | None, ...]
+    answer: NeedAnswer
+    cells: tuple[CellContent | None, ...]
     void: tuple[str, ...] = ()
     until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Stateful(Need[A]):
-    """A need that cells answer. A subclass is a kind; its answer is a model, kept as JSON for replays."""
+    """A need that cells answer. A subclass is a kind; its answer is a model, kept as JSON for replays.
 
-    answer: ClassVar[type[Given]]
+    `label` is what metrics call the kind: it stays when the class gets another name.
+    """
+
+    answer: ClassVar[type[NeedAnswer]]
+    label: ClassVar[str]
 
     @abstractmethod
     def cells(self, asked: Asked) -> tuple[Cell, ...]:
         """The cells that the need reads and writes."""
 
     @abstractmethod
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
+    def decide(self, asked: Asked, held: Sequence[CellContent | None], world: World) -> CellDecision:
         """The answer. What has expired is None already. Deterministic; changes nothing that it is given."""
 
-    def holders(self, held: Sequence[Held | None]) -> tuple[str, ...]:
+    def holders(self, held: Sequence[CellContent | None]) -> tuple[str, ...]:
         """Runs of which the need must know whether they are dead."""
         del held
         return ()

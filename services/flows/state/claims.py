@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from services.flows.iterations import path_of
-from services.flows.state.cells import Asked, Cell, CellDecision, Given, Held, Stateful, World
+from services.flows.state.cells import Asked, Cell, CellContent, CellDecision, NeedAnswer, Stateful, World
 
 KIND = "claim"
 
 
-class Claimed(Given):
-    """Whether this one is the first; the run that is; what the first has stored with `Settle`."""
+class Claimed(NeedAnswer):
+    """Whether this one is the first; the run that is; what the first has stored with `SettleClaim`."""
 
     first: bool
     run_id: str
@@ -28,31 +28,32 @@ class Claimed(Given):
     result: Any = None
 
 
-class Settled(Given):
+class Settled(NeedAnswer):
     """Whether the result was stored: only the run that holds the claim can."""
 
     stored: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Claim(Stateful[Claimed]):
+class ClaimKey(Stateful[Claimed]):
     """Be the first with `key` within a time. With `renew`, a duplicate begins the time anew for the holder."""
 
     scope: str
     key: str
     within_seconds: float
     renew: bool = False
-    answer: ClassVar[type[Given]] = Claimed
+    answer: ClassVar[type[NeedAnswer]] = Claimed
+    label: ClassVar[str] = "claim"
 
     def cells(self, asked: Asked) -> tuple[Cell, ...]:
         """One a scope and key."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def holders(self, held: Sequence[Held | None]) -> tuple[str, ...]:
+    def holders(self, held: Sequence[CellContent | None]) -> tuple[str, ...]:
         """Who holds the claim."""
         return tuple(one.state["run"] for one in held if one is not None)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
+    def decide(self, asked: Asked, held: Sequence[CellContent | None], world: World) -> CellDecision:
         """First, if nobody holds it but this run, or a dead run that came to nothing."""
         (one,) = held
         void: tuple[str, ...] = ()
@@ -62,7 +63,7 @@ class Claim(Stateful[Claimed]):
             one = None
         if one is None:
             state = {"run": asked.run_id, "step": asked.step, "asked": [asked.id], "done": asked.done, "at": world.now}
-            claimed = Held(state, world.now + self.within_seconds)
+            claimed = CellContent(state, world.now + self.within_seconds)
             return CellDecision(Claimed(first=True, run_id=asked.run_id, at=world.now), (claimed,), void)
         first = mine and not _other_round(one.state.get("step", asked.step), asked.step)
         answer = Claimed(
@@ -73,32 +74,33 @@ class Claim(Stateful[Claimed]):
             result=one.state.get("result"),
         )
         if first:
-            one = Held({**one.state, "asked": [*one.state["asked"], asked.id]}, one.until)
+            one = CellContent({**one.state, "asked": [*one.state["asked"], asked.id]}, one.until)
         elif self.renew:
-            one = Held(one.state, max(one.until, world.now + self.within_seconds))
+            one = CellContent(one.state, max(one.until, world.now + self.within_seconds))
         return CellDecision(answer, (one,))
 
 
 @dataclass(frozen=True, slots=True)
-class Settle(Stateful[Settled]):
+class SettleClaim(Stateful[Settled]):
     """Store what came of this run's claim, for those who come second."""
 
     scope: str
     key: str
     result: Any
-    answer: ClassVar[type[Given]] = Settled
+    answer: ClassVar[type[NeedAnswer]] = Settled
+    label: ClassVar[str] = "settle"
 
     def cells(self, asked: Asked) -> tuple[Cell, ...]:
         """That of the claim."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
+    def decide(self, asked: Asked, held: Sequence[CellContent | None], world: World) -> CellDecision:
         """Stored, if the claim is this run's."""
         del world
         (one,) = held
         if one is None or one.state["run"] != asked.run_id:
             return CellDecision(Settled(stored=False), (one,))
-        return CellDecision(Settled(stored=True), (Held({**one.state, "result": self.result}, one.until),))
+        return CellDecision(Settled(stored=True), (CellContent({**one.state, "result": self.result}, one.until),))
 
 
 def _other_round(claimed: str, asked: str) -> bool:
@@ -106,6 +108,6 @@ def _other_round(claimed: str, asked: str) -> bool:
     return claimed != asked and path_of(claimed) == path_of(asked)
 
 
-def _came_to_nothing(held: Held, world: World) -> bool:
+def _came_to_nothing(held: CellContent, world: World) -> bool:
     death = world.dead.get(held.state["run"])
     return death is not None and death.at >= held.state["at"] and death.done == held.state["done"]

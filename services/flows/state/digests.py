@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import orjson
 
-from services.flows.state.cells import DAY_SECONDS, Asked, Cell, CellDecision, Given, Held, Stateful, World
+from services.flows.state.cells import DAY_SECONDS, Asked, Cell, CellContent, CellDecision, NeedAnswer, Stateful, World
 
 KIND = "digest"
 MOST_BYTES = 400_000
@@ -20,7 +20,7 @@ MOST_BYTES = 400_000
 FORGOTTEN_SECONDS = 30 * DAY_SECONDS
 
 
-class Collected(Given):
+class Collected(NeedAnswer):
     """The items, if they are released to this run. Else whether it opened the collection, and when that is due."""
 
     items: list[Any] | None = None
@@ -31,7 +31,7 @@ class Collected(Given):
     due: float
 
 
-class Released(Given):
+class Released(NeedAnswer):
     """The items; None when they were released before."""
 
     items: list[Any] | None = None
@@ -46,20 +46,21 @@ class Collect(Stateful[Collected]):
     item: Any
     count: int
     within_seconds: float
-    answer: ClassVar[type[Given]] = Collected
+    answer: ClassVar[type[NeedAnswer]] = Collected
+    label: ClassVar[str] = "collect"
 
     def cells(self, asked: Asked) -> tuple[Cell, ...]:
         """One a scope and key."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
+    def decide(self, asked: Asked, held: Sequence[CellContent | None], world: World) -> CellDecision:
         """Released, or collected."""
         (one,) = held
         opened = one is None
         if one is None:
             due = world.now + self.within_seconds
             state: dict[str, Any] = {"collection": asked.id, "since": world.now, "due": due, "items": [], "bytes": 0}
-            one = Held(state, due + FORGOTTEN_SECONDS)
+            one = CellContent(state, due + FORGOTTEN_SECONDS)
         items = [*one.state["items"], self.item]
         size = one.state["bytes"] + len(orjson.dumps(self.item))
         release = len(items) >= self.count or size >= MOST_BYTES or world.now >= one.state["due"]
@@ -71,7 +72,7 @@ class Collect(Stateful[Collected]):
             since=one.state["since"],
             due=one.state["due"],
         )
-        after = None if release else Held({**one.state, "items": items, "bytes": size}, one.until)
+        after = None if release else CellContent({**one.state, "items": items, "bytes": size}, one.until)
         return CellDecision(answer, (after,), until=one.state["due"])
 
 
@@ -82,13 +83,14 @@ class Release(Stateful[Released]):
     scope: str
     key: str
     collection: str
-    answer: ClassVar[type[Given]] = Released
+    answer: ClassVar[type[NeedAnswer]] = Released
+    label: ClassVar[str] = "release"
 
     def cells(self, asked: Asked) -> tuple[Cell, ...]:
         """That of the collection."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
+    def decide(self, asked: Asked, held: Sequence[CellContent | None], world: World) -> CellDecision:
         """The items, if it is still the same collection."""
         del asked, world
         (one,) = held

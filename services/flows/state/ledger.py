@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from services.flows.state.cells import Asked, Cell, DeadRunFact, Given, Held, Stateful, World
+from services.flows.state.cells import Asked, Cell, CellContent, DeadRunFact, NeedAnswer, Stateful, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Changed:
 
     account: str
     cell: Cell
-    held: Held | None
+    held: CellContent | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class StateLedger:
 
     now: float
     keep_seconds: float
-    cells: dict[str, Held] = field(default_factory=dict)
+    cells: dict[str, CellContent] = field(default_factory=dict)
     answers: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     dead: dict[str, DeadRunFact] = field(default_factory=dict)
     changed: dict[str, Changed] = field(default_factory=dict)
@@ -64,9 +64,9 @@ class StateLedger:
     void: set[str] = field(default_factory=set)
     replayed: set[str] = field(default_factory=set)
 
-    def settle(self, questions: Sequence[Question]) -> list[Given | Exception]:
+    def settle(self, questions: Sequence[Question]) -> list[NeedAnswer | Exception]:
         """One answer a question, in order: each sees what those before it did. What cannot be settled is an error."""
-        answers: list[Given | Exception] = []
+        answers: list[NeedAnswer | Exception] = []
         for question in questions:
             try:
                 answers.append(self._settle(question))
@@ -74,7 +74,7 @@ class StateLedger:
                 answers.append(error)
         return answers
 
-    def _settle(self, question: Question) -> Given:
+    def _settle(self, question: Question) -> NeedAnswer:
         asked, need, by = question.asked, question.need, question.by
         if by in self.answers:
             self.replayed.add(asked.run_id)
@@ -98,6 +98,6 @@ class StateLedger:
         self.said[by] = Said(answer, max(self.now, decision.until) + self.keep_seconds)
         return decision.answer
 
-    def _held(self, one: str) -> Held | None:
+    def _held(self, one: str) -> CellContent | None:
         held = self.cells.get(one)
         return held if held is not None and held.until > self.now else None

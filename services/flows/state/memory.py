@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.flows.state.cells import DAY_SECONDS, Asked, DeadRunFact, Given, Held
+from services.flows.state.cells import DAY_SECONDS, Asked, CellContent, DeadRunFact, NeedAnswer
 from services.flows.state.ledger import Question, StateLedger
 
 
-class Memory:
+class InMemoryState:
     """The state of one test. `dead` is told when a run ends as dead."""
 
     def __init__(self) -> None:
-        self._cells: dict[str, Held] = {}
+        self._cells: dict[str, CellContent] = {}
         self._answers: dict[str, Mapping[str, Any]] = {}
         self._dead: dict[str, DeadRunFact] = {}
 
-    def answer(self, asks: Sequence[Asked], now: float) -> list[Given | Exception]:
+    def answer(self, asks: Sequence[Asked], now: float) -> list[NeedAnswer | Exception]:
         """One answer an ask, in order; an error in place of one that cannot be. `now`: seconds since 1970."""
-        answers: list[Given | Exception] = []
+        answers: list[NeedAnswer | Exception] = []
         for asked in asks:
             try:
                 question = Question.of(asked)

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from services.flows.state.cells import DAY_SECONDS, Asked, Cell, CellDecision, Given, Held, Stateful, World
+from services.flows.state.cells import DAY_SECONDS, Asked, Cell, CellContent, CellDecision, NeedAnswer, Stateful, World
 
 KIND = "merge"
 LAST = "last"
 MOST_FIELDS = 500
 
 
-class Merged(Given):
+class Merged(NeedAnswer):
     """`forward`: to be written to the other side. `back`: to be written to the own side. Both by field."""
 
     forward: dict[str, Any]
@@ -36,13 +36,14 @@ class Merge(Stateful[Merged]):
     at: float
     rule: str
     crossing_seconds: float
-    answer: ClassVar[type[Given]] = Merged
+    answer: ClassVar[type[NeedAnswer]] = Merged
+    label: ClassVar[str] = "merge"
 
     def cells(self, asked: Asked) -> tuple[Cell, ...]:
         """One a scope and key."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
+    def decide(self, asked: Asked, held: Sequence[CellContent | None], world: World) -> CellDecision:
         """Which changes win."""
         del asked
         (one,) = held
@@ -71,7 +72,7 @@ class Merge(Stateful[Merged]):
             fields = {name: fields[name] for name in kept}
         answer = Merged(forward=forward, back=back, lost=lost)
         return CellDecision(
-            answer, (Held({"fields": fields}, world.now + max(DAY_SECONDS, 2 * self.crossing_seconds)),)
+            answer, (CellContent({"fields": fields}, world.now + max(DAY_SECONDS, 2 * self.crossing_seconds)),)
         )
 
     def _near(self, at: float) -> bool:
@@ -86,7 +87,7 @@ class Merge(Stateful[Merged]):
         return self.side == self.rule
 
 
-class Standing(Given):
+class Standing(NeedAnswer):
     """The changes that nobody changed again since."""
 
     fields: dict[str, Any]
@@ -99,13 +100,14 @@ class Stands(Stateful[Standing]):
     scope: str
     key: str
     changes: Mapping[str, Any]
-    answer: ClassVar[type[Given]] = Standing
+    answer: ClassVar[type[NeedAnswer]] = Standing
+    label: ClassVar[str] = "stands"
 
     def cells(self, asked: Asked) -> tuple[Cell, ...]:
         """That of the merges."""
         return (Cell(KIND, (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
+    def decide(self, asked: Asked, held: Sequence[CellContent | None], world: World) -> CellDecision:
         """Those that are still there. When all is forgotten, nobody changed them."""
         del asked, world
         (one,) = held

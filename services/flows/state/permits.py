@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from services.flows.state.cells import Asked, Cell, CellDecision, Given, Held, Stateful, World
+from services.flows.state.cells import Asked, Cell, CellContent, CellDecision, NeedAnswer, Stateful, World
 
 
-class Permitted(Given):
+class Permitted(NeedAnswer):
     """Whether the run may pass, and when: if it waits, `at` lies ahead, and its place there is kept.
 
     Refused: when a place would have been free.
@@ -29,13 +29,14 @@ class Permit(Stateful[Permitted]):
     most: int
     per_seconds: float
     longest_wait_seconds: float = 0.0
-    answer: ClassVar[type[Given]] = Permitted
+    answer: ClassVar[type[NeedAnswer]] = Permitted
+    label: ClassVar[str] = "permit"
 
     def cells(self, asked: Asked) -> tuple[Cell, ...]:
         """One a scope and key. It holds the moments of the last `most` that passed or will."""
         return (Cell("throttle", (asked.scope(self.scope), self.key)),)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
+    def decide(self, asked: Asked, held: Sequence[CellContent | None], world: World) -> CellDecision:
         """The first moment at which fewer than `most` passed within the time before."""
         del asked
         (one,) = held
@@ -50,4 +51,4 @@ class Permit(Stateful[Permitted]):
         passed = [*passed, at][-self.most :]
         # When the last of them is over, the cell says nothing that an empty one does not.
         answer = Permitted(passed=True, at=at, waits=at > world.now)
-        return CellDecision(answer, (Held({"passed": passed}, at + self.per_seconds),), until=at)
+        return CellDecision(answer, (CellContent({"passed": passed}, at + self.per_seconds),), until=at)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from services.flows.state.cells import DAY_SECONDS, Asked, Cell, CellDecision, Given, Held, Stateful, World
+from services.flows.state.cells import DAY_SECONDS, Asked, Cell, CellContent, CellDecision, NeedAnswer, Stateful, World
 from services.flows.working_hours import HoursError, WorkingHours
 
 KIND = "rotation"
@@ -22,7 +22,7 @@ MOST_REMEMBERED = 2000
 NEW: Mapping[str, Any] = {"turns": 0, "members": {}, "away": {}}
 
 
-class Turned(Given):
+class Turned(NeedAnswer):
     """Whose turn it is; None when all are away. `kept`: the key had it already."""
 
     value: str | None
@@ -54,7 +54,8 @@ class Turn(Stateful[Turned]):
     absent: tuple[str, ...] = ()
     hours: tuple[tuple[str, WorkingHours], ...] = ()
     rotate_if_all_away: bool = True
-    answer: ClassVar[type[Given]] = Turned
+    answer: ClassVar[type[NeedAnswer]] = Turned
+    label: ClassVar[str] = "turn"
 
     def cells(self, asked: Asked) -> tuple[Cell, ...]:
         """The rotation, which all flows share, and what the key got."""
@@ -62,23 +63,25 @@ class Turn(Stateful[Turned]):
         rotation = Cell(KIND, (self.list,))
         return (rotation, Cell("sticky", (self.list, self.sticky_key))) if self.sticky_key else (rotation,)
 
-    def decide(self, asked: Asked, held: Sequence[Held | None], world: World) -> CellDecision:
+    def decide(self, asked: Asked, held: Sequence[CellContent | None], world: World) -> CellDecision:
         """Who has the key, if that one is there; else whose turn it is."""
         del asked
         rotation, *sticky = held
         state = rotation.state if rotation else NEW
         present = self.present(state["away"], world.now)
         if sticky and sticky[0] and (value := sticky[0].state["value"]) in present:
-            again = Held(sticky[0].state, world.now + self.sticky_seconds)
+            again = CellContent(sticky[0].state, world.now + self.sticky_seconds)
             return CellDecision(Turned(value=value, kept=True), (rotation, again))
         if not present:
             return CellDecision(Turned(value=None), tuple(held))
         value, state = turn(state, present)
         # By days: a row that changes often and whose index does not is cheap.
-        after = Held(state, world.now // DAY_SECONDS * DAY_SECONDS + KEPT_SECONDS)
+        after = CellContent(state, world.now // DAY_SECONDS * DAY_SECONDS + KEPT_SECONDS)
         if not self.sticky_key:
             return CellDecision(Turned(value=value), (after,))
-        return CellDecision(Turned(value=value), (after, Held({"value": value}, world.now + self.sticky_seconds)))
+        return CellDecision(
+            Turned(value=value), (after, CellContent({"value": value}, world.now + self.sticky_seconds))
+        )
 
     def present(self, away: Mapping[str, float | None], now: float) -> dict[str, int]:
         """Who is there, with their weights."""

@@ -12,7 +12,7 @@ from contracts.events import Event
 from contracts.triggers.payload import Payload
 from contracts.writes import TELL_OF_NEW
 from services.flows.creations import BY_US
-from services.flows.testing.suite import Case, Given
+from services.flows.testing.suite import GivenEvent, SuiteCase
 from services.runtime.documents.suggestion import suggestion
 
 SOURCE = "/flows/test"
@@ -23,7 +23,7 @@ class CaseError(Exception):
 
 
 def events_of(
-    case: Case, own: tuple[str, ...], triggers: Mapping[str, type[BaseModel]]
+    case: SuiteCase, own: tuple[str, ...], triggers: Mapping[str, type[BaseModel]]
 ) -> list[tuple[datetime, Event]]:
     """The case's events with their times, in order. `own` are the flow's triggers. Raises CaseError."""
     now = case.start
@@ -37,7 +37,7 @@ def events_of(
 
 
 def _event(
-    given: Given, number: int, now: datetime, own: tuple[str, ...], triggers: Mapping[str, type[BaseModel]]
+    given: GivenEvent, number: int, now: datetime, own: tuple[str, ...], triggers: Mapping[str, type[BaseModel]]
 ) -> Event:
     if given.trigger is None and len(own) != 1:
         raise CaseError(f"given {number + 1} needs `trigger`: the flow has several ({', '.join(own)})")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from services.flows.testing.suite import Case, Expected, ExpectedCall, Given, Reply, Suite
+from services.flows.testing.suite import Expected, ExpectedCall, GivenEvent, ScriptedAnswer, Suite, SuiteCase
 from services.runtime.documents.faults import Fault, FaultCode
 from services.runtime.documents.locations import Location
 from services.runtime.documents.suggestion import suggestion
@@ -17,7 +17,7 @@ from services.runtime.documents.yaml_tree import Mapping, Scalar, Tree, read
 _KEYS = sorted(
     {
         field.alias or name
-        for model in (Suite, Case, Given, Reply, Expected, ExpectedCall)
+        for model in (Suite, SuiteCase, GivenEvent, ScriptedAnswer, Expected, ExpectedCall)
         for name, field in model.model_fields.items()
     }
 )

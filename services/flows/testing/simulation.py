@@ -21,10 +21,10 @@ from services.flows.index import FlowIndex
 from services.flows.needs import Need
 from services.flows.outcomes import Act, Ask, End, Sleep
 from services.flows.state.cells import Asked
-from services.flows.state.memory import Memory
+from services.flows.state.memory import InMemoryState
 from services.flows.testing.events import CaseError, events_of
 from services.flows.testing.story import RequestedCall, Story
-from services.flows.testing.suite import Case
+from services.flows.testing.suite import SuiteCase
 from services.flows.waiting import hashes_of
 
 MOST_STEPS = 100_000
@@ -35,7 +35,7 @@ Perform = Callable[[ActionRequest], Answer]
 
 
 def play(
-    case: Case, flows: Sequence[CompiledFlow], triggers: Mapping[str, type[BaseModel]], perform: Perform
+    case: SuiteCase, flows: Sequence[CompiledFlow], triggers: Mapping[str, type[BaseModel]], perform: Perform
 ) -> tuple[Story, ...]:
     """What becomes of the case's events: a story a run, in order. Raises CaseError for a case that cannot be played.
 
@@ -66,7 +66,7 @@ class _Stage:
         self.flows = flows
         self.perform = perform
         self.stories: list[Story] = []
-        self.memory = Memory()
+        self.memory = InMemoryState()
         self.now = datetime.min.replace(tzinfo=UTC)
         self.left = MOST_STEPS
         self._ending = frozenset().union(*(flow.ending for flow in flows))

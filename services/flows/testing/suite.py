@@ -30,13 +30,13 @@ def _listed(value: object) -> object:
 Duration = Annotated[float, BeforeValidator(_seconds)]
 
 
-class Part(BaseModel):
+class SuitePart(BaseModel):
     """The base: a misspelled key is a mistake."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class Given(Part):
+class GivenEvent(SuitePart):
     """An event that comes."""
 
     trigger: str | None = Field(default=None, description="absent: the flow's own, when it has one only")
@@ -56,14 +56,14 @@ class Given(Part):
         return self
 
 
-class Failure(Part):
+class Failure(SuitePart):
     """How a call failed for good, after all its attempts."""
 
     code: ErrorCode
     cause: str = "as the test says"
 
 
-class Reply(Part):
+class ScriptedAnswer(SuitePart):
     """What an action gives, or what a destination answers to its HTTP request."""
 
     action: str | None = Field(default=None, description="only for calls of this action")
@@ -93,7 +93,7 @@ class Reply(Part):
         return self
 
 
-class ExpectedCall(Part):
+class ExpectedCall(SuitePart):
     """A call that the flow asks for: with exactly these inputs, or with inputs like these."""
 
     action: str
@@ -103,7 +103,7 @@ class ExpectedCall(Part):
     after: Duration | None = Field(default=None, description="so long after the run's event")
 
 
-class Expected(Part):
+class Expected(SuitePart):
     """What becomes of one run. What is absent is not compared."""
 
     flow: str | None = Field(default=None, description="which flow runs, where several do")
@@ -116,25 +116,25 @@ class Expected(Part):
     after: Duration | None = Field(default=None, description="how long after its event the run ended")
 
 
-class Case(Part):
+class SuiteCase(SuitePart):
     """One story: events in, calls and outcomes out."""
 
     name: str = Field(min_length=1)
     start: AwareDatetime = START
-    given: Annotated[list[Given], BeforeValidator(_listed)] = Field(min_length=1)
-    answers: list[Reply] = Field(default_factory=list)
+    given: Annotated[list[GivenEvent], BeforeValidator(_listed)] = Field(min_length=1)
+    answers: list[ScriptedAnswer] = Field(default_factory=list)
     expect: Annotated[list[Expected], BeforeValidator(_listed)] | None = Field(
         default=None, description="one a run, in the order in which they begin; absent: `flows test --record` writes it"
     )
 
 
-class Suite(Part):
+class Suite(SuitePart):
     """A test file: cases for one flow."""
 
     flow: str | None = Field(default=None, description="absent: the flow of the file beside it, when it has one only")
     also: list[str] = Field(default_factory=list, description="flows beside it that run too, on the same state")
-    answers: list[Reply] = Field(default_factory=list, description="for all cases, after their own")
-    cases: list[Case] = Field(min_length=1)
+    answers: list[ScriptedAnswer] = Field(default_factory=list, description="for all cases, after their own")
+    cases: list[SuiteCase] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _names(self) -> Self:

@@ -22,7 +22,7 @@ from services.actions.http_statuses import code_of, effect_possible
 from services.flows.catalogue import Guarantee
 from services.flows.testing.events import CaseError
 from services.flows.testing.patterns import like
-from services.flows.testing.suite import Reply as Wanted
+from services.flows.testing.suite import ScriptedAnswer as Wanted
 
 SUCCESS = range(200, 300)
 

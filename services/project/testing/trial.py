@@ -17,7 +17,7 @@ from services.flows.testing.names_used import names_used
 from services.flows.testing.record import recorded
 from services.flows.testing.simulation import play
 from services.flows.testing.story import Story
-from services.flows.testing.suite import Case
+from services.flows.testing.suite import SuiteCase
 from services.project.catalogue import ACTIONS
 from services.project.testing import suite_files
 from services.project.testing.performer import Performer
@@ -74,7 +74,7 @@ def trial(tested: suite_files.Tested, catalogue: Catalogue, *, record: bool, rew
     return made
 
 
-def _played(bound: suite_files.Bound, case: Case, catalogue: Catalogue) -> tuple[Sequence[Story], list[str]]:
+def _played(bound: suite_files.Bound, case: SuiteCase, catalogue: Catalogue) -> tuple[Sequence[Story], list[str]]:
     flows = [compile_flow(source, catalogue.tools) for source in bound.flows]
     used = frozenset(name for source in bound.flows for name in names_used(source.flow))
     performer = Performer(ACTIONS, (*case.answers, *bound.suite.suite.answers), used)

@@ -47,7 +47,7 @@ update dead_runs set done = {ALIVE}, died_at = clock_timestamp() where run_id = 
 """  # noqa: S608 - our own number
 
 
-class Death(NamedTuple):
+class DeadRunMark(NamedTuple):
     """A run that ended as dead: after so many calls that were done, and when; None: now.
 
     `account` and `effect_id` are those of the call that it died of, if it was one.
@@ -60,7 +60,7 @@ class Death(NamedTuple):
     effect_id: str | None = None
 
 
-async def mark(pool: asyncpg.Pool, deaths: Iterable[Death]) -> None:
+async def mark(pool: asyncpg.Pool, deaths: Iterable[DeadRunMark]) -> None:
     """These runs are dead. Twice is once.
 
     But for one whose last call may have had its effect, in whichever attempt, as the journal says: what such a run

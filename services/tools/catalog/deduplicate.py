@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, StopRun, tool
 from services.flows.refined import Duration, Timestamp
-from services.flows.state.claims import Claim
+from services.flows.state.claims import ClaimKey
 from services.tools.toolkit.state_inputs import Key, Scope, seconds, timestamp
 
 OnDuplicate = Literal["stop", "continue", "update"]
@@ -56,7 +56,7 @@ async def deduplicate(inputs: Inputs) -> Outputs:
     A run that ends as dead before any call was done frees its key, so that the same lead can be sent again.
     """
     update = inputs.on_duplicate == "update"
-    claimed = await Claim(inputs.scope, inputs.key, seconds(inputs.within, "within"), renew=update)
+    claimed = await ClaimKey(inputs.scope, inputs.key, seconds(inputs.within, "within"), renew=update)
     if not claimed.first and inputs.on_duplicate == "stop":
         raise StopRun("duplicate")
     return Outputs(

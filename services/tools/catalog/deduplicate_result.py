@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.flows.state.claims import Settle
+from services.flows.state.claims import SettleClaim
 from services.tools.toolkit.state_inputs import Key, Scope, small
 
 
@@ -34,5 +34,5 @@ class Outputs(BaseModel):
 )
 async def deduplicate_result(inputs: Inputs) -> Outputs:
     """Store what came of the first, for duplicates with on_duplicate: continue."""
-    settled = await Settle(inputs.scope, inputs.key, small(inputs.result, "result"))
+    settled = await SettleClaim(inputs.scope, inputs.key, small(inputs.result, "result"))
     return Outputs(stored=settled.stored)

@@ -20,7 +20,7 @@ Absent = Annotated[list[Member], Field(max_length=MOST)]
 Weight = Annotated[int, Ge(0), Le(1000)]
 
 
-class Schedule(BaseModel):
+class MemberHours(BaseModel):
     """When a member is there: as `working_hours` of `wait`."""
 
     zone: TimeZone = Field(description="on whose clock, such as Europe/Lisbon")
@@ -52,7 +52,9 @@ class Inputs(BaseInputs):
     )
     sticky_for: Duration = Field(default="365d", description="for so long after its last turn")
     absent: Absent = Field(default=[], description="who is away now")
-    hours: dict[str, Schedule] = Field(default_factory=dict, max_length=MOST, description="who is there only at times")
+    hours: dict[str, MemberHours] = Field(
+        default_factory=dict, max_length=MOST, description="who is there only at times"
+    )
     all_absent: Literal["rotate", "none", "fail"] = Field(
         default="rotate", description="nobody is there: rotate as if all were, give an empty value, or fail"
     )

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.flows.state.storage import Load
+from services.flows.state.storage import LoadValue
 from services.tools.toolkit.state_inputs import Key, Scope
 
 
@@ -37,6 +37,6 @@ class Outputs(BaseModel):
 )
 async def storage_get(inputs: Inputs) -> Outputs:
     """Read the value that `storage.set` stored under a key."""
-    loaded = await Load(inputs.scope, inputs.key)
+    loaded = await LoadValue(inputs.scope, inputs.key)
     # A null counts as absent, as everywhere in flows.
     return Outputs(found=loaded.found, value=inputs.default if loaded.value is None else loaded.value)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Duration
-from services.flows.state.storage import Store
+from services.flows.state.storage import StoreValue
 from services.tools.toolkit.state_inputs import Key, Scope, seconds, small
 
 
@@ -37,5 +37,5 @@ class Outputs(BaseModel):
 )
 async def storage_set(inputs: Inputs) -> Outputs:
     """Store a value under a key, for a time."""
-    stored = await Store(inputs.scope, inputs.key, small(inputs.value, "value"), seconds(inputs.keep, "keep"))
+    stored = await StoreValue(inputs.scope, inputs.key, small(inputs.value, "value"), seconds(inputs.keep, "keep"))
     return Outputs(replaced=stored.replaced, previous=stored.previous)

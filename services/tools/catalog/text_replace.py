@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import override
 
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
-from services.flows.refined import MAX_PATTERN, Match, pattern
+from services.flows.refined import MAX_PATTERN, PatternMatch, pattern
 from services.flows.unknown import known
 from services.tools.toolkit.size_bounds import MAX_OUTPUT, Text, bounded
 
@@ -74,7 +74,7 @@ async def text_replace(inputs: Inputs) -> Outputs:
     return Outputs(text="".join(pieces), count=count)
 
 
-def expanded(found: Match, replacement: str) -> str:
+def expanded(found: PatternMatch, replacement: str) -> str:
     """The replacement with its groups filled. Raises ToolError for one that does not fit the pattern, or is no text."""
     try:
         new = found.expand(replacement)

@@ -19,7 +19,7 @@ import asyncpg
 import orjson
 
 from services.flows.state import claims, counters, digests, merges, permits, rotations, storage
-from services.flows.state.cells import Asked, DeadRunFact, Given, Held, Stateful
+from services.flows.state.cells import Asked, CellContent, DeadRunFact, NeedAnswer, Stateful
 from services.flows.state.ledger import Question, StateLedger
 from services.runtime import database
 from services.runtime.apart import apart
@@ -30,12 +30,12 @@ from services.tools import metrics
 from services.tools.need_answers import Answerers
 
 KINDS: tuple[type[Stateful[Any]], ...] = (
-    claims.Claim,
-    claims.Settle,
+    claims.ClaimKey,
+    claims.SettleClaim,
     rotations.Turn,
     counters.Count,
-    storage.Load,
-    storage.Store,
+    storage.LoadValue,
+    storage.StoreValue,
     permits.Permit,
     digests.Collect,
     digests.Release,
@@ -99,14 +99,14 @@ class StateTables:
         self._pool = pool
         self._keep_seconds = keep.total_seconds()
 
-    async def answer(self, asks: Sequence[Asked]) -> list[Given | Exception]:
+    async def answer(self, asks: Sequence[Asked]) -> list[NeedAnswer | Exception]:
         """One answer an ask, in order; an error for an ask that is a bug. Done again, it answers the same.
 
         Raises one of `database.FAULTS` while PostgreSQL is away: then nothing happened, or all of it did.
         """
         return await apart(asks, self._settled, _a_bug, passes=curable)
 
-    async def _settled(self, asks: Sequence[Asked]) -> list[Given | Exception]:
+    async def _settled(self, asks: Sequence[Asked]) -> list[NeedAnswer | Exception]:
         questions = [Question.of(asked) for asked in asks]
         while True:
             try:
@@ -125,7 +125,7 @@ class StateTables:
         for row in await connection.fetch(READ, cells, [question.by for question in questions]):
             match row["what"]:
                 case "cell":
-                    ledger.cells[row["id"].hex] = Held(orjson.loads(row["state"]), row["at"])
+                    ledger.cells[row["id"].hex] = CellContent(orjson.loads(row["state"]), row["at"])
                 case "answer":
                     ledger.answers[row["id"].hex] = orjson.loads(row["state"])
                 case _:
@@ -137,7 +137,7 @@ class StateTables:
         return ledger
 
 
-async def _a_bug(_asked: Asked, error: Exception) -> Given | Exception:
+async def _a_bug(_asked: Asked, error: Exception) -> NeedAnswer | Exception:
     return error
 
 
@@ -145,18 +145,19 @@ def answers(pool: asyncpg.Pool, keep: timedelta, on_wait: Callable[[], object] =
     """Who answers needs with state in the service. Waits while PostgreSQL is away, and tells `on_wait`."""
     store = StateTables(pool, keep)
 
-    async def answer(asks: Sequence[Asked]) -> list[Given | Exception]:
+    async def answer(asks: Sequence[Asked]) -> list[NeedAnswer | Exception]:
         began = time.perf_counter()
         answers = await database.patiently("state", lambda: store.answer(asks), on_wait)
         metrics.STATE.observe(time.perf_counter() - began)
-        for kind, count in Counter(type(asked.need).__name__.lower() for asked in asks).items():
-            metrics.STATE_ASKS.labels(kind).inc(count)
+        needs = (asked.need for asked in asks)
+        for label, count in Counter(need.label for need in needs if isinstance(need, Stateful)).items():
+            metrics.STATE_ASKS.labels(label).inc(count)
         return answers
 
     return dict.fromkeys(KINDS, answer)
 
 
-def _concerned(questions: Sequence[Question], cells: Mapping[str, Held]) -> list[str]:
+def _concerned(questions: Sequence[Question], cells: Mapping[str, CellContent]) -> list[str]:
     """The runs that hold what others ask for."""
     runs: set[str] = set()
     for question in questions:

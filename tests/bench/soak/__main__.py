@@ -30,7 +30,7 @@ from deploy.local import on_stderr
 from services.cli.history import ends
 from services.cli.stack.addresses import any_free
 from services.cli.stack.folder import held
-from services.cli.stack.stack import Plan, Stack, running
+from services.cli.stack.stack import Stack, StackPlan, running
 from services.cli.terminal import CommandError
 from services.project.errors import ProjectError
 from tests.bench.__main__ import destination
@@ -98,7 +98,7 @@ def main() -> int:
                 connections.write_text(CONNECTIONS.format(sales=port, closum=ports.closum))
                 beside = sorted(flows.rglob("sources.yaml"))
                 secrets = place.secrets(beside)
-                plan = Plan(flows, ports, place.sources(beside), connections, secrets, _short)
+                plan = StackPlan(flows, ports, place.sources(beside), connections, secrets, _short)
                 with running(place, plan, lambda _name, _line: None, told) as stack:
                     return asyncio.run(_soak(stack, plan, wanted))
         except (CommandError, ProjectError) as error:
@@ -114,7 +114,7 @@ def _short(_bootstrap: str, _url: str) -> Iterator[dict[str, str]]:
     yield SHORT
 
 
-async def _soak(stack: Stack, plan: Plan, wanted: argparse.Namespace) -> int:
+async def _soak(stack: Stack, plan: StackPlan, wanted: argparse.Namespace) -> int:
     hooks = {
         kind: stack.hook(source, plan.secrets[f"HOOK_TOKEN_{source.upper()}"])
         for kind, source in {
@@ -150,7 +150,7 @@ async def _soak(stack: Stack, plan: Plan, wanted: argparse.Namespace) -> int:
         await connection.close()
 
 
-async def _tell_of_changes(stack: Stack, plan: Plan, client: httpx.AsyncClient) -> None:
+async def _tell_of_changes(stack: Stack, plan: StackPlan, client: httpx.AsyncClient) -> None:
     """Both systems tell ingest of every write, ours included."""
     for system in ("closum", "crm"):
         hook = stack.hook(system, plan.secrets[f"HOOK_TOKEN_{system.upper()}"])

@@ -11,7 +11,7 @@ import pytest
 
 from services.cli.commands import check, sources
 from services.cli.commands.dev import develop
-from services.cli.stack.stack import Plan
+from services.cli.stack.stack import StackPlan
 from services.cli.terminal import CommandError
 from services.ingest.sources.load import Sources, load
 from tests.support.form_flow import form_folder
@@ -29,12 +29,12 @@ class PlannedError(Exception):
     """The plan is made."""
 
 
-def planned(monkeypatch: pytest.MonkeyPatch, own: Path | None = None) -> tuple[Plan, Sources]:
+def planned(monkeypatch: pytest.MonkeyPatch, own: Path | None = None) -> tuple[StackPlan, Sources]:
     """What `flows dev flows` would start, and the sources that ingest would read."""
-    plans: list[Plan] = []
+    plans: list[StackPlan] = []
 
     @contextlib.contextmanager
-    def running(_folder: object, plan: Plan, *_: object) -> Iterator[NoReturn]:
+    def running(_folder: object, plan: StackPlan, *_: object) -> Iterator[NoReturn]:
         plans.append(plan)
         raise PlannedError
         yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.flows.state.claims import Claim, Claimed
+from services.flows.state.claims import Claimed, ClaimKey
 from services.tools.catalog.deduplicate import deduplicate
 from services.tools.catalog.deduplicate_result import deduplicate_result
 from tests.support.stateful import Runs
@@ -38,7 +38,7 @@ def test_a_second_look_of_the_same_run_passes() -> None:
     """Two steps with one key do not stop their own run."""
     runs = Runs()
     runs.use(deduplicate, "one", key="a")
-    claimed = runs.ask("one", Claim("", "a", DAY), ordinal=5)
+    claimed = runs.ask("one", ClaimKey("", "a", DAY), ordinal=5)
     assert isinstance(claimed, Claimed)
     assert claimed.first
 
@@ -47,7 +47,7 @@ def test_the_same_item_in_another_round_of_a_loop_is_a_duplicate() -> None:
     """And a replay of the first round is the first still."""
     runs = Runs()
     steps = ["2[0].do.0", "2[1].do.0", "2[0].do.0", "3[0].do.0"]
-    claimed = [runs.ask("one", Claim("", "a", DAY), step=step) for step in steps]
+    claimed = [runs.ask("one", ClaimKey("", "a", DAY), step=step) for step in steps]
     assert [one.first for one in claimed if isinstance(one, Claimed)] == [True, False, True, True]
 
 

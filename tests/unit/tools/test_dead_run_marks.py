@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
-from services.runtime.tables.dead_runs import Death
+from services.runtime.tables.dead_runs import DeadRunMark
 from services.tools.dead_run_marks import DeadRunMarker, dead_runs_of
 from services.tools.settings import ToolsSettings
 from tests.support.actions import request
@@ -73,7 +73,7 @@ async def test_a_letter_that_raises_is_passed_over_and_told(error: Exception) ->
     """The others are marked, all are committed, and the loop goes on."""
     marked: set[str] = set()
 
-    async def mark(dead: Sequence[Death]) -> None:
+    async def mark(dead: Sequence[DeadRunMark]) -> None:
         if any(death.run_id == "r7" for death in dead):
             raise error
         marked.update(death.run_id for death in dead)

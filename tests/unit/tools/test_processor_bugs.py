@@ -16,10 +16,10 @@ from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.runs import Outcome, Run, RunMessage
 from contracts.topics import ACTIONS, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ, Topic
-from services.flows.state.claims import Claim as Need
+from services.flows.state.claims import ClaimKey as Need
 from services.flows.sync import changed
 from services.runtime.kafka import MessageTooLargeError, OutgoingRecord, history
-from services.runtime.tables.dead_runs import Death
+from services.runtime.tables.dead_runs import DeadRunMark
 from services.tools import batch_processor
 from services.tools.batch_processor import BatchProcessor
 from services.tools.event_reading import event_of
@@ -66,10 +66,10 @@ class World(batches.Published):
         super().__init__()
         self.flows = FolderFlows(batches.compiled(folder, batches.PHONE))
         self.claims, self.timers = batches.MemoryClaims(), batches.MemoryTimers()
-        self.died: list[Death] = []
+        self.died: list[DeadRunMark] = []
         self.claim: Any = self.claims.noted
 
-    async def mark(self, dead: Sequence[Death]) -> None:
+    async def mark(self, dead: Sequence[DeadRunMark]) -> None:
         """Note them."""
         self.died += dead
 

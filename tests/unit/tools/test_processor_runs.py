@@ -12,7 +12,7 @@ from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode, WhoMustAct
 from contracts.runs import StepError
 from contracts.topics import ACTIONS, HISTORY, RUNS, RUNS_DLQ
-from services.runtime.tables.dead_runs import Death
+from services.runtime.tables.dead_runs import DeadRunMark
 from services.tools.batch_processor import BatchProcessor
 from tests.support import batches
 
@@ -62,9 +62,9 @@ async def test_an_answer_with_an_error_that_the_flow_does_not_handle_ends_the_ru
 @pytest.mark.parametrize(("code", "done"), [(ErrorCode.CALL_REJECTED, 1), (ErrorCode.CALL_LOST, 2)])
 async def test_a_run_that_dies_says_how_many_calls_were_done(tmp_path: Path, code: ErrorCode, done: int) -> None:
     """Those before it, and the last one too if it may have been: who had a mail of this run is not free for another."""
-    told: list[Death] = []
+    told: list[DeadRunMark] = []
 
-    async def died(deaths: Sequence[Death]) -> None:
+    async def died(deaths: Sequence[DeadRunMark]) -> None:
         told.extend(deaths)
 
     flows = batches.compiled(tmp_path, batches.TWO_CALLS)

@@ -21,7 +21,7 @@ from services.cli.commands.demo.events import Sending, sendings
 from services.cli.commands.demo.sending import send
 from services.cli.stack.addresses import any_free
 from services.cli.stack.folder import Folder, held
-from services.cli.stack.stack import Plan, Stack, Stop, running, stop_on_signals
+from services.cli.stack.stack import Stack, StackPlan, Stop, running, stop_on_signals
 from services.cli.stack.startup import shown
 from services.cli.terminal import CommandError, console
 from services.project.checking import checked
@@ -77,7 +77,7 @@ def _run(out: Console, folder: Folder, flows: Path) -> Account:
     name = secrets.token_hex(3)
     alone = "KAFKA_BOOTSTRAP" not in os.environ and "DATABASE_URL" not in os.environ
     ports = any_free()
-    plan = Plan(
+    plan = StackPlan(
         flows=flows,
         ports=ports,
         sources=folder.sources([flows / BESIDE]),
@@ -91,7 +91,7 @@ def _run(out: Console, folder: Folder, flows: Path) -> Account:
         return _story(out, stack, plan)
 
 
-def _story(out: Console, stack: Stack, plan: Plan) -> Account:
+def _story(out: Console, stack: Stack, plan: StackPlan) -> Account:
     events = sendings()
     hooks = {
         source: stack.hook(source, plan.secrets[f"HOOK_TOKEN_{source.upper()}"])

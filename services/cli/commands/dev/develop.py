@@ -15,7 +15,7 @@ from services.cli.commands.dev.watching import Watch, redeployed
 from services.cli.stack.addresses import known_or_next
 from services.cli.stack.folder import held
 from services.cli.stack.lines import Log
-from services.cli.stack.stack import Plan, Stack, Stop, running, stop_on_signals
+from services.cli.stack.stack import Stack, StackPlan, Stop, running, stop_on_signals
 from services.cli.stack.startup import shown
 from services.cli.terminal import CommandError, console
 from services.flows.load import load_paths
@@ -40,7 +40,7 @@ def develop(path: Path | None, port: int, connections: Path | None, sources: Pat
                 os.environ["FLOWS_SOURCES_FILE"] = str(sources.absolute())
             found = sources_files.each_file(sources_files.files([flows]))
             ports = known_or_next(wanted)
-            plan = Plan(
+            plan = StackPlan(
                 flows=flows,
                 ports=ports,
                 sources=(sources or folder.sources(found)).absolute(),
@@ -71,7 +71,7 @@ def develop(path: Path | None, port: int, connections: Path | None, sources: Pat
     return 0
 
 
-def _told(stack: Stack, plan: Plan) -> dict[str, object]:
+def _told(stack: Stack, plan: StackPlan) -> dict[str, object]:
     """What other commands of this folder need to know."""
     names = ("KAFKA_BOOTSTRAP", "DATABASE_URL", "FLOWS_TOPIC_PREFIX", "FLOWS_TOPIC_PARTITIONS")
     return {
@@ -86,7 +86,7 @@ def _told(stack: Stack, plan: Plan) -> dict[str, object]:
     }
 
 
-def _explain(out: Console, stack: Stack, plan: Plan) -> None:
+def _explain(out: Console, stack: Stack, plan: StackPlan) -> None:
     """Where everything is, and what to type first."""
     ports = stack.ports
     health = (ports.ingest_health, ports.tools_health, ports.actions_health)
@@ -111,7 +111,7 @@ def _explain(out: Console, stack: Stack, plan: Plan) -> None:
     out.print("\n".join(lines), soft_wrap=True)
 
 
-def _hooks(plan: Plan) -> list[sources_files.Hook]:
+def _hooks(plan: StackPlan) -> list[sources_files.Hook]:
     """The hooks that a token opens: those for which a flow runs, if there are such."""
     hooks = [hook for hook in sources_files.hooks(plan.sources, {**os.environ, **plan.secrets}) if hook.tokens]
     heard = {word.text for each in load_paths([plan.flows])[0] for word in each.flow.triggers}

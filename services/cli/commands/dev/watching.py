@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.cli.deployments import deployed
-from services.cli.stack.stack import Plan
+from services.cli.stack.stack import StackPlan
 from services.cli.terminal import CommandError
 from services.flows.load import SUFFIXES
 from services.flows.lookup_tables import SUFFIX as TABLE
@@ -38,7 +38,7 @@ class Watch:
         return found
 
 
-def redeployed(plan: Plan, url: str) -> str:
+def redeployed(plan: StackPlan, url: str) -> str:
     """Deploy the flows again; what to tell of it."""
     try:
         return f"Deployed: {deployed([plan.flows], plan.connections, url, alone=plan.alone)}."
