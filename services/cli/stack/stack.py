@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 import asyncpg
@@ -25,6 +22,7 @@ from services.cli.stack import leftovers, ready
 from services.cli.stack.addresses import Ports
 from services.cli.stack.folder import Folder
 from services.cli.stack.process import Service, Sink
+from services.cli.stack.stopping import Stopping
 from services.cli.terminal import CommandError
 from services.runtime.database import migrate
 from services.runtime.kafka import make_topics
@@ -106,8 +104,13 @@ OUR_NAMES = ("KAFKA_BOOTSTRAP", "DATABASE_URL", "FLOWS_TOPIC_PREFIX", "FLOWS_TOP
 
 
 @contextlib.contextmanager
-def running(folder: Folder, plan: StackPlan, sink: Sink, progress: Progress) -> Iterator[Stack]:
-    """The whole, ready for events; ended in order with the block. Raises CommandError when a part does not start."""
+def running(
+    folder: Folder, plan: StackPlan, sink: Sink, progress: Progress, stopping: Stopping | None = None
+) -> Iterator[Stack]:
+    """The whole, ready for events; ended in order with the block. Raises CommandError when a part does not start.
+
+    Stop may be raised within; what is started or ended just then is not left half so.
+    """
     leftovers.end(folder.path)
     try:
         with (
@@ -129,7 +132,7 @@ def running(folder: Folder, plan: StackPlan, sink: Sink, progress: Progress) -> 
             _prepare({name: environ[name] for name in OUR_NAMES})
             _deploy(plan, environ["DATABASE_URL"])
             progress("tables and topics", "ready")
-            yield from _with_services(folder, plan, environ, sink, progress)
+            yield from _with_services(folder, plan, environ, sink, progress, stopping=stopping or Stopping())
     except PartError as error:
         raise CommandError(str(error)) from None
 
@@ -155,7 +158,7 @@ def _deploy(plan: StackPlan, url: str) -> None:
 
 
 def _with_services(
-    folder: Folder, plan: StackPlan, environ: dict[str, str], sink: Sink, progress: Progress
+    folder: Folder, plan: StackPlan, environ: dict[str, str], sink: Sink, progress: Progress, *, stopping: Stopping
 ) -> Iterator[Stack]:
     ports = plan.ports
     services = {
@@ -183,7 +186,8 @@ def _with_services(
     try:
         for name, service in services.items():
             progress(name, "starting")
-            service.start({**environ, **common, **own[name]}, folder.logs, sink)
+            with stopping.uncut():
+                service.start({**environ, **common, **own[name]}, folder.logs, sink)
         leftovers.note(folder.path, {name: service.pid for name, service in services.items() if service.pid})
         addresses = {
             "closum": f"http://{HOST}:{ports.closum}/_faults",
@@ -194,7 +198,8 @@ def _with_services(
         ready.wait(services, addresses, lambda name: progress(name, "ready"))
         yield Stack(ports, environ, services)
     finally:
-        _end(services)
+        with stopping.uncut():
+            _end(services)
         (folder.path / leftovers.FILE).unlink(missing_ok=True)
 
 
@@ -206,28 +211,3 @@ def _end(services: Mapping[str, Service]) -> None:
         deadline = time.monotonic() + END_SECONDS
         for name in together:
             services[name].wait_end(max(0.1, deadline - time.monotonic()))
-
-
-class Stop(BaseException):
-    """A signal asks us to end. Not an Exception: nothing on the way may swallow it."""
-
-
-@contextlib.contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """SIGINT, SIGTERM and SIGHUP raise Stop in the main thread, once; the end then goes its way, bounded in time.
-
-    The event is set at the signal too, for whoever waits on it.
-    """
-    asked = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        if not asked.is_set():
-            asked.set()
-            raise Stop
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -21,8 +21,9 @@ from services.cli.commands.demo.events import Sending, sendings
 from services.cli.commands.demo.sending import send
 from services.cli.stack.addresses import any_free
 from services.cli.stack.folder import Folder, held
-from services.cli.stack.stack import Stack, StackPlan, Stop, running, stop_on_signals
+from services.cli.stack.stack import Stack, StackPlan, running
 from services.cli.stack.startup import shown
+from services.cli.stack.stopping import Stop, Stopping, stop_on_signals
 from services.cli.terminal import CommandError, console
 from services.project.checking import checked
 from services.project.root import LOCAL
@@ -40,12 +41,12 @@ def demonstrate() -> int:
     out = console()
     begun = time.monotonic()
     try:
-        with stop_on_signals(), held(LOCAL / "demo", "flows demo") as folder:
+        with stop_on_signals() as stopping, held(LOCAL / "demo", "flows demo") as folder:
             flows = _flows(folder)
             out.print(
                 "Starting Kafka, PostgreSQL, the three services and a stand-in Closum. The first time takes longer."
             )
-            account = _run(out, folder, flows)
+            account = _run(out, folder, flows, stopping)
             (folder.path / SUMMARY).write_text(json.dumps(account.as_json(), ensure_ascii=False, indent=2))
     except Stop:
         out.print("Stopped; nothing was left running.")
@@ -73,7 +74,7 @@ def _flows(folder: Folder) -> Path:
     return target
 
 
-def _run(out: Console, folder: Folder, flows: Path) -> Account:
+def _run(out: Console, folder: Folder, flows: Path, stopping: Stopping) -> Account:
     name = secrets.token_hex(3)
     alone = "KAFKA_BOOTSTRAP" not in os.environ and "DATABASE_URL" not in os.environ
     ports = any_free()
@@ -87,7 +88,7 @@ def _run(out: Console, folder: Folder, flows: Path) -> Account:
     )
     with contextlib.ExitStack() as all_of_it:
         with shown(out) as progress:
-            stack = all_of_it.enter_context(running(folder, plan, lambda _service, _line: None, progress))
+            stack = all_of_it.enter_context(running(folder, plan, lambda _service, _line: None, progress, stopping))
         return _story(out, stack, plan)
 
 

@@ -15,8 +15,9 @@ from services.cli.commands.dev.watching import Watch, redeployed
 from services.cli.stack.addresses import known_or_next
 from services.cli.stack.folder import held
 from services.cli.stack.lines import Log
-from services.cli.stack.stack import Stack, StackPlan, Stop, running, stop_on_signals
+from services.cli.stack.stack import Stack, StackPlan, running
 from services.cli.stack.startup import shown
+from services.cli.stack.stopping import Stop, stop_on_signals
 from services.cli.terminal import CommandError, console
 from services.flows.load import load_paths
 from services.project import sources_files
@@ -55,12 +56,12 @@ def develop(path: Path | None, port: int, connections: Path | None, sources: Pat
                 out.print(f"Port {asked} is taken: {name.replace('_', ' ')} is at {got} instead.")
             with contextlib.ExitStack() as all_of_it:
                 with shown(out) as progress:
-                    stack = all_of_it.enter_context(running(folder, plan, log, progress))
+                    stack = all_of_it.enter_context(running(folder, plan, log, progress, stopping))
                 folder.tell(_told(stack, plan))
                 all_of_it.enter_context(followed(stack.settings(), log))
                 _explain(out, stack, plan)
                 files = Watch(flows)
-                while not stopping.is_set():
+                while not stopping.asked.is_set():
                     stack.check()
                     if files.changed():
                         out.print(redeployed(plan, stack.environ["DATABASE_URL"]))
