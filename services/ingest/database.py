@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
 
 import asyncpg
@@ -10,8 +9,7 @@ import asyncpg
 from contracts.errors import ErrorCode
 from services.ingest.http_problems import Refused
 from services.runtime import database, logging
-
-AGAIN_SECONDS = 2.0
+from services.runtime.back_off import BackOff
 
 log = logging.get("database")
 
@@ -36,7 +34,7 @@ class Database:
 
     async def connect(self) -> asyncpg.Pool:
         """Wait for PostgreSQL, for ever; once connected, the pool itself finds it again."""
-        told = False
+        told, back_off = False, BackOff()
         while self._pool is None:
             try:
                 self._pool = await database.connect(self._url)
@@ -44,7 +42,7 @@ class Database:
                 if not told:
                     told = True
                     log.warning("database.lost", cause=f"{type(error).__name__}: {error}"[:300])
-                await asyncio.sleep(AGAIN_SECONDS)
+                await back_off.wait()
         return self._pool
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from services.ingest.database import Database
 from services.ingest.settings import IngestSettings
 from services.runtime import database, kafka, logging, metrics
 from services.runtime.apart import apart
+from services.runtime.back_off import BackOff
 from services.runtime.cures import curable
 from services.runtime.database import storable
 from services.runtime.tables import expiry
@@ -31,7 +32,6 @@ from services.runtime.tables.expiry import Expiring
 GROUP = "event-ends"
 MOST = 2000
 WAIT_MS = 500
-AGAIN_SECONDS = 2.0
 COLUMNS = (
     "run_id",
     "event_id",
@@ -56,12 +56,14 @@ FIND = """
 select source, account, outcome, ended_at, accepted, flow, run_id, step, reason, code
 from event_ends where event_id = $1 order by ended_at, run_id limit 200
 """
+STOP_SECONDS = 2.0
 log = logging.get("ends")
 Row = tuple[object, ...]
 
 
 async def keep(settings: IngestSettings, data: Database) -> None:
     """Follow `history` for ever; Kafka and PostgreSQL may be away."""
+    back_off = BackOff()
     while True:
         try:
             pool = await data.connect()
@@ -70,7 +72,7 @@ async def keep(settings: IngestSettings, data: Database) -> None:
             if not curable(error):
                 raise  # a bug, that whoever keeps this work going tells of
             log.debug("ends.delayed", cause=f"{type(error).__name__}: {error}"[:300])
-        await asyncio.sleep(AGAIN_SECONDS)
+        await back_off.wait()
 
 
 async def _follow(settings: IngestSettings, pool: asyncpg.Pool) -> None:
@@ -86,7 +88,7 @@ async def _follow(settings: IngestSettings, pool: asyncpg.Pool) -> None:
                 await consumer.commit()
     finally:
         with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(consumer.stop(), AGAIN_SECONDS)
+            await asyncio.wait_for(consumer.stop(), STOP_SECONDS)
 
 
 async def _written(pool: asyncpg.Pool, records: Sequence[ConsumerRecord]) -> list[None]:

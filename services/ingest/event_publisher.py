@@ -18,12 +18,12 @@ from services.ingest import metrics
 from services.ingest.http_problems import Refused
 from services.ingest.settings import IngestSettings
 from services.runtime import logging
+from services.runtime.back_off import BackOff
 from services.runtime.cures import curable
 from services.runtime.kafka import Headers, MessageTooLargeError, OutgoingRecord, Producer
 from services.runtime.kafka.sizes import refusal
 
 HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
-AGAIN_SECONDS = 1.0
 LEAST_REQUEST_SECONDS = 2.0
 STOP_SECONDS = 5.0
 RETRY_AFTER = {"Retry-After": "5"}
@@ -51,6 +51,7 @@ class EventPublisher:
 
     async def keep_connected(self) -> None:
         """Connect, and connect anew when the producer has failed for good. Runs until it is cancelled."""
+        back_off = BackOff()
         while True:
             # Requests to the broker that take longer than an answer to our sender may take are of no use.
             seconds = max(LEAST_REQUEST_SECONDS, self._settings.acknowledge_seconds)
@@ -60,15 +61,16 @@ class EventPublisher:
             except (KafkaError, OSError) as error:
                 self._lost(str(error))
                 await _stop(producer)
-                await asyncio.sleep(AGAIN_SECONDS)
+                await back_off.wait()
                 continue
+            back_off.worked()
             self._returned()
             self._producer = producer
             self._broken.clear()
             await self._broken.wait()
             self._producer = None
             await _stop(producer)
-            await asyncio.sleep(AGAIN_SECONDS)
+            await back_off.wait()
 
     async def answers(self) -> None:
         """Raise unless Kafka answers now and has the topic."""

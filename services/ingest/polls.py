@@ -32,11 +32,11 @@ from services.ingest.poll_repeats import PollAnswer
 from services.ingest.readers.reader import Reading
 from services.ingest.sources.schedules_and_polls import Poll
 from services.runtime import logging, metrics
+from services.runtime.back_off import BackOff
 from services.runtime.cures import curable
 from services.runtime.http import CallError, Client
 
 CALL_SECONDS = 20.0
-AGAIN_SECONDS = 2.0
 MOST_PAGES = 100
 MOST_ITEMS = 5000
 SHOWN_FAULTS = 5
@@ -63,6 +63,7 @@ async def keep(polls: Sequence[Poll], data: Database, taker: EventAcceptor, clie
 
 
 async def _keep(poll: Poll, data: Database, taker: EventAcceptor, client: Client) -> None:
+    back_off = BackOff()
     while True:
         try:
             await ask(poll, await data.connect(), taker, client, datetime.now(UTC))
@@ -74,7 +75,9 @@ async def _keep(poll: Poll, data: Database, taker: EventAcceptor, client: Client
                 log.critical("poll.broke", source=poll.name, exc_info=error)
                 metrics.BUGS.labels(poll.uri).inc()
             log.warning("poll.failed", source=poll.name, cause=f"{type(error).__name__}: {error}"[:300])
-            await asyncio.sleep(min(AGAIN_SECONDS, poll.every_seconds))
+            await back_off.wait()
+        else:
+            back_off.worked()
         await asyncio.sleep(min(1.0, poll.every_seconds))
 
 

@@ -22,10 +22,10 @@ from services.ingest.readers.reader import Reading
 from services.ingest.schedule_times import due, following
 from services.ingest.sources.schedules_and_polls import Schedule
 from services.runtime import logging, metrics
+from services.runtime.back_off import BackOff
 from services.runtime.cures import curable
 
 LONGEST_WAIT_SECONDS = 1.0
-AGAIN_SECONDS = 1.0
 BEGIN = "insert into schedules (name, last_due) values ($1, $2) on conflict do nothing"
 LOCK = "select last_due from schedules where name = $1 for update skip locked"
 FIRED = "update schedules set last_due = $2 where name = $1"
@@ -41,6 +41,7 @@ async def keep(schedules: Sequence[Schedule], data: Database, taker: EventAccept
 
 
 async def _keep(schedule: Schedule, data: Database, taker: EventAcceptor) -> None:
+    back_off = BackOff()
     while True:
         now = datetime.now(UTC)
         try:
@@ -50,8 +51,9 @@ async def _keep(schedule: Schedule, data: Database, taker: EventAcceptor) -> Non
                 log.critical("schedule.broke", schedule=schedule.name, exc_info=error)
                 metrics.BUGS.labels(schedule.uri).inc()
             log.warning("schedule.delayed", schedule=schedule.name, cause=f"{type(error).__name__}: {error}"[:300])
-            await asyncio.sleep(AGAIN_SECONDS)
+            await back_off.wait()
             continue
+        back_off.worked()
         left = (following(schedule, now) - datetime.now(UTC)).total_seconds()
         await asyncio.sleep(min(max(left, 0.001), LONGEST_WAIT_SECONDS))
 

@@ -13,13 +13,13 @@ from services.ingest.server import HttpServer
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.load import Sources, load
 from services.runtime import health, lifecycle, logging, metrics
+from services.runtime.back_off import BackOff
 from services.runtime.egress import Egress
 from services.runtime.http import Client
 from services.runtime.settings import SettingsError
 
 HEALTH_PORT = 9101
 TURN_SECONDS = 1.0
-AGAIN_SECONDS = 5.0
 
 log = logging.get("service")
 
@@ -84,13 +84,14 @@ async def _beside(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> A
     """Work that goes on beside the requests: its fault is logged and counted, and it begins anew."""
 
     async def guarded() -> None:
+        back_off = BackOff()
         while True:
             try:
                 return await work()
             except Exception:
                 log.exception("work.failed", work=name)
                 metrics.WAITS.labels(name).inc()
-            await asyncio.sleep(AGAIN_SECONDS)
+            await back_off.wait()
 
     task = asyncio.create_task(guarded())
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import random
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import TypeVar
@@ -13,6 +12,7 @@ import asyncpg
 
 from contracts.ids import stable_id
 from services.runtime import logging, metrics
+from services.runtime.back_off import BackOff
 from services.runtime.cures import curable
 
 T = TypeVar("T")
@@ -21,7 +21,6 @@ LOCK_SECONDS = 1.0
 LOCK_TRIES = 30
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 15.0
-LONGEST_WAIT_SECONDS = 2.0
 LONGEST_NAME = 200
 # A plan is kept as it was made when its table was empty, and then a scan of the whole table looks cheap: at 72,000 rows
 # the journal's statement took 13 ms instead of 0.9. All that goes through a pool looks up some rows by their keys.
@@ -67,18 +66,18 @@ async def patiently(what: str, work: Callable[[], Awaitable[T]], on_wait: Callab
     Raises what no waiting cures (`cures.NEVER`, and what is no part's error): the fault of what the work holds.
     """
     log = logging.get("database")
-    attempt = 0
+    back_off = BackOff()
     while True:
         try:
             return await work()
         except Exception as error:
             if not curable(error):
                 raise
-            attempt += 1
             on_wait()
             metrics.WAITS.labels("postgresql").inc()
-            log.warning("database.awaited", work=what, attempt=attempt, cause=f"{type(error).__name__}: {error}"[:500])
-        await asyncio.sleep(random.uniform(0.5, 1) * min(LONGEST_WAIT_SECONDS, 0.1 * 2 ** min(attempt, 10)))  # noqa: S311 - spreads the retries of many workers
+            cause = f"{type(error).__name__}: {error}"[:500]
+            log.warning("database.awaited", work=what, attempt=back_off.attempt + 1, cause=cause)
+        await back_off.wait()
 
 
 def storable(text: str) -> str:

@@ -24,13 +24,13 @@ import asyncpg
 import uvloop
 
 from services.runtime import garbage_collector, logging, metrics, settings
+from services.runtime.back_off import BackOff
 from services.runtime.cures import curable
 from services.runtime.version import version
 
 S = TypeVar("S", bound=settings.RuntimeSettings)
 T = TypeVar("T")
 WRONG_SETTING = 2
-TRY_AGAIN_SECONDS = 1.0
 STDIN = 0
 
 
@@ -72,12 +72,13 @@ async def until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
 
 
 async def patiently(what: str, make: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T:
-    """Try again, every second, until Kafka or PostgreSQL is there or the service is told to stop.
+    """Try again until Kafka or PostgreSQL is there or the service is told to stop.
 
     Raises SettingsError when PostgreSQL refuses the user, and SystemExit(0) when told to stop. What
     no waiting cures is raised.
     """
     log = logging.get("lifecycle")
+    back_off = BackOff()
     while not stop.is_set():
         try:
             return await make()
@@ -88,7 +89,7 @@ async def patiently(what: str, make: Callable[[], Awaitable[T]], stop: asyncio.E
                 raise
             log.warning("start.delayed", waiting_for=what, cause=f"{type(error).__name__}: {error}")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), TRY_AGAIN_SECONDS)
+                await asyncio.wait_for(stop.wait(), back_off.failed())
     raise SystemExit(0)
 
 

@@ -6,7 +6,6 @@ a call nothing. Letters are few.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -17,6 +16,7 @@ from contracts.dead_letters import DeadLetter
 from contracts.topics import ACTIONS_DLQ
 from services.runtime import kafka, logging, metrics
 from services.runtime.apart import apart
+from services.runtime.back_off import BackOff
 from services.runtime.cures import curable
 from services.runtime.tables.dead_runs import DeadRunMark
 from services.tools.settings import ToolsSettings
@@ -24,7 +24,6 @@ from services.tools.settings import ToolsSettings
 log = logging.get("deaths")
 GROUP = "deaths"
 POLL_MS = 1000
-PAUSE_SECONDS = 5.0
 
 
 def dead_runs_of(letters: Sequence[ConsumerRecord]) -> list[DeadRunMark]:
@@ -53,6 +52,7 @@ class DeadRunMarker:
 
     async def run(self) -> None:
         """For ever. When Kafka fails, it begins anew: a letter that is read twice is marked once."""
+        back_off = BackOff()
         while True:
             consumer = kafka.consumer(self._settings, GROUP)
             consumer.subscribe([ACTIONS_DLQ.under(self._settings.topic_prefix)])
@@ -65,7 +65,7 @@ class DeadRunMarker:
                 log.warning("deaths.delayed", cause=f"{type(error).__name__}: {error}"[:500])
             finally:
                 await consumer.stop()
-            await asyncio.sleep(PAUSE_SECONDS)
+            await back_off.wait()
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         while True:

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from deploy.local import PostgresServer
-from services.runtime import database
+from services.runtime import back_off, database
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ async def test_patience_tries_again_counts_and_tells() -> None:
             raise faults.pop()
         return "done"
 
-    with patch.object(database, "LONGEST_WAIT_SECONDS", 0.001):
+    with patch.object(back_off, "LONGEST_SECONDS", 0.001):
         assert await database.patiently("a test", work, lambda: waits.append(1)) == "done"
     assert len(waits) == 3
     assert REGISTRY.get_sample_value("flows_waits_total", {"part": "postgresql"}) == before + 3

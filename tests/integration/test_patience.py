@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from deploy.local import PostgresServer
-from services.runtime import database, lifecycle
+from services.runtime import back_off, database, lifecycle
 from services.runtime.settings import SettingsError
 
 SECONDS = 30
@@ -20,7 +20,7 @@ SECONDS = 30
 @contextlib.asynccontextmanager
 async def waiting(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Task[asyncpg.Pool]]:
     """A service's connect at start, after it was refused at least once."""
-    monkeypatch.setattr(lifecycle, "TRY_AGAIN_SECONDS", 0.02)
+    monkeypatch.setattr(back_off, "LONGEST_SECONDS", 0.02)
     refused = asyncio.Event()
 
     async def connect() -> asyncpg.Pool:

@@ -11,13 +11,13 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 
 from contracts.topics import Topic
 from services.runtime import logging, metrics
+from services.runtime.back_off import BackOff
 from services.runtime.cures import curable
 from services.runtime.kafka.dead_letters import smaller
 from services.runtime.kafka.records import Headers, OutgoingRecord
 from services.runtime.kafka.sizes import DEAD_LETTERS, MessageTooLargeError, refusal
 
 log = logging.get("publisher")
-LONGEST_WAIT_SECONDS = 5.0
 
 
 class RecordSender(Protocol):
@@ -57,7 +57,7 @@ class BatchPublisher:
         """
         left = list(outputs)
         refused: Exception | None = None
-        alone, attempt = False, 0
+        alone, back_off = False, BackOff()
         while left:
             generation = self._producer.generation
             acknowledged, fault, sent = await self._send(left[:1] if alone else left)
@@ -65,11 +65,13 @@ class BatchPublisher:
                 output.on_acknowledged()
             del left[:acknowledged]
             if fault is None:
-                alone, attempt = False, 0
+                alone = False
+                back_off.worked()
                 continue
-            attempt = 1 if acknowledged else attempt + 1
+            if acknowledged:
+                back_off.worked()
             if curable(fault):
-                await self._wait(fault, attempt, len(left), generation)
+                await self._wait(fault, back_off, len(left), generation)
                 continue
             if sent or not isinstance(fault, MessageTooLargeError):  # which breaks no producer, and is its own fault
                 await self._renew(generation)
@@ -82,7 +84,7 @@ class BatchPublisher:
                 left[0] = less
             elif left[0].topic in DEAD_LETTERS:
                 # It is as small as can be: its topic is not as it was made. There is nothing to do but to wait.
-                await self._wait(fault, attempt, len(left), generation)
+                await self._wait(fault, back_off, len(left), generation)
             else:
                 refused = refused or refusal(left[0].topic, fault)
                 del left[0]
@@ -106,13 +108,12 @@ class BatchPublisher:
                 acknowledged, fault, sent = position, failed, True
         return acknowledged, fault, sent
 
-    async def _wait(self, fault: Exception, attempt: int, left: int, generation: int) -> None:
+    async def _wait(self, fault: Exception, back_off: BackOff, left: int, generation: int) -> None:
         self._on_wait()
         metrics.WAITS.labels("kafka").inc()
-        log.warning(
-            "publish.delayed", cause=f"{type(fault).__name__}: {fault}"[:500], attempt=attempt, records_left=left
-        )
-        await asyncio.sleep(min(LONGEST_WAIT_SECONDS, 0.1 * 2 ** min(attempt, 10)))
+        cause = f"{type(fault).__name__}: {fault}"[:500]
+        log.warning("publish.delayed", cause=cause, attempt=back_off.attempt + 1, records_left=left)
+        await back_off.wait()
         if not isinstance(fault, KafkaTimeoutError):
             await self._renew(generation)
 

@@ -8,11 +8,12 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.ingest import service
+from services.runtime import back_off
 
 
 async def test_work_that_failed_begins_anew_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice it fails, the third time it does its work."""
-    monkeypatch.setattr(service, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(back_off, "LONGEST_SECONDS", 0.0)
     done = asyncio.Event()
     begun = 0
 

@@ -24,6 +24,7 @@ from services.ingest import event_publisher as module
 from services.ingest.event_publisher import EventPublisher
 from services.ingest.http_problems import Refused
 from services.ingest.settings import IngestSettings
+from services.runtime import back_off
 from services.runtime.kafka import MessageTooLargeError
 
 
@@ -72,7 +73,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     """A broker that takes everything, until the test says otherwise."""
     made = Broker()
     monkeypatch.setattr(module, "Producer", made)
-    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(back_off, "LONGEST_SECONDS", 0.0)
     return made
 
 

@@ -15,7 +15,7 @@ from aiokafka import errors as kafka
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS, EVENTS_DLQ
-from services.runtime import database, lifecycle
+from services.runtime import back_off, database, lifecycle
 from services.runtime.apart import apart
 from services.runtime.cures import curable
 from services.runtime.kafka import MAX_DEAD_BYTES, Headers, MessageTooLargeError, check_size
@@ -64,8 +64,7 @@ STAYS: list[Exception] = [
 @pytest.mark.parametrize("error", PASSES, ids=lambda error: type(error).__name__)
 async def test_what_passes_is_waited_for(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """By whoever waits for PostgreSQL, and at a service's start."""
-    monkeypatch.setattr(database, "LONGEST_WAIT_SECONDS", 0.0)
-    monkeypatch.setattr(lifecycle, "TRY_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(back_off, "LONGEST_SECONDS", 0.0)
     assert curable(error)
     raised = [error]
 

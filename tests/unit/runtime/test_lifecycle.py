@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from services.runtime import lifecycle
+from services.runtime import back_off, lifecycle
 from services.runtime.settings import SettingsError
 
 SERVICE = textwrap.dedent("""
@@ -180,7 +180,7 @@ async def test_until_ends_when_told_to_stop() -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No second between two tries."""
-    monkeypatch.setattr(lifecycle, "TRY_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(back_off, "LONGEST_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -21,7 +21,8 @@ from aiokafka.errors import (
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ, Topic
-from services.runtime.kafka import Headers, MessageTooLargeError, OutgoingRecord, publishing
+from services.runtime import back_off
+from services.runtime.kafka import Headers, MessageTooLargeError, OutgoingRecord
 from services.runtime.kafka.publishing import BatchPublisher
 
 
@@ -66,7 +67,7 @@ class Flaky:
 @pytest.fixture(autouse=True)
 def no_waiting() -> object:
     """Waits are counted elsewhere."""
-    with patch.object(publishing, "LONGEST_WAIT_SECONDS", 0.001) as patched:
+    with patch.object(back_off, "LONGEST_SECONDS", 0.001) as patched:
         yield patched
 
 
