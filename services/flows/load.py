@@ -16,6 +16,8 @@ from services.runtime.documents.yaml_tree import MAX_CHARACTERS, read
 SUFFIXES = (".yaml", ".yml")
 TEST_SUFFIXES = (".test.yaml", ".test.yml")
 SOURCES_SUFFIXES = ("sources.yaml", "sources.yml")
+PROJECT_FILE = "flows.yaml"
+_OF_A_FLOW = ("flow", "on", "steps")
 _KEY = re.compile(r"""^["']?(\w+)["']?[ \t]*:""", re.MULTILINE)
 
 
@@ -43,7 +45,7 @@ def load_paths(paths: Sequence[Path]) -> tuple[list[FlowSource], list[Fault]]:
     """All flows of files and folders, and all faults of their form.
 
     In folders it reads `*.yaml` and `*.yml` recursively, without `*.test.yaml`, sources and connections
-    files, and what is hidden.
+    files, a project's `flows.yaml`, and what is hidden.
 
     Never raises for what a file holds or for a path that is not there: both are faults. A file can hold several flows,
     separated by `---`. A file that is named twice is read once.
@@ -96,14 +98,23 @@ def is_sources(file: Path) -> bool:
     return file.name.endswith(SOURCES_SUFFIXES) or _holds(file, "sources")
 
 
+def is_project(file: Path) -> bool:
+    """Whether this is the `flows.yaml` that marks a project's root. A file of flows may have that name too."""
+    return file.name == PROJECT_FILE and file.is_file() and _keys(file).isdisjoint(_OF_A_FLOW)
+
+
 def _holds(file: Path, key: str) -> bool:
     """Whether a file has this key, and none of a flow's."""
+    keys = _keys(file)
+    return key in keys and keys.isdisjoint(_OF_A_FLOW)
+
+
+def _keys(file: Path) -> set[str]:
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        return False
-    keys = set(_KEY.findall(text))
-    return key in keys and keys.isdisjoint(("flow", "on", "steps"))
+        return set()
+    return set(_KEY.findall(text))
 
 
 def yaml_files(folder: Path) -> Iterator[Path]:
@@ -111,7 +122,7 @@ def yaml_files(folder: Path) -> Iterator[Path]:
     for each in sorted(folder.rglob("*")):
         if each.suffix in SUFFIXES and not each.name.endswith(TEST_SUFFIXES) and each.is_file():
             hidden = any(part.startswith(".") for part in each.relative_to(folder).parts)
-            if not hidden and not _holds(each, "connections"):
+            if not hidden and not _holds(each, "connections") and not is_project(each):
                 yield each
 
 

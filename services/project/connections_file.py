@@ -1,4 +1,4 @@
-"""The connections file that commands look at: FLOWS_CONNECTIONS_FILE, else that of the `flows dev` of this folder."""
+"""The connections file that commands look at: FLOWS_CONNECTIONS_FILE, the project's, or that of its `flows dev`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from pathlib import Path
 from services.actions.connections import Connection, load
 from services.project import local
 from services.project.errors import ProjectError
+from services.project.root import project
 from services.runtime.documents import yaml_file
 from services.runtime.documents.yaml_file import FileError
 from services.runtime.settings import SettingsError
 
 
 def connections_file() -> Path | None:
-    """The file, if there is one."""
+    """The file, if there is one. Raises ProjectError."""
     if named := os.environ.get("FLOWS_CONNECTIONS_FILE"):
         return Path(named)
+    if own := project().connections:
+        return own
     told = local.running()
     named = None if told is None else told.get("connections_file")
     return Path(named) if named else None

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from services.project.root import LOCAL
+from services.project.root import project
 
 RUNNING = "running.json"
 SECRETS = "secrets.json"
 
 
-def running(folder: Path = LOCAL) -> Mapping[str, Any] | None:
-    """What it says, if it runs."""
+def running(folder: Path | None = None) -> Mapping[str, Any] | None:
+    """What it says, if it runs. Raises ProjectError."""
     try:
-        told: dict[str, Any] = json.loads((folder / RUNNING).read_text())
+        told: dict[str, Any] = json.loads(((folder or project().local) / RUNNING).read_text())
         os.kill(int(told["pid"]), 0)
     except PermissionError:  # it runs, as another user
         return told
@@ -26,10 +26,10 @@ def running(folder: Path = LOCAL) -> Mapping[str, Any] | None:
     return told
 
 
-def kept_secrets(folder: Path = LOCAL) -> dict[str, str]:
-    """Tokens and keys by variable; none where none were made, or the file cannot be read."""
+def kept_secrets(folder: Path | None = None) -> dict[str, str]:
+    """Tokens and keys by variable; none where none were made, or the file cannot be read. Raises ProjectError."""
     try:
-        found: dict[str, str] = json.loads((folder / SECRETS).read_text())
+        found: dict[str, str] = json.loads(((folder or project().local) / SECRETS).read_text())
     except (OSError, ValueError):
         return {}
     return found

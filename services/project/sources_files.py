@@ -18,7 +18,7 @@ from services.ingest.sources.hook import Hook
 from services.ingest.sources.load import KINDS, declarations, load
 from services.project import local
 from services.project.errors import ProjectError
-from services.project.root import SOURCES
+from services.project.root import project
 from services.runtime.documents.faults import Fault
 
 __all__ = [
@@ -93,9 +93,9 @@ def _refuse(faults: Sequence[Fault]) -> None:
 def files(paths: Sequence[Path] = ()) -> list[Path]:
     """The sources files that belong to these flows.
 
-    FLOWS_SOURCES_FILE when it is set; else every sources file in the folders that are named, and `sources.yaml` and the
-    folder `sources` where the command runs. Where no folder that is named holds one, those of the `flows dev` of this
-    folder count, if one runs.
+    FLOWS_SOURCES_FILE when it is set; else every sources file in the folders that are named, and those of the project:
+    what `flows.yaml` names, or `sources.yaml` and the folder `sources` at its root. Where no folder that is named holds
+    one, those of the `flows dev` of this folder count, if one runs.
     """
     named = os.environ.get("FLOWS_SOURCES_FILE")
     if named:
@@ -104,7 +104,7 @@ def files(paths: Sequence[Path] = ()) -> list[Path]:
     there = {path.resolve() for path in own}
     here = [
         path
-        for path in SOURCES
+        for path in project().sources
         if path.exists() and not there & {file.resolve() for file in (yaml_files(path) if path.is_dir() else [path])}
     ]
     if not own and (told := (local.running() or {}).get("sources_file")):

@@ -20,7 +20,7 @@ command = declare("check", WRITE)
 
 @command.default
 def check_paths(
-    paths: Annotated[list[Path], Parameter(name="PATH", consume_multiple=True)],
+    paths: Annotated[list[Path] | None, Parameter(name="PATH", consume_multiple=True)] = None,
     *,
     connections: Path | None = None,
     output: Annotated[Literal["text", "json"], Parameter(name="--format")] = "text",
@@ -30,15 +30,16 @@ def check_paths(
     Parameters
     ----------
     paths:
-        Flow files, sources files, or folders of them.
+        Flow files, sources files, or folders of them. Default: the flows of the project (flows.yaml, else flows/).
     connections:
-        A connections file: then the connections that flows name are checked too.
+        A connections file: then the connections that flows name are checked too. Default: the one in flows.yaml.
     output:
         text for people, json for editors: an array of {file, line, col, code, text}.
     """
     from services.project.checking import checked  # noqa: PLC0415 - heavy, and only needed here
+    from services.project.root import flow_paths, project  # noqa: PLC0415
 
-    found = checked(paths, connections)
+    found = checked(flow_paths(paths), connections or project().connections)
     faults = found.mistakes
     if output == "json":
         print(json.dumps([fields(fault) for fault in faults], ensure_ascii=False, indent=2))

@@ -19,7 +19,7 @@ command = declare("deploy", OPERATE)
 
 @command.default
 def deploy_flows(
-    paths: Annotated[list[Path], Parameter(name="PATH", consume_multiple=True)],
+    paths: Annotated[list[Path] | None, Parameter(name="PATH", consume_multiple=True)] = None,
     *,
     all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
     connections: Path | None = None,
@@ -35,11 +35,12 @@ def deploy_flows(
     Parameters
     ----------
     paths:
-        Flow files, or folders of them.
+        Flow files, or folders of them. Default: the flows of the project (flows.yaml, else flows/).
     all_:
         These are all flows: withdraw every other one.
     connections:
-        The connections file of services/actions: then the connections that flows name are checked too.
+        The connections file of services/actions: then the connections that flows name are checked too. Default: the one
+        in flows.yaml.
     why:
         A word on why, for `flows list --history`.
     as_json:
@@ -48,10 +49,12 @@ def deploy_flows(
     from services.cli import deployments  # noqa: PLC0415
     from services.cli.database import ask  # noqa: PLC0415
     from services.project.connections_file import connection_names  # noqa: PLC0415 - heavy, and only needed here
+    from services.project.root import flow_paths, project  # noqa: PLC0415
     from services.tools.deployed import deployment_tables  # noqa: PLC0415
 
+    connections = connections or project().connections
     names = connection_names(connections) if connections else None
-    change = deployments.from_paths(paths, names, alone=all_)
+    change = deployments.from_paths(flow_paths(paths), names, alone=all_)
 
     async def work(connection: asyncpg.Connection) -> tuple[Deployment, Deployment]:
         before = await deployment_tables.current(connection)

@@ -20,7 +20,7 @@ command = declare("test", WRITE)
 
 @command.default
 def play_cases(
-    paths: Annotated[list[Path], Parameter(name="PATH", consume_multiple=True)],
+    paths: Annotated[list[Path] | None, Parameter(name="PATH", consume_multiple=True)] = None,
     *,
     record: Annotated[bool, Parameter(negative="")] = False,
     rewrite: Annotated[bool, Parameter(negative="")] = False,
@@ -34,7 +34,8 @@ def play_cases(
     Parameters
     ----------
     paths:
-        Flow files (with the test file beside each), test files, or folders of both.
+        Flow files (with the test file beside each), test files, or folders of both. Default: the flows of the project
+        (flows.yaml, else flows/).
     record:
         Write what happened into cases that have no `expect`. A flow without a test file gets its first one.
     rewrite:
@@ -46,9 +47,11 @@ def play_cases(
     """
     from services.flows.check import check  # noqa: PLC0415
     from services.project.catalogue import catalogue  # noqa: PLC0415 - heavy, and only needed here
+    from services.project.root import flow_paths  # noqa: PLC0415
     from services.project.testing import suite_files  # noqa: PLC0415
     from services.project.testing.trial import trial  # noqa: PLC0415
 
+    paths = flow_paths(paths)
     known = catalogue(paths)
     tested, faults = suite_files.find(paths)
     faults = sorted([*faults, *check([each.source for each in tested], known, None)])

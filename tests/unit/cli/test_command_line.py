@@ -182,7 +182,7 @@ def test_send_refuses_before_it_sends(tmp_path: Path) -> None:
 def test_dev_without_flows_says_so(tmp_path: Path) -> None:
     done = flows("dev", cwd=tmp_path)
     assert done.returncode == 1
-    assert "flows dev PATH" in done.stderr
+    assert "name a PATH" in done.stderr
 
 
 def test_dev_starts_nothing_when_a_flow_is_wrong(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from services.cli.stack.startup import shown
 from services.cli.stack.stopping import Stop, Stopping, stop_on_signals
 from services.cli.terminal import CommandError, console
 from services.project.checking import checked
-from services.project.root import LOCAL
+from services.project.root import project
 
 FLOWS = ("whatsapp-to-crm.yaml", "new-contact-to-closum.yaml")
 BESIDE = "sources.yaml"  # who sends what they begin with
@@ -41,7 +41,7 @@ def demonstrate() -> int:
     out = console()
     begun = time.monotonic()
     try:
-        with stop_on_signals() as stopping, held(LOCAL / "demo", "flows demo") as folder:
+        with stop_on_signals() as stopping, held(project().local / "demo", "flows demo") as folder:
             flows = _flows(folder)
             out.print(
                 "Starting Kafka, PostgreSQL, the three services and a stand-in Closum. The first time takes longer."
@@ -51,7 +51,7 @@ def demonstrate() -> int:
     except Stop:
         out.print("Stopped; nothing was left running.")
         return STOPPED
-    details = LOCAL / "demo" / SUMMARY
+    details = project().local / "demo" / SUMMARY
     out.print(f"\nAll has ended, after {time.monotonic() - begun:.0f} s. All details: {details}")
     out.print("Next: `flows dev examples`, and README.md.")
     return 1 if account.faults() else 0

@@ -29,7 +29,7 @@ def run_dev(
     Parameters
     ----------
     path:
-        Flow files: a folder or one file. Default: flows/, else examples/.
+        Flow files: a folder or one file. Default: the flows of the project (flows.yaml, else flows/).
     port:
         The port for events; when it is taken, the next free one.
     connections:

@@ -22,20 +22,18 @@ from services.cli.terminal import CommandError, console
 from services.flows.load import load_paths
 from services.project import sources_files
 from services.project.checking import checked
-from services.project.root import LOCAL, flows_folder
+from services.project.root import flow_paths, project
 
 LOOK_SECONDS = 0.25
 
 
 def develop(path: Path | None, port: int, connections: Path | None, sources: Path | None) -> int:
     """Run a stack until a signal comes. Raises CommandError when it does not start, or a service ends by itself."""
-    flows = path or flows_folder()
-    if flows is None:
-        raise CommandError("there is no folder flows/ here. Name one: flows dev PATH")
+    (flows,) = flow_paths([path] if path else None)
     out = console()
     log = Log(out)
     try:
-        with stop_on_signals() as stopping, held(LOCAL, "flows dev") as folder:
+        with stop_on_signals() as stopping, held(project().local, "flows dev") as folder:
             wanted = {"ingest": port}
             if sources:  # the check and every deployment know its triggers too
                 os.environ["FLOWS_SOURCES_FILE"] = str(sources.absolute())
