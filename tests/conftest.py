@@ -17,7 +17,7 @@ import uvloop
 
 from deploy.local import KafkaServer, PartError, PostgresServer, on_stderr
 from services.runtime import database
-from tests.support import properties
+from tests.support import properties, turns
 from tests.support.minutes import Minutes
 
 properties.register()  # before a test module makes its settings
@@ -28,6 +28,11 @@ S = TypeVar("S", KafkaServer, PostgresServer)
 def pytest_configure(config: pytest.Config) -> None:
     """Tell at the end of a long run where its time went."""
     config.pluginmanager.register(Minutes())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each its turn."""
+    turns.arrange(items)
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import lru_cache
 from pathlib import Path
 
 WIDEST = 160
 BEFORE = 80
 
 
-@lru_cache(maxsize=64)
 def _lines(file: str) -> tuple[str, ...]:
     try:
         return tuple(Path(file).read_bytes().decode("utf-8-sig").split("\n"))

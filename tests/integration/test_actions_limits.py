@@ -14,6 +14,8 @@ from tests.support.actions import Kafka, kafka
 from tests.support.limited import of_flow, until, workers
 from tests.support.recorder import Recorder, recorder
 
+pytestmark = pytest.mark.alone
+
 
 async def test_a_limit_holds_over_workers_and_flows(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import asyncpg
+import orjson
 import pytest
+from aiokafka import ConsumerRecord
 from prometheus_client import REGISTRY
 
 from contracts.actions import ActionRequest, Retry
@@ -62,8 +64,12 @@ def mine(number: int, subject: str) -> ActionRequest:
 
 
 async def all_ended(topics: Kafka, count: int) -> None:
-    """Wait for so many ends."""
-    await topics.take(HISTORY, lambda found: len({record.value for record in found}) >= count, 60)
+    """Wait for the ends of so many runs. After a kill an end may be told twice."""
+
+    def runs(found: Sequence[ConsumerRecord]) -> set[str]:
+        return {orjson.loads(record.value or b"{}")["run_id"] for record in found}
+
+    await topics.take(HISTORY, lambda found: len(runs(found)) >= count, 60)
 
 
 async def test_a_long_wait_keeps_its_lane_in_order_also_through_a_kill(

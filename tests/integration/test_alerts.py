@@ -30,7 +30,10 @@ ALERT = "FlowsNotConsuming"
 WINDOW_SECONDS, FOR_SECONDS = 6, 2
 """What the rule's minutes are here, each."""
 
-pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not on the PATH")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not on the PATH"),
+]
 
 
 def shortened() -> str:

@@ -14,7 +14,6 @@ async def test_a_record_survives_the_sudden_end_of_kafka(kafka_server: KafkaServ
     await admin.start()
     try:
         await admin.create_topics([NewTopic(topic, 1, 1)])
-        assert topic in await admin.list_topics()
     finally:
         await admin.close()
     async with AIOKafkaProducer(bootstrap_servers=kafka_server.bootstrap, acks="all") as producer:

@@ -19,18 +19,25 @@ class Minutes:
     """A pytest plugin. A fixture's time counts for the test that was the first to ask for it."""
 
     def __init__(self) -> None:
-        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test's setup, call or teardown."""
-        self._seconds[report.nodeid] += report.duration
+        self.seconds[_of_no_group(report.nodeid)] += report.duration
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say it, before pytest's own closing line."""
-        if sum(self._seconds.values()) >= LONG_RUN_SECONDS:
+        if sum(self.seconds.values()) >= LONG_RUN_SECONDS:
             terminalreporter.section("where the time went")
-            for line in lines(self._seconds):
+            for line in lines(self.seconds):
                 terminalreporter.write_line(line)
+
+
+def _of_no_group(test: str) -> str:
+    """A test's id without the group that workers are given (tests/support/turns.py)."""
+    for group in ("@alone", f"@{test.partition('::')[0]}"):
+        test = test.removesuffix(group)
+    return test
 
 
 def lines(seconds: Mapping[str, float]) -> Iterator[str]:

@@ -28,3 +28,12 @@ def test_folders_and_the_slowest_tests() -> None:
 def test_a_run_of_this_suite_counts(request: pytest.FixtureRequest) -> None:
     """The plugin is there."""
     assert any(isinstance(plugin, Minutes) for plugin in request.config.pluginmanager.get_plugins())
+
+
+@pytest.mark.parametrize("group", ["tests/a.py", "alone"])
+def test_the_group_of_a_worker_is_no_part_of_a_tests_name(group: str) -> None:
+    """With several workers pytest adds it."""
+    minutes = Minutes()
+    report = pytest.TestReport(f"tests/a.py::test_b[c@d]@{group}", ("", 0, ""), {}, "passed", None, "call", duration=2)
+    minutes.pytest_runtest_logreport(report)
+    assert list(lines(minutes.seconds))[-1] == "    2.0 s    tests/a.py::test_b[c@d]"

@@ -46,3 +46,12 @@ def test_a_line_that_is_not_there_has_none(tmp_path: Path) -> None:
     assert excerpt(str(tmp_path / "none.yaml"), 1, 1) is None
     (tmp_path / "wild.yaml").write_bytes(b"\xff")
     assert excerpt(str(tmp_path / "wild.yaml"), 1, 1) is None
+
+
+def test_it_shows_the_file_as_it_is_now(tmp_path: Path) -> None:
+    """A file is changed, or another folder has one of the same name, while one process looks at both."""
+    file = tmp_path / "flow.yaml"
+    file.write_text("on: before")
+    assert "before" in str(excerpt(str(file), 1, 1))
+    file.write_text("on: after")
+    assert "after" in str(excerpt(str(file), 1, 1))
