@@ -15,7 +15,7 @@ from typing import Self
 class WhoMustAct(StrEnum):
     """The person or system that can end an error."""
 
-    SENDER = "sender"  # who sent the event
+    SENDER = "sender"  # who sent the event: what its data cause holds nothing else, neither flow nor topic
     AUTHOR = "author"  # who wrote the flow
     OPERATOR = "operator"  # who runs this installation
     DESTINATION = "destination"  # who runs the called API

@@ -35,6 +35,7 @@ REST = """
     - stop: failed
 """
 """Parts that no other flow has."""
+RECORDED = ROOT / "tests" / "recorded" / "flows"
 VALUES = (Constant, Expression, ListOf, MapOf, Template)
 
 
@@ -43,7 +44,7 @@ def every_step() -> list[Step]:
     texts = [flow_text(STEPS[name].lstrip("\n"), head=HEADS.get(name, "")) for name in STEPS]
     with known(share.KIND):
         sources = [source for text in (*texts, flow_text(REST), FLOW) for source in load_text(text)[0]]
-    sources += load_paths([ROOT / "examples"])[0]
+    sources += load_paths([ROOT / "examples", RECORDED])[0]
     return [step for source in sources for step in walk(source.flow.steps)]
 
 
@@ -82,6 +83,12 @@ def leaves(value: Value) -> Iterator[Value]:
 def test_each_kind_is_tried() -> None:
     """The tests below see all of them."""
     assert {step.kind for step in ALL} == {*kinds(), "share"}
+
+
+def test_each_kind_is_recorded_by_the_next_release() -> None:
+    """What it does is held from then on: a flow with its cases in tests/recorded/flows."""
+    flows = [source.flow for source in load_paths([RECORDED])[0]]
+    assert set(kinds()) - {step.kind for flow in flows for step in walk(flow.steps)} == set()
 
 
 @pytest.mark.parametrize("kind", [*kinds(), "share"])
