@@ -70,9 +70,8 @@ def read(file: str, text: str) -> tuple[list[Tree], list[Fault]]:
         with warnings.catch_warnings():
             # An anchor that is used twice is no fault of a flow.
             warnings.simplefilter("ignore", ReusedAnchorWarning)
-            nodes = YAML(typ="safe", pure=True).compose_all(text)
-        for node in nodes:
-            documents.append(_Reader(file, text, faults).tree(node, 0))  # noqa: PERF401 - keeps those before a fault
+            for node in YAML(typ="safe", pure=True).compose_all(text):
+                documents.append(_Reader(file, text, faults).tree(node, 0))  # noqa: PERF401 - keeps those before a fault
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, col = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -129,8 +128,8 @@ class _Reader:
         if depth > MAX_DEPTH or self.count > MAX_NODES:
             raise _SizeError
         location = Location(node.start_mark.line + 1, node.start_mark.column + 1)
-        tag = "" if node.tag is None else str(node.tag)
-        if tag and not tag.startswith("tag:yaml.org,2002:"):
+        tag = str(node.tag)
+        if not tag.startswith("tag:yaml.org,2002:"):
             self.fault(
                 location,
                 FaultCode.YAML_TRAP,
@@ -180,14 +179,13 @@ class _Reader:
 def _origin(style: str | None, raw: str, text: str, location: Location) -> TextOrigin:
     """Where the characters of a scalar stand."""
     if style == "|":
-        lines = raw.split("\n")[1:]
-        filled = [line for line in lines if line.strip()]
-        indent = min((len(line) - len(line.lstrip(" ")) for line in filled), default=0)
-        count = text.count("\n") + 1
-        return TextOrigin(tuple(Location(location.line + 1 + number, indent + 1) for number in range(count)))
-    if style in ("'", '"') and raw[1:-1] == text and "\n" not in text:
+        written, read_as = raw.split("\n")[1:], text.split("\n")
+        lines = zip(written, read_as, strict=False)
+        indent = next((len(line.rstrip()) - len(shown.rstrip()) for line, shown in lines if line.strip()), 0)
+        return TextOrigin(tuple(Location(location.line + 1 + number, indent + 1) for number in range(len(read_as))))
+    if style in ("'", '"') and raw[1:-1] == text:
         return TextOrigin((Location(location.line, location.col + 1),))
-    if not style and raw.rstrip() == text and "\n" not in text:
+    if not style and raw == text:
         return TextOrigin((location,))
     return TextOrigin((location,), exact=False)
 
@@ -196,9 +194,9 @@ def _explained(text: str, line: int, problem: str) -> str:
     """What YAML complains about, and what it probably is in a flow."""
     lines = text.splitlines()
     here = lines[line - 1] if 0 < line <= len(lines) else ""
-    if "\\t" in problem or "\t" in here[: len(here) - len(here.lstrip())]:
-        return "a tab indents this line: YAML takes spaces only"
-    if "${" in here and "{" in here.replace("${", "") and "expected ',' or '}'" in problem:
+    if "\\t" in problem:
+        return "a tab stands here: YAML takes spaces only"
+    if "${" in here and "expected ',' or" in problem and "got '{'" in problem:
         return f'not YAML: {problem}. Inside {{ }} and [ ], an expression stands in quotes: "${{ … }}"'
     if "mapping values are not allowed" in problem:
         return f"not YAML: {problem}. A text with `: ` in it stands in quotes; and look at the indentation"
