@@ -102,8 +102,7 @@ class ForEachStep(Step):
         self._settle(check, before.done(name), inner & check.assigned)
         after = check.way(before.done(name), self.do)
         check.loops.pop()
-        after = join([before, after.without(steps | {name})])
-        check.state = replace(after, may=before.may)
+        check.state = join([before, after.without(steps | {name})])
 
     def _settle(self, check: StepCheck, state: PresenceState, names: set[str]) -> None:
         """Find what these names can be where a round begins: what they were, or what an earlier round made of them.

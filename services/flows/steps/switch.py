@@ -131,8 +131,8 @@ def _check_possible(
         check.report(case.value.location, FaultCode.CONDITION_CONSTANT, text)
     elif formula != UNSURE and (found := verdict(formula, state.truths)) and not found.value:
         lines = " and ".join(str(line) for line in found.lines)
-        text = f"this case never comes, by the condition in line {lines}: remove it"
-        check.report(case.value.location, FaultCode.CONDITION_CONSTANT, text)
+        why = f", by the condition in line {lines}" if lines else ""
+        check.report(case.value.location, FaultCode.CONDITION_CONSTANT, f"this case never comes{why}: remove it")
 
 
 def _told(value: Plain) -> str:

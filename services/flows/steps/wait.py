@@ -115,7 +115,7 @@ class WaitStep(Step):
             path,
             tree.location,
             _read_length(reader, parts["for"], "for") if "for" in parts else None,
-            _read_until(reader, parts["until"], zone) if "until" in parts else None,
+            _read_until(reader, parts["until"], zoned="zone" in parts) if "until" in parts else None,
             zone,
             hours.read(reader, parts["working_hours"], zone) if "working_hours" in parts else None,
             cancel,
@@ -194,13 +194,13 @@ def _read_length(reader: StepReader, tree: Tree, name: str) -> Value:
     return value
 
 
-def _read_until(reader: StepReader, tree: Tree, zone: Word | None) -> Value:
+def _read_until(reader: StepReader, tree: Tree, *, zoned: bool) -> Value:
     """A moment that stands there, or an expression. Without an offset it needs a zone."""
     value = reader.value(tree)
     if isinstance(value, Constant):
         text = tree.text if isinstance(tree, Scalar) else ""
         try:
-            moment_of(text, UTC if zone is not None else None)
+            moment_of(text, UTC if zoned else None)
         except ValueError:
             remedy = "write it as 2026-12-24T18:00:00+00:00, or without offset and with `zone`"
             reader.fault(tree.location, FaultCode.VALUE_INVALID, f"`until`: {text!r} is no moment: {remedy}")

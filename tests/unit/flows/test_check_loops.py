@@ -93,6 +93,15 @@ WRONG = {
         "    - set: { n: '${ trigger.tags }' }",
         ["14:46 input_type"],
     ),
+    "a number behind loops in loops in loops in loops": (
+        "- set: { n: 0, t: 1 }\n"
+        + "".join(
+            f"{'    ' * i}- for_each: ${{ trigger.lines }}\n{'    ' * i}  as: l{i}\n{'    ' * i}  limit: 2\n{'    ' * i}  do:\n"
+            for i in range(4)
+        )
+        + f"{'    ' * 4}- set: {{ n: '${{ n + 1 }}' }}\n- stop: ${{ t }}",
+        ["22:12 input_type"],
+    ),
     "a secret in the list": (
         "- for_each: [ghp_0123456789abcdefghijABCDEFGHIJ012345]\n  do: [ { stop: a } ]",
         ["4:14 secret_in_flow"],

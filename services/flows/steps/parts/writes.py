@@ -81,7 +81,7 @@ def read(values: Values, tree: Tree | None, action: Word, connection: Word | Non
         return None
     keys = values.keys(tree, "`writes`", names(KEYS), required=required(KEYS))
     system = values.word(keys["system"], "a system's name") if "system" in keys else connection
-    if system is None:
+    if system is None and "system" not in keys:
         text = "`writes` needs `system`, as there is no `connection`: which system it is that is written to"
         values.fault(tree.location, FaultCode.KEY_MISSING, text)
     aliases = tuple((Word(name, keys[name].location), values.value(keys[name])) for name in ALIASES if name in keys)
