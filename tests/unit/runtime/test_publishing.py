@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -17,6 +18,7 @@ from aiokafka.errors import (
     OutOfOrderSequenceNumber,
     ProducerClosed,
 )
+from prometheus_client import REGISTRY
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
@@ -288,3 +290,121 @@ async def test_what_is_acknowledged_is_told_once() -> None:
     with pytest.raises(MessageTooLargeError):
         await BatchPublisher(FakeProducer(MessageTooLargeError("big"))).publish(made[:1])
     assert told == [0, 1, 2, 3]
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Of each wait, for which failure in a row it is; none takes any time."""
+    found: list[int] = []
+
+    async def wait(self: back_off.BackOff) -> None:
+        self.failed()
+        found.append(self.attempt)
+
+    monkeypatch.setattr(back_off.BackOff, "wait", wait)
+    return found
+
+
+def waits_of_kafka() -> float:
+    """How many are counted."""
+    return REGISTRY.get_sample_value("flows_waits_total", {"part": "kafka"}) or 0.0
+
+
+async def test_waits_grow_and_begin_again_after_an_acknowledgement(waits: list[int]) -> None:
+    """Each is counted. Whoever gets on, be it by one record, waits shortly the next time."""
+    counted = waits_of_kafka()
+    fault = KafkaTimeoutError()
+    producer = Flaky(at_once=dict.fromkeys([*range(12), 13, 14, 16], fault))
+    await BatchPublisher(producer).publish(outputs(3))
+    assert waits == [*range(1, 13), 1, 2, 1]
+    assert waits_of_kafka() == counted + 15
+    assert producer.acknowledged == [b"0", b"1", b"2"]
+
+
+async def test_a_record_that_is_refused_alone_is_not_waited_for(waits: list[int]) -> None:
+    """What is behind it goes on at once."""
+    refused = MessageSizeTooLargeError()
+    producer = Flaky(later={1: refused, 3: refused})
+    with pytest.raises(MessageTooLargeError, match="more bytes than the topic actions takes"):
+        await BatchPublisher(producer).publish(outputs(3))
+    assert waits == []
+    assert in_first_order(producer.acknowledged) == [b"0", b"2"]
+    assert producer.renewed == 2
+
+
+async def test_the_first_that_is_refused_is_raised() -> None:
+    """However many there are."""
+    first, second = MessageTooLargeError("first"), MessageTooLargeError("second")
+    producer = Flaky(at_once={0: first, 1: second})
+    with pytest.raises(MessageTooLargeError, match="first"):
+        await BatchPublisher(producer).publish(outputs(3))
+    assert producer.acknowledged == [b"2"]
+    assert producer.renewed == 0, "it was not even sent: nothing is broken"
+
+
+async def test_a_dead_letter_that_cannot_be_smaller_waits(waits: list[int]) -> None:
+    """Its topic is not as it was made: a person mends that, and then it is taken."""
+    told: list[int] = []
+    producer = FakeProducer(*[MessageSizeTooLargeError() for _ in range(8)])
+    letter = OutgoingRecord(ACTIONS_DLQ, b"k", b"x", [("flows-code", b"bug")])
+    await asyncio.wait_for(BatchPublisher(producer, lambda: told.append(1)).publish([letter]), 5)
+    assert producer.taken == [None]
+    assert (waits, len(told)) == ([1, 2], 2)
+
+
+async def test_what_a_producer_gave_up_when_it_was_renewed_is_sent_again() -> None:
+    """Its future is cancelled then."""
+    producer = Flaky()
+    real = producer.send
+
+    async def send(*given: Any) -> asyncio.Future[object]:
+        future = await real(*given)
+        if producer.calls == 1:
+            future = asyncio.get_running_loop().create_future()
+            future.cancel()
+        return future
+
+    producer.send = send  # type: ignore[assignment,method-assign]
+    await asyncio.wait_for(BatchPublisher(producer).publish(outputs(1)), 5)
+    assert producer.calls == 2
+    assert producer.renewed == 1
+
+
+async def test_a_publisher_can_be_cancelled() -> None:
+    """It takes its own end for no failure of a record."""
+    asked = asyncio.Event()
+
+    class Silent(Flaky):
+        async def send(self, *_given: Any) -> asyncio.Future[object]:
+            self.calls += 1
+            asked.set()
+            return asyncio.get_running_loop().create_future()
+
+    producer = Silent()
+    task = asyncio.create_task(BatchPublisher(producer).publish(outputs(1)))
+    await asked.wait()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)
+    assert producer.calls == 1
+
+
+@pytest.mark.parametrize("fault", [KafkaConnectionError(), OSError("no route")])
+async def test_who_cannot_renew_tries_on(fault: Exception) -> None:
+    """The next try fails as the first did, and renews again."""
+    producer = Flaky(at_once={0: ProducerClosed(), 1: ProducerClosed()})
+    producer.renewal_faults = [fault]
+    await asyncio.wait_for(BatchPublisher(producer).publish(outputs(2)), 5)
+    assert (producer.acknowledged, producer.renewed) == ([b"0", b"1"], 2)
+
+
+async def test_what_follows_a_failure_is_no_acknowledgement() -> None:
+    """Of two failures the first counts: everything from there on is sent again."""
+    producer = Flaky(later={1: KafkaConnectionError(), 2: KafkaTimeoutError()})
+    told: list[bytes | None] = []
+    made = [replace(one, on_acknowledged=partial(told.append, one.value)) for one in outputs(4)]
+    await BatchPublisher(producer).publish(made)
+    assert producer.acknowledged == [b"0", b"3", b"1", b"2", b"3"]
+    assert told == [b"0", b"1", b"2", b"3"]
+    assert producer.renewed == 1
