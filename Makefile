@@ -46,8 +46,8 @@ $(MUTANTS)/bin/mutmut: $(STAMP)
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$$($(MUTANTS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_project.pth"
 	@touch $@
 
-mutants: $(MUTANTS)/bin/mutmut ## Change lines of our code, one at a time: does a test fail? Says first how long it takes
-	@$(BIN)/python -m tests.mutants
+mutants: $(MUTANTS)/bin/mutmut ## Change lines of our code, one at a time (a sample, or all of FILE=…): does a test fail?
+	@$(BIN)/python -m tests.mutants $(if $(FILE),--file "$(FILE)")
 
 bench: $(STAMP) ## Delivered flows a second on this machine, with CPU seconds a process
 	@$(BIN)/python -m tests.bench

@@ -1,8 +1,8 @@
 """Change lines of our code, one at a time, and see whether a test fails.
 
 mutmut makes the mutants and runs the tests that call the changed function; pyproject.toml says of which files, and with
-which tests. This picks a sample, says beforehand what it may cost, goes on where a run was broken off, and prints who
-lived. Exit 1 when too many did.
+which tests. This picks a sample, or all of one file, says beforehand what it may cost, goes on where a run was broken
+off, and prints who lived, with the reason where one is known (unobservable.toml beside this). Exit 1 when too many did.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 from deploy.local import embedded_kafka
-from tests.mutants.sample import most_seconds, sampled, survivors, verdicts
+from tests.mutants.sample import most_seconds, of_file, sampled, survivors, verdicts
+from tests.mutants.unobservable import reason, unobservable
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "mutants"
@@ -33,28 +34,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--sample", type=int, default=SAMPLE, help="how many mutants, %(default)s by default")
     parser.add_argument("--seed", type=int, default=1, help="which ones: the same seed, the same mutants")
-    parser.add_argument("--anew", action="store_true", help="also those that were tried already")
+    parser.add_argument("--file", type=Path, help="all mutants of this file, as it stands in pyproject.toml")
+    parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="processes, %(default)s by default")
+    parser.add_argument("--anew", action="store_true", help="also those that a test has noticed already")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="flows-mutants-") as folder, embedded_kafka(Path(folder)) as kafka:
         environ = {**os.environ, "KAFKA_BOOTSTRAP": kafka.bootstrap, "CI": "true"}
-        _mutmut([FIRST], environ)
-        chosen = sampled(verdicts(FOLDER), arguments.sample, arguments.seed)
+        _mutmut([FIRST], 1, environ)
         tried = verdicts(FOLDER)
-        pending = [name for name in chosen if arguments.anew or tried[name] is None]
-        minutes = most_seconds(FOLDER, pending, os.cpu_count() or 1) / 60
-        told = f"{len(chosen)} of {len(tried)} mutants, seed {arguments.seed}: {len(pending)} to try"
+        if arguments.file:
+            chosen, which = of_file(tried, arguments.file), str(arguments.file)
+        else:
+            chosen, which = sampled(tried, arguments.sample, arguments.seed), f"seed {arguments.seed}"
+        if not chosen:
+            parser.error(f"{which}: no mutants. pyproject.toml lists the files that are changed")
+        lived = survivors(tried, chosen)  # a new test may notice them
+        pending = [name for name in chosen if arguments.anew or tried[name] is None or name in lived]
+        minutes = most_seconds(FOLDER, pending, arguments.at_once) / 60
+        told = f"{len(chosen)} of {len(tried)} mutants, {which}: {len(pending)} to try"
         print(f"{told}, {minutes:.0f} min at most. Broken off, it goes on from there the next time", flush=True)
         if pending:
-            _mutmut(pending, environ)
+            _mutmut(pending, arguments.at_once, environ)
     _report(chosen)
 
 
-def _mutmut(names: list[str], environ: dict[str, str]) -> None:
+def _mutmut(names: list[str], at_once: int, environ: dict[str, str]) -> None:
     """Let mutmut try these. Ends with its output when it cannot: its tests fail without any change, for one."""
     begun = time.monotonic()
     log = FOLDER.with_suffix(".log")
+    command = [str(MUTMUT), "run", "--max-children", str(at_once), *names]
     with log.open("wb") as output:
-        process = subprocess.Popen([MUTMUT, "run", *names], cwd=ROOT, env=environ, stdout=output, stderr=output)
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)
     try:
         while True:
             try:
@@ -74,13 +84,22 @@ def _mutmut(names: list[str], environ: dict[str, str]) -> None:
 def _report(chosen: list[str]) -> None:
     found = verdicts(FOLDER)
     lived = survivors(found, chosen)
+    known = unobservable()
+    reasons = 0
     for name in lived:
         shown = subprocess.run([MUTMUT, "show", name], cwd=ROOT, capture_output=True, text=True, check=False).stdout
         changed = [line for line in shown.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-        print("\n".join((name, *(f"    {line}" for line in changed))))
+        why = reason(known, name, changed)
+        reasons += why is not None
+        print(
+            "\n".join(
+                (name, *(f"    {line}" for line in changed), f"    {why or 'no reason is known: a test is missing'}")
+            )
+        )
     killed = 100 * (1 - len(lived) / len(chosen))
     print(
-        f"{len(chosen) - len(lived)} of {len(chosen)} mutants were noticed: {killed:.1f} %, at least {LEAST_PERCENT} %"
+        f"{len(chosen) - len(lived)} of {len(chosen)} mutants were noticed: {killed:.1f} %, at least {LEAST_PERCENT} %."
+        f" Of those that lived, {reasons} have a reason"
     )
     sys.exit(killed < LEAST_PERCENT)
 

@@ -33,6 +33,12 @@ def sampled(names: Iterable[str], size: int, seed: int) -> list[str]:
     return sorted(random.Random(seed).sample(ordered, min(size, len(ordered))))  # noqa: S311 - repeatable, not secret
 
 
+def of_file(names: Iterable[str], file: Path) -> list[str]:
+    """All mutants of a source file, given from the root of the repository."""
+    module = ".".join(file.with_suffix("").parts).removesuffix(".__init__")
+    return sorted(name for name in names if name.rpartition(".")[0] == module)
+
+
 def most_seconds(folder: Path, names: Collection[str], at_once: int) -> float:
     """What trying them takes if all live: a test that fails ends a mutant sooner."""
     stats = json.loads((folder / "mutmut-stats.json").read_text())

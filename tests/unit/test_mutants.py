@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
-from tests.mutants.sample import START_SECONDS, most_seconds, sampled, survivors, verdicts
+from tests.mutants.sample import START_SECONDS, most_seconds, of_file, sampled, survivors, verdicts
+from tests.mutants.unobservable import Unobservable, reason, unobservable
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,9 +51,43 @@ def test_the_time_is_that_of_all_tests_that_call_the_function(folder: Path) -> N
     )
 
 
+def test_the_mutants_of_a_file_are_those_of_its_functions_and_methods() -> None:
+    """Not those of a file whose name begins alike."""
+    names = ["a.b.x_f__mutmut_1", "a.b.xǁCǁg__mutmut_2", "a.bc.x_f__mutmut_1", "a.b.c.x_f__mutmut_1"]
+    assert of_file(names, Path("a/b.py")) == names[:2]
+    assert of_file(names, Path("a/b/__init__.py")) == names[:2]
+    assert of_file(names, Path("a.py")) == []
+
+
+def test_a_reason_is_that_of_the_function_and_its_line() -> None:
+    """Whatever number the mutant has; where it says what became of the line, only of that change."""
+    known = [Unobservable(function="a.x_f", line="x = 1", reason="any")]
+    known += [Unobservable(function="a.x_g", line="x = 1", changed=frozenset({"x = 2"}), reason="one")]
+    known += [Unobservable(function="a.x_g", line="y=1,", changed=frozenset({""}), reason="gone")]
+    diff = ["-    x = 1", "+    x = 2"]
+    assert reason(known, "a.x_f__mutmut_7", diff) == "any"
+    assert reason(known, "a.x_g__mutmut_7", diff) == "one"
+    assert reason(known, "a.x_g__mutmut_8", ["-    x = 1", "+    x = None"]) is None
+    assert reason(known, "a.x_h__mutmut_7", diff) is None
+    assert reason(known, "a.x_g__mutmut_9", ["-    y=1,", "-)", "+)"]) == "gone"
+    assert reason(known, "a.x_g__mutmut_9", ["-    y=1,", "+    y=2,"]) is None
+
+
+def test_every_reason_is_of_a_line_that_is_there() -> None:
+    """A line that is changed takes its reason with it."""
+    gone = []
+    for each in unobservable():
+        module = each.function.rpartition(".")[0]
+        lines = {line.strip() for line in (ROOT / (module.replace(".", "/") + ".py")).read_text().splitlines()}
+        if each.line not in lines:
+            gone.append(each)
+    assert gone == []
+
+
 def test_what_is_mutated_and_what_shall_notice_it_are_there() -> None:
-    """A file that is moved takes its line in pyproject.toml with it."""
+    """A file that is moved takes its line in pyproject.toml with it: mutmut passes over a pattern that fits none."""
     told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]
-    named = [*told["source_paths"], *told["only_mutate"], *told["also_copy"]]
-    named += told["pytest_add_cli_args_test_selection"]
-    assert [pattern for pattern in named if not any(ROOT.glob(pattern))] == []
+    named = [*told["source_paths"], *told["also_copy"], *told["pytest_add_cli_args_test_selection"]]
+    assert [name for name in named if not (ROOT / name.partition("::")[0]).exists()] == []
+    files = [str(file.relative_to(ROOT)) for folder in told["source_paths"] for file in (ROOT / folder).rglob("*.py")]
+    assert [pattern for pattern in told["only_mutate"] if not any(fnmatch(file, pattern) for file in files)] == []
