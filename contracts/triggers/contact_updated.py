@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from contracts.triggers.payload import Payload, Text, Words, digits, spelled
 from contracts.triggers.phones import E164, e164
@@ -54,7 +54,9 @@ class ContactUpdated(Payload):
     country: Text = Field(default="", max_length=256)
     tags: Words = Field(default_factory=list)
     updated_at: Moment = Field(default=None, validation_alias=spelled("updated_at", "time", "timestamp"))
-    changed: list[str] = Field(default_factory=list, description="names of the fields that changed, where sent")
+    changed: Annotated[list[str], FailFast()] = Field(
+        default_factory=list, description="names of the fields that changed, where sent"
+    )
     changes: dict[str, Change] = Field(default_factory=dict, description="before and after of each, where sent")
 
     @model_validator(mode="before")

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
 
 from contracts.triggers.sent_times import TimeField, moment
 
@@ -93,8 +93,8 @@ ByUs = Annotated[
 ]
 """Whether we made it ourselves. Set by services/tools, which recognises it (services/flows/creations.py)."""
 
-Words = Annotated[list[Text], BeforeValidator(_words)]
-"""Some texts; also as one text with commas, as forms send it."""
+Words = Annotated[list[Text], FailFast(), BeforeValidator(_words)]
+"""Some texts; also as one text with commas, as forms send it. Of wrong ones the first is told: there may be 80,000."""
 
 Absent = BeforeValidator(_object)
 """For an object inside a payload: `null` is the empty one."""

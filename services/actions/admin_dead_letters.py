@@ -22,6 +22,7 @@ from aiokafka.errors import KafkaError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.errors import ErrorCode
+from contracts.faults import first_faults
 from services.actions.admin_unknown import UnknownEffects
 from services.actions.connections import Connection
 from services.actions.http_problems import ProblemError, body_of, json_of, problem
@@ -34,6 +35,7 @@ from services.runtime.dead_letters.groups import DeadLetterFilter, groups
 from services.runtime.dead_letters.letters import FoundDeadLetter, read_all, with_originals
 from services.runtime.kafka import topic_reading
 
+MOST_FAULTS = 20
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -120,7 +122,9 @@ class DeadLetterAdmin:
             except ProblemError as error:
                 return problem(error.status, error.detail)
             except ValidationError as error:
-                faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+                faults = "; ".join(
+                    f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in first_faults(error, MOST_FAULTS)
+                )
                 return problem(HTTPStatus.UNPROCESSABLE_ENTITY, faults)
             except EditError as error:
                 return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))

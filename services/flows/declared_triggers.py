@@ -65,12 +65,7 @@ class Declared(Payload):
         if not isinstance(body, dict):
             _refuse(cls.trigger, [("must be a JSON object", ())])
         if not cls.validator.is_valid(body):
-            faults: list[tuple[str, Sequence[str | int]]] = []
-            for error in cls.validator.iter_errors(body):
-                faults.append((error.message, tuple(error.instance_path)))
-                if len(faults) == MOST_FAULTS:
-                    break
-            _refuse(cls.trigger, faults)
+            _refuse(cls.trigger, json_schema.faults(cls.validator, body, MOST_FAULTS))
         return cast("Self", cls.model_construct(body=body))
 
     def subject(self) -> str | None:

@@ -44,21 +44,29 @@ def parse(body: bytes, content_type: str) -> dict[str, object]:
         raise Refused(
             HTTPStatus.BAD_REQUEST,
             ErrorCode.JSON_INVALID,
-            f"The form cannot be read: at most {MOST_FIELDS} fields, in UTF-8, as its Content-Type says, to its end.",
+            f"The form cannot be read: at most {MOST_FIELDS} fields and files, in UTF-8, as its Content-Type says, to "
+            "its end.",
         ) from None
     return _object((name.replace(NUL, ""), value.replace(NUL, "")) for name, value in fields)
 
 
 def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
+    parts = 0
+
+    def count() -> None:
+        nonlocal parts
+        parts += 1
+        if parts > MOST_FIELDS:
+            raise ValueError
 
     def on_field(field: Field) -> None:
-        if len(found) >= MOST_FIELDS:
-            raise ValueError
+        count()
         found.append(((field.field_name or b"").decode(), (field.value or b"").decode()))
 
     def on_file(file: File) -> None:
         file.close()
+        count()
 
     ends: list[bool] = []
     _, parameters = parse_options_header(content_type)

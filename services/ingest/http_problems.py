@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from contracts.errors import ErrorCode
+from contracts.faults import first_faults
 
 CONTENT_TYPE = "application/problem+json"
 MOST_ERRORS = 50
@@ -81,13 +82,15 @@ def invalid(title: str, text: str, path: Sequence[str | int]) -> ValidationError
 
 def wrong_shape(error: ValidationError, *, below: tuple[str | int, ...] = ()) -> Refused:
     """The 422 for what pydantic found; `below` is where the checked value stands in the body."""
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    errors = [FieldError(pointer=pointer((*below, *fault["loc"])), detail=_words(fault)) for fault in faults]
+    errors = [
+        FieldError(pointer=pointer((*below, *fault["loc"])), detail=_words(fault))
+        for fault in first_faults(error, MOST_ERRORS)
+    ]
     return Refused(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         ErrorCode.SHAPE_INVALID,
-        f"{len(errors)} field(s) are wrong; `errors` says which and why. Correct them and send again.",
-        errors=errors[:MOST_ERRORS],
+        f"{error.error_count()} field(s) are wrong; `errors` says which and why. Correct them and send again.",
+        errors=errors,
     )
 
 

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from contracts.dead_letters import REDRIVEN, REDRIVEN_FLOW, REDRIVEN_OCCURRENCE, DeadLetter
 from contracts.errors import ErrorCode, WhoMustAct
 from contracts.events import Event
+from contracts.faults import first_faults
 from contracts.ids import stable_id
 from contracts.runs import EndedBy, Outcome, RunMessage, Wake
 from contracts.topics import EVENTS_DLQ, RUNS_DLQ
@@ -396,9 +397,9 @@ def _unreadable(outputs: list[OutgoingRecord], record: ConsumedRecord, code: Err
     # The values stay out of it: they are the sender's, and may be secret.
     faults = [
         f"{'/'.join(str(part) for part in fault['loc']) or 'the record'}: {fault['msg']}"
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        for fault in first_faults(error, SHOWN_FAULTS)
     ]
-    shown = faults[:SHOWN_FAULTS] + ([f"and {len(faults) - SHOWN_FAULTS} more"] if len(faults) > SHOWN_FAULTS else [])
-    cause = "; ".join(shown)
+    more = error.error_count() - SHOWN_FAULTS
+    cause = "; ".join([*faults, f"and {more} more"] if more > 0 else faults)
     outputs.append(dead_letter(record, code, cause))
     outputs.append(history.unreadable(record, cause, code))

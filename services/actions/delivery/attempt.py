@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from contracts.errors import ErrorCode
+from contracts.faults import first_faults
 from services.actions import metrics
 from services.actions.action import Implementation
 from services.actions.action_call import ActionCall, CallFailedError
@@ -50,7 +51,7 @@ def checked(action: Implementation, inputs: dict[str, Any]) -> BaseInputs | Fail
     except ValidationError as error:
         faults = [
             f"{'.'.join(str(part) for part in fault['loc']) or 'inputs'}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
+            for fault in first_faults(error, MOST_FAULTS)
         ]
         return Failed(ErrorCode.INPUT_INVALID, f"{action.signature.name}: {'; '.join(faults)}", again=False)
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from contracts.actions import ActionRequest, Priority
 from contracts.errors import ErrorCode
+from contracts.faults import first_faults
 from contracts.topics import ACTIONS
 from services.actions.action import Implementation
 from services.actions.connections import Connection
@@ -111,7 +112,7 @@ class Planner:
         try:
             request = ActionRequest.read(record.value)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
+            first = first_faults(error, 1)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the record"
             cause = f"{where}: {first['msg']} ({error.error_count()} faults)"
             return Job(record, prefix, None, Failed(ErrorCode.REQUEST_INVALID, cause, again=False))

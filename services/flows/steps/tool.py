@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from contracts.errors import ErrorCode
+from contracts.faults import first_faults
 from contracts.runs import Wake
 from services.flows.catalogue import Catalogue, Tool
 from services.flows.check_values import ValueCheck
@@ -40,6 +41,8 @@ from services.flows.waiting import timer_id
 from services.runtime.documents.faults import FaultCode
 from services.runtime.documents.yaml_tree import Mapping as MappingTree
 from services.runtime.documents.yaml_tree import Tree
+
+MOST_FAULTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +144,8 @@ class ToolNode(Node):
 
 def _what_is_wrong(error: ValidationError) -> str:
     """Which inputs, and why; never their values, which may be personal data."""
-    wrong = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"`{'.'.join(str(part) for part in each['loc'])}`: {each['msg']}" for each in wrong[:5])
+    wrong = first_faults(error, MOST_FAULTS)
+    return "; ".join(f"`{'.'.join(str(part) for part in each['loc'])}`: {each['msg']}" for each in wrong)
 
 
 KIND = step_kind(ToolStep)

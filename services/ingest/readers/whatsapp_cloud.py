@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from contracts.faults import first_faults
 from contracts.triggers.payload import Payload
 from contracts.triggers.whatsapp_message_received import WhatsAppMessageReceived
 from contracts.triggers.whatsapp_status_updated import WhatsAppStatusUpdated
@@ -34,14 +35,15 @@ class WhatsAppCloud:
         if not isinstance(body, dict) or body.get("object") != OBJECT or not isinstance(body.get("entry"), list):
             raise invalid("whatsapp_cloud", "must be what WhatsApp Cloud API sends: object and entry", ())
         readings: list[Reading] = []
-        for path, value in _values(body):
+        values = list(_values(body))
+        if sum(_count(value, "messages") + _count(value, "statuses") for _, value in values) > MOST_EVENTS:
+            raise invalid("whatsapp_cloud", f"more than {MOST_EVENTS} messages and statuses", ("entry",))
+        for path, value in values:
             names = _names(value)
             for index, message in _objects(value, "messages"):
                 readings.append(_reading(WhatsAppMessageReceived, _message(message, names), (*path, "messages", index)))
             for index, status in _objects(value, "statuses"):
                 readings.append(_reading(WhatsAppStatusUpdated, _status(status), (*path, "statuses", index)))
-            if len(readings) > MOST_EVENTS:
-                raise invalid("whatsapp_cloud", f"more than {MOST_EVENTS} messages and statuses", path)
         return readings
 
 
@@ -56,6 +58,11 @@ def _objects(parent: dict[str, Any], name: str) -> Iterator[tuple[int, dict[str,
     found = parent.get(name)
     if isinstance(found, list):
         yield from ((index, item) for index, item in enumerate(found) if isinstance(item, dict))
+
+
+def _count(parent: dict[str, Any], name: str) -> int:
+    found = parent.get(name)
+    return len(found) if isinstance(found, list) else 0
 
 
 def _names(value: dict[str, Any]) -> dict[str, str]:
@@ -118,5 +125,5 @@ def _reading(trigger: type[Payload], value: dict[str, Any], path: tuple[str | in
 
 
 def _first(error: ValidationError) -> str:
-    fault = error.errors(include_input=False)[0]
+    fault = first_faults(error, 1)[0]
     return f"{'/'.join(map(str, fault['loc']))}: {fault['msg']}"
