@@ -37,6 +37,21 @@ def mode(headers: dict[bytes, bytes]) -> ContentMode:
     return ContentMode.BINARY if b"ce-specversion" in headers else ContentMode.NONE
 
 
+def mode_of(value: Any) -> ContentMode:  # noqa: ANN401 - any JSON value
+    """By the value alone, where no header counts: the content type is not what the sender signed."""
+    if isinstance(value, list):
+        return ContentMode.BATCH if any(map(_is_event, value[:MOST_EVENTS])) else ContentMode.NONE
+    return ContentMode.STRUCTURED if _is_event(value) else ContentMode.NONE
+
+
+def _is_event(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.get("specversion") == "1.0"
+        and all(isinstance(value.get(name), str) for name in ("id", "source", "type"))
+    )
+
+
 def documents(how: ContentMode, headers: dict[bytes, bytes], value: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
     """The structured documents of a request; their shape is still to be checked. Raises Refused: 422."""
     if how is ContentMode.BINARY:

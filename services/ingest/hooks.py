@@ -16,7 +16,7 @@ from contracts.triggers.sent_times import moment
 from services.ingest import cloudevents, forms, handshakes
 from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.auth import networks
-from services.ingest.auth.scheme import AuthRequest, request_of
+from services.ingest.auth.scheme import AuthRequest, Proven, request_of
 from services.ingest.body import announced, parse, read
 from services.ingest.cloudevents import ContentMode
 from services.ingest.decompression import unpacked
@@ -69,32 +69,33 @@ class HookEndpoint:
             return _handshake(hook, request)
         if hook.networks:
             networks.require(networks.sender(scope, hook.proxies), hook.networks)
-        if hook.proof is None or not hook.proof.needs_body:
-            await self._admit(hook, request)
+        early = hook.proof is None or not hook.proof.needs_body
+        proven = await self._admit(hook, request) if early else None
         most = hook.body_bytes or self._parts.most_bytes
         with self._parts.in_flight.hold(announced(scope, most)):
             body = await read(scope, receive, most)
-            return await self._take(hook, replace(request, body=body), most)
+            request = replace(request, body=body)
+            return await self._take(hook, request, proven or await self._admit(hook, request), most)
 
-    async def _admit(self, hook: Hook, request: AuthRequest) -> None:
+    async def _admit(self, hook: Hook, request: AuthRequest) -> Proven:
         """The proof first: a stranger must not use up what the source may send."""
-        if hook.proof is not None:
-            hook.proof.check(request)
+        proven = Proven() if hook.proof is None else hook.proof.check(request)
         limit = self._parts.limits.get(hook.name)
         if limit is not None:
             await limit.take()
+        return proven
 
-    async def _take(self, hook: Hook, request: AuthRequest, most: int) -> Response:
-        if hook.proof is not None and hook.proof.needs_body:
-            await self._admit(hook, request)
-        mark = await self._parts.replays.check(hook, request) if hook.refuse_replays else None
+    async def _take(self, hook: Hook, request: AuthRequest, proven: Proven, most: int) -> Response:
+        mark = await self._parts.replays.check(hook, request, proven) if hook.refuse_replays else None
         encoding = request.headers.get(b"content-encoding")
         body = unpacked(request.body, encoding.decode("latin-1"), most) if encoding else request.body
-        sent = sent_of(request, body)
+        sent = sent_of(request, body, proven)
         challenge = handshakes.slack(sent[0].value) if sent else None
         if challenge is not None:
             return challenge
-        reply = await self._parts.taker.take(events_of(hook, sent, cloudevents.content(request.headers, body)))
+        reply = await self._parts.taker.take(
+            events_of(hook, sent, cloudevents.content(proven.told(request.headers), body))
+        )
         if mark is not None:
             await self._parts.replays.add(hook, mark)
         return reply
@@ -109,16 +110,22 @@ def _handshake(hook: Hook, request: AuthRequest) -> Response:
     return challenge
 
 
-def sent_of(request: AuthRequest, body: bytes) -> list[ReceivedBody]:
-    """The parsed body, or what is in its batch; of each CloudEvent its data, with what the envelope says."""
+def sent_of(request: AuthRequest, body: bytes, proven: Proven) -> list[ReceivedBody]:
+    """The parsed body, or what is in its batch; of each CloudEvent its data, with what the envelope says.
+
+    Of a signed request only what is signed says what it is: headers can be added by whoever sends it again.
+    """
     kind = request.headers.get(b"content-type", b"").decode("latin-1")
     if forms.is_form(kind, body):
         return [ReceivedBody(forms.parse(body, kind), request.headers)]
     value = parse(body)
-    how = cloudevents.mode(request.headers)
+    told = proven.told(request.headers)
+    how = cloudevents.mode(told)
+    if how is ContentMode.NONE and proven.headers is not None:
+        how = cloudevents.mode_of(value)
     if how is ContentMode.NONE:
         return [ReceivedBody(value, request.headers)]
-    found = cloudevents.documents(how, request.headers, value)
+    found = cloudevents.documents(how, told, value)
     return [
         _unwrapped(document, request.headers, (index,) if how is ContentMode.BATCH else ())
         for index, document in enumerate(found)

@@ -13,7 +13,7 @@ from http import HTTPStatus
 import asyncpg
 
 from contracts.errors import ErrorCode
-from services.ingest.auth.scheme import AuthRequest
+from services.ingest.auth.scheme import AuthRequest, Proven
 from services.ingest.http_problems import Refused
 from services.ingest.sources.hook import Hook
 from services.runtime import logging
@@ -40,9 +40,9 @@ class ReplayedRequests:
         self._keep = keep_seconds
         self._until: OrderedDict[str, float] = OrderedDict()
 
-    async def check(self, hook: Hook, request: AuthRequest) -> str:
+    async def check(self, hook: Hook, request: AuthRequest, proven: Proven) -> str:
         """The mark of this request. Raises Refused: 409 when it was taken before."""
-        mark = _mark(hook.name, request)
+        mark = _mark(hook.name, request, proven)
         until = self._until.get(mark)
         if (until is not None and time.monotonic() <= until) or await self._shared(
             lambda pool: claims.held(pool, hook.account, SCOPE, [mark])
@@ -76,8 +76,12 @@ class ReplayedRequests:
             return False
 
 
-def _mark(source: str, request: AuthRequest) -> str:
+def _mark(source: str, request: AuthRequest, proven: Proven) -> str:
+    """Of what was signed, where something was: what stands around it can be changed by whoever sends it again."""
     digest = blake2b(source.encode(), digest_size=16)
+    if proven.mark:
+        digest.update(b"\0signed\0" + proven.mark)
+        return digest.hexdigest()
     for name, value in sorted(request.headers.items()):
         if any(part in name for part in SIGNING):
             digest.update(name + b"\0" + value + b"\0")

@@ -32,7 +32,7 @@ from services.flows.schema_from_example import schema_of
 from services.ingest import event_ends, polls, schedules
 from services.ingest.accepting import EventAcceptor
 from services.ingest.acknowledged_ids import AcknowledgedIds
-from services.ingest.auth.scheme import AuthRequest
+from services.ingest.auth.scheme import AuthRequest, Proven
 from services.ingest.database import Database
 from services.ingest.http_problems import Refused
 from services.ingest.polls import PollError
@@ -401,17 +401,17 @@ async def test_a_replay_is_refused_by_every_replica(pool: asyncpg.Pool) -> None:
     name = f"h{uuid.uuid4().hex[:8]}"
     hook = Hook(name, SinglePayload(TRIGGERS["closum.lead.created"]), refuse_replays=True)
     first, second = (ReplayedRequests(lambda: pool, 60) for _ in range(2))
-    mark = await first.check(hook, signed(1))
-    assert await second.check(hook, signed(1)) == mark
+    mark = await first.check(hook, signed(1), Proven())
+    assert await second.check(hook, signed(1), Proven()) == mark
     await first.add(hook, mark)
     for replica in (first, second):
         with pytest.raises(Refused) as refused:
-            await replica.check(hook, signed(1))
+            await replica.check(hook, signed(1), Proven())
         assert refused.value.code is ErrorCode.REPLAYED
-    await second.check(hook, signed(2))
+    await second.check(hook, signed(2), Proven())
     shortly = dataclasses.replace(hook, name=f"{name}s", duplicate_seconds=0)
-    await first.add(shortly, await first.check(shortly, signed(1)))
-    await second.check(shortly, signed(1))
+    await first.add(shortly, await first.check(shortly, signed(1), Proven()))
+    await second.check(shortly, signed(1), Proven())
 
 
 async def test_a_replay_is_refused_by_who_took_it_while_postgresql_is_away() -> None:
@@ -421,10 +421,10 @@ async def test_a_replay_is_refused_by_who_took_it_while_postgresql_is_away() -> 
     begun = time.monotonic()
     for pool_of in (lambda: None, lambda: lost):
         first, second = (ReplayedRequests(pool_of, 60) for _ in range(2))
-        await first.add(hook, await first.check(hook, signed(1)))
+        await first.add(hook, await first.check(hook, signed(1), Proven()))
         with pytest.raises(Refused):
-            await first.check(hook, signed(1))
-        await second.check(hook, signed(1))
+            await first.check(hook, signed(1), Proven())
+        await second.check(hook, signed(1), Proven())
     assert time.monotonic() - begun < 5
 
 

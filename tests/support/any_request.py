@@ -17,7 +17,7 @@ from services.ingest.auth.basic import Basic
 from services.ingest.auth.bearer import Bearer
 from services.ingest.auth.client_certificate import ClientCertificate
 from services.ingest.auth.presets import PRESETS
-from services.ingest.auth.scheme import AuthRequest, AuthScheme
+from services.ingest.auth.scheme import AuthRequest, AuthScheme, Proven
 from services.ingest.decompression import unpacked
 from services.ingest.hooks import events_of, sent_of
 from services.ingest.http_problems import Refused
@@ -124,7 +124,7 @@ def outcome(number: int, sent: dict[bytes, bytes], body: bytes) -> str:
         json.loads(refused.body())
     try:
         plain = unpacked(body, sent.get(b"content-encoding", b"").decode("latin-1"), MOST)
-        read = sent_of(request, plain)
+        read = sent_of(request, plain, Proven())
         if read and handshakes.slack(read[0].value) is not None:
             return "handshake"
         for event in events_of(hook, read, plain):

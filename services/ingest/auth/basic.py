@@ -6,7 +6,7 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 
-from services.ingest.auth.scheme import AuthRequest, same, unproven
+from services.ingest.auth.scheme import AuthRequest, Proven, same, unproven
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Basic:
     passwords: tuple[bytes, ...] = field(repr=False)
     needs_body: bool = False
 
-    def check(self, request: AuthRequest) -> None:
+    def check(self, request: AuthRequest) -> Proven:
         """Raises Refused: 401."""
         scheme, _, credentials = request.header("authorization").partition(b" ")
         try:
@@ -29,3 +29,4 @@ class Basic:
             raise unproven(
                 "Send `Authorization: Basic …` with the user and password of this source.", challenge="Basic"
             )
+        return Proven()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from services.ingest.auth.scheme import AuthRequest, same, unproven
+from services.ingest.auth.scheme import AuthRequest, Proven, same, unproven
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,9 @@ class Bearer:
     tokens: tuple[bytes, ...] = field(repr=False)
     needs_body: bool = False
 
-    def check(self, request: AuthRequest) -> None:
+    def check(self, request: AuthRequest) -> Proven:
         """Raises Refused: 401."""
         scheme, _, token = request.header("authorization").partition(b" ")
         if not same(token.strip(), self.tokens) or scheme.lower() != b"bearer":
             raise unproven("Send `Authorization: Bearer TOKEN` with the token of this source.", challenge="Bearer")
+        return Proven()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.ingest.auth.networks import Network, within
-from services.ingest.auth.scheme import AuthRequest, same, unproven
+from services.ingest.auth.scheme import AuthRequest, Proven, same, unproven
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class ClientCertificate:
     proxies: tuple[Network, ...]
     needs_body: bool = False
 
-    def check(self, request: AuthRequest) -> None:
+    def check(self, request: AuthRequest) -> Proven:
         """Raises Refused: 401."""
         trusted = within(request.client, self.proxies)
         if not same(request.header(self.header).strip(), self.values) or not trusted:
             raise unproven("Show the client certificate that this source is known by.")
+        return Proven()

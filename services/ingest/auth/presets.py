@@ -101,6 +101,7 @@ def _standard(secrets: Secrets, tolerance: float, _base: str | None) -> Signatur
         stamp=SignatureTime("webhook-timestamp", tolerance_seconds=tolerance),
         signed=signed,
         candidates=bytes.split,
+        signed_headers=frozenset((b"webhook-id", b"webhook-timestamp")),
     )
 
 

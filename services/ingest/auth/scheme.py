@@ -43,6 +43,22 @@ class AuthRequest:
         return f"{base.rstrip('/')}{self.path}{query}"
 
 
+@dataclass(frozen=True)
+class Proven:
+    """What a proof is good for.
+
+    `mark` is the same for the same signed bytes, whatever stands around them; empty where nothing is signed and the
+    sender itself is proven. `headers` are those that are signed too; None: whatever the request says is the sender's.
+    """
+
+    mark: bytes = b""
+    headers: frozenset[bytes] | None = None
+
+    def told(self, headers: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        """The headers that the sender can be held to."""
+        return headers if self.headers is None else {name: headers[name] for name in self.headers & headers.keys()}
+
+
 class AuthScheme(Protocol):
     """A scheme with its secrets."""
 
@@ -51,8 +67,8 @@ class AuthScheme(Protocol):
         """Whether it signs the body, which has to be read before."""
         ...
 
-    def check(self, request: AuthRequest) -> None:
-        """Return when the request proves its sender. Raises Refused: 401."""
+    def check(self, request: AuthRequest) -> Proven:
+        """What of the request is proven to be its sender's. Raises Refused: 401."""
         ...
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from services.ingest.auth.scheme import AuthRequest, unproven
+from services.ingest.auth.scheme import AuthRequest, Proven, unproven
 
 Encoding = Literal["hex", "base64"]
 Algorithm = Literal["sha1", "sha256", "sha512"]
@@ -65,9 +65,10 @@ class Signature:
     stamp: SignatureTime | None = None
     signed: Callable[[AuthRequest, bytes], bytes] = _whole_body
     candidates: Callable[[bytes], Sequence[bytes]] = _only_one
+    signed_headers: frozenset[bytes] = frozenset()
     needs_body: bool = True
 
-    def check(self, request: AuthRequest) -> None:
+    def check(self, request: AuthRequest) -> Proven:
         """Raises Refused: 401 unless one of the secrets made the signature of this very request, in time."""
         header = request.header(self.header)
         if not header:
@@ -75,16 +76,18 @@ class Signature:
         stamp = self.stamp.read(request) if self.stamp else b""
         message = self.signed(request, stamp)
         sent = [one[len(self.prefix) :] for one in self.candidates(header) if one.startswith(self.prefix)]
-        right = False
+        mark = b""
         for secret in self.secrets:
             expected = self._encode(hmac.new(secret, message, getattr(hashlib, self.algorithm)).digest())
             for one in sent:
-                right |= hmac.compare_digest(one.lower() if self.encoding == "hex" else one, expected)
-        if not right:
+                if hmac.compare_digest(one.lower() if self.encoding == "hex" else one, expected):
+                    mark = expected
+        if not mark:
             raise unproven(
                 f"The signature in {self.header} is not that of this body with the secret of this source. "
                 "Sign the raw bytes that are sent."
             )
+        return Proven(mark, self.signed_headers)
 
     def _encode(self, digest: bytes) -> bytes:
         return binascii.hexlify(digest) if self.encoding == "hex" else base64.b64encode(digest)

@@ -54,7 +54,13 @@ def _signature(form: SignatureForm, secrets: tuple[bytes, ...], tolerance: float
         form.prefix.encode(),
         stamp,
         _signed(form.signs, base),
+        signed_headers=_signed_headers(form),
     )
+
+
+def _signed_headers(form: SignatureForm) -> frozenset[bytes]:
+    named = {part.removeprefix("header.") for part in PART.findall(form.signs) if part.startswith("header.")}
+    return frozenset(name.lower().encode() for name in (*named, form.timestamp_header) if name)
 
 
 def _signed(template: str, base: str | None) -> Callable[[AuthRequest, bytes], bytes]:
