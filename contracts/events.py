@@ -17,6 +17,9 @@ CONTENT_TYPE = "application/cloudevents+json"
 
 LONGEST_DUPLICATE_SECONDS = 366 * 86_400
 
+OURS = frozenset({"hops", "ledby", "occurrence"})
+"""What services/tools says of an event, and no sender, whichever way it comes."""
+
 NonEmpty = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 

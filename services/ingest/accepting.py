@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter
 
-from services.ingest.acknowledged_ids import AcknowledgedIds
+from services.ingest.acknowledged_ids import AcknowledgedIds, Origin
 from services.ingest.event_publisher import EventPublisher
 from services.ingest.responses import Response, accepted
 
@@ -17,7 +17,7 @@ from services.ingest.responses import Response, accepted
 class PublishableEvent:
     """An event that may go to Kafka."""
 
-    source: str
+    origin: Origin
     identity: str
     key: bytes
     value: bytes
@@ -35,7 +35,7 @@ class EventAcceptor:
 
     def known(self, events: Sequence[PublishableEvent]) -> bool:
         """Whether Kafka acknowledged every one of them before."""
-        return bool(events) and all(self._acknowledged.known(event.source, event.identity) for event in events)
+        return bool(events) and all(self._acknowledged.known(event.origin, event.identity) for event in events)
 
     async def take(self, events: Sequence[PublishableEvent]) -> Response:
         """202 once Kafka has all of them. Raises Refused when it has not; what it has is then a duplicate later.
@@ -54,4 +54,4 @@ class EventAcceptor:
 
     async def _publish(self, event: PublishableEvent) -> None:
         await self.publisher.publish(event.key, event.value, event.accepted)
-        self._acknowledged.add(event.source, event.identity, event.duplicate_seconds, event.key, event.content)
+        self._acknowledged.add(event.origin, event.identity, event.duplicate_seconds, event.key, event.content)

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from contracts.errors import ErrorCode
-from services.ingest import docs_page, event_lookup, events, hooks, http_problems, openapi, responses
+from services.ingest import docs_page, event_lookup, events, hooks, http_problems, openapi, responses, tokens_file
 from services.ingest.accepting import EventAcceptor
 from services.ingest.acknowledged_ids import AcknowledgedIds
+from services.ingest.auth.event_tokens import EventTokens, unbound
+from services.ingest.auth.scheme import request_of, unproven
 from services.ingest.database import Database
 from services.ingest.event_publisher import EventPublisher
 from services.ingest.http_problems import Refused
@@ -46,6 +48,14 @@ def core(settings: IngestSettings, publisher: EventPublisher) -> IntakeParts:
     return IntakeParts(EventAcceptor(publisher, acknowledged), acknowledged, Database(settings.database_url))
 
 
+def tokens_of(settings: IngestSettings) -> EventTokens:
+    """Those of the file, and the one of the setting. Raises SettingsError."""
+    found = list(tokens_file.load(settings.events_tokens_file)) if settings.events_tokens_file else []
+    if settings.events_token is not None:
+        found.append(unbound(settings.events_token))
+    return EventTokens(found)
+
+
 def build(settings: IngestSettings, sources: Sources, shared: IntakeParts) -> ASGIApp:
     """The application. The hot routes stand before FastAPI, so that its middleware costs them nothing."""
     in_flight = RequestsInFlight(settings.max_in_flight, settings.max_in_flight_bytes)
@@ -57,8 +67,9 @@ def build(settings: IngestSettings, sources: Sources, shared: IntakeParts) -> AS
     most = settings.max_body_bytes
     replays = ReplayedRequests(lambda: shared.data.pool, settings.duplicate_hours * HOUR_SECONDS)
     hook = hooks.HookEndpoint(hooks.HookDependencies(sources.hooks, shared.taker, in_flight, replays, limits, most))
-    event = events.EventsEndpoint(settings.events_token, shared.taker, in_flight, most, sources.triggers)
-    found = event_lookup.EventLookupEndpoint(event, shared.data, shared.acknowledged)
+    tokens = tokens_of(settings)
+    event = events.EventsEndpoint(tokens, shared.taker, in_flight, most, sources.triggers)
+    found = event_lookup.EventLookupEndpoint(tokens, shared.data, shared.acknowledged)
     # No `methods`: the endpoints answer a wrong method themselves, as a problem.
     routes = [
         Route(hooks.PATH, hook),
@@ -66,14 +77,16 @@ def build(settings: IngestSettings, sources: Sources, shared: IntakeParts) -> AS
         Route(hooks.PATH_SIGNED, hook),
         Route(event_lookup.PATH, found),
     ]
-    return Router(routes, redirect_slashes=False, default=_pages(sources))
+    return Router(routes, redirect_slashes=False, default=_pages(sources, None if settings.docs_open else tokens))
 
 
-def _pages(sources: Sources) -> FastAPI:
+def _pages(sources: Sources, tokens: EventTokens | None) -> FastAPI:
+    """`tokens`: whose holders may read what an installation takes; None: everybody may."""
     api = FastAPI(
         title=openapi.TITLE,
         version=version(),
         description=openapi.DESCRIPTION,
+        openapi_url=None,
         docs_url=None,  # FastAPI's own page loads its scripts from elsewhere: it is empty where that cannot be reached
         redoc_url=None,
     )
@@ -82,14 +95,42 @@ def _pages(sources: Sources) -> FastAPI:
     async def index() -> dict[str, str]:
         return {"service": openapi.TITLE, "docs": "/docs", "openapi": "/openapi.json"}
 
+    @api.get("/openapi.json", include_in_schema=False)
+    async def document(request: Request) -> JSONResponse:
+        _admit(request, tokens)
+        return JSONResponse(api.openapi())
+
     @api.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
+    async def docs(request: Request) -> HTMLResponse:
+        _admit(request, tokens)
         return HTMLResponse(docs_page.html(api.openapi(), sources.triggers), headers=docs_page.HEADERS)
 
     api.openapi = openapi.document(api, sources.triggers)  # type: ignore[method-assign]  # FastAPI's own way to change the document
     api.add_exception_handler(HTTPException, _refused)
+    api.add_exception_handler(Refused, _told)
     api.add_exception_handler(Exception, _failed)
     return api
+
+
+def _admit(request: Request, tokens: EventTokens | None) -> None:
+    """Raises Refused: 401 without a token, 404 where there is none."""
+    if tokens is None or tokens.of(request_of(request.scope, None, 0.0), password=True) is not None:
+        return
+    if not tokens:
+        raise Refused(
+            HTTPStatus.NOT_FOUND,
+            ErrorCode.SOURCE_UNKNOWN,
+            "This page is off: it needs a token of this installation (`flows tokens new`), or FLOWS_DOCS_OPEN.",
+        )
+    raise unproven(
+        "Send `Authorization: Bearer TOKEN` with a token of this installation, or give it as the password.",
+        challenge='Basic realm="closum-flows"',
+    )
+
+
+async def _told(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)  # noqa: S101 - what it is registered for
+    return _response(error)
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import AliasChoices
 
 from contracts.triggers.payload import Payload
+from services.ingest.openapi import shown
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
@@ -86,7 +87,7 @@ def _trigger(name: str, model: type[Payload]) -> str:
         for field, part in schema.get("properties", {}).items()
     ]
     about = str(schema.get("description") or model.__doc__ or "").split("\n", 1)[0]
-    example = json.dumps(model.example, ensure_ascii=False, indent=2)
+    example = json.dumps(shown(model), ensure_ascii=False, indent=2)
     return "".join(
         [
             f'<h3 id="{escape(name)}"><code>{escape(name)}</code></h3><p>{escape(about)}</p>',

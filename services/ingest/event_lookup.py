@@ -10,9 +10,10 @@ from starlette.types import Receive, Scope, Send
 from contracts.errors import ErrorCode
 from services.ingest import event_ends
 from services.ingest.acknowledged_ids import AcknowledgedIds
+from services.ingest.auth.event_tokens import EventToken, EventTokens
 from services.ingest.auth.scheme import request_of
 from services.ingest.database import Database, unavailable
-from services.ingest.events import SOURCE, EventsEndpoint, not_proven
+from services.ingest.events import SOURCE, not_proven
 from services.ingest.http_problems import Refused
 from services.ingest.responses import UNKNOWN, Response, answer
 from services.runtime.database import FAULTS
@@ -22,10 +23,10 @@ SHOWN_PATH = "/v1/events/{id}"
 
 
 class EventLookupEndpoint:
-    """A bare ASGI application, under the same token as `POST /v1/events`."""
+    """A bare ASGI application, under the same tokens as `POST /v1/events`: each sees what is its own."""
 
-    def __init__(self, events: EventsEndpoint, data: Database, acknowledged: AcknowledgedIds) -> None:
-        self._events = events
+    def __init__(self, tokens: EventTokens, data: Database, acknowledged: AcknowledgedIds) -> None:
+        self._tokens = tokens
         self._data = data
         self._acknowledged = acknowledged
 
@@ -33,11 +34,11 @@ class EventLookupEndpoint:
         """Answer one request."""
         del receive
         request = request_of(scope, None, 0.0)
-        known = self._events.proven(request)
+        token = self._tokens.of(request)
         identity = scope["path_params"]["id"]
-        await answer(SOURCE if known else UNKNOWN, self._answer(request.method, identity, known=known), send)
+        await answer(SOURCE if token else UNKNOWN, self._answer(request.method, identity, token), send)
 
-    async def _answer(self, method: str, identity: str, *, known: bool) -> Response:
+    async def _answer(self, method: str, identity: str, token: EventToken | None) -> Response:
         if method not in {"GET", "HEAD"}:
             raise Refused(
                 HTTPStatus.METHOD_NOT_ALLOWED,
@@ -45,13 +46,14 @@ class EventLookupEndpoint:
                 f"This address takes GET, not {method}.",
                 headers={"Allow": "GET, HEAD"},
             )
-        if not known:
+        if token is None:
             raise not_proven()
         try:
-            found = await event_ends.find(self._data.required(), identity)
+            ends = await event_ends.find(self._data.required(), identity)
         except FAULTS:
             raise unavailable() from None
-        if not found and not self._acknowledged.anywhere(identity):
+        found = [end for end in ends if token.may_see(str(end["account"]), str(end["source"]))]
+        if not found and not any(token.may_see(*origin) for origin in self._acknowledged.origins(identity)):
             raise Refused(
                 HTTPStatus.NOT_FOUND,
                 ErrorCode.EVENT_UNKNOWN,

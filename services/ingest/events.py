@@ -14,17 +14,17 @@ from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
 from contracts.errors import ErrorCode
-from contracts.events import Event
+from contracts.events import OURS, Event
 from contracts.triggers.payload import Payload
 from services.ingest import cloudevents, handshakes, metrics
 from services.ingest.accepting import EventAcceptor, PublishableEvent
-from services.ingest.auth.bearer import Bearer
+from services.ingest.auth.event_tokens import EventToken, EventTokens
 from services.ingest.auth.scheme import AuthRequest, request_of, unproven
 from services.ingest.body import announced, parse, read
 from services.ingest.cloudevents import ContentMode
 from services.ingest.decompression import unpacked
 from services.ingest.hooks import only_post
-from services.ingest.http_problems import FieldError, Refused, wrong_shape
+from services.ingest.http_problems import FieldError, Refused, pointer, wrong_shape
 from services.ingest.responses import UNKNOWN, RequestsInFlight, Response, answer
 from services.runtime.documents.suggestion import suggestion
 
@@ -39,9 +39,14 @@ class EventsEndpoint:
     """A bare ASGI application. The sender's `id` and `source` are kept: the same pair again is a duplicate."""
 
     def __init__(
-        self, token: str | None, taker: EventAcceptor, in_flight: RequestsInFlight, most_bytes: int, triggers: Triggers
+        self,
+        tokens: EventTokens,
+        taker: EventAcceptor,
+        in_flight: RequestsInFlight,
+        most_bytes: int,
+        triggers: Triggers,
     ) -> None:
-        self._proof = Bearer((token.encode(),) if token else ())
+        self._tokens = tokens
         self._taker = taker
         self._in_flight = in_flight
         self._most_bytes = most_bytes + ROOM_BYTES
@@ -50,23 +55,15 @@ class EventsEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = request_of(scope, None, 0.0)
-        known = self.proven(request)
-        await answer(SOURCE if known else UNKNOWN, self._answer(request, scope, receive, known=known), send)
+        token = self._tokens.of(request)
+        await answer(SOURCE if token else UNKNOWN, self._answer(request, scope, receive, token), send)
 
-    def proven(self, request: AuthRequest) -> bool:
-        """Whether the request has the bearer token."""
-        try:
-            self._proof.check(request)
-        except Refused:
-            return False
-        return True
-
-    async def _answer(self, request: AuthRequest, scope: Scope, receive: Receive, *, known: bool) -> Response:
+    async def _answer(self, request: AuthRequest, scope: Scope, receive: Receive, token: EventToken | None) -> Response:
         if request.method == "OPTIONS" and b"webhook-request-origin" in request.headers:
             return handshakes.abuse_protection(request.headers)
         if request.method != "POST":
             raise only_post(request.method)
-        if not known:
+        if token is None:
             raise not_proven()
         with self._in_flight.hold(announced(scope, self._most_bytes)):
             body = await read(scope, receive, self._most_bytes)
@@ -74,17 +71,19 @@ class EventsEndpoint:
             body = unpacked(body, encoding, self._most_bytes) if encoding else body
             how = cloudevents.mode(request.headers)
             documents = cloudevents.documents(how, request.headers, parse(body))
-            events = [
-                accept(document, self._triggers, (index,) if how is ContentMode.BATCH else ())
-                for index, document in enumerate(documents)
-            ]
+            events = []
+            for index, document in enumerate(documents):
+                below = (index,) if how is ContentMode.BATCH else ()
+                event = accept(document, self._triggers, below, account=token.account)
+                permit(token, event, below)
+                events.append(event)
             return await self._taker.take([_ready(event) for event in events])
 
 
 def not_proven() -> Refused:
     """The 401 of this address and of the look-up."""
     return unproven(
-        "Send `Authorization: Bearer TOKEN` with the token that ingest was given as FLOWS_EVENTS_TOKEN.",
+        "Send `Authorization: Bearer TOKEN` with a token of this installation: `flows tokens new` makes one.",
         challenge="Bearer",
     )
 
@@ -92,7 +91,9 @@ def not_proven() -> Refused:
 def _ready(event: Event) -> PublishableEvent:
     accepted = counter(event.type)
     keep = event.duplicateseconds
-    return PublishableEvent(event.source, event.id, event.key, event.to_bytes(), accepted, keep, event.contentid)
+    return PublishableEvent(
+        (event.account, event.source), event.id, event.key, event.to_bytes(), accepted, keep, event.contentid
+    )
 
 
 @lru_cache(4096)
@@ -101,21 +102,45 @@ def counter(trigger: str) -> Counter:
     return metrics.EVENTS_ACCEPTED.labels(source=SOURCE, trigger=trigger)
 
 
-def accept(value: Any, triggers: Triggers, below: tuple[str | int, ...] = ()) -> Event:  # noqa: ANN401 - any JSON value
+def permit(token: EventToken, event: Event, below: tuple[str | int, ...] = ()) -> None:
+    """Raises Refused: 403 for an account or a source that the token does not speak for."""
+    for name, value, may in (
+        ("account", event.account, token.speaks_for_account(event.account)),
+        ("source", event.source, token.speaks_as(event.source)),
+    ):
+        if not may:
+            raise Refused(
+                HTTPStatus.FORBIDDEN,
+                ErrorCode.UNAUTHENTICATED,
+                f"The token {token.name!r} does not speak for the {name} {value[:200]!r}. Send what is yours, or have "
+                "the token bound to it; nobody sends under a source of hooks, polls and schedules.",
+                errors=[FieldError(pointer=pointer((*below, name)), detail="is not what this token is bound to")],
+            )
+
+
+def accept(
+    value: Any,  # noqa: ANN401 - any JSON value
+    triggers: Triggers,
+    below: tuple[str | int, ...] = (),
+    *,
+    account: str | None = None,
+) -> Event:
     """The event as the topic gets it: `data` read by its trigger's model, `subject` and `time` filled in if absent.
 
+    `account`: of an event that names none. What only we can know of an event is left out, whatever the sender says.
     Raises Refused: 422 with a pointer for each field that is wrong; `below` is where the event stands in a batch.
     """
     if not isinstance(value, dict):
-        pointer = f"/{below[0]}" if below else ""
         raise Refused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             ErrorCode.SHAPE_INVALID,
             "Send one CloudEvent, a JSON object; or a batch as application/cloudevents-batch+json.",
-            errors=[FieldError(pointer=pointer, detail="must be a JSON object")],
+            errors=[FieldError(pointer=pointer(below), detail="must be a JSON object")],
         )
     payload = _payload(value, triggers, below)
-    document = {name: item for name, item in value.items() if item is not None}
+    document = {name: item for name, item in value.items() if item is not None and name not in OURS}
+    if account is not None:
+        document.setdefault("account", account)
     derived = payload.subject() if payload else None
     # The last one only where there is no id: then the fault to tell is that.
     document["subject"] = document.get("subject") or derived or document.get("id") or "-"
@@ -138,12 +163,11 @@ def _payload(value: dict[str, Any], triggers: Triggers, below: tuple[str | int, 
     trigger = triggers.get(name)
     if trigger is None:
         near = suggestion(name, triggers)
-        pointer = "".join(f"/{part}" for part in below)
         raise Refused(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             ErrorCode.SHAPE_INVALID,
             f"There is no trigger {name!r}; {near}",
-            errors=[FieldError(pointer=f"{pointer}/type", detail=f"there is no such trigger; {near}")],
+            errors=[FieldError(pointer=pointer((*below, "type")), detail=f"there is no such trigger; {near}")],
         )
     try:
         return trigger.read(value["data"])

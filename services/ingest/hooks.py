@@ -162,7 +162,7 @@ def events_of(hook: Hook, sent: Sequence[ReceivedBody], body: bytes) -> list[Pub
         keep = hook.duplicate_seconds if content is None else hook.repeat_seconds or reading.repeat_seconds
         key, value = envelope(hook.uri, hook.account, reading, identity, duplicate_seconds=keep, content=content)
         counter = hook.accepted[reading.payload.trigger]
-        events.append(PublishableEvent(hook.uri, identity, key, value, counter, keep, content))
+        events.append(PublishableEvent((hook.account, hook.uri), identity, key, value, counter, keep, content))
     return events
 
 

@@ -14,6 +14,7 @@ from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.triggers.payload import Payload
 from services.flows.declared_triggers import Declared
+from services.flows.made_values import made
 from services.ingest import cloudevents, event_lookup, events, hooks, http_problems
 
 TITLE = "closum-flows ingest"
@@ -51,6 +52,11 @@ def document(api: FastAPI, triggers: Triggers) -> Callable[[], Json]:
         return made
 
     return openapi
+
+
+def shown(model: type[Payload]) -> Json:
+    """The example that others may see: what somebody wrote into a sources file can be a real one."""
+    return dict(made(model.example)) if issubclass(model, Declared) else model.example
 
 
 PARAMETERS = {
@@ -106,7 +112,7 @@ def _hook(triggers: Triggers, tag: str, summary: str) -> Json:
             "content": {
                 "application/json": {
                     "schema": schema,
-                    "examples": {name: {"value": model.example} for name, model in triggers.items()},
+                    "examples": {name: {"value": shown(model)} for name, model in triggers.items()},
                 },
                 "application/x-www-form-urlencoded": form,
                 "multipart/form-data": form,
@@ -142,19 +148,25 @@ def _json(schema: Json) -> Json:
 
 def _events(triggers: Triggers) -> Json:
     name, model = next(iter(triggers.items()))
-    example = {"specversion": "1.0", "id": "1", "source": "/shop", "type": name, "data": model.example}
+    example = {"specversion": "1.0", "id": "1", "source": "/shop", "type": name, "data": shown(model)}
     content = _cloudevents()
     content["application/cloudevents+json"]["examples"] = {name: {"value": example}}
     return {
         "operationId": "post_event",
         "summary": "Whole events, as CloudEvents 1.0: structured, binary (ce-* headers), or a batch",
-        "description": "`data` is read by the model of the trigger that `type` names.",
+        "description": "`data` is read by the model of the trigger that `type` names. The account and source are those "
+        "that the token is bound to; an event that names no account is of the token's one.",
         "security": [{"eventsToken": []}],
         "requestBody": {
             "required": True,
             "content": content,
         },
-        "responses": _responses({"401": "No bearer token, or a wrong one."}),
+        "responses": _responses(
+            {
+                "401": "No bearer token, or a wrong one.",
+                "403": "The token does not speak for this account or source.",
+            }
+        ),
     }
 
 

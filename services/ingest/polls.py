@@ -212,4 +212,4 @@ def _event(poll: Poll, item: object, pointer: str, number: int, listing: PollAns
         why = f"it makes a message of {len(value)} bytes, and at most {MAX_MESSAGE_BYTES} are taken"
         return UnfitItem(item, pointer, number, ErrorCode.MESSAGE_TOO_LARGE, why)
     counter = ingest_metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=payload.trigger)
-    return PublishableEvent(poll.uri, identity, key, value, counter, poll.duplicate_seconds)
+    return PublishableEvent((poll.account, poll.uri), identity, key, value, counter, poll.duplicate_seconds)

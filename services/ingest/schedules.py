@@ -94,4 +94,4 @@ def event_of(schedule: Schedule, time: datetime, now: datetime) -> PublishableEv
     identity = event_id(schedule.uri, reading, b"")
     key, value = envelope(schedule.uri, schedule.account, reading, identity)
     counter = ingest_metrics.EVENTS_ACCEPTED.labels(source=schedule.name, trigger=payload.trigger)
-    return PublishableEvent(schedule.uri, identity, key, value, counter)
+    return PublishableEvent((schedule.account, schedule.uri), identity, key, value, counter)

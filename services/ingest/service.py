@@ -28,9 +28,9 @@ def sources(settings: IngestSettings) -> Sources:
     """All of the sources file. Raises SettingsError; also when no event could ever be accepted."""
     if settings.sources_file is not None:
         return load(settings.sources_file)
-    if settings.events_token is None:
+    if settings.events_token is None and settings.events_tokens_file is None:
         raise SettingsError(
-            "FLOWS_SOURCES_FILE and FLOWS_EVENTS_TOKEN: neither is set, so nobody could send anything. "
+            "FLOWS_SOURCES_FILE and FLOWS_EVENTS_TOKENS_FILE: neither is set, so nobody could send anything. "
             "Begin with a copy of deploy/config/sources.yaml"
         )
     return Sources()
@@ -39,6 +39,13 @@ def sources(settings: IngestSettings) -> Sources:
 async def serve(settings: IngestSettings) -> None:
     """Run until SIGTERM or Ctrl-C, then finish the requests at work."""
     loaded = sources(settings)
+    if settings.events_token is not None:
+        log.warning(
+            "token.deprecated",
+            setting="FLOWS_EVENTS_TOKEN",
+            cause="it speaks for every account and source; the next version no longer reads it",
+            remedy="make a token for each sender with `flows tokens new`, and set FLOWS_EVENTS_TOKENS_FILE",
+        )
     stop = lifecycle.stop_signal()
     publisher = EventPublisher(settings)
     shared = app.core(settings, publisher)

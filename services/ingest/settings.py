@@ -17,9 +17,18 @@ class IngestSettings(CallingSettings):
     sources_file: Path | None = Field(default=None, description="YAML file, or folder of them, of the sources")
     events_token: str | None = Field(
         default=None,
-        description="bearer token of POST /v1/events, 16 characters or more; none: refused",
+        description="one bearer token of POST /v1/events for all accounts and sources, 16 characters or more; the next"
+        " version no longer reads it: set FLOWS_EVENTS_TOKENS_FILE",
         min_length=16,
         repr=False,
+    )
+    events_tokens_file: Path | None = Field(
+        default=None,
+        description="YAML file of the tokens of POST /v1/events, each bound to accounts and sources (flows tokens)",
+    )
+    docs_open: bool = Field(
+        default=False,
+        description="GET /docs and /openapi.json without a token: they tell every trigger, field and example",
     )
     max_body_bytes: int = Field(default=262_144, ge=1024, le=800_000, description="largest body of a hook")
     max_in_flight: int = Field(default=2000, ge=1, description="requests at work at once; over it 503 with Retry-After")

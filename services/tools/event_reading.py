@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from contracts.events import Event
+from contracts.events import OURS, Event
 from contracts.triggers.registry import TRIGGERS
 from services.flows.creations import BY_US
 from services.flows.nul_characters import without_nul
@@ -19,8 +19,8 @@ def event_of(value: bytes | None) -> Event:
     """
     event = Event.read(value)
     trigger = TRIGGERS.get(event.type)
-    if event.ledby is not None:
-        event = event.model_copy(update={"ledby": None})
+    if any(getattr(event, name) is not None for name in OURS):
+        event = event.model_copy(update=dict.fromkeys(OURS))
     if event.accepted is not None:
         if trigger is not None and BY_US in trigger.model_fields and event.data.get(BY_US) is not False:
             event = event.model_copy(update={"data": {**event.data, BY_US: False}})

@@ -322,7 +322,7 @@ def document() -> dict[str, Any]:
 
 async def test_the_openapi_document_describes_every_route(ingest: Ingest, document: dict[str, Any]) -> None:
     """As it is served; every reference in it leads somewhere; / leads to /docs."""
-    served = (await ingest[0].get("/openapi.json")).json()
+    served = (await ingest[0].get("/openapi.json", headers=BEARER)).json()
     assert served == document
     assert set(served["paths"]) == {
         "/v1/hooks/{source}/{token}",

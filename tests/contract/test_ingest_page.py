@@ -12,7 +12,7 @@ from pydantic import Field
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
 from services.ingest import docs_page
-from tests.support.ingest import application, client
+from tests.support.ingest import BEARER, application, client
 
 Json = dict[str, Any]
 
@@ -21,8 +21,8 @@ async def test_the_page_shows_the_document_and_loads_nothing() -> None:
     """Each address, each answer, each trigger with its spellings and an example; no script, nothing from elsewhere."""
     app, _ = application()
     async with client(app) as http:
-        document: Json = (await http.get("/openapi.json")).json()
-        answer = await http.get("/docs")
+        document: Json = (await http.get("/openapi.json", headers=BEARER)).json()
+        answer = await http.get("/docs", headers=BEARER)
     assert answer.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "/openapi.json" in answer.text

@@ -19,7 +19,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
 
-from tests.support.ingest import EVENTS_TOKEN, LEADS_TOKEN, SOURCES, TOKEN
+from tests.support.ingest import BEARER, EVENTS_TOKEN, LEADS_TOKEN, SOURCES, TOKEN
 from tests.support.signing import ENVIRON, SIGNED_SOURCES, SIGNERS, VERIFY, Signed
 
 HOOKS = (("whatsapp", TOKEN), ("leads", LEADS_TOKEN))
@@ -44,7 +44,7 @@ def fuzz(url: str, examples: int, first_seed: int = 1) -> Counter[str]:
 
     Raises what schemathesis raises, with the request to repeat it by, when an answer is not what the document promises.
     """
-    document = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    document = schemathesis.openapi.from_url(f"{url}/openapi.json", headers=BEARER)
     checks = CHECKS.get_by_names(list(PROMISES))
     seen: Counter[str] = Counter()
     with requests.Session() as session:

@@ -83,7 +83,7 @@ def hooks() -> Hooks:
 
 def application(sources: Sources | None = None, **settings: Any) -> tuple[ASGIApp, Recorder]:
     """The gateway over a Recorder, with the two hooks of the example sources file or with other sources."""
-    loaded = IngestSettings(events_token=EVENTS_TOKEN, **settings)
+    loaded = IngestSettings(**{"events_token": EVENTS_TOKEN, **settings})
     recorder = Recorder(loaded)
     return build(loaded, sources or Sources(hooks()), core(loaded, recorder)), recorder
 

@@ -38,7 +38,7 @@ def send_event(
 ) -> None:
     """Send one event to ingest (POST /v1/events), as a trigger would.
 
-    Needs FLOWS_EVENTS_TOKEN, the token that ingest was started with; `flows dev` has its own.
+    Needs FLOWS_EVENTS_TOKEN, a token of ingest for the source /flows/send; `flows dev` has its own.
 
     Parameters
     ----------
@@ -70,7 +70,9 @@ def send_event(
         told.get("events_token") if url in (None, told.get("ingest")) else None
     )
     if not token:
-        raise CommandError("FLOWS_EVENTS_TOKEN is not set: the token that ingest was started with")
+        raise CommandError(
+            "FLOWS_EVENTS_TOKEN is not set: a token of ingest, for the source /flows/send (`flows tokens new`)"
+        )
     event = {
         "specversion": "1.0",
         "id": identity or str(uuid4()),

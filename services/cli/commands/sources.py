@@ -23,6 +23,7 @@ LIKELY_SUBJECTS = ("contact_id", "customer_id", "email", "phone", "mobile", "mob
 DEPTH = 2
 HEAD = """\
 # The trigger `webhook.{name}`: on: webhook.{name}. Made by `flows sources new` from one example, so look it over:
+# - the example has made values: nothing of what stood in yours is kept;
 # - `required` are the fields without which a request is refused: take out what the sender may leave out;
 # - id is what makes a redelivery a duplicate, subject is whose order matters;
 # - set {variable} to a secret of 16 characters or more, or say how the sender signs: docs/sources.md.
@@ -37,7 +38,7 @@ def new(
     sample: Annotated[Path, Parameter(name="--from")],
     to: Path | None = None,
 ) -> None:
-    """Write the typed declaration of a webhook from one example of its body.
+    """Write the typed declaration of a webhook from one example of its body. Its values are not kept.
 
     Parameters
     ----------
@@ -48,6 +49,7 @@ def new(
     to:
         The file to write. Default: sources/NAME.yaml.
     """
+    from services.flows.made_values import made  # noqa: PLC0415 - only needed here
     from services.flows.schema_from_example import schema_of  # noqa: PLC0415 - only needed here
 
     if not NAME.fullmatch(name):
@@ -57,7 +59,7 @@ def new(
     if file.exists():
         raise CommandError(f"{str(file)!r} is there already. Choose another one: --to FILE")
     variable = f"HOOK_TOKEN_{name.upper().replace('-', '_')}"
-    entry: dict[str, Any] = {"schema": schema_of(body), "example": body}
+    entry: dict[str, Any] = {"schema": schema_of(body), "example": made(body)}
     for key, likely in (("id", LIKELY_IDS), ("time", LIKELY_TIMES), ("subject", LIKELY_SUBJECTS)):
         found = _find(body, likely)
         if found:

@@ -3,7 +3,7 @@
 .flows/
   kafka/ postgres/    the parts' data (deploy/local)
   secrets.json        tokens and keys, made once
-  sources.yaml or sources/, connections.yaml
+  sources.yaml or sources/, connections.yaml, tokens.yaml
   logs/               all lines of each service
   stack.lock running.json
 """
@@ -21,6 +21,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from services.cli import event_tokens
+from services.cli.event_tokens import EVERY, EventToken, hash_of
 from services.cli.terminal import CommandError
 from services.project import local, sources_files
 
@@ -95,6 +97,12 @@ class Folder:
     def connections(self, closum_port: int) -> Path:
         """The connections file, written anew: its address changes with the stand-in's port."""
         return self._write("connections.yaml", CONNECTIONS.format(port=closum_port))
+
+    def event_tokens(self, token: str) -> Path:
+        """The tokens file of `flows send`: a token for everything on this machine."""
+        file = self.path / "tokens.yaml"
+        event_tokens.write(file, [EventToken("flows-send", (EVERY,), (EVERY,), ((hash_of(token), None),))])
+        return file
 
     def tell(self, told: Mapping[str, object]) -> None:
         """Say to other commands of this folder what runs here."""

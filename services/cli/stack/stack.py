@@ -180,6 +180,9 @@ def _with_services(
             "FLOWS_INGEST_HOST": HOST,
             "FLOWS_INGEST_PORT": str(ports.ingest),
             "FLOWS_SOURCES_FILE": str(plan.sources),
+            "FLOWS_EVENTS_TOKEN": "",
+            "FLOWS_EVENTS_TOKENS_FILE": str(folder.event_tokens(plan.secrets["FLOWS_EVENTS_TOKEN"])),
+            "FLOWS_DOCS_OPEN": "true",
         },
     }
     common = {"FLOWS_HEALTH_HOST": HOST, "FLOWS_DRAIN_SECONDS": DRAIN_SECONDS, "PYTHONUNBUFFERED": "1"}

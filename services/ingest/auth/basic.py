@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass, field
 
 from services.ingest.auth.scheme import AuthRequest, Proven, same, unproven
@@ -19,13 +17,8 @@ class Basic:
 
     def check(self, request: AuthRequest) -> Proven:
         """Raises Refused: 401."""
-        scheme, _, credentials = request.header("authorization").partition(b" ")
-        try:
-            sent = base64.b64decode(credentials.strip(), validate=True)
-        except binascii.Error:
-            sent = b""
         user = self.user.encode()
-        if not same(sent, [user + b":" + password for password in self.passwords]) or scheme.lower() != b"basic":
+        if not same(request.credentials(), [user + b":" + password for password in self.passwords]):
             raise unproven(
                 "Send `Authorization: Basic …` with the user and password of this source.", challenge="Basic"
             )

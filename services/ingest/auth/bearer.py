@@ -16,7 +16,6 @@ class Bearer:
 
     def check(self, request: AuthRequest) -> Proven:
         """Raises Refused: 401."""
-        scheme, _, token = request.header("authorization").partition(b" ")
-        if not same(token.strip(), self.tokens) or scheme.lower() != b"bearer":
+        if not same(request.bearer(), self.tokens):
             raise unproven("Send `Authorization: Bearer TOKEN` with the token of this source.", challenge="Bearer")
         return Proven()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,6 +35,23 @@ class AuthRequest:
     def header(self, name: str) -> bytes:
         """A header's value, empty when it is not there."""
         return self.headers.get(name.lower().encode(), b"")
+
+    def bearer(self) -> bytes:
+        """The token of `Authorization: Bearer TOKEN` (RFC 6750), empty when there is none."""
+        scheme, _, token = self.header("authorization").partition(b" ")
+        return token.strip() if scheme.lower() == b"bearer" else b""
+
+    def credentials(self) -> bytes:
+        """`user:password` of `Authorization: Basic …` (RFC 7617), empty when there are none."""
+        scheme, _, coded = self.header("authorization").partition(b" ")
+        try:
+            return base64.b64decode(coded.strip(), validate=True) if scheme.lower() == b"basic" else b""
+        except binascii.Error:
+            return b""
+
+    def password(self) -> bytes:
+        """The password of these, whoever the user is."""
+        return self.credentials().partition(b":")[2]
 
     def url(self, base: str | None) -> str:
         """The address as the sender wrote it; `base` is what stands before the path, such as https://hooks.example."""

@@ -128,3 +128,13 @@ def test_the_items_of_a_list_are_what_all_of_them_fit() -> None:
     }
     assert schema_of([1, "x"]) == {"type": "array", "items": {}}
     assert schema_of([]) == {"type": "array", "items": {}}
+
+
+def test_nothing_of_the_example_is_kept_but_its_form(here: Path) -> None:
+    """The file is for a repository, and the example was somebody's."""
+    body = {"id": 84723, "email": "rui@closum.example", "phone": "+351961222333", "at": "2025-12-24T18:00:05Z"}
+    (here / "real.json").write_text(json.dumps(body))
+    sources.new("shop", sample=Path("real.json"))
+    text = (here / "sources/shop.yaml").read_text()
+    assert not [value for value in body.values() if str(value) in text]
+    assert triggers([here])["webhook.shop"].read(body).own_id() == "84723"

@@ -144,6 +144,6 @@ def test_a_file_that_is_not_there_names_the_setting(tmp_path: Path) -> None:
 
 def test_a_gateway_that_nobody_can_use_does_not_start() -> None:
     """Neither hooks nor the token of /v1/events: a mistake, not a wish. The token alone is enough."""
-    with pytest.raises(SettingsError, match="FLOWS_SOURCES_FILE and FLOWS_EVENTS_TOKEN"):
+    with pytest.raises(SettingsError, match="FLOWS_SOURCES_FILE and FLOWS_EVENTS_TOKENS_FILE"):
         sources(IngestSettings(events_token=None, sources_file=None))
     assert len(sources(IngestSettings(events_token="x" * 16, sources_file=None)).hooks) == 0
