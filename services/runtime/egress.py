@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -17,18 +17,36 @@ Network = IPv4Network | IPv6Network
 
 HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
-# Handed out for global use. Everything outside (fc00::/7, fe80::/10, NAT64, mapped and compatible IPv4 …) is not.
-GLOBAL_V6 = IPv6Network("2000::/3")
-# `is_global` of Python 3.11 lets these through: https://github.com/python/cpython/issues/113171, and what carries an
-# IPv4 address inside.
-DENIED: tuple[Network, ...] = (
-    IPv4Network("192.0.0.0/24"),
-    IPv4Network("192.88.99.0/24"),  # 6to4 relays
-    IPv6Network("2001::/23"),  # Teredo, benchmarking, ORCHID
-    IPv6Network("2001:db8::/32"),
-    IPv6Network("2002::/16"),  # 6to4
-    IPv6Network("3fff::/20"),  # documentation
-)
+PUBLIC: tuple[Network, ...] = (IPv4Network("0.0.0.0/0"), IPv6Network("2000::/3"))
+"""What is handed out for global use. All of IPv6 outside (fc00::/7, fe80::/10, NAT64, mapped IPv4 …) is not."""
+DENIED: Mapping[Network, str] = {
+    IPv4Network("0.0.0.0/8"): "this network",
+    IPv4Network("10.0.0.0/8"): "private",
+    IPv4Network("100.64.0.0/10"): "shared by customers of a carrier",
+    IPv4Network("127.0.0.0/8"): "this machine",
+    IPv4Network("168.63.129.16/32"): "Azure's own services for a virtual machine",
+    IPv4Network("169.254.0.0/16"): "link-local: where clouds keep their credentials",
+    IPv4Network("172.16.0.0/12"): "private",
+    IPv4Network("192.0.0.0/24"): "protocols",
+    IPv4Network("192.0.2.0/24"): "documentation",
+    IPv4Network("192.88.99.0/24"): "6to4 relays",
+    IPv4Network("192.168.0.0/16"): "private",
+    IPv4Network("198.18.0.0/15"): "benchmarks",
+    IPv4Network("198.51.100.0/24"): "documentation",
+    IPv4Network("203.0.113.0/24"): "documentation",
+    IPv4Network("224.0.0.0/4"): "multicast",
+    IPv4Network("240.0.0.0/4"): "reserved, and broadcast",
+    IPv6Network("2001::/23"): "protocols: Teredo, which carries IPv4 addresses, benchmarks, ORCHID",
+    IPv6Network("2001:db8::/32"): "documentation",
+    IPv6Network("2002::/16"): "6to4, which carries IPv4 addresses",
+    IPv6Network("3fff::/20"): "documentation",
+}
+"""What is public by its place and not by its use. The one list: the guard and the NetworkPolicy of deploy/ go by it.
+
+Sources: https://www.iana.org/assignments/iana-ipv4-special-registry and -ipv6-special-registry, read 2026-11-30; and
+https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16. Not by `is_global`, which differs
+by Python's version: https://github.com/python/cpython/issues/113171.
+"""
 
 
 class EgressDeniedError(OSError):
@@ -54,11 +72,11 @@ def allowed(text: str) -> Network | str:
 
 def public(address: IPv4Address | IPv6Address) -> bool:
     """Whether an address is one of the Internet's, for one host."""
-    if not address.is_global or address.is_multicast:
-        return False
-    if address.version == 6 and address not in GLOBAL_V6:  # noqa: PLR2004 - the protocol's number
-        return False
-    return not any(address in network for network in DENIED if network.version == address.version)
+    return _in(address, PUBLIC) and not _in(address, DENIED)
+
+
+def _in(address: IPv4Address | IPv6Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks if network.version == address.version)
 
 
 WEB_PORTS = frozenset({80, 443, 8080, 8443})

@@ -1,4 +1,4 @@
-"""The files that are made from code: what stands in contracts and docs, .env.example.
+"""The files that are made from code: what stands in contracts and docs, .env.example, a policy of deploy.
 
 With `release` the schemas also become the new baseline in contracts/schemas/released, against which breaking changes
 are found (services/cli/generate/compatibility.py). That is done when a version is released, and only then.
@@ -14,7 +14,7 @@ from typing import Any
 import contracts
 from contracts.published_schemas import PUBLISHED, PublishedSchema
 from contracts.topics import Topic
-from services.cli.generate import asyncapi, reference, reference_pages
+from services.cli.generate import asyncapi, egress_policy, reference, reference_pages
 from services.flows.editor_schema import editor_schema
 from services.project.catalogue import ACTIONS, catalogue, writes_of
 from services.project.declarations import SETTINGS
@@ -24,6 +24,7 @@ ROOT = Path(contracts.__file__).parent.parent
 SCHEMAS = "contracts/schemas"
 RELEASED = f"{SCHEMAS}/released"
 ACTIONS_PAGE = "docs/actions.md"
+EGRESS_POLICY = "deploy/kubernetes/networkpolicy-actions.yaml"
 FLOW_SCHEMA = f"{SCHEMAS}/flow.schema.json"
 WRITES = "contracts/writes.json"
 VARIABLES = "services/runtime/variables.json"
@@ -78,6 +79,7 @@ def generated() -> dict[str, str]:
     texts[ACTIONS_PAGE] = reference.with_actions((ROOT / ACTIONS_PAGE).read_text())
     texts |= reference_pages.pages(ROOT)
     texts[WRITES] = _text({name: asdict(sets) for name, sets in writes_of(ACTIONS).items()})
+    texts[EGRESS_POLICY] = egress_policy.text()
     texts[FLOW_SCHEMA] = _text(editor_schema(catalogue()))
     return texts
 
@@ -89,6 +91,7 @@ def present(root: Path = ROOT) -> dict[str, str]:
         root / ACTIONS_PAGE,
         root / WRITES,
         root / VARIABLES,
+        root / EGRESS_POLICY,
         *(root / reference_pages.FOLDER).glob("*.md"),
         *(root / SCHEMAS).rglob("*.json"),
         *(root / EXAMPLES).rglob("*.json"),
