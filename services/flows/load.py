@@ -10,8 +10,9 @@ from pathlib import Path
 from services.flows.flow import Flow
 from services.flows.lookup_tables import Beside, Tables, beside
 from services.flows.parse import parse
+from services.runtime.documents.bounds import MAX_CHARACTERS
 from services.runtime.documents.faults import Fault, FaultCode
-from services.runtime.documents.yaml_tree import MAX_CHARACTERS, read
+from services.runtime.documents.yaml_tree import read
 
 SUFFIXES = (".yaml", ".yml")
 TEST_SUFFIXES = (".test.yaml", ".test.yml")

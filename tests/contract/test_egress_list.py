@@ -1,4 +1,4 @@
-"""One list of what is not the Internet, for the guard and for the NetworkPolicy, and it holds all that IANA's registries do."""
+"""One list of what is not the Internet, for guard and NetworkPolicy; it holds all that IANA's registries do."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ POLICY = yaml.safe_load((ROOT / EGRESS_POLICY).read_text())
 # https://www.iana.org/assignments/iana-ipv4-special-registry/iana-ipv4-special-registry.xhtml and
 # https://www.iana.org/assignments/iana-ipv6-special-registry/iana-ipv6-special-registry.xhtml, read 2026-11-30: those
 # that are not "globally reachable", and those that carry an IPv4 address or are deprecated.
-REGISTRY = """
-0.0.0.0/8 0.0.0.0/32 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.0.0/29 192.0.0.8/32
-192.0.0.170/32 192.0.0.171/32 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24
-240.0.0.0/4 255.255.255.255/32
-::1/128 ::/128 ::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001::/32 2001:2::/48 2001:10::/28
-2001:db8::/32 2002::/16 3fff::/20 5f00::/16 fc00::/7 fe80::/10
-""".split()
+REGISTRY = (
+    *("0.0.0.0/8", "0.0.0.0/32", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+    *("192.0.0.0/24", "192.0.0.0/29", "192.0.0.8/32", "192.0.0.170/32", "192.0.0.171/32", "192.0.2.0/24"),
+    *("192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4"),
+    *("255.255.255.255/32", "::1/128", "::/128", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64"),
+    *("100:0:0:1::/64", "2001::/23", "2001::/32", "2001:2::/48", "2001:10::/28", "2001:db8::/32", "2002::/16"),
+    *("3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10"),
+)
 # What clouds answer on, wherever it lies: metadata, credentials, their own services.
-CLOUDS = "169.254.169.254 169.254.170.2 168.63.129.16 100.100.100.200 192.0.0.192 fd00:ec2::254 fd20:ce::254".split()
+CLOUDS = (
+    *("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192"),
+    *("fd00:ec2::254", "fd20:ce::254"),
+)
 MULTICAST = ["224.0.0.0/4", "ff00::/8"]
 
 

@@ -18,6 +18,7 @@ from contracts.triggers.payload import Payload
 from services.cli.command import WATCH, declare
 from services.cli.terminal import CommandError
 from services.project import local, sources_files
+from services.runtime.documents import json_file
 from services.runtime.documents.suggestion import suggestion
 
 ACCEPTED = 202
@@ -99,8 +100,7 @@ def send_event(
 def _read(file: Path) -> dict[str, Any]:
     """The payload of a file. Raises CommandError."""
     try:
-        content = sys.stdin.read() if str(file) == "-" else file.read_text()
-        found = json.loads(content)
+        found = json_file.parse(sys.stdin.read()) if str(file) == "-" else json_file.read(file)
     except OSError as error:
         raise CommandError(f"cannot read {str(file)!r}: {error.strerror}") from None
     except ValueError as error:

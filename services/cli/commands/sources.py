@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from io import StringIO
 from pathlib import Path
@@ -13,6 +12,7 @@ from ruamel.yaml import YAML
 
 from services.cli.command import WRITE, declare
 from services.cli.terminal import CommandError, show
+from services.runtime.documents import json_file
 
 command = declare("sources", WRITE, "Who sends what: declare an external system's webhook from an example of it.")
 
@@ -105,7 +105,7 @@ def list_(
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = json_file.read(file)
     except OSError as error:
         raise CommandError(f"cannot read {str(file)!r}: {error.strerror}") from None
     except ValueError as error:

@@ -15,7 +15,6 @@ Read once at the start: a changed file or secret needs a restart.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,6 +37,7 @@ from services.ingest.sources.file_form import HeaderForm, SourceEntry, SourcesFi
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.schedules_and_polls import Poll, Schedule
 from services.ingest.sources.secret import token
+from services.runtime.documents import json_file
 from services.runtime.documents.faults import Fault, FaultCode
 from services.runtime.documents.secrets import SecretError
 from services.runtime.documents.yaml_file import YamlFile
@@ -200,10 +200,10 @@ class _Loaded:
     def _shape(self, trigger: str, entry: SourceEntry) -> type[Payload]:
         example: Any = entry.example
         if entry.example_file is not None:
-            example = json.loads((self.path.resolve().parent / entry.example_file).read_text(encoding="utf-8"))
+            example = json_file.read(self.path.resolve().parent / entry.example_file)
         schema: Any = entry.json_schema
         if entry.schema_file is not None:
-            schema = json.loads((self.path.resolve().parent / entry.schema_file).read_text(encoding="utf-8"))
+            schema = json_file.read(self.path.resolve().parent / entry.schema_file)
         if schema is None:
             schema = schema_of(example)
         identity = () if isinstance(entry.id, HeaderForm) else tuple(entry.id)

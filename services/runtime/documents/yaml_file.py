@@ -16,6 +16,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from services.runtime.documents.bounds import TooLargeError, check_text, nodes
 from services.runtime.documents.faults import FaultCode
 
 Where = tuple[str, ...]
@@ -73,10 +74,16 @@ class YamlFile:
 def read(path: Path) -> YamlFile:
     """The file. Raises FileError."""
     try:
-        return YamlFile(YAML(typ="rt").load(path.read_bytes().decode("utf-8-sig")))
+        text = path.read_bytes().decode("utf-8-sig")
+        check_text(text)
+        for _ in nodes(text):
+            pass  # each is small, or raises
+        return YamlFile(YAML(typ="rt").load(text))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise FileError(FaultCode.FILE_UNREADABLE, 1, 1, f"cannot be read: {reason}") from None
+    except TooLargeError as error:
+        raise FileError(FaultCode.FILE_UNREADABLE, 1, 1, f"cannot be read: it is {error}") from None
     except DuplicateKeyError as error:
         # Its own text shows both values, and somebody may have written a secret there.
         what = "this key stands in its mapping already: keep one"

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from services.runtime.documents.bounds import TOO_LARGE, TooLargeError, check_text, nodes
 from services.runtime.documents.faults import Fault, FaultCode
 from services.runtime.documents.locations import Location, TextOrigin
 
 Plain = str | int | float | bool | None
-
-MAX_CHARACTERS = 1_000_000
-MAX_DEPTH = 60
-MAX_NODES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,33 +56,24 @@ Tree = Scalar | Sequence | Mapping
 def read(file: str, text: str) -> tuple[list[Tree], list[Fault]]:
     """The documents of a YAML text. What cannot be read is a fault; never raises for any text."""
     faults: list[Fault] = []
-    if len(text) > MAX_CHARACTERS:
-        return [], [
-            Fault(file, 1, 1, FaultCode.FILE_UNREADABLE, f"over {MAX_CHARACTERS} characters: split it into files")
-        ]
+    try:
+        check_text(text)
+    except TooLargeError as error:
+        return [], [Fault(file, 1, 1, FaultCode.FILE_UNREADABLE, str(error))]
     documents: list[Tree] = []
     try:
-        with warnings.catch_warnings():
-            # An anchor that is used twice is no fault of a flow.
-            warnings.simplefilter("ignore", ReusedAnchorWarning)
-            for node in YAML(typ="safe", pure=True).compose_all(text):
-                documents.append(_Reader(file, text, faults).tree(node, 0))  # noqa: PERF401 - keeps those before a fault
+        for node in nodes(text):
+            documents.append(_Reader(file, text, faults).tree(node))  # noqa: PERF401 - keeps those before a fault
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, col = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         faults.append(Fault(file, line, col, FaultCode.YAML_INVALID, _explained(text, line, str(error.problem))))
-    except (_SizeError, RecursionError):
-        faults.append(
-            Fault(file, 1, 1, FaultCode.YAML_INVALID, f"nested deeper than {MAX_DEPTH}, or too large by its aliases")
-        )
+    except (TooLargeError, RecursionError):
+        faults.append(Fault(file, 1, 1, FaultCode.YAML_INVALID, TOO_LARGE))
     except (YAMLError, ValueError, AttributeError, KeyError, IndexError, TypeError, AssertionError) as error:
         # ruamel.yaml lets these through for some malformed texts; all mean the same to the author.
         faults.append(Fault(file, 1, 1, FaultCode.YAML_INVALID, f"not YAML: {' '.join(str(error).split())[:200]}"))
     return documents, faults
-
-
-class _SizeError(Exception):
-    """The tree is too deep or too large: an alias that contains itself, or many that contain many."""
 
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")  # an anchor, a tag
@@ -118,15 +104,11 @@ class _Reader:
         self.file = file
         self.text = text
         self.faults = faults
-        self.count = 0
 
     def fault(self, location: Location, code: FaultCode, text: str) -> None:
         self.faults.append(Fault(self.file, location.line, location.col, code, text))
 
-    def tree(self, node: Node, depth: int) -> Tree:
-        self.count += 1
-        if depth > MAX_DEPTH or self.count > MAX_NODES:
-            raise _SizeError
+    def tree(self, node: Node) -> Tree:
         location = Location(node.start_mark.line + 1, node.start_mark.column + 1)
         tag = str(node.tag)
         if not tag.startswith("tag:yaml.org,2002:"):
@@ -136,16 +118,16 @@ class _Reader:
                 f"YAML reads {tag!r} as a tag, not as text: put the value in quotes, and write conditions as ${{ !x }}",
             )
         if isinstance(node, MappingNode):
-            return Mapping(tuple(self.pairs(node, depth)), location)
+            return Mapping(tuple(self.pairs(node)), location)
         if isinstance(node, SequenceNode):
-            return Sequence(tuple(self.tree(item, depth + 1) for item in node.value), location)
+            return Sequence(tuple(self.tree(item) for item in node.value), location)
         return self.scalar(cast("ScalarNode", node), location)
 
-    def pairs(self, node: MappingNode, depth: int) -> Iterator[tuple[Scalar, Tree]]:
+    def pairs(self, node: MappingNode) -> Iterator[tuple[Scalar, Tree]]:
         seen: dict[tuple[bool, Plain], Location] = {}  # `true` and 1 are equal in Python, and two keys here
         for key_node, value_node in node.value:
-            key = self.tree(key_node, depth + 1)
-            value = self.tree(value_node, depth + 1)
+            key = self.tree(key_node)
+            value = self.tree(value_node)
             if not isinstance(key, Scalar):
                 self.fault(key.location, FaultCode.YAML_INVALID, "a key must be a word, not a list or a map")
             elif (same := (isinstance(key.value, bool), key.value)) in seen:

@@ -1,0 +1,63 @@
+"""How large a file of configuration may be, whichever it is: what a person writes, and no more.
+
+YAML is small on paper and large in memory: an alias can stand for aliases of aliases, or for itself.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import ReusedAnchorWarning
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+
+MAX_CHARACTERS = 1_000_000
+MAX_DEPTH = 60
+MAX_NODES = 50_000
+TOO_LONG = f"over {MAX_CHARACTERS} characters: split it into files"
+TOO_LARGE = f"nested deeper than {MAX_DEPTH}, or too large by its aliases"
+
+
+class TooLargeError(ValueError):
+    """A file is too long, nested too deep, or too large by its aliases. The text says which."""
+
+
+def check_text(text: str) -> None:
+    """Raises TooLargeError for a text that nobody wrote."""
+    if len(text) > MAX_CHARACTERS:
+        raise TooLargeError(TOO_LONG)
+
+
+def nodes(text: str) -> Iterator[Node]:
+    """The documents of a YAML text, each once it is known to be small. Raises TooLargeError, and what ruamel.yaml does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReusedAnchorWarning)  # an anchor that is used twice is no fault
+        for document in YAML(typ="safe", pure=True).compose_all(text):
+            _check(document)
+            yield document
+
+
+def _check(document: Node) -> None:
+    """An alias counts as what it stands for. Looks at no more than MAX_NODES."""
+    left, count = [(document, 0)], 0
+    while left:
+        node, depth = left.pop()
+        count += 1
+        if depth > MAX_DEPTH or count > MAX_NODES:
+            raise TooLargeError(TOO_LARGE)
+        if isinstance(node, SequenceNode):
+            left.extend((inner, depth + 1) for inner in node.value)
+        elif isinstance(node, MappingNode):
+            left.extend((inner, depth + 1) for pair in node.value for inner in pair)
+
+
+def check_value(value: object) -> None:
+    """Raises TooLargeError for a JSON value that is nested too deep."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        inner = (one.values() if isinstance(one, dict) else one if isinstance(one, list) else () for one in level)
+        level = [each for items in inner for each in items]
+        if not level:
+            return
+    raise TooLargeError(f"nested deeper than {MAX_DEPTH}")

@@ -1,0 +1,29 @@
+"""A JSON file that a person names: an example, a schema, a payload."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from services.runtime.documents.bounds import MAX_CHARACTERS, TOO_LONG, TooLargeError, check_text, check_value
+
+
+def read(path: Path) -> Any:  # noqa: ANN401 - any JSON value
+    """The value. Raises OSError, and ValueError that says what is wrong: no UTF-8, no JSON, too long, too deep."""
+    with path.open("rb") as file:
+        content = file.read(4 * MAX_CHARACTERS + 1)  # a character of UTF-8 has up to four bytes
+    if len(content) > 4 * MAX_CHARACTERS:
+        raise TooLargeError(TOO_LONG)
+    return parse(content.decode("utf-8-sig"))
+
+
+def parse(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """The value of a text. Raises ValueError that says what is wrong."""
+    check_text(text)
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise TooLargeError("nested too deep") from None
+    check_value(value)
+    return value
