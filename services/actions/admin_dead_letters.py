@@ -5,7 +5,8 @@ without that setting nothing is offered. Errors are RFC 9457.
 
     GET  /v1/dead-letters?each=1&group=&code=&flow=&connection=&subject=&since=&until=&decided=1&limit=50
     GET  /v1/dead-letters/{topic}/{partition}/{offset}
-    POST /v1/dead-letters/redrive  {"ids": […] or a filter, "dry_run", "rate", "set": {path: value}, "even_if_sent"}
+    POST /v1/dead-letters/redrive  {"ids": […] or a filter, "dry_run", "rate", "set": {path: value}, "even_if_sent",
+                                    "other_connection"}
     POST /v1/dead-letters/drop     {"ids": […] or a filter, "reason": "…"}
 """
 
@@ -82,6 +83,7 @@ class RedriveQuery(LetterFilterQuery):
     dry_run: bool = False
     rate: float = Field(default=50.0, gt=0, le=100_000)
     put: dict[str, Any] = Field(default_factory=dict, alias="set")
+    other_connection: bool = False
     even_if_sent: bool = False
     reason: str = Field(default="by HTTP", max_length=500)
 
@@ -168,10 +170,11 @@ class DeadLetterAdmin:
 
     async def _redrive(self, request: web.Request) -> object:
         asked = RedriveQuery.model_validate(await body_of(request))
+        elsewhere = asked.other_connection and self._settings.admin_other_connection
         meant = await with_originals(self._settings, await self._meant(asked))
         planned = redrive.plan(meant, await self._known(meant), repeatable, even_if_sent=asked.even_if_sent)
         for one in planned.letters:
-            edited(one, asked.put)
+            edited(one, asked.put, elsewhere=elsewhere)
         told = {"left_out": dict(planned.left_out)}
         if asked.dry_run:
             return {"would_go": [one.id for one in planned.letters], **told}
@@ -181,7 +184,13 @@ class DeadLetterAdmin:
         pool = await database.connect(self._settings.database_url)
         try:
             done = await redrive.perform(
-                planned.letters, producer, pool, rate=asked.rate, changes=asked.put, reason=asked.reason
+                planned.letters,
+                producer,
+                pool,
+                rate=asked.rate,
+                changes=asked.put,
+                elsewhere=elsewhere,
+                reason=asked.reason,
             )
         finally:
             pool.terminate()

@@ -37,6 +37,10 @@ class ActionsSettings(CallingSettings, DyingSettings):
         min_length=16,
         repr=False,
     )
+    admin_other_connection: bool = Field(
+        default=False,
+        description="a redrive by HTTP may send a call to another connection, where it asks for that",
+    )
     park_seconds: float = Field(
         default=5.0, ge=0, description="a longer wait for another attempt is spent in PostgreSQL, not in memory"
     )

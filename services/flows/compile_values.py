@@ -110,12 +110,13 @@ def _text(template: Template, env: Any) -> Compiled:  # noqa: ANN401
     ]
 
     def render(scope: Scope) -> str:
-        return "".join(part if isinstance(part, str) else _as_text(part[1](scope), part[0]) for part in parts)
+        return "".join(part if isinstance(part, str) else as_text(part[1](scope), part[0]) for part in parts)
 
     return render
 
 
-def _as_text(value: Any, source: str) -> str:  # noqa: ANN401 - a JSON value
+def as_text(value: Any, source: str) -> str:  # noqa: ANN401 - a JSON value
+    """The value in a text. Raises EvaluationError for one that no text has room for."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -44,7 +44,7 @@ YAML: dict[str, Callable[[str], str]] = {
     "aliases of aliases": bomb,
     "maps of maps": merged,
     "an alias of itself": lambda key: f"{key}: &a {{ b: *a }}\n",
-    "deep": lambda key: f"{key}: {'[' * 5000}{']' * 5000}\n",
+    "deep": lambda key: f"{key}: {'[' * 300}{']' * 300}\n",
     "very deep": lambda key: f"{key}: {'{a: ' * 30_000}1{'}' * 30_000}\n",
     "long": lambda key: f"{key}: {'x' * (MAX_CHARACTERS + 1)}\n",
 }

@@ -115,6 +115,10 @@ async def test_from_death_to_delivery(stage: Stage) -> None:
     mended = ("--set", "inputs.json.phone=+351912345678")
     dry = await stage.flows("dead", "redrive", "--group", groups[0]["group"], "--dry-run", *mended)
     assert "4 would be redriven" in dry.stdout
+    elsewhere = ("dead", "redrive", "--group", groups[0]["group"], "--set", "connection=closum")
+    for dry_run in ((), ("--dry-run",)):
+        assert "--other-connection" in (await stage.flows(*elsewhere, *dry_run)).stderr
+    assert "4 would be" in (await stage.flows(*elsewhere, "--dry-run", "--other-connection")).stdout
     assert stage.closum.state("contacts") == []
     done = await stage.flows("dead", "redrive", "--group", groups[0]["group"], "--rate", "1000", *mended)
     assert (done.returncode, done.stdout.split(",")[0]) == (0, "4 redriven"), done.stderr
@@ -199,6 +203,9 @@ async def test_the_same_by_http(stage: Stage) -> None:
         body: dict[str, Any] = {"ids": [letters[0]["id"]], "set": {"inputs.json.phone": "+351912345678"}}
         wrong_change = await client.post(f"{url}/redrive", json={"all": True, "set": {"run.id": "x"}})
         assert (wrong_change.status_code, "cannot be changed" in wrong_change.text) == (422, True)
+        elsewhere = {"all": True, "set": {"connection": "closum"}, "other_connection": True}
+        not_allowed = await client.post(f"{url}/redrive", json=elsewhere)
+        assert (not_allowed.status_code, "right of its own" in not_allowed.text) == (422, True)
         dry = (await client.post(f"{url}/redrive", json={**body, "dry_run": True})).json()
         assert dry == {"would_go": [letters[0]["id"]], "left_out": {}}
         assert (await client.post(f"{url}/redrive", json=body)).json()["redriven"] == [letters[0]["id"]]

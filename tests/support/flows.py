@@ -197,10 +197,10 @@ def source(text: str) -> FlowSource:
     return found
 
 
-def faults_of(text: str, connections: tuple[str, ...] | None = ("gateway",)) -> list[str]:
+def faults_of(text: str, connections: tuple[str, ...] | None = ("gateway",), known: Catalogue = CATALOGUE) -> list[str]:
     """Every fault of a text, from loading and checking, as `line:col code`."""
     sources, faults = load_text(text)
-    found = sorted({*faults, *check(sources, CATALOGUE, connections)})
+    found = sorted({*faults, *check(sources, known, connections)})
     return [f"{fault.line}:{fault.col} {fault.code}" for fault in found]
 
 
@@ -210,10 +210,10 @@ def texts_of(text: str, connections: tuple[str, ...] | None = ("gateway",)) -> s
     return "\n".join(str(fault) for fault in sorted({*faults, *check(sources, CATALOGUE, connections)}))
 
 
-def compiled(steps: str, *, on: str = "shop.ordered", head: str = "") -> CompiledFlow:
+def compiled(steps: str, *, on: str = "shop.ordered", head: str = "", known: Catalogue = CATALOGUE) -> CompiledFlow:
     """A compiled flow with these steps, which has no fault."""
     text = flow_text(steps, on=on, head=head)
-    assert faults_of(text) == [], texts_of(text)
+    assert faults_of(text, known=known) == [], texts_of(text)
     return compile_flow(source(text), TOOLS)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import asyncpg
@@ -193,6 +194,7 @@ def redrive_letters(
     dry_run: Flag = False,
     rate: float = 50.0,
     put: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    other_connection: Flag = False,
     even_if_sent: Flag = False,
     reason: str = "by hand",
 ) -> int:
@@ -210,6 +212,8 @@ def redrive_letters(
         At most so many a second.
     put:
         Change the payload first, such as inputs.json.phone=+351912345678. May be given several times.
+    other_connection:
+        `--set connection=NAME` may send the call to another connection, with that one's credentials.
     even_if_sent:
         Also calls that may have had their effect, and that are not harmless twice. Look at the destination first.
     reason:
@@ -233,11 +237,12 @@ def redrive_letters(
         console().print(f"left out  {identity}  {why}")
     if dry_run:
         for one in planned.letters:
-            _checked(one, changes)
+            _checked(one, changes, elsewhere=other_connection)
             console().print(f"would go  {one.id}  to {BACK_TO[one.topic].name}  {_brief(one)}")
         print(f"{len(planned.letters)} would be redriven, {len(planned.left_out)} left out. Nothing was done.")
         return 0
-    done = asyncio.run(_redriven(settings, planned, rate, changes, reason))
+    perform = partial(redrive.perform, rate=rate, changes=changes, elsewhere=other_connection, reason=reason)
+    done = asyncio.run(_redriven(settings, planned, perform))
     print(f"{len(done)} redriven, {len(planned.left_out)} left out. Their ends: flows runs --since 5m")
     return 1 if planned.left_out and not done else 0
 
@@ -291,15 +296,17 @@ def _meant(found: Sequence[FoundDeadLetter], which: DeadLetterFilter, *, everyth
     return meant
 
 
-def _checked(one: FoundDeadLetter, changes: dict[str, Any]) -> None:
+def _checked(one: FoundDeadLetter, changes: dict[str, Any], *, elsewhere: bool) -> None:
     try:
-        edited(one, changes)
+        edited(one, changes, elsewhere=elsewhere)
     except EditError as error:
         raise CommandError(str(error)) from None
 
 
 async def _redriven(
-    settings: RuntimeSettings, planned: redrive.RedrivePlan, rate: float, changes: dict[str, Any], reason: str
+    settings: RuntimeSettings,
+    planned: redrive.RedrivePlan,
+    perform: Callable[..., Awaitable[list[FoundDeadLetter]]],
 ) -> list[FoundDeadLetter]:
     producer = Producer(settings)
     told_of: list[FoundDeadLetter] = []
@@ -307,9 +314,7 @@ async def _redriven(
         await asyncio.wait_for(producer.start(), topic_reading.REACH_SECONDS)
         pool = await database.connect(settings.database_url)
         try:
-            return await redrive.perform(
-                planned.letters, producer, pool, rate=rate, changes=changes, reason=reason, done=told_of.extend
-            )
+            return await perform(planned.letters, producer, pool, done=told_of.extend)
         finally:
             pool.terminate()
     except EditError as error:

@@ -10,10 +10,10 @@ from typing import Any, Self
 from contracts.actions import ActionRequest, Retry
 from contracts.ids import stable_id
 from contracts.runs import Answer
+from services.flows.call_urls import compile_inputs
 from services.flows.catalogue import Action, Catalogue, Guarantee
 from services.flows.check_inputs import known_of
 from services.flows.check_values import ValueCheck
-from services.flows.compile_values import compile_map
 from services.flows.durations import shown
 from services.flows.input_rules import guarantee_of, misplaced, verifiable
 from services.flows.keys import DURATION, TEXT, Key
@@ -167,7 +167,7 @@ class ActionStep(FallibleStep):
             name=name,
             action=self.action.text,
             connection=self.connection.text if self.connection else None,
-            inputs=compile_map(self.inputs, compiler.env),
+            inputs=compile_inputs(self.inputs, compiler.env),
             retry=retry.compile_retry(self.retry),
             timeout_seconds=self.timeout_seconds,
             failing=compiler.failing(self.on_error, following, name),

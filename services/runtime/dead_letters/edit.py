@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from contracts.topics import ACTIONS_DLQ, EVENTS_DLQ
 from services.runtime.dead_letters.letters import FoundDeadLetter
 
+ELSEWHERE = "connection"
+"""Where a call goes, and with whose credentials: another one needs a right of its own."""
 # What else a message holds says which run it is of: changed, it would no longer find its way back.
 MAY_CHANGE = {ACTIONS_DLQ.name: ("inputs", "connection", "retry", "timeout_seconds"), EVENTS_DLQ.name: ("data",)}
 
@@ -16,8 +19,11 @@ class EditError(Exception):
     """A change cannot be made. The text says why."""
 
 
-def edited(letter: FoundDeadLetter, changes: dict[str, Any]) -> bytes:
-    """The message with these changes, by path; without any, the original bytes. Raises EditError."""
+def edited(letter: FoundDeadLetter, changes: Mapping[str, Any], *, elsewhere: bool = False) -> bytes:
+    """The message with these changes, by path; without any, the original bytes. Raises EditError.
+
+    `elsewhere`: whether the call may go to another connection, with what it holds about a person.
+    """
     if not changes:
         return letter.value
     allowed = MAY_CHANGE.get(letter.topic, ())
@@ -29,6 +35,11 @@ def edited(letter: FoundDeadLetter, changes: dict[str, Any]) -> bytes:
         if names[0] not in allowed:
             what = ", ".join(allowed) or "nothing: it is a run on its way"
             raise EditError(f"{path!r} cannot be changed; in {letter.topic} this can: {what}")
+        if names[0] == ELSEWHERE and not elsewhere:
+            raise EditError(
+                "another connection sends what this call holds elsewhere, with other credentials: that is a right of "
+                "its own (--other-connection; by HTTP, FLOWS_ADMIN_OTHER_CONNECTION and `other_connection`)"
+            )
         _put(body, names, value, path)
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -105,15 +105,18 @@ async def perform(
     *,
     rate: float,
     changes: Mapping[str, Any] | None = None,
+    elsewhere: bool = False,
     reason: str = "",
     done: Callable[[Sequence[FoundDeadLetter]], object] = lambda _: None,
 ) -> list[FoundDeadLetter]:
     """Redrive these letters, at most `rate` a second; answer those that were. `done` hears of each second's.
 
+    `elsewhere`: whether the changes may name another connection.
+
     Raises EditError before anything is sent, KafkaError or one of database.FAULTS in the middle: what was committed by
     then is told to `done`, and a second time goes on with the rest.
     """
-    values = {letter.id: edited(letter, dict(changes or {})) for letter in letters}
+    values = {letter.id: edited(letter, changes or {}, elsewhere=elsewhere) for letter in letters}
     size = max(1, int(rate))
     redriven: list[FoundDeadLetter] = []
     loop = asyncio.get_running_loop()

@@ -98,6 +98,16 @@ def test_a_filter_fits_what_fits_every_part_of_it() -> None:
     assert DeadLetterFilter(ids=["x", one.id]).missing([one]) == ["x"]
 
 
+def test_another_connection_needs_a_right_of_its_own() -> None:
+    """What the call holds would go elsewhere, with other credentials."""
+    letter = dead(1)
+    for changes in ({"connection": "crm"}, {"inputs.query": {"a": 1}, "connection": None}):
+        with pytest.raises(EditError, match="a right of its own"):
+            edited(letter, changes)
+    assert json.loads(edited(letter, {"connection": "crm"}, elsewhere=True))["connection"] == "crm"
+    assert json.loads(edited(letter, {"inputs.json.connection": "x"}))["inputs"]["json"]["connection"] == "x"
+
+
 def test_a_payload_is_changed_where_it_may_be() -> None:
     """The run keeps its way back: ids, step and run cannot be changed."""
     letter = dead(1)
