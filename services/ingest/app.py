@@ -20,8 +20,8 @@ from services.ingest.auth.scheme import request_of, unproven
 from services.ingest.database import Database
 from services.ingest.event_publisher import EventPublisher
 from services.ingest.http_problems import Refused
+from services.ingest.in_flight import RequestsInFlight
 from services.ingest.replayed_requests import ReplayedRequests
-from services.ingest.responses import RequestsInFlight
 from services.ingest.settings import IngestSettings
 from services.ingest.source_limits import SourceLimit
 from services.ingest.sources.load import Sources
@@ -29,6 +29,8 @@ from services.runtime import logging
 from services.runtime.version import version
 
 HOUR_SECONDS = 3600.0
+LARGEST_BODY = 800_000
+"""What a source may take at most: `limits: { body_bytes }`."""
 
 log = logging.get("http")
 
@@ -58,7 +60,8 @@ def tokens_of(settings: IngestSettings) -> EventTokens:
 
 def build(settings: IngestSettings, sources: Sources, shared: IntakeParts) -> ASGIApp:
     """The application. The hot routes stand before FastAPI, so that its middleware costs them nothing."""
-    in_flight = RequestsInFlight(settings.max_in_flight, settings.max_in_flight_bytes)
+    largest = max(settings.max_body_bytes, LARGEST_BODY) + events.ROOM_BYTES
+    in_flight = RequestsInFlight(settings.max_in_flight, settings.max_in_flight_bytes, largest)
     limits = {
         hook.name: SourceLimit(hook.name, hook.requests_per_second, lambda: shared.data.pool)
         for hook in sources.hooks
@@ -87,6 +90,7 @@ def _pages(sources: Sources, tokens: EventTokens | None) -> FastAPI:
         version=version(),
         description=openapi.DESCRIPTION,
         openapi_url=None,
+        redirect_slashes=False,  # a redirect could show a token to somebody else
         docs_url=None,  # FastAPI's own page loads its scripts from elsewhere: it is empty where that cannot be reached
         redoc_url=None,
     )
@@ -133,13 +137,16 @@ async def _told(_request: Request, error: Exception) -> Response:
     return _response(error)
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
     headers = error.headers if isinstance(error, HTTPException) else None
     detail, code = "There is nothing at this address; GET /docs shows what there is.", ErrorCode.SOURCE_UNKNOWN
+    path = request.url.path
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         code = ErrorCode.METHOD_NOT_ALLOWED
-        detail = "This address does not take this method; GET /docs shows what there is."
+        detail = f"This address takes {(headers or {}).get('allow', 'GET')}, not {request.method}."
+    elif path.endswith("/") and path.strip("/"):
+        detail = "There is nothing at this address: take the slash at its end away. GET /docs shows what there is."
     return _response(Refused(status, code, detail, headers=headers))
 
 

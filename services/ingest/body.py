@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope
 
 from contracts.errors import ErrorCode
 from services.ingest.http_problems import FieldError, Refused
+from services.ingest.in_flight import HeldRequest
 
 BODY_SECONDS = 10.0
 DEEPEST = 64
@@ -19,28 +20,21 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 NUL = "\x00"
 
 
-def announced(scope: Scope, most: int) -> int:
-    """How many bytes will come at most: what Content-Length says, else `most`.
-
-    Raises Refused: 413 when that is too much, before anything is read.
-    """
+def _check_announced(scope: Scope, most: int) -> None:
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            size = int(value[:20])
-            if size > most:
-                raise _too_large(most)
-            return size
-    return most
+        if name == b"content-length" and value.isdigit() and int(value[:20]) > most:
+            raise _too_large(most)
 
 
-async def read(scope: Scope, receive: Receive, most: int) -> bytes:
+async def read(scope: Scope, receive: Receive, most: int, held: HeldRequest) -> bytes:
     """The whole body, once it ended as it said: after all bytes of its Content-Length, or with its last chunk.
 
-    Raises Refused: 413 before anything is read when Content-Length says too much, or as soon as a chunked body is over
-    the limit; 408 when the body does not come within 10 seconds; 400 when its connection ends first, in whatever way:
-    ASGI servers tell that as `http.disconnect` in place of a last part.
+    Each part counts as `held` when it came. Raises Refused: 413 before anything is read when Content-Length says too
+    much, or as soon as a chunked body is over the limit; 503 when there is no room for more; 408 when the body does not
+    come within 10 seconds; 400 when its connection ends first, in whatever way: ASGI servers tell that as
+    `http.disconnect` in place of a last part.
     """
-    announced(scope, most)
+    _check_announced(scope, most)
     chunks: list[bytes] = []
     size = 0
     try:
@@ -52,7 +46,11 @@ async def read(scope: Scope, receive: Receive, most: int) -> bytes:
                 chunk: bytes = message.get("body", b"")
                 chunks.append(chunk)
                 size += len(chunk)
-                if size <= most and not message.get("more_body"):
+                if size > most:
+                    break
+                held.add(len(chunk))
+                if not message.get("more_body"):
+                    held.arrived()
                     return b"".join(chunks)
     except TimeoutError:
         raise Refused(

@@ -12,6 +12,7 @@ from services.ingest.http_problems import Refused
 
 GZIP = zlib.MAX_WBITS | 16
 KNOWN = {"gzip": GZIP, "x-gzip": GZIP, "deflate": zlib.MAX_WBITS}
+RAW = -zlib.MAX_WBITS
 
 
 def unpacked(body: bytes, encoding: str, most: int) -> bytes:
@@ -30,7 +31,7 @@ def unpacked(body: bytes, encoding: str, most: int) -> bytes:
             "The Content-Encoding is not known here. Send the body plain, or as gzip or deflate.",
             headers={"Accept-Encoding": "gzip, deflate"},
         )
-    unpacker = zlib.decompressobj(KNOWN[name])
+    unpacker = zlib.decompressobj(RAW if name == "deflate" and not _with_zlib_header(body) else KNOWN[name])
     try:
         plain = unpacker.decompress(body, most + 1)
         if unpacker.unused_data:
@@ -50,6 +51,11 @@ def unpacked(body: bytes, encoding: str, most: int) -> bytes:
     if not unpacker.eof:
         raise _broken()
     return plain
+
+
+def _with_zlib_header(body: bytes) -> bool:
+    """Whether deflate comes as RFC 9110, 8.4.1.2 has it, in zlib's format. Many send it raw: RFC 1950, 2.2."""
+    return len(body) > 1 and body[0] & 0x0F == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
 
 
 def _members(body: bytes, most: int) -> bytes:

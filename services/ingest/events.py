@@ -20,12 +20,13 @@ from services.ingest import cloudevents, handshakes, metrics
 from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.auth.event_tokens import EventToken, EventTokens
 from services.ingest.auth.scheme import AuthRequest, request_of, unproven
-from services.ingest.body import announced, parse, read
+from services.ingest.body import parse, read
 from services.ingest.cloudevents import ContentMode
 from services.ingest.decompression import unpacked
 from services.ingest.hooks import only_post
 from services.ingest.http_problems import FieldError, Refused, pointer, wrong_shape
-from services.ingest.responses import UNKNOWN, RequestsInFlight, Response, answer
+from services.ingest.in_flight import RequestsInFlight
+from services.ingest.responses import UNKNOWN, Response, answer
 from services.runtime.documents.suggestion import suggestion
 
 PATH = "/v1/events"
@@ -65,10 +66,12 @@ class EventsEndpoint:
             raise only_post(request.method)
         if token is None:
             raise not_proven()
-        with self._in_flight.hold(announced(scope, self._most_bytes)):
-            body = await read(scope, receive, self._most_bytes)
+        with self._in_flight.hold(f"{SOURCE} {token.name}", None, proven=True) as held:
+            body = await read(scope, receive, self._most_bytes, held)
             encoding = request.header("content-encoding").decode("latin-1")
-            body = unpacked(body, encoding, self._most_bytes) if encoding else body
+            if encoding:
+                body = unpacked(body, encoding, self._most_bytes)
+                held.add(len(body))
             how = cloudevents.mode(request.headers)
             documents = cloudevents.documents(how, request.headers, parse(body))
             events = []

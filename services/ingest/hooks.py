@@ -17,14 +17,15 @@ from services.ingest import cloudevents, forms, handshakes
 from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.auth import networks
 from services.ingest.auth.scheme import AuthRequest, Proven, request_of
-from services.ingest.body import announced, parse, read
+from services.ingest.body import parse, read
 from services.ingest.cloudevents import ContentMode
 from services.ingest.decompression import unpacked
 from services.ingest.envelope import content_id, envelope, event_id
 from services.ingest.http_problems import Refused, wrong_shape
+from services.ingest.in_flight import HeldRequest, RequestsInFlight
 from services.ingest.readers.reader import Reading, ReceivedBody
 from services.ingest.replayed_requests import ReplayedRequests
-from services.ingest.responses import UNKNOWN, RequestsInFlight, Response, answer
+from services.ingest.responses import UNKNOWN, Response, answer
 from services.ingest.source_limits import SourceLimit
 from services.ingest.sources.hook import Hook, Hooks
 
@@ -67,15 +68,21 @@ class HookEndpoint:
         request = request_of(scope, networks.peer(scope), time.time())
         if scope["method"] != "POST":
             return _handshake(hook, request)
+        peer = networks.sender(scope, hook.proxies)
         if hook.networks:
-            networks.require(networks.sender(scope, hook.proxies), hook.networks)
-        early = hook.proof is None or not hook.proof.needs_body
-        proven = await self._admit(hook, request) if early else None
+            networks.require(peer, hook.networks)
+        proven = None
+        if hook.proof is None or not hook.proof.needs_body:
+            proven = await self._admit(hook, request)
+        else:
+            hook.proof.begin(request)
         most = hook.body_bytes or self._parts.most_bytes
-        with self._parts.in_flight.hold(announced(scope, most)):
-            body = await read(scope, receive, most)
+        # A token in the address is a proof, and comes before the body.
+        known = proven is not None or bool(hook.tokens)
+        with self._parts.in_flight.hold(hook.name, peer, proven=known) as held:
+            body = await read(scope, receive, most, held)
             request = replace(request, body=body)
-            return await self._take(hook, request, proven or await self._admit(hook, request), most)
+            return await self._take(hook, request, proven or await self._admit(hook, request), held)
 
     async def _admit(self, hook: Hook, request: AuthRequest) -> Proven:
         """The proof first: a stranger must not use up what the source may send."""
@@ -85,10 +92,13 @@ class HookEndpoint:
             await limit.take()
         return proven
 
-    async def _take(self, hook: Hook, request: AuthRequest, proven: Proven, most: int) -> Response:
+    async def _take(self, hook: Hook, request: AuthRequest, proven: Proven, held: HeldRequest) -> Response:
         mark = await self._parts.replays.check(hook, request, proven) if hook.refuse_replays else None
         encoding = request.headers.get(b"content-encoding")
-        body = unpacked(request.body, encoding.decode("latin-1"), most) if encoding else request.body
+        body = request.body
+        if encoding:
+            body = unpacked(body, encoding.decode("latin-1"), hook.body_bytes or self._parts.most_bytes)
+            held.add(len(body))
         sent = sent_of(request, body, proven)
         challenge = handshakes.slack(sent[0].value) if sent else None
         if challenge is not None:

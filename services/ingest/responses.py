@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -41,34 +40,6 @@ def accepted(ids: Sequence[str], *, duplicate: bool) -> Response:
     if duplicate:
         body["duplicate"] = True
     return Response(HTTPStatus.ACCEPTED, orjson.dumps(body))
-
-
-class RequestsInFlight:
-    """Requests at work now and their bodies' bytes, and the most that may be of each."""
-
-    def __init__(self, most: int, most_bytes: int) -> None:
-        self._most = most
-        self._most_bytes = most_bytes
-        self._now = 0
-        self._bytes = 0
-
-    @contextmanager
-    def hold(self, size: int) -> Iterator[None]:
-        """Admits a request with a body of this size. Raises Refused: 503 when there is none."""
-        if self._now >= self._most or self._bytes + size > self._most_bytes:
-            raise Refused(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                ErrorCode.OVERLOADED,
-                f"{self._now} requests are at work already. Send again after a moment.",
-                headers={"Retry-After": "1"},
-            )
-        self._now += 1
-        self._bytes += size
-        try:
-            yield
-        finally:
-            self._now -= 1
-            self._bytes -= size
 
 
 async def answer(source: str, work: Awaitable[Response], send: Send) -> None:

@@ -24,8 +24,6 @@ LOGGERS: dict[str, Any] = {
 }
 BACKLOG = 1024
 IDLE_CONNECTIONS = 10_000
-HEAD_MS = 10_000
-"""A sender whose request line and headers take longer is cut: it would hold a connection for nothing."""
 QUIET_SECONDS = 0.5
 """Who is silent for longer may meet a connection that is just being closed (RFC 9112, 9.6): see `Server.stop`."""
 LEAVING_SECONDS = 2.0
@@ -36,7 +34,7 @@ CLOSE = (b"connection", b"close")
 class HttpServer:
     """An HTTP server that finishes what it has begun."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, max_in_flight: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, max_in_flight: int, keep_alive_seconds: float) -> None:
         self.address = reserve(host, port)
         self._app = app
         self._begun = 0
@@ -47,7 +45,9 @@ class HttpServer:
             port=self.address[1],
             interface=Interfaces.ASGINL,
             http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(header_read_timeout=HEAD_MS),
+            # One timer for both: how long a connection is idle, and how long a head may take. It holds no more than a
+            # connection meanwhile: https://github.com/hyperium/hyper/pull/3828
+            http1_settings=HTTP1Settings(header_read_timeout=round(keep_alive_seconds * 1000)),
             websockets=False,
             backlog=BACKLOG,
             # A connection holds its place while it is idle; the bound on requests is ours, and answers 503.

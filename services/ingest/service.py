@@ -50,7 +50,11 @@ async def serve(settings: IngestSettings) -> None:
     publisher = EventPublisher(settings)
     shared = app.core(settings, publisher)
     server = HttpServer(
-        app.build(settings, loaded, shared), settings.ingest_host, settings.ingest_port, settings.max_in_flight
+        app.build(settings, loaded, shared),
+        settings.ingest_host,
+        settings.ingest_port,
+        settings.max_in_flight,
+        settings.keep_alive_seconds,
     )
     client = Client(Egress(settings.egress_allow))
     state = health.Health(stall_seconds=settings.stall_seconds, checks={"kafka": publisher.answers})

@@ -35,6 +35,12 @@ class IngestSettings(CallingSettings):
     max_in_flight_bytes: int = Field(
         default=134_217_728, ge=1_048_576, description="bodies held in memory at once; over it 503 with Retry-After"
     )
+    keep_alive_seconds: float = Field(
+        default=75.0,
+        ge=1,
+        le=3600,
+        description="so long an idle connection is kept, and so long a request's line and headers may take",
+    )
     acknowledged_ids: int = Field(
         default=100_000, ge=0, description="ids of acknowledged events kept to tell a sender `duplicate: true`"
     )

@@ -74,7 +74,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.app, self.recorder = application()
-        self.server = HttpServer(self._counted, "127.0.0.1", 0, 100)
+        self.server = HttpServer(self._counted, "127.0.0.1", 0, 100, 75)
         self._at_work = 0
         self._idle = asyncio.Event()
 

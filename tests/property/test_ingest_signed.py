@@ -18,8 +18,8 @@ from starlette.types import Message
 from services.ingest.accepting import EventAcceptor
 from services.ingest.acknowledged_ids import AcknowledgedIds
 from services.ingest.hooks import HookDependencies, HookEndpoint
+from services.ingest.in_flight import RequestsInFlight
 from services.ingest.replayed_requests import ReplayedRequests
-from services.ingest.responses import RequestsInFlight
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.load import load
 from tests.support.ingest import application
@@ -100,7 +100,7 @@ async def sent(hook: Hook, body: bytes, headers: list[tuple[str, str]], query: s
     _, kafka = application()
     taker = EventAcceptor(kafka, AcknowledgedIds(10, 60))
     replays = ReplayedRequests(lambda: None, 60)
-    parts = HookDependencies(Hooks([hook]), taker, RequestsInFlight(10, 10**7), replays, {}, 10**6)
+    parts = HookDependencies(Hooks([hook]), taker, RequestsInFlight(10, 10**7, 10**6), replays, {}, 10**6)
     scope = {
         "type": "http",
         "method": "POST",

@@ -15,6 +15,10 @@ class Basic:
     passwords: tuple[bytes, ...] = field(repr=False)
     needs_body: bool = False
 
+    def begin(self, request: AuthRequest) -> None:
+        """Raises Refused: 401."""
+        self.check(request)
+
     def check(self, request: AuthRequest) -> Proven:
         """Raises Refused: 401."""
         user = self.user.encode()

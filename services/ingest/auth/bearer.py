@@ -14,6 +14,10 @@ class Bearer:
     tokens: tuple[bytes, ...] = field(repr=False)
     needs_body: bool = False
 
+    def begin(self, request: AuthRequest) -> None:
+        """Raises Refused: 401."""
+        self.check(request)
+
     def check(self, request: AuthRequest) -> Proven:
         """Raises Refused: 401."""
         if not same(request.bearer(), self.tokens):

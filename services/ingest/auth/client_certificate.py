@@ -20,6 +20,10 @@ class ClientCertificate:
     proxies: tuple[Network, ...]
     needs_body: bool = False
 
+    def begin(self, request: AuthRequest) -> None:
+        """Raises Refused: 401."""
+        self.check(request)
+
     def check(self, request: AuthRequest) -> Proven:
         """Raises Refused: 401."""
         trusted = within(request.client, self.proxies)

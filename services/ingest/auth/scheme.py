@@ -86,6 +86,10 @@ class AuthScheme(Protocol):
         """Whether it signs the body, which has to be read before."""
         ...
 
+    def begin(self, request: AuthRequest) -> None:
+        """Raises Refused: 401 when it is sure before the body came that the request proves nothing."""
+        ...
+
     def check(self, request: AuthRequest) -> Proven:
         """What of the request is proven to be its sender's. Raises Refused: 401."""
         ...

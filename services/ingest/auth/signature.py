@@ -68,12 +68,19 @@ class Signature:
     signed_headers: frozenset[bytes] = frozenset()
     needs_body: bool = True
 
-    def check(self, request: AuthRequest) -> Proven:
-        """Raises Refused: 401 unless one of the secrets made the signature of this very request, in time."""
+    def begin(self, request: AuthRequest) -> None:
+        """Raises Refused: 401 without a signature, or with a stamp that is too old: for these no body is read."""
+        self._shown(request)
+
+    def _shown(self, request: AuthRequest) -> tuple[bytes, bytes]:
         header = request.header(self.header)
         if not header:
             raise unproven(f"The header {self.header} with the signature is missing.")
-        stamp = self.stamp.read(request) if self.stamp else b""
+        return header, self.stamp.read(request) if self.stamp else b""
+
+    def check(self, request: AuthRequest) -> Proven:
+        """Raises Refused: 401 unless one of the secrets made the signature of this very request, in time."""
+        header, stamp = self._shown(request)
         message = self.signed(request, stamp)
         sent = [one[len(self.prefix) :] for one in self.candidates(header) if one.startswith(self.prefix)]
         mark = b""
