@@ -93,7 +93,7 @@ class HookEndpoint:
         return proven
 
     async def _take(self, hook: Hook, request: AuthRequest, proven: Proven, held: HeldRequest) -> Response:
-        mark = await self._parts.replays.check(hook, request, proven) if hook.refuse_replays else None
+        marks = await self._parts.replays.check(hook, request, proven) if hook.refuse_replays else ()
         encoding = request.headers.get(b"content-encoding")
         body = request.body
         if encoding:
@@ -106,8 +106,8 @@ class HookEndpoint:
         reply = await self._parts.taker.take(
             events_of(hook, sent, cloudevents.content(proven.told(request.headers), body))
         )
-        if mark is not None:
-            await self._parts.replays.add(hook, mark)
+        if marks:
+            await self._parts.replays.add(hook, marks)
         return reply
 
 

@@ -23,6 +23,7 @@ from services.runtime.tables import claims
 MOST = 100_000
 SIGNING = (b"signature", b"timestamp", b"webhook-id", b"authorization")
 SHARED_SECONDS = 0.25
+Marks = tuple[str, ...]
 SCOPE = "ingest.replay"
 log = logging.get("replays")
 
@@ -40,28 +41,27 @@ class ReplayedRequests:
         self._keep = keep_seconds
         self._until: OrderedDict[str, float] = OrderedDict()
 
-    async def check(self, hook: Hook, request: AuthRequest, proven: Proven) -> str:
-        """The mark of this request. Raises Refused: 409 when it was taken before."""
-        mark = _mark(hook.name, request, proven)
-        until = self._until.get(mark)
-        if (until is not None and time.monotonic() <= until) or await self._shared(
-            lambda pool: claims.held(pool, hook.account, SCOPE, [mark])
-        ):
+    async def check(self, hook: Hook, request: AuthRequest, proven: Proven) -> Marks:
+        """The marks of this request. Raises Refused: 409 when one was taken before."""
+        marks = _marks(hook.name, request, proven)
+        here = any(time.monotonic() <= self._until.get(mark, 0.0) for mark in marks)
+        if here or await self._shared(lambda pool: claims.held(pool, hook.account, SCOPE, marks)):
             raise Refused(
                 HTTPStatus.CONFLICT,
                 ErrorCode.REPLAYED,
                 "This very request, with its signature, was taken already. Nothing is to be done.",
             )
-        return mark
+        return marks
 
-    async def add(self, hook: Hook, mark: str) -> None:
+    async def add(self, hook: Hook, marks: Marks) -> None:
         """It was taken."""
         keep = self._keep if hook.duplicate_seconds is None else hook.duplicate_seconds
-        self._until[mark] = time.monotonic() + keep
-        if len(self._until) > MOST:
-            self._until.popitem(last=False)
+        for mark in marks:
+            self._until[mark] = time.monotonic() + keep
+            if len(self._until) > MOST:
+                self._until.popitem(last=False)
         time_kept = timedelta(seconds=keep)
-        await self._shared(lambda pool: claims.hold(pool, hook.account, SCOPE, [mark], by=hook.uri, keep=time_kept))
+        await self._shared(lambda pool: claims.hold(pool, hook.account, SCOPE, marks, by=hook.uri, keep=time_kept))
 
     async def _shared(self, work: Callable[[asyncpg.Pool], Awaitable[set[str] | None]]) -> bool:
         """Whether PostgreSQL knows; False while it is away, so that no sender waits for it."""
@@ -76,14 +76,14 @@ class ReplayedRequests:
             return False
 
 
-def _mark(source: str, request: AuthRequest, proven: Proven) -> str:
+def _marks(source: str, request: AuthRequest, proven: Proven) -> Marks:
     """Of what was signed, where something was: what stands around it can be changed by whoever sends it again."""
+    if proven.marks:
+        signed = (blake2b(source.encode() + b"\0signed\0" + mark, digest_size=16) for mark in sorted(proven.marks))
+        return tuple(digest.hexdigest() for digest in signed)
     digest = blake2b(source.encode(), digest_size=16)
-    if proven.mark:
-        digest.update(b"\0signed\0" + proven.mark)
-        return digest.hexdigest()
     for name, value in sorted(request.headers.items()):
         if any(part in name for part in SIGNING):
             digest.update(name + b"\0" + value + b"\0")
     digest.update(request.body)
-    return digest.hexdigest()
+    return (digest.hexdigest(),)

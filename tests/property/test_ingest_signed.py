@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,3 +179,23 @@ def test_a_mark_is_of_what_was_signed(hooks: Hooks) -> None:
         for value in (stripe, f"{stripe},v1=00,v0=1")
     }
     assert len(marks) == 2
+
+
+def test_a_signature_that_is_left_away_makes_no_other_request(tmp_path: Path) -> None:
+    """While a secret is changed a sender signs with both: with either alone it is the same request."""
+    (tmp_path / "sources.yaml").write_text(
+        "sources:\n  pay:\n    schema: { type: object }\n"
+        "    authentication: { preset: stripe, secret: [ { env: A }, { env: B } ], replay: refuse }\n"
+    )
+    hook = next(iter(load(tmp_path / "sources.yaml", {"A": "first", "B": "second"}).hooks))
+    content = json.dumps(ORDER).encode()
+    one, two = (_mac(b"%d." % NOW + content, key).hex() for key in (b"first", b"second"))
+    both, *alone = (
+        asyncio.run(sent(hook, content, [("stripe-signature", f"t={NOW}{parts}")], ""))[3]
+        for parts in (f",v1={one},v1={two}", f",v1={one}", f",v1={two}", f",v1=00,v1={two}")
+    )
+    assert isinstance(both, tuple)
+    assert len(both) == 2
+    for marks in alone:
+        assert isinstance(marks, tuple)
+        assert set(marks) < set(both)

@@ -66,11 +66,12 @@ class AuthRequest:
 class Proven:
     """What a proof is good for.
 
-    `mark` is the same for the same signed bytes, whatever stands around them; empty where nothing is signed and the
-    sender itself is proven. `headers` are those that are signed too; None: whatever the request says is the sender's.
+    `marks` are of the signed bytes, one by each secret that signed them: whoever sends them again can leave a signature
+    away and add none. Empty where nothing is signed and the sender itself is proven. `headers` are those that are
+    signed too; None: whatever the request says is the sender's.
     """
 
-    mark: bytes = b""
+    marks: frozenset[bytes] = frozenset()
     headers: frozenset[bytes] | None = None
 
     def told(self, headers: dict[bytes, bytes]) -> dict[bytes, bytes]:

@@ -83,18 +83,18 @@ class Signature:
         header, stamp = self._shown(request)
         message = self.signed(request, stamp)
         sent = [one[len(self.prefix) :] for one in self.candidates(header) if one.startswith(self.prefix)]
-        mark = b""
+        marks: set[bytes] = set()
         for secret in self.secrets:
             expected = self._encode(hmac.new(secret, message, getattr(hashlib, self.algorithm)).digest())
             for one in sent:
                 if hmac.compare_digest(one.lower() if self.encoding == "hex" else one, expected):
-                    mark = expected
-        if not mark:
+                    marks.add(expected)
+        if not marks:
             raise unproven(
                 f"The signature in {self.header} is not that of this body with the secret of this source. "
                 "Sign the raw bytes that are sent."
             )
-        return Proven(mark, self.signed_headers)
+        return Proven(frozenset(marks), self.signed_headers)
 
     def _encode(self, digest: bytes) -> bytes:
         return binascii.hexlify(digest) if self.encoding == "hex" else base64.b64encode(digest)
