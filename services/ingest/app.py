@@ -54,6 +54,12 @@ def tokens_of(settings: IngestSettings) -> EventTokens:
     """Those of the file, and the one of the setting. Raises SettingsError."""
     found = list(tokens_file.load(settings.events_tokens_file)) if settings.events_tokens_file else []
     if settings.events_token is not None:
+        log.warning(
+            "token.deprecated",
+            setting="FLOWS_EVENTS_TOKEN",
+            cause="it speaks for every account and source; the next version no longer reads it",
+            remedy="make a token for each sender with `flows tokens new`, and set FLOWS_EVENTS_TOKENS_FILE",
+        )
         found.append(unbound(settings.events_token))
     return EventTokens(found)
 

@@ -39,13 +39,6 @@ def sources(settings: IngestSettings) -> Sources:
 async def serve(settings: IngestSettings) -> None:
     """Run until SIGTERM or Ctrl-C, then finish the requests at work."""
     loaded = sources(settings)
-    if settings.events_token is not None:
-        log.warning(
-            "token.deprecated",
-            setting="FLOWS_EVENTS_TOKEN",
-            cause="it speaks for every account and source; the next version no longer reads it",
-            remedy="make a token for each sender with `flows tokens new`, and set FLOWS_EVENTS_TOKENS_FILE",
-        )
     stop = lifecycle.stop_signal()
     publisher = EventPublisher(settings)
     shared = app.core(settings, publisher)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from structlog.testing import capture_logs
 
 from contracts.errors import ErrorCode
 from contracts.events import OURS, Event
@@ -187,6 +188,12 @@ def test_a_tokens_file_says_what_is_wrong_with_it(text: str, told: str | None, t
 
 
 def test_the_tokens_of_a_setting_and_of_a_file_stand_together(tmp_path: Path) -> None:
-    """For one version; without either there is none."""
-    assert not tokens_of(IngestSettings(events_token=None))
-    assert tokens_of(IngestSettings(events_token=EVENTS_TOKEN, events_tokens_file=two(tmp_path)))
+    """For one version, in which the log says so, without the token; without either there is none."""
+    with capture_logs() as lines:
+        assert not tokens_of(IngestSettings(events_token=None))
+        assert tokens_of(IngestSettings(events_tokens_file=two(tmp_path)))
+    assert lines == []
+    with capture_logs() as lines:
+        assert tokens_of(IngestSettings(events_token=EVENTS_TOKEN, events_tokens_file=two(tmp_path)))
+    assert [(line["event"], line["log_level"]) for line in lines] == [("token.deprecated", "warning")]
+    assert EVENTS_TOKEN not in str(lines)
