@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from typing import Self
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import ReusedAnchorWarning
@@ -15,22 +16,30 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 60
 MAX_NODES = 50_000
-TOO_LONG = f"over {MAX_CHARACTERS} characters: split it into files"
-TOO_LARGE = f"nested deeper than {MAX_DEPTH}, or too large by its aliases"
 
 
 class TooLargeError(ValueError):
     """A file is too long, nested too deep, or too large by its aliases. The text says which."""
 
+    @classmethod
+    def length(cls) -> Self:
+        """Of a text with too many characters."""
+        return cls(f"over {MAX_CHARACTERS} characters: split it into files")
+
+    @classmethod
+    def depth(cls) -> Self:
+        """Of what unfolds."""
+        return cls(f"nested deeper than {MAX_DEPTH}, or too large by its aliases")
+
 
 def check_text(text: str) -> None:
     """Raises TooLargeError for a text that nobody wrote."""
     if len(text) > MAX_CHARACTERS:
-        raise TooLargeError(TOO_LONG)
+        raise TooLargeError.length()
 
 
 def nodes(text: str) -> Iterator[Node]:
-    """The documents of a YAML text, each once it is known to be small. Raises TooLargeError, and what ruamel.yaml does."""
+    """The documents of a YAML text, each known to be small. Raises TooLargeError, and what ruamel.yaml raises."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ReusedAnchorWarning)  # an anchor that is used twice is no fault
         for document in YAML(typ="safe", pure=True).compose_all(text):
@@ -45,7 +54,7 @@ def _check(document: Node) -> None:
         node, depth = left.pop()
         count += 1
         if depth > MAX_DEPTH or count > MAX_NODES:
-            raise TooLargeError(TOO_LARGE)
+            raise TooLargeError.depth()
         if isinstance(node, SequenceNode):
             left.extend((inner, depth + 1) for inner in node.value)
         elif isinstance(node, MappingNode):
@@ -60,4 +69,4 @@ def check_value(value: object) -> None:
         level = [each for items in inner for each in items]
         if not level:
             return
-    raise TooLargeError(f"nested deeper than {MAX_DEPTH}")
+    raise TooLargeError.depth()

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from services.runtime.documents.bounds import MAX_CHARACTERS, TOO_LONG, TooLargeError, check_text, check_value
+from services.runtime.documents.bounds import MAX_CHARACTERS, TooLargeError, check_text, check_value
 
 
 def read(path: Path) -> Any:  # noqa: ANN401 - any JSON value
@@ -14,7 +14,7 @@ def read(path: Path) -> Any:  # noqa: ANN401 - any JSON value
     with path.open("rb") as file:
         content = file.read(4 * MAX_CHARACTERS + 1)  # a character of UTF-8 has up to four bytes
     if len(content) > 4 * MAX_CHARACTERS:
-        raise TooLargeError(TOO_LONG)
+        raise TooLargeError.length()
     return parse(content.decode("utf-8-sig"))
 
 
@@ -24,6 +24,6 @@ def parse(text: str) -> Any:  # noqa: ANN401 - any JSON value
     try:
         value = json.loads(text)
     except RecursionError:
-        raise TooLargeError("nested too deep") from None
+        raise TooLargeError.depth() from None
     check_value(value)
     return value

@@ -10,7 +10,7 @@ from typing import cast
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from services.runtime.documents.bounds import TOO_LARGE, TooLargeError, check_text, nodes
+from services.runtime.documents.bounds import TooLargeError, check_text, nodes
 from services.runtime.documents.faults import Fault, FaultCode
 from services.runtime.documents.locations import Location, TextOrigin
 
@@ -69,7 +69,7 @@ def read(file: str, text: str) -> tuple[list[Tree], list[Fault]]:
         line, col = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         faults.append(Fault(file, line, col, FaultCode.YAML_INVALID, _explained(text, line, str(error.problem))))
     except (TooLargeError, RecursionError):
-        faults.append(Fault(file, 1, 1, FaultCode.YAML_INVALID, TOO_LARGE))
+        faults.append(Fault(file, 1, 1, FaultCode.YAML_INVALID, str(TooLargeError.depth())))
     except (YAMLError, ValueError, AttributeError, KeyError, IndexError, TypeError, AssertionError) as error:
         # ruamel.yaml lets these through for some malformed texts; all mean the same to the author.
         faults.append(Fault(file, 1, 1, FaultCode.YAML_INVALID, f"not YAML: {' '.join(str(error).split())[:200]}"))

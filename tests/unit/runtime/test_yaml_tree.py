@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.runtime.documents import yaml_tree
+from services.runtime.documents import bounds
 from services.runtime.documents.faults import FaultCode
 from services.runtime.documents.locations import Location
 from services.runtime.documents.yaml_tree import Mapping, Scalar, Sequence, Tree, read
@@ -306,7 +306,7 @@ TOO_LARGE = ["f.yaml:1:1: error[yaml_invalid]: nested deeper than 3, or too larg
 
 def test_a_text_has_a_most_of_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     """More are not read at all."""
-    monkeypatch.setattr(yaml_tree, "MAX_CHARACTERS", 10)
+    monkeypatch.setattr(bounds, "MAX_CHARACTERS", 10)
     assert one("[23456789]") is not None
     assert read("f.yaml", "[234567890]")[0] == []
     assert told("[234567890]") == ["f.yaml:1:1: error[file_unreadable]: over 10 characters: split it into files"]
@@ -323,7 +323,7 @@ def test_a_text_has_a_most_of_characters(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_a_text_has_a_depth(right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of lists, maps and keys."""
-    monkeypatch.setattr(yaml_tree, "MAX_DEPTH", 3)
+    monkeypatch.setattr(bounds, "MAX_DEPTH", 3)
     assert TOO_LARGE[0] not in told(right)
     assert told(wrong) == TOO_LARGE
 
@@ -334,7 +334,7 @@ def test_a_text_has_a_depth(right: str, wrong: str, monkeypatch: pytest.MonkeyPa
 )
 def test_a_text_has_a_most_of_nodes(right: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of an alias count each time that it stands there."""
-    monkeypatch.setattr(yaml_tree, "MAX_DEPTH", 3)
-    monkeypatch.setattr(yaml_tree, "MAX_NODES", 5)
+    monkeypatch.setattr(bounds, "MAX_DEPTH", 3)
+    monkeypatch.setattr(bounds, "MAX_NODES", 5)
     assert told(right) == []
     assert told(wrong) == TOO_LARGE
