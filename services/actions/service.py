@@ -14,31 +14,24 @@ from functools import partial
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
-from contracts.topics import ACTIONS as ACTIONS_TOPIC
 from contracts.topics import DAY_SECONDS
-from services.actions import metrics
-from services.actions.admin_dead_letters import DeadLetterAdmin
-from services.actions.connection_setup import equipped
-from services.actions.connections import Connection, load
-from services.actions.consumer import GROUP, Consumer, leave
-from services.actions.delivery.books import Books
-from services.actions.delivery.courier import Courier
-from services.actions.delivery.job import Planner
-from services.actions.journal.journal import Journal
-from services.actions.journal.store import Store
-from services.actions.limits.gates import Gates
-from services.actions.limits.store import Store as Limits
-from services.actions.parking import oldest
-from services.actions.parking.parking import Parking
-from services.actions.parking.store import Store as Parked
+from services.actions.admin.dead_letters import DeadLetterAdmin
+from services.actions.assembly import Given, assembled
+from services.actions.connections.connection import Connection, load
+from services.actions.connections.setup import equipped
+from services.actions.consumer import GROUP, leave
+from services.actions.journal.effects_table import EffectsTable
+from services.actions.journal.unknown_calls import UnknownCalls
+from services.actions.limits.limits_table import LimitsTable
+from services.actions.queue import oldest_parked
+from services.actions.queue.assignment import Assignments
+from services.actions.queue.parked_table import ParkedTable
 from services.actions.registry import ACTIONS
 from services.actions.settings import ActionsSettings
 from services.runtime import database, health, kafka, lifecycle, logging
-from services.runtime.death_hold import DeathHold
 from services.runtime.egress import Egress
 from services.runtime.http import Client
-from services.runtime.kafka.group_offsets import GroupOffsets, TopicAndPartition
-from services.runtime.kafka.publishing import BatchPublisher
+from services.runtime.kafka.group_offsets import GroupOffsets
 from services.runtime.tables import effects, expiry
 from services.runtime.watchdog import Watchdog
 
@@ -82,73 +75,36 @@ class _Parts:
 
 
 async def _consume(settings: ActionsSettings, connections: Mapping[str, Connection], parts: _Parts) -> None:
-    offsets = GroupOffsets(settings, GROUP)
-
-    def assigned() -> set[TopicAndPartition]:
-        return consumer.assigned()
-
-    watchdog = Watchdog(offsets, assigned, parts.health, settings.stall_seconds)
-    publisher = BatchPublisher(parts.producer)
-    store = Store(parts.pool, settings.effect_days * DAY_SECONDS)
-    journal = Journal(store, _owner(settings), watchdog.moved)
-    books = Books(journal, parts.pool, watchdog.moved)
-    planner = Planner(ACTIONS, connections)
-    parking = Parking(
-        Parked(parts.pool),
-        planner.job,
-        park_seconds=settings.park_seconds,
-        most=settings.max_parked,
-        on_wait=watchdog.moved,
-    )
-    gates = Gates(
-        Limits(parts.pool),
-        connections,
-        ACTIONS_TOPIC.under(settings.topic_prefix),
-        most=settings.max_concurrency,
-        kick=lambda: consumer.kick(),  # noqa: PLW0108 - it is made below
-        waiting=lambda connection, doubted: consumer.waiting(connection, doubted),  # noqa: PLW0108 - as above
-    )
-    guard = DeathHold.of(settings, kind="flow", gauge=metrics.FLOW_HELD)
-    consumer = Consumer(
-        settings,
+    offsets, assignments, pool = GroupOffsets(settings, GROUP), Assignments(), parts.pool
+    watchdog = Watchdog(offsets, assignments.places, parts.health, settings.stall_seconds)
+    given = Given(
+        _owner(settings),
+        parts.client,
+        parts.producer,
         parts.kafka,
-        planner,
-        journal=journal,
-        parking=parking,
-        gates=gates,
-        guard=guard,
-        courier=lambda owned: Courier(
-            parts.client,
-            publisher,
-            books=books,
-            parking=parking,
-            gates=gates,
-            guard=guard,
-            call_seconds=settings.call_seconds,
-            verify_seconds=settings.verify_seconds,
-            owned=owned,
-        ),
-        moved=watchdog.moved,
+        EffectsTable(pool, settings.effect_days * DAY_SECONDS),
+        UnknownCalls(pool, watchdog.moved),
+        LimitsTable(pool),
+        ParkedTable(pool),
     )
+    worker = assembled(settings, ACTIONS, connections, given, assignments=assignments, moved=watchdog.moved)
     log.info("service.started", group=settings.topic_prefix + GROUP, connections=sorted(connections))
     beside = [
         asyncio.create_task(work)
         for work in (
             watchdog.run(),
             _note_leaving(parts.health, parts.stop),
-            expiry.keep_flat(parts.pool, effects.EXPIRING),
-            gates.run(),
-            oldest.watch(parts.pool),
+            expiry.keep_flat(pool, effects.EXPIRING),
+            oldest_parked.watch(pool),
         )
     ]
     try:
         # It ends by itself after `stop`: what is at work is finished first.
-        await consumer.run(parts.stop)
+        await worker.run(parts.stop)
     finally:
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
-        await gates.close()
         await offsets.close()
 
 

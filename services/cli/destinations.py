@@ -6,8 +6,8 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from services.actions.connection_setup import equipped
 from services.actions.connections import Connection
+from services.actions.connections.setup import equipped
 from services.actions.settings import ActionsSettings
 from services.cli.terminal import CommandError
 from services.project import local

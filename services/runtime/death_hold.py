@@ -66,7 +66,13 @@ class DeathHold:
 
     @classmethod
     def of(
-        cls, settings: DyingSettings, *, kind: str, gauge: Gauge, longest_seconds: float = MOST_PAUSE_SECONDS
+        cls,
+        settings: DyingSettings,
+        *,
+        kind: str,
+        gauge: Gauge,
+        longest_seconds: float = MOST_PAUSE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> DeathHold:
         """As an installation has set it."""
         return cls(
@@ -76,6 +82,7 @@ class DeathHold:
             gauge=gauge,
             pause_seconds=settings.dead_letter_pause_seconds,
             longest_seconds=longest_seconds,
+            clock=clock,
         )
 
     def now(self) -> float:

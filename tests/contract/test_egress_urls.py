@@ -13,8 +13,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError
+from services.actions.attempt.http import HttpCall
 from services.actions.connections import Connection
-from services.actions.delivery.calling import HttpCall
 from services.flows.catalogue import Guarantee
 from services.runtime.egress import Egress, allowed
 from services.runtime.http import Client

@@ -59,6 +59,14 @@ PLANTED = {
         "services/tools/catalog/phone_format.py",
         "import httpx",
     ),
+    "actions are built in floors, each of which imports only those below": (
+        "services/actions/limits/gate.py",
+        "import services.actions.attempt.states",
+    ),
+    "the rooms of actions are given time, chance and every connection": (
+        "services/actions/queue/lanes.py",
+        "import time",
+    ),
     "only services.tools imports faust": ("services/actions/catalog/__init__.py", "import faust"),
     "the flow language is built in floors, each of which imports only those below": (
         "services/flows/presence.py",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contracts.triggers.registry import TRIGGERS
+from services.actions.attempt.http import HttpCall
+from services.actions.attempt.perform import attempt, checked
 from services.actions.connections import Connection
-from services.actions.delivery.attempt import Done, attempt, checked
-from services.actions.delivery.calling import HttpCall
+from services.actions.outcome import Done
 from services.actions.registry import collect, shown_answers
 from services.cli.generate.reference import actions_table
 from services.flows.catalogue import BaseInputs, Catalogue

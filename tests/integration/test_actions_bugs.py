@@ -18,13 +18,15 @@ from contracts.errors import ErrorCode
 from contracts.runs import RunMessage
 from contracts.topics import ACTIONS_DLQ, RUNS
 from deploy.local.ports import free_port
-from services.actions import consumer, service
+from services.actions import service
+from services.actions.attempt import ends, sending
+from services.actions.attempt.attempts import Attempts
+from services.actions.attempt.plan import Planner
 from services.actions.connections import load as connections_of
-from services.actions.delivery import courier, ends, known
-from services.actions.delivery.job import Planner
-from services.actions.journal.store import Store
-from services.actions.parking.parking import Parking
-from services.actions.parking.store import Store as Parked
+from services.actions.journal.effects_table import EffectsTable
+from services.actions.queue import intake
+from services.actions.queue.parked_table import ParkedTable
+from services.actions.queue.parking import Parking
 from services.actions.settings import ActionsSettings
 from services.runtime import lifecycle
 from services.runtime.kafka.publishing import BatchPublisher
@@ -35,15 +37,15 @@ from tests.support.closum import closum
 CONTACT = {"method": "POST", "url": "/contacts", "json": {"phone": "+351912345678"}}
 # Where, and what raises there. The subject of the record that it raises for is `bad-` and the place.
 STAGES: dict[str, tuple[Any, str, Exception]] = {
-    "outline": (consumer, "outline", RuntimeError("planted")),
+    "outline": (intake, "outline", RuntimeError("planted")),
     "planning": (Planner, "_plan", RuntimeError("planted")),
     "taking": (Parking, "takes", KeyError("planted")),
-    "attempt": (courier.Courier, "_attempt", OSError("planted")),
-    "journal": (Store, "write", asyncpg.DataError("planted")),
-    "settling": (known, "settle", TypeError("planted")),
+    "attempt": (Attempts, "_send", OSError("planted")),
+    "journal": (EffectsTable, "write", asyncpg.DataError("planted")),
+    "settling": (sending, "settle", TypeError("planted")),
     "ending": (ends, "end", ValueError("planted")),
     "publishing": (BatchPublisher, "publish", RuntimeError("planted")),
-    "parking": (Parked, "add", asyncpg.DataError("planted")),
+    "parking": (ParkedTable, "add", asyncpg.DataError("planted")),
 }
 
 

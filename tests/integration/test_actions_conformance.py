@@ -18,12 +18,13 @@ from contracts.errors import ErrorCode
 from contracts.runs import RunMessage
 from contracts.topics import RUNS
 from services.actions.action import Implementation
+from services.actions.attempt import verification
+from services.actions.attempt.http import HttpCall
+from services.actions.attempt.perform import attempt, checked
 from services.actions.connections import Connection
-from services.actions.delivery import doubt
-from services.actions.delivery.attempt import Done, Failed, attempt, checked
-from services.actions.delivery.calling import HttpCall
 from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
 from services.actions.endpoint import Basis
+from services.actions.outcome import Done, Failed
 from services.actions.registry import ACTIONS, ENDPOINTS
 from services.flows.catalogue import BaseInputs, Example, Guarantee
 from services.runtime.documents.secrets import Mask
@@ -246,10 +247,10 @@ async def test_an_effect_that_must_not_be_made_twice_is_asked_for(name: str, sta
         assert isinstance(outcome, Failed)
         assert (outcome.unknown, outcome.again) == (True, False)
         effects = stand_in.state("effects")
-        verdicts.append((await doubt.ask(action, inputs, HttpCall(client, where, "e" * 32, 5)))[0])
+        verdicts.append((await verification.ask(action, inputs, HttpCall(client, where, "e" * 32, 5)))[0])
         assert stand_in.state("effects") == effects
     stand_in.fault(kind="status", status=503)
-    verdicts.append((await doubt.ask(action, inputs, HttpCall(client, where, "e" * 32, 5)))[0])
+    verdicts.append((await verification.ask(action, inputs, HttpCall(client, where, "e" * 32, 5)))[0])
     stand_in.heal()
     assert [type(one) for one in verdicts] == [EffectAbsent, EffectHappened, EffectUnknown]
     assert isinstance(verdicts[1], EffectHappened)

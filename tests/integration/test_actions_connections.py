@@ -17,11 +17,10 @@ import pytest
 from aiohttp import web
 
 from contracts.errors import ErrorCode
-from services.actions import oauth
 from services.actions.action_call import CallFailedError, DestinationReply
-from services.actions.connection_setup import equipped
-from services.actions.connections import Connection, load
-from services.actions.delivery.calling import HttpCall
+from services.actions.attempt.http import HttpCall
+from services.actions.connections import Connection, load, oauth
+from services.actions.connections.setup import equipped
 from services.actions.settings import ActionsSettings
 from services.flows.catalogue import Guarantee
 from services.runtime import settings

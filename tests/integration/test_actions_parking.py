@@ -16,7 +16,7 @@ from prometheus_client import REGISTRY
 
 from contracts.actions import ActionRequest, Retry
 from contracts.topics import HISTORY
-from services.actions.parking import oldest
+from services.actions.queue import oldest_parked
 from services.runtime import database
 from tests.support.actions import Kafka, kafka, request, worker
 from tests.support.closum import Closum, closum
@@ -144,14 +144,14 @@ async def test_the_oldest_that_waits_is_told(own_database: str) -> None:
     """In seconds, and none when nothing waits."""
     pool = await database.connect(own_database)
     try:
-        assert await oldest.look(pool) == 0
+        assert await oldest_parked.look(pool) == 0
         for minutes in (1, 10, 3):
             await pool.execute(
                 "insert into parked values "
                 "('p', 'l', $1::int, now(), 1, now() - $1::int * interval '1 minute', null, '', '')",
                 minutes,
             )
-        assert 600 <= await oldest.look(pool) < 660
+        assert 600 <= await oldest_parked.look(pool) < 660
         assert (REGISTRY.get_sample_value("flows_parked_oldest_seconds") or 0) >= 600
     finally:
         await pool.close()

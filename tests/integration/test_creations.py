@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import orjson
@@ -17,11 +17,11 @@ import pytest
 from contracts.actions import ActionRequest
 from contracts.events import Event
 from contracts.topics import ACTIONS, HISTORY
-from services.actions.delivery import known
-from services.actions.delivery.attempt import Done
-from services.actions.delivery.job import Job
+from services.actions.attempt import sending
+from services.actions.attempt.plan import Plan
 from services.actions.journal.effects import Begin, Key, Record, Settle, State
-from services.actions.journal.store import Store as Journal
+from services.actions.journal.effects_table import EffectsTable as Journal
+from services.actions.outcome import Done
 from services.flows import creations
 from services.flows.catalogue import Guarantee
 from services.flows.creations import made
@@ -347,8 +347,9 @@ async def test_services_actions_says_what_it_made() -> None:
             entries.append(entry(1))
             return True
 
-    job = Job(record=None, prefix=None, request=world, plan=None)  # type: ignore[arg-type]
-    await known.settle(Told(), job, Done({"lead_id": "5"}), again=False)  # type: ignore[arg-type]
+    told, tenure = cast("Any", Told()), cast("Any", None)
+    plan = Plan(cast("Any", None), world, cast("Any", None))
+    await sending.settle(told, plan, tenure, Done({"lead_id": "5"}), again=False)
     assert [entry.made for entry in entries] == [made(world, {"lead_id": "5"})]
 
 

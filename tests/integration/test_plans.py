@@ -20,7 +20,7 @@ ROOMS = ("actions", "ingest", "runtime", "tools")
 ROWS = 3_000
 FEW = 10
 WHOLE = {
-    "services.actions.limits.store.WORKERS",  # a row a partition
+    "services.actions.limits.limits_table.WORKERS",  # a row a partition
     "services.actions.journal.unknowns.FIND",  # for a person, of what persons have to decide
     "services.actions.journal.unknowns.LIST",
 }

@@ -11,8 +11,8 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.actions.delivery.lanes import Lanes
-from services.actions.limits.ready import Sort
+from services.actions.queue.lanes import Lanes
+from services.actions.queue.turns import Turn
 
 Job = tuple[str, int]
 
@@ -103,7 +103,7 @@ def test_a_gate_that_opens_at_once_holds_up_nobody(loop: Callable[[], asyncio.Ab
         async def work(job: Job) -> None:
             done.append(job)
 
-        lanes = Lanes(work, 4, fail, sort=lambda job: Sort(f"c{job[1] % 3}", "flow"), gate=ShutForAMoment())
+        lanes = Lanes(work, 4, fail, turn=lambda job: Turn(f"c{job[1] % 3}", "flow"), gate=ShutForAMoment())
         jobs = [(lane, number) for number, lane in enumerate("abcdefghi")]
         for lane, number in jobs:
             lanes.put(lane, (lane, number))
@@ -147,7 +147,7 @@ async def test_a_flows_jobs_are_counted_but_for_those_behind_a_waiting_one() -> 
         await go.wait()
         return None
 
-    lanes = Lanes(work, 2, fail, sort=lambda _: Sort("crm", "flow"))
+    lanes = Lanes(work, 2, fail, turn=lambda _: Turn("crm", "flow"))
     lanes.put("sick", ("sick", 0))
     lanes.put("sick", ("sick", 1))
     counts.append(lanes.awake_of("flow"))

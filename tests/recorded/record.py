@@ -36,7 +36,8 @@ from contracts.runs import Answer, Outcome, Run, RunMessage  # noqa: E402
 from contracts.triggers.registry import TRIGGERS  # noqa: E402
 from services.actions.action import Implementation  # noqa: E402
 from services.actions.action_call import ActionCall, CallFailedError, DestinationReply  # noqa: E402
-from services.actions.delivery.attempt import Done, Failed, attempt  # noqa: E402
+from services.actions.attempt.perform import attempt  # noqa: E402
+from services.actions.outcome import Done, Failed  # noqa: E402
 from services.actions.registry import ACTIONS, signatures  # noqa: E402
 from services.flows.advance import advance  # noqa: E402
 from services.flows.catalogue import BaseInputs, Catalogue, Tool  # noqa: E402
@@ -152,7 +153,7 @@ class _Recorder:
         return answer
 
     async def attempt(self, action: Implementation, inputs: BaseInputs, call: ActionCall) -> Done | Failed:
-        """As `services.actions.delivery.attempt.attempt`, noted."""
+        """As `services.actions.attempt.perform.attempt`, noted."""
         self._result = await attempt(action, inputs, call)
         return self._result
 

@@ -10,8 +10,9 @@ import orjson
 from contracts.errors import ErrorCode
 from services.actions.action import Implementation
 from services.actions.action_call import CallFailedError, DestinationReply, RequestBody
-from services.actions.delivery.attempt import Done, Failed, attempt, checked
+from services.actions.attempt.perform import attempt, checked
 from services.actions.endpoint import Endpoint
+from services.actions.outcome import Done, Failed
 from services.flows.catalogue import Guarantee
 from services.project.testing.performer import _driven
 

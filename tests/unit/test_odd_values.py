@@ -15,7 +15,8 @@ from contracts.actions import ActionRequest
 from contracts.json_values import plain
 from contracts.published_schemas import PUBLISHED
 from contracts.runs import RunMessage
-from services.actions.delivery.attempt import Failed, checked
+from services.actions.attempt.perform import checked
+from services.actions.outcome import Failed
 from services.actions.registry import ACTIONS
 from services.flows.catalogue import Tool, ToolError, collect
 from services.flows.run_tool import run_tool

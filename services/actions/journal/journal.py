@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 
-from services.actions.delivery.batcher import Batcher
+from services.actions.batcher import Batcher
 from services.actions.journal.effects import Begin, Decision, Fenced, Go, Held, Key, Record, Settle
-from services.actions.journal.store import Store
+from services.actions.journal.effects_table import EffectsTable
+from services.actions.world import REAL, World
 from services.flows.catalogue import Guarantee
 from services.runtime import database, logging
 
@@ -19,11 +19,12 @@ REENTER_SECONDS = 15.0
 
 
 class Tenure:
-    """One assignment of one partition to this worker."""
+    """One assignment of one partition to this worker. `over`: it was given up."""
 
     def __init__(self, place: str, entering: asyncio.Task[int]) -> None:
         self.place = place
         self.entering = entering
+        self.over = False
         self.fenced_at: float | None = None
 
     async def epoch(self) -> int:
@@ -34,31 +35,31 @@ class Tenure:
 class Journal:
     """`owner`: this worker's name, new with each start. `on_wait` is called while PostgreSQL is away."""
 
-    def __init__(self, store: Store, owner: str, on_wait: Callable[[], object]) -> None:
-        self._store = store
+    def __init__(self, table: EffectsTable, owner: str, on_wait: Callable[[], object], *, world: World = REAL) -> None:
+        self._table = table
         self._owner = owner
         self._on_wait = on_wait
-        self._tenures: dict[Hashable, Tenure] = {}
+        self._world = world
+        self._tenures: set[Tenure] = set()
         self._entering = asyncio.Lock()
         self._open: set[Key] = set()
         self._batcher: Batcher[Begin | Settle, Decision | bool] = Batcher(self._write)
 
-    def enter(self, assignment: Hashable, place: str) -> Tenure:
+    def enter(self, place: str) -> Tenure:
         """A partition was assigned. Its epoch is fetched while others work on."""
-        tenure = Tenure(place, asyncio.create_task(self._enter(assignment, place)))
-        self._tenures[assignment] = tenure
+        tenure = Tenure(place, asyncio.create_task(self._enter(place)))
+        self._tenures.add(tenure)
         return tenure
 
-    def leave(self, assignment: Hashable) -> None:
-        """It was given up."""
-        tenure = self._tenures.pop(assignment, None)
-        if tenure is not None:
-            tenure.entering.cancel()
+    def leave(self, tenure: Tenure) -> None:
+        """It was given up. Twice is once."""
+        tenure.over = True
+        self._tenures.discard(tenure)
+        tenure.entering.cancel()
 
-    async def begin(self, assignment: Hashable, key: Key, guarantee: Guarantee, position: int) -> Decision:
+    async def begin(self, tenure: Tenure, key: Key, guarantee: Guarantee, position: int) -> Decision:
         """May a request be sent? `Go`: yes, and the journal says so. Returns only when PostgreSQL has answered."""
-        tenure = self._tenures.get(assignment)
-        if tenure is None:
+        if tenure.over:
             return Fenced()
         if key in self._open:
             return Held()
@@ -71,16 +72,15 @@ class Journal:
             answer = await self._batcher.ask(Begin(key, guarantee, epoch, Record(tenure.place, position)))
             decision = answer if not isinstance(answer, bool) else decision
             if isinstance(decision, Fenced):
-                self._fenced(assignment, tenure)
+                self._fenced(tenure)
         finally:
             if not isinstance(decision, Go):
                 self._open.discard(key)
         return decision
 
-    async def settle(self, assignment: Hashable, settle: Callable[[int], Settle]) -> bool:
+    async def settle(self, tenure: Tenure, settle: Callable[[int], Settle]) -> bool:
         """Write what came of a request; False: the effect is somebody else's now, and so is what follows from it."""
-        tenure = self._tenures.get(assignment)
-        if tenure is None or (epoch := await self._epoch(tenure)) is None:
+        if tenure.over or (epoch := await self._epoch(tenure)) is None:
             return False
         entry = settle(epoch)
         try:
@@ -95,8 +95,8 @@ class Journal:
     async def close(self) -> None:
         """Stop at once."""
         await self._batcher.close()
-        for assignment in list(self._tenures):
-            self.leave(assignment)
+        for tenure in list(self._tenures):
+            self.leave(tenure)
 
     async def _epoch(self, tenure: Tenure) -> int | None:
         try:
@@ -106,28 +106,29 @@ class Journal:
                 return None
             raise
 
-    async def _enter(self, assignment: Hashable, place: str) -> int:
+    async def _enter(self, place: str) -> int:
         """One after the other: a later assignment of the same place has the later epoch."""
         async with self._entering:
 
             async def enter() -> int:
-                return (await self._store.enter([place], self._owner))[place]
+                return (await self._table.enter([place], self._owner))[place]
 
             epoch = await database.patiently("journal.enter", enter, self._on_wait)
-        log.debug("place.entered", place=place, epoch=epoch, assignment=id(assignment))
+        log.debug("place.entered", place=place, epoch=epoch)
         return epoch
 
-    def _fenced(self, assignment: Hashable, tenure: Tenure) -> None:
+    def _fenced(self, tenure: Tenure) -> None:
         """Somebody else has entered the place: either this worker is about to learn that it lost it, or it was late."""
-        if self._tenures.get(assignment) is not tenure:
+        if tenure.over:
             return
-        now = time.monotonic()
+        now = self._world.now()
         if tenure.fenced_at is None:
             tenure.fenced_at = now
             log.warning("place.fenced", place=tenure.place)
         elif now - tenure.fenced_at > REENTER_SECONDS:
             log.warning("place.reentered", place=tenure.place)
-            self.enter(assignment, tenure.place)
+            tenure.fenced_at = None
+            tenure.entering = asyncio.create_task(self._enter(tenure.place))
 
     async def _write(self, entries: list[Begin | Settle]) -> Sequence[Decision | bool]:
         answers: dict[int, Decision | bool] = {}
@@ -138,7 +139,7 @@ class Journal:
             async def write(
                 begins: list[Begin] = begins, settles: list[Settle] = settles
             ) -> tuple[dict[Key, Decision], set[Key]]:
-                return await self._store.write(begins, settles)
+                return await self._table.write(begins, settles)
 
             decisions, settled = await database.patiently("journal.write", write, self._on_wait)
             for index, entry in chosen:

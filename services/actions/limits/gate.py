@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from enum import Enum
 
-from services.actions.connection_parts import ConnectionLimits
+from services.actions.connections.parts import ConnectionLimits
 
 # A slot that is later than this is not used: else two seconds' calls would come in one.
 LATE_SECONDS = 0.06
@@ -48,7 +47,7 @@ class Gate:
         most: int,
         lease: Callable[[], object],
         trip: Callable[[bool], object],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float],
     ) -> None:
         self._limits = limits
         self._most = float(most)

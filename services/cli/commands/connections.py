@@ -13,10 +13,11 @@ from cyclopts import Parameter
 
 from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError
-from services.actions.connection_parts import Probe
+from services.actions.attempt.http import HttpCall
+from services.actions.attempt.perform import attempt
 from services.actions.connections import Connection
-from services.actions.delivery.attempt import Done, attempt
-from services.actions.delivery.calling import HttpCall
+from services.actions.connections.parts import Probe
+from services.actions.outcome import Done
 from services.cli import destinations
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from cyclopts import Parameter
 
 from contracts.errors import ErrorCode
-from services.actions.request_preview import preview, repeatable
+from services.actions.admin.request_preview import preview, repeatable
 from services.cli import installation, times
 from services.cli.command import WATCH, declare
 from services.cli.dead_letters import letters

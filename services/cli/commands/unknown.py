@@ -11,7 +11,7 @@ import asyncpg
 from aiokafka.errors import KafkaError
 from cyclopts import Parameter
 
-from services.actions import unknown_calls
+from services.actions.admin import unknown_calls
 from services.actions.journal import unknowns
 from services.actions.journal.unknowns import Decision
 from services.cli import destinations, installation, times

@@ -16,9 +16,10 @@ from contracts.actions import ActionRequest
 from contracts.runs import Answer, StepError
 from services.actions.action import Implementation
 from services.actions.action_call import CallFailedError, DestinationReply, Query, RequestBody
-from services.actions.delivery.attempt import Done, Failed, attempt, checked
+from services.actions.attempt.perform import attempt, checked
 from services.actions.endpoint import Endpoint
 from services.actions.http_statuses import code_of, effect_possible
+from services.actions.outcome import Done, Failed
 from services.flows.catalogue import Guarantee
 from services.flows.testing.events import CaseError
 from services.flows.testing.patterns import like

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 from contracts.errors import ErrorCode
 from services.actions.action import Implementation
 from services.actions.action_call import ActionCall, CallFailedError
-from services.actions.delivery.attempt import Done, Failed, attempt, checked
+from services.actions.attempt.perform import attempt, checked
+from services.actions.outcome import Done, Failed
 from services.flows.catalogue import Action, BaseInputs, Guarantee
 from tests.unit.actions.calls import FakeCall
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from services.actions.delivery.batcher import Batcher
+from services.actions.batcher import Batcher
 
 
 async def test_many_at_once_are_one_batch() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError, Query, RequestBody
+from services.actions.attempt.http import HttpCall
 from services.actions.connections import Connection
-from services.actions.delivery.calling import HttpCall
 from services.flows.catalogue import Guarantee
 from services.runtime.documents.secrets import Mask
 from services.runtime.http import CallError, Client, HttpAnswer, Sent

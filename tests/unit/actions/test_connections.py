@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from services.actions.connection_parts import ConnectionLimits, Probe
 from services.actions.connections import load
+from services.actions.connections.parts import ConnectionLimits, Probe
 from services.actions.endpoint import Basis, Endpoint, FieldPlacement
 from services.actions.registry import ACTIONS
 from services.runtime.documents.secrets import HIDDEN, Mask

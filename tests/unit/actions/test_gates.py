@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 
 from contracts.errors import ErrorCode
-from services.actions.delivery.attempt import Done, Failed
-from services.actions.limits import gates
+from services.actions.limits import limits
 from services.actions.limits.gate import Health
-from services.actions.limits.gates import PATIENCE_SECONDS, Gates
-from services.actions.limits.store import Store
+from services.actions.limits.limits import PATIENCE_SECONDS, Limits
+from services.actions.limits.limits_table import LimitsTable
+from services.actions.outcome import Done, Failed
 
 
-class OneBreaker(Store):
+class OneBreaker(LimitsTable):
     """That of `crm` is open and due. Notes who asks to try, and how patient it is."""
 
     def __init__(self) -> None:
@@ -41,9 +42,9 @@ async def test_a_worker_tries_only_with_a_call_and_first_with_one_that_did_not_f
 ) -> None:
     """One that has no call leaves the turn to others; one whose lanes all failed lets them go before."""
     store = OneBreaker()
-    worker = Gates(store, {}, "t", most=8, kick=lambda: None, waiting=lambda *_: waiting)
+    worker = Limits(store, {}, "t", most=8, news=asyncio.Event())
     worker.suspect("crm", "lane")
-    await worker._look()
+    await worker.look(lambda *_: waiting)
     assert store.asked == asked
     assert (worker.take("crm") == 0) == bool(asked)
 
@@ -65,4 +66,4 @@ async def test_a_worker_tries_only_with_a_call_and_first_with_one_that_did_not_f
 )
 def test_what_an_outcome_says_of_its_connection(outcome: Done | Failed, health: Health) -> None:
     """An answer, whatever it says of the call, is well; what no call of the connection could be made for is away."""
-    assert gates._health(outcome) is health
+    assert limits._health(outcome) is health

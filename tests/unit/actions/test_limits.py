@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.actions import metrics
-from services.actions.connection_parts import ConnectionLimits
+from services.actions.connections.parts import ConnectionLimits
 from services.actions.limits.gate import LANES_OUTCOMES, STORM_OUTCOMES, Gate, Health
-from services.actions.limits.ready import Ready, Sort
+from services.actions.queue.turns import Turn, Turns
 from services.runtime.death_hold import MOST_PAUSE_SECONDS, PAUSE_SECONDS, TRIALS, DeathHold
 
 
@@ -166,14 +166,14 @@ def test_an_open_breaker_is_tried_with_a_lane_that_did_not_fail_last() -> None:
     """Of any flow that is not held, the newest too; if all did, the one whose turn it is."""
     guard = DeathHold(1, 0.8, kind="flow", gauge=metrics.FLOW_HELD)
     failed = {f"bad {number}" for number in range(20)}
-    ready = Ready(lambda _: 0.0, guard, lambda _: failed.__contains__)
+    ready = Turns(lambda _: 0.0, guard, lambda _: failed.__contains__)
     assert ready.waiting("crm", failed.__contains__) is None
     for number in range(20):
-        ready.push(Sort("crm", "flow"), f"bad {number}")
+        ready.push(Turn("crm", "flow"), f"bad {number}")
     assert ready.waiting("crm", failed.__contains__) is False
-    ready.push(Sort("crm", "flow"), "new")
-    ready.push(Sort("crm", "other"), "of another flow")
-    ready.push(Sort("crm", "held"), "of a held flow")
+    ready.push(Turn("crm", "flow"), "new")
+    ready.push(Turn("crm", "other"), "of another flow")
+    ready.push(Turn("crm", "held"), "of a held flow")
     guard.ended("held", dead=True, began=0.0)
     assert ready.waiting("crm", failed.__contains__) is True
     chosen = [ready.pop() for _ in range(22)]
@@ -185,13 +185,13 @@ def test_an_open_breaker_is_tried_with_a_lane_that_did_not_fail_last() -> None:
 
 def test_flows_take_turns_by_their_weight() -> None:
     """A flow with 1,000 lanes and one with 4: those four are soon done."""
-    ready = Ready(lambda _: 0.0)
+    ready = Turns(lambda _: 0.0)
     for number in range(1_000):
-        ready.push(Sort("crm", "campaign"), ("campaign", number))
+        ready.push(Turn("crm", "campaign"), ("campaign", number))
     for number in range(4):
-        ready.push(Sort("crm", "lead"), ("lead", number))
+        ready.push(Turn("crm", "lead"), ("lead", number))
     for number in range(4):
-        ready.push(Sort("crm", "urgent", 4), ("urgent", number))
+        ready.push(Turn("crm", "urgent", 4), ("urgent", number))
     first = [ready.pop() for _ in range(12)]
     assert Counter(one[0][0] for one in first if isinstance(one, tuple)) == {"campaign": 4, "lead": 4, "urgent": 4}  # type: ignore[index]
     assert len(ready) == 996
@@ -199,9 +199,9 @@ def test_flows_take_turns_by_their_weight() -> None:
 
 def test_a_closed_gate_holds_up_no_other_connection() -> None:
     """And tells when to ask again."""
-    ready = Ready(lambda name: 3.0 if name == "closed" else 0.0)
-    ready.push(Sort("closed", "flow"), 1)
-    ready.push(Sort("open", "flow"), 2)
+    ready = Turns(lambda name: 3.0 if name == "closed" else 0.0)
+    ready.push(Turn("closed", "flow"), 1)
+    ready.push(Turn("open", "flow"), 2)
     assert ready.pop() == (2, "open")
     assert ready.pop() == 3.0
     ready.keep(())
@@ -212,12 +212,12 @@ def test_a_flow_that_only_dies_is_held_and_tried() -> None:
     """Others go on. After the pause a few are let through; one that lives lets all go."""
     world = World()
     guard = DeathHold(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD, clock=lambda: world.now)
-    ready = Ready(lambda _: 0.0, guard)
+    ready = Turns(lambda _: 0.0, guard)
     for _ in range(10):
         guard.ended("bad", dead=True, began=world.now)
     for number in range(20):
-        ready.push(Sort("crm", "bad"), ("bad", number))
-    ready.push(Sort("crm", "good"), ("good", 0))
+        ready.push(Turn("crm", "bad"), ("bad", number))
+    ready.push(Turn("crm", "good"), ("good", 0))
     assert ready.pop() == (("good", 0), "crm")
     assert ready.pop() == PAUSE_SECONDS
     began = world.now = world.now + PAUSE_SECONDS

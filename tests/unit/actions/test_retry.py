@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from contracts.actions import Retry
 from contracts.errors import ErrorCode
-from services.actions.delivery.retry import LONGEST_SECONDS, Schedule
+from services.actions.attempt.retry import LONGEST_SECONDS, Schedule
 from services.actions.http_statuses import code_of, effect_possible, retry_after_seconds
 
 AT = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -28,7 +28,7 @@ def test_attempts_end() -> None:
     """The flow's number counts all attempts, the first too."""
     schedule = Schedule.of(Retry(attempts=2, within_seconds=60))
     assert schedule.wait_seconds(1, 0, chance=lambda: 0.5) == 0.25
-    assert schedule.wait_seconds(2, 0) is None
+    assert schedule.wait_seconds(2, 0, chance=lambda: 0.0) is None
 
 
 def test_a_schedule_is_kept() -> None:
@@ -64,7 +64,7 @@ def test_retry_after_is_the_least_wait() -> None:
     schedule = Schedule(attempts=9, within_seconds=10)
     assert schedule.wait_seconds(1, 0, 3.0, chance=lambda: 0.0) == 3.0
     assert schedule.wait_seconds(1, 0, 3.0, chance=lambda: 1.0) == 3.5
-    assert schedule.wait_seconds(1, 0, 11.0) is None
+    assert schedule.wait_seconds(1, 0, 11.0, chance=lambda: 0.0) is None
 
 
 @given(made=st.integers(1, 99), elapsed=st.floats(0, 1e6), chance=st.floats(0, 1), within=st.floats(0.1, 1e6))

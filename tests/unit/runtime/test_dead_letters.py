@@ -11,8 +11,8 @@ import pytest
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS_DLQ, EVENTS_DLQ, MAX_MESSAGE_BYTES, Topic
+from services.actions.admin.request_preview import preview, repeatable
 from services.actions.connections import Connection
-from services.actions.request_preview import preview, repeatable
 from services.runtime.dead_letters.decisions import DeadLetterDecision
 from services.runtime.dead_letters.edit import EditError, change, edited
 from services.runtime.dead_letters.groups import DeadLetterFilter, group_of, groups, shape

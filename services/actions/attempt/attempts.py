@@ -1,0 +1,182 @@
+"""Makes attempts: the journal is asked, the call is made, the journal is told, and the end is published."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from services.actions import metrics
+from services.actions.attempt import sending, verification
+from services.actions.attempt.ends import Ends, quietly
+from services.actions.attempt.http import Before, HttpCall
+from services.actions.attempt.perform import attempt
+from services.actions.attempt.plan import Call, Plan, bug
+from services.actions.attempt.sending import HELD_SECONDS, Known, UnderWay
+from services.actions.attempt.states import LOST, Asking, Ended, Later, Lost, Sending, Waiting
+from services.actions.journal.journal import Journal, Tenure
+from services.actions.limits.limits import Limits
+from services.actions.outcome import Done, Failed
+from services.actions.world import REAL, World
+from services.runtime import logging
+from services.runtime.http import Client
+
+log = logging.get("attempts")
+
+
+class Attempts:
+    """`call_seconds`: whole time of a call that says no other. `verify_seconds`: see `states.Asking.quiet_seconds`."""
+
+    def __init__(
+        self,
+        client: Client,
+        journal: Journal,
+        limits: Limits,
+        ends: Ends,
+        *,
+        call_seconds: float,
+        verify_seconds: float,
+        world: World = REAL,
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._limits = limits
+        self._ends = ends
+        self._call_seconds = call_seconds
+        self._verify_seconds = verify_seconds
+        self._world = world
+
+    async def make(self, plan: Plan, state: Waiting | Asking, tenure: Tenure) -> Ended | Later | Lost:
+        """One attempt. What nobody foresaw ends it too; raises only when there is not even a dead letter."""
+        if tenure.over:
+            return LOST
+        way = UnderWay(plan, state, tenure, journal=self._journal, limits=self._limits, world=self._world)
+        try:
+            if isinstance(plan.call, Failed):
+                return await self._after(way, plan.call)
+            if isinstance(state, Asking):
+                return await self._ask(way, plan.call, state)
+            return await self._send(way, plan.call, state)
+        except Exception as error:  # noqa: BLE001 - the last guard: a dead letter, told as a bug
+            return await self._broke(way, error)
+
+    async def broke(self, plan: Plan, state: Waiting | Asking, tenure: Tenure, error: Exception) -> Ended | Lost:
+        """End a request whose handling raised what nobody foresaw: a dead letter. Raises only when there is none."""
+        way = UnderWay(plan, state, tenure, journal=self._journal, limits=self._limits, world=self._world)
+        return await self._broke(way, error)
+
+    async def _send(self, way: UnderWay, call: Call, waiting: Waiting) -> Ended | Later | Lost:
+        plan, began = way.plan, self._world.now()
+        assert plan.request is not None  # noqa: S101 - as there is a call
+        way.state = Waiting(waiting.attempts + 1, waiting.began if waiting.attempts else began, waiting.maybe)
+        try:
+            outcome = await attempt(call.action, call.inputs, self._call(plan, call, way.begin))
+        except Known as found:
+            way.state = Waiting(sending.attempts(found.decision, waiting.attempts), way.state.began, waiting.maybe)
+            known = sending.outcome(found.decision, outputs_needed=not plan.request.last)
+            return Later(HELD_SECONDS, way.state, here=True) if known is None else await self._judge(way, call, known)
+        name, action = plan.connection, plan.request.action
+        if isinstance(way.state, Sending) or (isinstance(outcome, Failed) and outcome.away):
+            self._limits.told(name, plan.lane, outcome)
+        label = "done" if isinstance(outcome, Done) else outcome.code.value
+        metrics.ATTEMPT.labels(name, action).observe(self._world.now() - began)
+        metrics.ATTEMPTS.labels(name, action, label).inc()
+        return await self._judge(way, call, outcome)
+
+    async def _judge(self, way: UnderWay, call: Call, outcome: Done | Failed) -> Ended | Later | Lost:
+        """It is unknown until the destination says more, where that can be asked."""
+        if isinstance(outcome, Failed) and outcome.unknown and call.action.verifier(call.inputs) is not None:
+            return await self._doubt(way, outcome)
+        return await self._after(way, outcome)
+
+    async def _doubt(self, way: UnderWay, failed: Failed) -> Later | Lost:
+        """So it is for whoever goes on with it after this worker."""
+        # Not `maybe`, which stays: what is unknown may have happened anyway, and what comes of it is not known yet.
+        sent, state = isinstance(way.state, Sending), way.left()
+        unknown = Failed(failed.code, failed.cause, again=False, unknown=True)
+        if sent and not await sending.settle(self._journal, way.plan, way.tenure, unknown, again=False):
+            return _lost(way)
+        self._tell("call.doubted", way, failed)
+        now = self._world.now()
+        way.state = asking = Asking(failed, state.attempts, state.began, self._verify_seconds, now)
+        return Later(max(0.0, verification.wait_seconds(asking, now)), asking, here=True)
+
+    async def _ask(self, way: UnderWay, call: Call, asking: Asking) -> Ended | Later | Lost:
+        plan = way.plan
+        assert plan.request is not None  # noqa: S101 - as there is a call
+        verdict, came = await verification.ask(call.action, call.inputs, self._call(plan, call))
+        self._limits.told(plan.connection, plan.lane, came)
+        label = verification.LABELS[type(verdict)]
+        metrics.VERIFICATIONS.labels(plan.connection, plan.request.action, label).inc()
+        judged = verification.judged(asking, verdict, self._world.now())
+        return judged if isinstance(judged, Later) else await self._after(way, judged)
+
+    async def _after(self, way: UnderWay, outcome: Done | Failed) -> Ended | Later | Lost:
+        plan, asked = way.plan, isinstance(way.state, Asking)
+        wait = self._wait(way, outcome) if isinstance(outcome, Failed) else None
+        if asked or isinstance(way.state, Sending):
+            if not await sending.settle(self._journal, plan, way.tenure, outcome, again=wait is not None):
+                return _lost(way)
+            if asked:
+                await self._ends.answered(plan, outcome)
+        waiting = way.left(maybe=not asked and isinstance(outcome, Failed) and outcome.maybe)
+        if way.tenure.over:
+            return LOST
+        if wait is not None:
+            return Later(wait, waiting)
+        ended = await self._ends.publish(plan, outcome, waiting)
+        if isinstance(ended.outcome, Failed):
+            self._tell("call.failed", way, ended.outcome)
+        return ended
+
+    async def _broke(self, way: UnderWay, error: Exception) -> Ended | Lost:
+        plan, state = way.plan, way.state
+        failed = bug(plan.record, error, maybe=state.maybe or state.attempts > 0)
+        if isinstance(state, Sending):
+            await quietly(lambda: sending.settle(self._journal, plan, way.tenure, failed, again=False))
+            self._journal.abandon(plan.effect)
+        return LOST if way.tenure.over else await self._ends.bury(plan, failed, state)
+
+    def _call(self, plan: Plan, call: Call, before: Before | None = None) -> HttpCall:
+        assert plan.request is not None  # noqa: S101 - as there is a call
+        heard = partial(self._limits.heard, plan.connection)
+        seconds = call.seconds or self._call_seconds
+        return HttpCall(self._client, call.connection, plan.request.effect_id, seconds, before=before, heard=heard)
+
+    def _wait(self, way: UnderWay, failed: Failed) -> float | None:
+        call, state = way.plan.call, way.state
+        if not failed.again or isinstance(call, Failed):
+            return None
+        elapsed = self._world.now() - state.began
+        wait = call.schedule.wait_seconds(
+            state.attempts, elapsed, failed.retry_after_seconds, chance=self._world.chance
+        )
+        if wait is not None:
+            self._tell("attempt.failed", way, failed, next_seconds=round(wait, 3))
+        return wait
+
+    def _tell(self, event: str, way: UnderWay, failed: Failed, **more: object) -> None:
+        """The one line of an attempt or end that did not go well, with every id."""
+        ids: dict[str, object] = {}
+        if (request := way.plan.request) is not None:
+            run = request.run
+            ids = {"event_id": run.event.id, "run_id": run.id, "flow": run.flow, "step": request.step}
+            ids |= {"effect_id": request.effect_id, "action": request.action, "connection": request.connection}
+        topic, partition, offset = way.plan.record.coordinates
+        log.warning(
+            event,
+            code=failed.code.value,
+            cause=failed.cause,
+            attempts=way.state.attempts,
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            **ids,
+            **more,
+        )
+
+
+def _lost(way: UnderWay) -> Later | Lost:
+    """The effect is held under another number: who works on this partition now goes on with it.
+
+    That can be this worker, under a new one: then it asks the journal anew.
+    """
+    return LOST if way.tenure.over else Later(HELD_SECONDS, way.left(), here=True)

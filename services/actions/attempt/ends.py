@@ -1,0 +1,113 @@
+"""What is published when a request ends: the run goes on, or it is delivered, dead, or unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from contracts.actions import ActionRequest
+from contracts.errors import ErrorCode
+from contracts.runs import Answer, Outcome, RunMessage, StepError
+from contracts.topics import ACTIONS_DLQ, RUNS
+from services.actions.attempt.plan import Plan
+from services.actions.attempt.states import Ended, State
+from services.actions.journal.unknown_calls import UnknownCalls
+from services.actions.outcome import Done, Failed
+from services.runtime import logging
+from services.runtime.kafka import MessageTooLargeError, OutgoingRecord, history
+from services.runtime.kafka.dead_letters import dead_letter
+from services.runtime.kafka.publishing import BatchPublisher
+
+SERVICE = "actions"
+log = logging.get("ends")
+
+
+class Ends:
+    """Returns when Kafka has acknowledged an end. What is unknown is before that kept for a person."""
+
+    def __init__(self, publisher: BatchPublisher, unknowns: UnknownCalls) -> None:
+        self._publisher = publisher
+        self._unknowns = unknowns
+
+    async def publish(self, plan: Plan, outcome: Done | Failed, state: State) -> Ended:
+        """The end of a request."""
+        outputs = end(plan, outcome, state)
+        request = plan.request
+        if isinstance(outcome, Failed) and outcome.unknown and request is not None and not request.resume_on_error:
+            await self._unknowns.keep(plan.effect, request, plan.record, outcome)
+        try:
+            await self._publisher.publish(outputs)
+        except MessageTooLargeError as error:
+            cause = f"with the answer, the run has {error}"
+            outcome = Failed(ErrorCode.MESSAGE_TOO_LARGE, cause, again=False, maybe=True)
+            outputs = dead(plan, outcome, state)
+            await self._publisher.publish(outputs)
+        return Ended(outcome, dead=any(output.topic is ACTIONS_DLQ for output in outputs))
+
+    async def bury(self, plan: Plan, failed: Failed, state: State) -> Ended:
+        """That of one whose work raised what nobody foresaw: its dead letter, with whatever else can be told.
+
+        Raises only when there is no letter: then nothing may be committed.
+        """
+        letter, end = dead(plan, failed, state)
+        await self._publisher.publish([letter])
+        await quietly(lambda: self._publisher.publish([end]))
+        return Ended(failed, dead=True)
+
+    async def answered(self, plan: Plan, outcome: Done | Failed) -> None:
+        """The destination has said what came of a call: no person need decide any more."""
+        if not (isinstance(outcome, Failed) and outcome.unknown):
+            await self._unknowns.answered(plan.effect, happened=isinstance(outcome, Done))
+
+
+async def quietly(work: Callable[[], Awaitable[object]]) -> None:
+    """Do it, or log why not: after an exception that nobody foresaw, there may be more."""
+    try:
+        await work()
+    except Exception:
+        log.exception("end.untold")
+
+
+def end(plan: Plan, outcome: Done | Failed, state: State) -> list[OutgoingRecord]:
+    """The records of a request's end."""
+    request = plan.request
+    if isinstance(outcome, Failed):
+        if request is None:
+            return dead(plan, outcome, state)
+        if not request.resume_on_error:
+            if outcome.unknown:
+                return [_history(request, Outcome.UNKNOWN, outcome.cause, outcome.code)]
+            return dead(plan, outcome, state)
+        error = StepError(code=outcome.code, cause=outcome.cause, attempts=state.attempts)
+        return [_resumed(request, {}, error)]
+    assert request is not None  # noqa: S101 - only a request that was read can be done
+    if request.last:
+        return [_history(request, Outcome.DELIVERED)]
+    return [_resumed(request, outcome.outputs, None)]
+
+
+def dead(plan: Plan, failed: Failed, state: State) -> list[OutgoingRecord]:
+    """The original record, untouched, with headers that say why; and the end of its run."""
+    record, request = plan.record, plan.request
+    ids: dict[str, Any] = {"attempts": state.attempts, "effect_possible": state.maybe or failed.maybe}
+    if request is not None:
+        run = request.run
+        ids |= {"run_id": run.id, "event_id": run.event.id, "flow": run.flow}
+        ids |= {"step": request.step, "effect_id": request.effect_id}
+    if request is None:
+        end = history.unreadable(record, failed.cause, failed.code)
+    else:
+        end = _history(request, Outcome.DEAD, failed.cause, failed.code)
+    return [dead_letter(record, failed.code, failed.cause, SERVICE, **ids), end]
+
+
+def _resumed(request: ActionRequest, outputs: dict[str, Any], error: StepError | None) -> OutgoingRecord:
+    # model_construct: all values are valid already, and this is the hot path.
+    answer = Answer.model_construct(effect_id=request.effect_id, step=request.step, outputs=outputs, error=error)
+    return OutgoingRecord(RUNS, request.key, RunMessage.model_construct(run=request.run, answer=answer).to_bytes())
+
+
+def _history(
+    request: ActionRequest, outcome: Outcome, reason: str | None = None, code: ErrorCode | None = None
+) -> OutgoingRecord:
+    return history.end_of_run(request.run, outcome, reason=reason, code=code, step=request.step)

@@ -1,0 +1,56 @@
+"""When a failed call is made again: by the flow's schedule, else full jitter, exponential; Retry-After is honoured.
+
+Full jitter because it spreads a crowd of failed calls best:
+https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contracts.actions import Retry
+
+FIRST_SECONDS = 0.5
+LONGEST_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Data only: what was decided for one request."""
+
+    attempts: int
+    within_seconds: float
+    first_seconds: float = FIRST_SECONDS
+    longest_seconds: float = LONGEST_SECONDS
+    waits: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, retry: Retry) -> Schedule:
+        """As the flow says."""
+        return cls(retry.attempts, retry.within_seconds, waits=tuple(retry.schedule_seconds or ()))
+
+    def wait_seconds(
+        self,
+        attempts_made: int,
+        elapsed_seconds: float,
+        retry_after_seconds: float | None = None,
+        *,
+        chance: Callable[[], float],
+    ) -> float | None:
+        """How long to wait before the next attempt; None: no more.
+
+        `elapsed_seconds` since the first attempt began; `chance` from 0 to below 1. A Retry-After that ends too late
+        means: no more, as an earlier try is not wanted and a later one not allowed.
+        """
+        if attempts_made >= self.attempts:
+            return None
+        # A little jitter also where a moment is given: all who were told the same would come back at once.
+        little = chance() * self.first_seconds
+        if attempts_made <= len(self.waits):
+            wait = max(self.waits[attempts_made - 1], retry_after_seconds or 0.0) + little
+        elif retry_after_seconds is not None:
+            wait = retry_after_seconds + little
+        else:
+            wait = chance() * min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempts_made - 1, 60))
+        return wait if elapsed_seconds + wait <= self.within_seconds else None

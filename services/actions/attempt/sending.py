@@ -1,0 +1,122 @@
+"""The journal around an attempt: asked before a request leaves, told what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from contracts.errors import ErrorCode
+from services.actions.attempt.plan import Plan
+from services.actions.attempt.states import Sending, State, Waiting
+from services.actions.journal.effects import (
+    Decision,
+    Fenced,
+    Go,
+    HasFailed,
+    Held,
+    IsUnknown,
+    Settle,
+    WasDone,
+)
+from services.actions.journal.effects import State as EffectState
+from services.actions.journal.journal import Journal, Tenure
+from services.actions.limits.limits import Limits
+from services.actions.outcome import Done, Failed
+from services.actions.world import World
+from services.flows.catalogue import Guarantee
+from services.flows.creations import made
+
+MAX_ANSWER_BYTES = 262_144
+HELD_SECONDS = 1.0
+# A request that did not leave for so long after the journal said yes, because its process was paused, asks again: so
+# nobody who asked the destination meanwhile is overtaken by it.
+STALE_SECONDS = 10.0
+
+
+class Known(BaseException):  # not an Exception: no action's file may swallow it
+    """Nothing is to be sent: the journal knows more."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision)
+        self.decision = decision
+
+
+class UnderWay:
+    """One attempt under way. `state` is where it is now, also after an exception."""
+
+    __slots__ = ("_began", "_journal", "_limits", "_world", "plan", "state", "tenure")
+
+    def __init__(
+        self, plan: Plan, state: State, tenure: Tenure, *, journal: Journal, limits: Limits, world: World
+    ) -> None:
+        self.plan = plan
+        self.state = state
+        self.tenure = tenure
+        self._journal = journal
+        self._limits = limits
+        self._world = world
+        self._began = world.now()
+
+    async def begin(self, guarantee: Guarantee) -> None:
+        """What a call does when its request is about to leave. Raises Known unless it may."""
+        plan, further = self.plan, isinstance(self.state, Sending)
+        if further:  # a further request of the same attempt, with a weaker guarantee
+            self._journal.abandon(plan.effect)
+        decision = await self._journal.begin(self.tenure, plan.effect, guarantee, plan.record.offset)
+        if not isinstance(decision, Go):
+            raise Known(decision)
+        if further:
+            return
+        now = self._world.now()
+        before = self.state
+        self.state = Sending(decision.attempts, now - decision.age_seconds, before.maybe or decision.maybe)
+        await self._limits.punctual(plan.connection, self._began)
+        if self._world.now() - now > STALE_SECONDS:
+            self.state = before
+            self._journal.abandon(plan.effect)
+            await self.begin(guarantee)
+
+    def left(self, *, maybe: bool = False) -> Waiting:
+        """Nothing is under way any more. `maybe`: this attempt may have had its effect."""
+        state = self.state
+        self.state = waiting = Waiting(state.attempts, state.began, state.maybe or maybe)
+        return waiting
+
+
+def attempts(decision: Decision, known: int) -> int:
+    """How many were made: the journal's number where it has one."""
+    return decision.attempts if isinstance(decision, HasFailed | IsUnknown) else known
+
+
+def outcome(decision: Decision, *, outputs_needed: bool) -> Done | Failed | None:
+    """What an earlier outcome means for this request; None: ask again after HELD_SECONDS."""
+    if isinstance(decision, WasDone):
+        if decision.answer is not None:
+            outputs: dict[str, Any] = orjson.loads(decision.answer)
+            return Done(outputs)
+        if not outputs_needed:
+            return Done({})
+        cause = f"it was done before, but its answer was over {MAX_ANSWER_BYTES} bytes and was not kept"
+        return Failed(ErrorCode.ANSWER_INVALID, cause, again=False, maybe=True)
+    if isinstance(decision, HasFailed):
+        return Failed(decision.code, decision.cause, again=False, maybe=decision.maybe)
+    if isinstance(decision, IsUnknown):
+        return Failed(decision.code, decision.cause, again=False, maybe=True, unknown=True)
+    assert isinstance(decision, Held | Fenced)  # noqa: S101 - Go is no end
+    return None
+
+
+async def settle(journal: Journal, plan: Plan, tenure: Tenure, came: Done | Failed, *, again: bool) -> bool:
+    """Tell the journal; False: the effect is somebody else's now."""
+
+    def entry(epoch: int) -> Settle:
+        if isinstance(came, Done):
+            answer = orjson.dumps(came.outputs)
+            kept = answer if len(answer) <= MAX_ANSWER_BYTES else None
+            new = None if plan.request is None else made(plan.request, came.outputs)
+            return Settle(plan.effect, epoch, EffectState.DONE, kept, made=new)
+        state = EffectState.CLAIMED if again else EffectState.UNKNOWN if came.unknown else EffectState.FAILED
+        return Settle(plan.effect, epoch, state, code=came.code, cause=came.cause, maybe=came.maybe)
+
+    return await journal.settle(tenure, entry)

@@ -1,0 +1,78 @@
+"""Where a request is on its way, and what an attempt of it returns. Data only: what follows is decided elsewhere.
+
+Waiting ──▶ Sending ──▶ Ended
+   ▲           │ ▲
+   │           ▼ │
+   └──────── Asking
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.actions.outcome import Done, Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing is under way, and another attempt is harmless.
+
+    `attempts` were made, the first of them `began` then; `maybe`: one of them may have had its effect.
+    """
+
+    attempts: int = 0
+    began: float = 0.0
+    maybe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The journal has said that this attempt may be sent, and has not been told what came of it."""
+
+    attempts: int
+    began: float
+    maybe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The call `failed` may have been made, and must not be made twice; its destination is being asked.
+
+    For `quiet_seconds` from `since` on it may still arrive.
+    """
+
+    failed: Failed
+    attempts: int
+    began: float
+    quiet_seconds: float
+    since: float
+    asked: int = 0
+    maybe: bool = False
+
+
+State = Waiting | Sending | Asking
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Kafka has acknowledged its end. `dead`: that is a dead letter."""
+
+    outcome: Done | Failed
+    dead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Another attempt after so many seconds. `here`: by this worker, which must not park it."""
+
+    seconds: float
+    state: Waiting | Asking
+    here: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Its partition is somebody else's now, who goes on with it: nothing more may be done here."""
+
+
+LOST = Lost()

@@ -1,0 +1,149 @@
+"""The connections file: where calls go and with which credentials. A flow names a connection and never sees its secret.
+
+    connections:
+      closum:
+        base_url: https://api.closum.com/v2/
+        authentication: { query: api-key, secret: { env: CLOSUM_API_KEY } }
+      crm:
+        base_url: https://crm.example.com
+        authentication: { bearer: { file: /run/secrets/crm-token } }
+
+Other forms of `authentication`: `{ header: X-Api-Key, secret: … }`, `{ basic: USER, password: … }`, `{ oauth2:
+TOKEN-URL, client_id: ID, client_secret: … }`; absent: none. What else there is: docs/connections.md. Read once at the
+start: a changed secret needs a restart.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.actions.connections.connections_file import ConnectionEntry, ConnectionsFile, Read
+from services.actions.connections.parts import ConnectionLimits, Credentials, OAuth2, OwnTransport, Probe
+from services.actions.endpoint import Endpoint
+from services.runtime.documents import yaml_file
+from services.runtime.documents.faults import FaultCode
+from services.runtime.documents.secrets import HIDDEN, Mask, SecretError, SecretSource
+from services.runtime.documents.yaml_file import FileError, YamlFile
+from services.runtime.http import Client
+from services.runtime.settings import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection, ready for use: nothing is looked up again for a call. Its repr holds no secret.
+
+    `client` and `credentials` are there while a worker runs, where the connection needs its own (connection_setup.py).
+    """
+
+    name: str
+    base_url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: str = field(default="", repr=False)
+    mask: Mask = field(default_factory=lambda: Mask(()), repr=False)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    allowed_hosts: tuple[str, ...] = ()
+    call_seconds: float | None = None
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    transport: OwnTransport | None = None
+    oauth2: OAuth2 | None = None
+    probe: Probe | None = None
+    client: Client | None = field(default=None, repr=False)
+    credentials: Credentials | None = field(default=None, repr=False)
+
+
+class _PartError(Exception):
+    """A secret or file is missing, with the part of the entry that it is about."""
+
+    def __init__(self, part: str, error: SecretError) -> None:
+        super().__init__(str(error))
+        self.part = part
+
+
+def load(path: Path | None, environ: Mapping[str, str] | None = None, *, secrets: bool = True) -> dict[str, Connection]:
+    """Read the file; no file: no connections. Raises SettingsError with every fault: `file:line:col: where: what`.
+
+    Without `secrets` none is read: `[hidden]` stands for each, for whoever only shows what would be sent.
+    """
+    if path is None:
+        return {}
+    file = _read(path)
+    try:
+        entries = ConnectionsFile.model_validate(file.content()).connections
+    except ValidationError as error:
+        raise SettingsError("\n".join(_told(path, file, dict(fault)) for fault in error.errors())) from None
+    seen: list[str] = []
+
+    def read(source: SecretSource) -> str:
+        if not secrets:
+            return HIDDEN
+        seen.append(source.read(os.environ if environ is None else environ))
+        return seen[-1]
+
+    made: dict[str, Connection] = {}
+    faults = []
+    for name, entry in entries.items():
+        seen.clear()
+        try:
+            made[name] = _made(name, entry, read, seen, secrets=secrets)
+        except _PartError as error:
+            faults.append(_fault(path, file, ("connections", name, error.part), str(error)))
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return made
+
+
+def _read(path: Path) -> YamlFile:
+    try:
+        return yaml_file.read(path)
+    except FileError as error:
+        if error.code is FaultCode.FILE_UNREADABLE:
+            raise SettingsError(f"FLOWS_CONNECTIONS_FILE={str(path)!r}: {error}") from None
+        raise SettingsError(f"{path}:{error.line}:{error.col}: {error}") from None
+
+
+def _made(name: str, entry: ConnectionEntry, read: Read, seen: list[str], *, secrets: bool) -> Connection:
+    """Raises _PartError."""
+    headers: Mapping[str, str] = {}
+    query, oauth2 = "", None
+    hidden: tuple[str, ...] = ()
+    if entry.authentication is not None:
+        try:
+            headers, query, hidden = entry.authentication.applied(read)
+            oauth2 = entry.authentication.client(read)
+        except SecretError as error:
+            raise _PartError("authentication", error) from None
+    try:
+        transport = entry.transport(read) if secrets else None
+    except SecretError as error:
+        raise _PartError("proxy" if entry.tls is None else "tls", error) from None
+    return Connection(
+        name,
+        entry.base_url,
+        headers,
+        query,
+        Mask((*seen, *hidden)),
+        endpoints=entry.rows(),
+        allowed_hosts=tuple(host.lower() for host in entry.allowed_hosts),
+        call_seconds=entry.call_seconds,
+        limits=entry.bounds(),
+        transport=transport,
+        oauth2=oauth2,
+        probe=entry.trial(),
+    )
+
+
+def _told(path: Path, file: YamlFile, fault: dict[str, Any]) -> str:
+    # Never the input itself: somebody may have written a secret where its name belongs.
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return _fault(path, file, file.written(fault["loc"]), message, key=fault["type"] == "extra_forbidden")
+
+
+def _fault(path: Path, file: YamlFile, where: tuple[str, ...], message: str, *, key: bool = False) -> str:
+    line, col = file.location(where, key=key)
+    return f"{path}:{line}:{col}: {'.'.join(where) or 'the file'}: {message}"

@@ -1,0 +1,222 @@
+"""OAuth 2 client credentials (RFC 6749, 4.4): one access token for all workers, renewed by one of them.
+
+The token stands in PostgreSQL, encrypted by a key made of the client's secret, which every worker has. Who finds it
+expired holds its row while fetching the next. While PostgreSQL is away each worker fetches one of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import asyncpg
+import orjson
+from cryptography.fernet import Fernet, InvalidToken
+
+from contracts.errors import ErrorCode
+from contracts.ids import stable_id
+from services.actions.action_call import CallFailedError, RequestBody
+from services.actions.answer_text import said
+from services.actions.connections.parts import RequestCredentials, OAuth2
+from services.actions.http_statuses import code_of, retry_after_seconds
+from services.runtime import database, logging
+from services.runtime.documents.secrets import Mask
+from services.runtime.http import CallError, Client
+
+log = logging.get("oauth")
+FETCH_SECONDS = 10.0
+# RFC 6749 only recommends `expires_in`; without it a token is believed for a short while.
+UNSAID_SECONDS = 300.0
+# A token is renewed before it ends, so that none ends on its way.
+MARGIN_SECONDS = 30.0
+# A token that was refused younger than this is not the fault of its age: another one would be refused as well.
+YOUNG_SECONDS = 10.0
+# So long a failure is answered from memory, as each of a thousand waiting calls would ask again. One that time cures is
+# for a moment only: the breaker keeps the calls back, and the one that tries is to learn how it is now.
+FAILURE_SECONDS = 5.0
+AWAY_SECONDS = 1.0
+MOST_AWAY_SECONDS = 60.0
+SUCCESS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token. `until` and `got` by the wall clock."""
+
+    value: str
+    until: float
+    got: float
+
+    def good(self) -> bool:
+        """Whether it can be taken along now."""
+        return time.time() < self.until - min(MARGIN_SECONDS, (self.until - self.got) / 2)
+
+
+class TokenStore:
+    """Where workers share a token."""
+
+    def __init__(self, database_url: str, oauth2: OAuth2) -> None:
+        self._url = database_url
+        self._id = stable_id(oauth2.token_url, oauth2.client_id, oauth2.scope, oauth2.audience)
+        key = hashlib.blake2b(oauth2.client_secret.encode(), digest_size=32, person=b"oauth-token").digest()
+        self._fernet = Fernet(base64.urlsafe_b64encode(key))
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[tuple[Token | None, asyncpg.Connection]]:
+        """The token that is there, with its row held until the block ends. Raises one of database.FAULTS."""
+        connection = await asyncpg.connect(self._url, timeout=database.CONNECT_SECONDS, command_timeout=30)
+        try:
+            async with connection.transaction():
+                await connection.execute(
+                    "insert into oauth_tokens (client) values ($1) on conflict do nothing", self._id
+                )
+                row = await connection.fetchrow(
+                    "select token, expires_at from oauth_tokens where client = $1 for update", self._id
+                )
+                yield (None if row is None else self._read(row)), connection
+        finally:
+            await connection.close()
+
+    def _read(self, row: asyncpg.Record) -> Token | None:
+        if row["token"] is None:
+            return None
+        try:
+            sealed = bytes(row["token"])
+            return Token(
+                self._fernet.decrypt(sealed).decode(),
+                row["expires_at"].timestamp(),
+                float(self._fernet.extract_timestamp(sealed)),
+            )
+        except InvalidToken:  # the client's secret was changed
+            return None
+
+    async def keep(self, connection: asyncpg.Connection, token: Token) -> None:
+        """For the others."""
+        await connection.execute(
+            "update oauth_tokens set token = $2, expires_at = to_timestamp($3) where client = $1",
+            self._id,
+            self._fernet.encrypt(token.value.encode()),
+            token.until,
+        )
+
+
+class ClientCredentials:
+    """The credentials of one connection in one worker. See `services.actions.connections.parts.Credentials`."""
+
+    def __init__(self, oauth2: OAuth2, client: Client, store: TokenStore) -> None:
+        self._oauth2 = oauth2
+        self._client = client
+        self._store = store
+        self._mask = Mask((oauth2.client_secret,))
+        self._lock = asyncio.Lock()
+        self._token: Token | None = None
+        self._grant: RequestCredentials | None = None
+        self._refused = ""
+        self._failure: tuple[float, CallFailedError] | None = None
+
+    async def grant(self) -> RequestCredentials:
+        """The token to take along now; fetched, or taken from another worker, when there is none that is good."""
+        if self._grant is not None and self._token is not None and self._token.good():
+            return self._grant
+        async with self._lock:
+            if self._grant is not None and self._token is not None and self._token.good():
+                return self._grant
+            if self._failure is not None and time.monotonic() < self._failure[0]:
+                raise self._failure[1]
+            try:
+                token = await self._shared()
+            except CallFailedError as error:
+                seconds = FAILURE_SECONDS
+                if error.away:
+                    seconds = min(MOST_AWAY_SECONDS, max(AWAY_SECONDS, error.retry_after_seconds or 0.0))
+                    error.retry_after_seconds = None  # of the token; when the call is made, the breaker decides
+                self._failure = (time.monotonic() + seconds, error)
+                raise
+            self._token = token
+            self._grant = RequestCredentials({"Authorization": f"Bearer {token.value}"}, Mask((token.value,)))
+            return self._grant
+
+    def refused(self, grant: RequestCredentials) -> bool:
+        """Forget the token, for all workers, unless it is so young that another would fare no better."""
+        token = self._token
+        if token is None or grant is not self._grant:
+            return True  # somebody was faster: there is another one by now
+        if time.time() - token.got < YOUNG_SECONDS:
+            return False
+        self._refused, self._token, self._grant = token.value, None, None
+        return True
+
+    async def _shared(self) -> Token:
+        try:
+            async with self._store.held() as (there, connection):
+                if there is not None and there.good() and there.value != self._refused:
+                    return there
+                token = await self._fetch()
+                await self._store.keep(connection, token)
+                return token
+        except database.FAULTS as error:
+            log.warning("token.not_shared", cause=f"{type(error).__name__}: {error}"[:300])
+            return await self._fetch()
+
+    async def _fetch(self) -> Token:
+        """Raises CallFailedError: nothing was sent to the destination itself, so trying again is always harmless."""
+        oauth2 = self._oauth2
+        fields: dict[str, str | int | float | bool] = {"grant_type": "client_credentials"}
+        fields |= {name: value for name, value in (("scope", oauth2.scope), ("audience", oauth2.audience)) if value}
+        headers = {"Accept": "application/json"}
+        if oauth2.in_body:
+            fields |= {"client_id": oauth2.client_id, "client_secret": oauth2.client_secret}
+        else:
+            # Each is encoded by itself first: RFC 6749, 2.3.1.
+            pair = f"{quote(oauth2.client_id, safe='')}:{quote(oauth2.client_secret, safe='')}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        body = RequestBody.form(fields)
+        try:
+            answer = await self._client.call(
+                "POST",
+                oauth2.token_url,
+                headers={**headers, "Content-Type": body.media_type},
+                content=body.content,
+                seconds=FETCH_SECONDS,
+            )
+        except CallError as error:
+            code = error.code if error.code is ErrorCode.EGRESS_DENIED else ErrorCode.CALL_REFUSED
+            cause = f"no access token: {self._mask.text(error.cause)}"
+            raise CallFailedError(code, cause, away=error.code.retriable) from None
+        text = self._mask.content(answer.body).decode("utf-8", "replace")
+        if answer.status != SUCCESS:
+            status = code_of(answer.status)
+            refused = status if status.retriable else ErrorCode.CREDENTIALS_REFUSED
+            words = said(answer.headers.get("content-type", ""), text)
+            raise CallFailedError(
+                refused,
+                f"no access token: {oauth2.token_url}: HTTP {answer.status}: {words}",
+                retry_after_seconds=retry_after_seconds(answer.headers.get("retry-after")),
+                away=refused.retriable,
+            )
+        return self._token_in(answer.body)
+
+    def _token_in(self, body: bytes) -> Token:
+        try:
+            found = orjson.loads(body)
+            value, kind = found["access_token"], found.get("token_type", "bearer")
+            seconds = float(found.get("expires_in") or UNSAID_SECONDS)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            value, kind, seconds = None, "", 0.0
+        if (
+            not isinstance(value, str)
+            or not value.isascii()
+            or not value.isprintable()
+            or str(kind).lower() != "bearer"
+        ):
+            raise CallFailedError(
+                ErrorCode.ANSWER_INVALID, f"no access token: {self._oauth2.token_url} gave none of the type bearer"
+            )
+        now = time.time()
+        return Token(value, now + seconds, now)

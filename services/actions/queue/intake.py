@@ -1,0 +1,152 @@
+"""What is taken from Kafka goes into memory, is read ahead, or goes where its lane waits: no flow fills it all.
+
+A campaign's thousands would hold up all that lies behind them in their partition: see docs/delivery.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from contracts.topics import ACTIONS
+from services.actions import metrics as actions_metrics
+from services.actions.attempt.plan import Call, Plan, broken
+from services.actions.queue.assignment import Assignment
+from services.actions.queue.job import Job
+from services.actions.queue.lanes import Lanes
+from services.actions.queue.outline import outline
+from services.actions.queue.pace import Pace
+from services.actions.queue.parking import Parking
+from services.actions.queue.read_ahead import ReadAhead
+from services.runtime import metrics
+from services.runtime.kafka import ConsumedRecord, offset_gaps
+
+# A flow may have in memory so many times what is free there: so it never fills it, nor do many together.
+# A. Choudhury, E. Hahne: Dynamic Queue Length Thresholds for Shared-Memory Packet Switches, 1998.
+CROWD = 0.5
+# A flow with more work than this waits in PostgreSQL, so that Kafka's offsets go on.
+CROWD_SECONDS = 60.0
+# So many at once go from there into memory: few enough not to hold up the calls at work.
+REFILL = 50
+# So many at once are on their way into PostgreSQL.
+SPILLING = 500
+# Of memory's room, the part up to which it takes in what was parked.
+PARKED_PART = 0.75
+RESUME_AT = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Of one worker. See the settings of these names."""
+
+    max_pending: int
+    read_ahead_bytes: int
+    call_seconds: float
+
+
+class Intake:
+    """`plan` reads a record."""
+
+    def __init__(
+        self, bounds: Bounds, plan: Callable[[ConsumedRecord], Plan], lanes: Lanes[Job], parking: Parking
+    ) -> None:
+        self.longest_call = bounds.call_seconds
+        self._bounds = bounds
+        self._plan = plan
+        self._lanes = lanes
+        self._parking = parking
+        self._ahead = ReadAhead(bounds.read_ahead_bytes)
+        self._pace = Pace()
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more is to be taken."""
+        held = max(self._lanes.pending, self._parking.entering)
+        return held >= self._bounds.max_pending or self._parking.full or self._ahead.full
+
+    @property
+    def has_room(self) -> bool:
+        """Whether as much is free that more is to be taken again."""
+        return max(self._lanes.pending, self._parking.entering) <= self._bounds.max_pending * RESUME_AT
+
+    @property
+    def has_room_for_parked(self) -> bool:
+        """Whether what was parked may come into memory."""
+        return self._lanes.pending < self._bounds.max_pending * PARKED_PART
+
+    def take(self, assignment: Assignment, records: Sequence[ConsumedRecord]) -> None:
+        """Records of a partition, in order."""
+        for record in records:
+            assignment.offsets.take(record.offset)
+            if offset_gaps.empty(record.value):
+                assignment.offsets.finish(record.offset)
+                continue
+            self._guarded(self._take_one, record, assignment)
+        metrics.CONSUMED.labels(ACTIONS.name).inc(len(records))
+
+    def refill(self) -> None:
+        """What was read ahead goes into memory when its flow has room there, of a slow flow into PostgreSQL."""
+        for flow in list(self._ahead.flows):
+            slow = self._slow(flow)
+            for _ in range(REFILL):
+                full = self._parking.entering >= SPILLING if slow else self._has_its_part(flow)
+                if full or not self._ahead.waiting_of(flow):
+                    break
+                self._guarded(partial(self._take_in, spill=slow), *self._ahead.take(flow))
+
+    def finished(self, flow: str) -> None:
+        """One of its requests came to its end."""
+        self._pace.finished(flow)
+
+    def measure(self, seconds: float) -> None:
+        """So many seconds passed."""
+        self._pace.tick(seconds, self._ahead.flows)
+
+    def drop(self, assignment: Assignment | None = None) -> int:
+        """Forget what was read ahead under an assignment, or all; how many they were."""
+        return self._ahead.drop(None if assignment is None else (assignment,))
+
+    def show(self) -> None:
+        """As a metric."""
+        actions_metrics.READ_AHEAD.set(self._ahead.records)
+
+    def _guarded(
+        self, take: Callable[[ConsumedRecord, Assignment], None], record: ConsumedRecord, assignment: Assignment
+    ) -> None:
+        """What nobody foresaw is the dead letter of its record."""
+        try:
+            take(record, assignment)
+        except Exception as error:  # noqa: BLE001 - told as a bug where it becomes a job
+            job = Job(broken(record, error), assignment)
+            self._lanes.put(job.lane, job)
+
+    def _take_one(self, record: ConsumedRecord, assignment: Assignment) -> None:
+        about = outline(record)
+        if about is not None and (self._ahead.holds(about.lane) or self._has_its_part(about.flow)):
+            self._ahead.add(about, record, assignment)
+        else:
+            self._take_in(record, assignment)
+
+    def _take_in(self, record: ConsumedRecord, assignment: Assignment, *, spill: bool = False) -> None:
+        """Into memory, or to where its lane waits; `spill`: to PostgreSQL, unless its lane is in memory."""
+        job = Job(self._plan(record), assignment)
+        call = job.plan.call
+        if isinstance(call, Call) and call.seconds is not None:
+            self.longest_call = max(self.longest_call, call.seconds)
+        if self._parking.takes(job):
+            return
+        if spill and not self._lanes.holds(job.lane):
+            self._parking.spill(job)
+        else:
+            self._lanes.put(job.lane, job)
+
+    def _has_its_part(self, flow: str) -> bool:
+        """Of memory. What waits behind failing calls counts less: its flow's other contacts are not to wait for it."""
+        most, lanes = self._bounds.max_pending, self._lanes
+        return lanes.awake_of(flow) >= (most - lanes.pending) * CROWD or lanes.pending_of(flow) >= most * CROWD
+
+    def _slow(self, flow: str) -> bool:
+        """Whether all that waits of a flow is the work of a long time."""
+        waiting = self._lanes.pending_of(flow) + self._ahead.waiting_of(flow)
+        return waiting > CROWD_SECONDS * self._pace.of(flow)

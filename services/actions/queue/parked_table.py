@@ -1,0 +1,102 @@
+"""The table `parked`. Only who works on a place writes its rows; the same row twice is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import asyncpg
+
+from contracts.topics import ACTIONS
+from services.actions.journal.unknowns import packed, unpacked
+from services.runtime.kafka import ConsumedRecord
+
+HEADS = """
+select distinct on (lane) lane, extract(epoch from due_at - now())::float8 as wait,
+       count(*) over (partition by lane)::int as rows
+from parked where place = $1 order by lane, position
+"""
+ADD = """
+insert into parked (place, lane, position, due_at, attempts, began_at, key, value, headers)
+select place, lane, position, now() + wait * interval '1 second', attempts, now() - age * interval '1 second',
+       key, value, headers
+from unnest($1::text[], $2::text[], $3::bigint[], $4::float8[], $5::integer[], $6::float8[], $7::bytea[], $8::bytea[],
+            $9::bytea[])
+    as new (place, lane, position, wait, attempts, age, key, value, headers)
+on conflict (place, lane, position) do update set due_at = excluded.due_at, attempts = excluded.attempts
+where excluded.attempts >= parked.attempts
+"""
+REMOVE = """
+delete from parked using unnest($1::text[], $2::text[], $3::bigint[]) as gone (place, lane, position)
+where parked.place = gone.place and parked.lane = gone.lane and parked.position = gone.position
+"""
+LOAD = """
+select wanted.place, wanted.lane, row.position, row.attempts, extract(epoch from now() - row.began_at)::float8 as age,
+       row.key, row.value, row.headers
+from unnest($1::text[], $2::text[]) as wanted (place, lane), lateral (
+    select * from parked where parked.place = wanted.place and parked.lane = wanted.lane order by position limit $3
+) as row
+order by wanted.place, wanted.lane, row.position
+"""
+
+
+class Parked(NamedTuple):
+    """One request. `wait_seconds`: until its lane is worked on, if it is the first there."""
+
+    place: str
+    lane: str
+    record: ConsumedRecord
+    attempts: int
+    age_seconds: float
+    wait_seconds: float = 0.0
+
+
+class Head(NamedTuple):
+    """A lane that waits, with its number of rows."""
+
+    lane: str
+    wait_seconds: float
+    rows: int
+
+
+class ParkedTable:
+    """All of it in batches."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def heads(self, place: str) -> list[Head]:
+        """The lanes of a place."""
+        return [Head(row["lane"], row["wait"], row["rows"]) for row in await self._pool.fetch(HEADS, place)]
+
+    async def add(self, rows: Sequence[Parked]) -> None:
+        """Keep these, or change when they are due."""
+        await self._pool.execute(
+            ADD,
+            [row.place for row in rows],
+            [row.lane for row in rows],
+            [row.record.offset for row in rows],
+            [row.wait_seconds for row in rows],
+            [row.attempts for row in rows],
+            [row.age_seconds for row in rows],
+            [row.record.key for row in rows],
+            [row.record.value or b"" for row in rows],
+            [packed(row.record.headers) for row in rows],
+        )
+
+    async def remove(self, rows: Sequence[tuple[str, str, int]]) -> None:
+        """Forget these: (place, lane, offset)."""
+        await self._pool.execute(REMOVE, *(list(column) for column in zip(*rows, strict=True)))
+
+    async def load(self, lanes: Sequence[tuple[str, str]], most: int) -> list[Parked]:
+        """The first rows of these lanes, in order, at most so many of each."""
+        rows = await self._pool.fetch(LOAD, [place for place, _ in lanes], [lane for _, lane in lanes], most)
+        return [_parked(row) for row in rows]
+
+
+def _parked(row: asyncpg.Record) -> Parked:
+    topic, _, partition = row["place"].rpartition("/")
+    record = ConsumedRecord(
+        ACTIONS, topic, int(partition), row["position"], row["key"], row["value"], unpacked(row["headers"])
+    )
+    return Parked(row["place"], row["lane"], record, row["attempts"], row["age"])

@@ -1,0 +1,274 @@
+"""The queue: who goes next, and what waits where. It alone parks, finishes and counts what attempts return."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+
+from services.actions import metrics
+from services.actions.attempt.attempts import Attempts
+from services.actions.attempt.plan import Plan
+from services.actions.attempt.states import Ended, Later, Lost, Waiting
+from services.actions.journal.journal import Journal
+from services.actions.limits.limits import LOOK_SECONDS, Limits
+from services.actions.queue.assignment import Assignment, Assignments
+from services.actions.queue.intake import Bounds, Intake
+from services.actions.queue.job import Job
+from services.actions.queue.lanes import Lanes
+from services.actions.queue.parking import Parking
+from services.actions.world import REAL, World
+from services.runtime import logging
+from services.runtime.death_hold import DeathHold
+from services.runtime.kafka import ConsumedRecord
+from services.runtime.kafka.group_offsets import TopicAndPartition
+
+log = logging.get("queue")
+MEASURE_SECONDS = 1.0
+# What a call may take beyond its own deadline until it counts as finished: its outputs are published.
+PUBLISH_SECONDS = 5.0
+
+
+class Queue:
+    """`concurrency`: attempts at once. `plan` reads a record. `news`: what limits and parking set when something moved.
+
+    `moved` is called whenever a request moved.
+    """
+
+    def __init__(
+        self,
+        attempts: Attempts,
+        *,
+        journal: Journal,
+        limits: Limits,
+        hold: DeathHold,
+        parking: Parking,
+        assignments: Assignments,
+        bounds: Bounds,
+        concurrency: int,
+        plan: Callable[[ConsumedRecord], Plan],
+        news: asyncio.Event,
+        moved: Callable[[], object],
+        world: World = REAL,
+    ) -> None:
+        self._attempts = attempts
+        self._journal = journal
+        self._limits = limits
+        self._hold = hold
+        self._parking = parking
+        self._assignments = assignments
+        self._news = news
+        self._moved = moved
+        self._world = world
+        self._lanes: Lanes[Job] = Lanes(
+            self._work,
+            concurrency,
+            self._bug,
+            turn=lambda job: job.turn,
+            gate=limits,
+            guard=hold,
+            clock=world.now,
+        )
+        self._intake = Intake(bounds, plan, self._lanes, parking)
+        self._measured = world.now()
+        self._loading: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
+        self._leaving = False
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def full(self) -> bool:
+        """Whether no partition is to be consumed."""
+        return self._intake.full
+
+    @property
+    def has_room(self) -> bool:
+        """Whether partitions may be consumed again."""
+        return self._intake.has_room
+
+    @property
+    def longest_seconds(self) -> float:
+        """How long a call takes at most until its end is published."""
+        return self._intake.longest_call + PUBLISH_SECONDS
+
+    def begin(self) -> None:
+        """From now on it follows what limits and parking tell."""
+        self._beside = [asyncio.create_task(self._follow()), asyncio.create_task(self._keep_in_step())]
+
+    def take(self, place: TopicAndPartition, records: Sequence[ConsumedRecord]) -> None:
+        """Records of a partition, in order. Those of one that is being given up are left to its next owner."""
+        assignment = self._assignments.get(place)
+        if assignment is not None and not assignment.leaving:
+            self._intake.take(assignment, records)
+
+    def turn(self) -> None:
+        """To be called now and then. Raises for a bug of which not even a dead letter could be made."""
+        if self._broken.done():
+            self._broken.result()
+        now = self._world.now()
+        if (passed := now - self._measured) > MEASURE_SECONDS:
+            self._intake.measure(passed)
+            self._measured = now
+        self._pump()
+        if not self._leaving:
+            self._intake.refill()
+        self._intake.show()
+        self._parking.show()
+        metrics.LANES_OPEN.set(self._lanes.open)
+
+    def waits_rightly(self) -> bool:
+        """Whether there is work at hand that takes no longer than it may, so that nothing else needs to move."""
+        if self._parking.full or self._parking.entering or any(one.entering for one in self._assignments):
+            return True
+        lanes = self._lanes
+        return lanes.pending > 0 and not lanes.stuck and lanes.oldest_work_seconds() < self.longest_seconds
+
+    def assigned(self, places: Collection[TopicAndPartition]) -> None:
+        """Take over partitions. Each is consumed once its parked lanes are known: `entering`."""
+        for place in places:
+            if (before := self._assignments.get(place)) is not None:
+                self._leave(before)
+            topic, partition = place
+            assignment = Assignment(place, self._journal.enter(f"{topic}/{partition}"))
+            self._assignments.add(assignment)
+            assignment.entering = asyncio.create_task(self._enter(assignment))
+        self._moved()
+
+    def begin_leaving(self, places: Collection[TopicAndPartition]) -> list[Assignment]:
+        """Begin nothing more of these partitions; those of them that are ours."""
+        gone = [one for place in places if (one := self._assignments.get(place)) is not None]
+        for assignment in gone:
+            assignment.leaving = True
+            self._intake.drop(assignment)
+        self._lanes.drop(lambda job: job.assignment.leaving)
+        return gone
+
+    async def settled(self, seconds: float) -> bool:
+        """Wait until nothing of what is being left is at work. False when time is over first."""
+        return await self._lanes.settled(lambda job: self._leaving or job.assignment.leaving, seconds)
+
+    def leave(self, gone: Collection[Assignment]) -> None:
+        """They are somebody else's now."""
+        for assignment in gone:
+            self._leave(assignment)
+
+    def drain(self) -> int:
+        """Begin nothing more at all; how many were left to whoever comes next."""
+        self._leaving = True
+        return self._intake.drop() + self._lanes.drop(lambda _: True)
+
+    @property
+    def pending(self) -> int:
+        """Requests in memory that are not finished."""
+        return self._lanes.pending
+
+    async def close(self) -> None:
+        """Stop at once."""
+        tasks = [*self._beside, *([self._loading] if self._loading else [])]
+        tasks += [one.entering for one in self._assignments if one.entering is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._lanes.close()
+        await self._parking.close()
+        await self._journal.close()
+
+    async def _work(self, job: Job) -> float | None:
+        """One attempt of a job. The seconds until the next; None when it is over, here at least."""
+        began = self._hold.now()
+        plan, tenure = job.plan, job.assignment.tenure
+        came: Ended | Later | Lost = await self._attempts.make(plan, job.state, tenure)
+        wait: float | None = None
+        if isinstance(came, Later):
+            job.state = came.state
+            try:
+                wait = await self._later(job, came)
+            except Exception as error:  # noqa: BLE001 - the last guard: a dead letter, told as a bug
+                came = await self._attempts.broke(plan, job.state, tenure, error)
+        if isinstance(came, Ended):
+            self._hold.ended(job.turn.flow, dead=came.dead, began=began)
+            await self._finish(job)
+        self._moved()
+        if wait is None:
+            self._intake.finished(job.turn.flow)
+            if not self._leaving:
+                self._intake.refill()
+        # No further attempt here for what somebody else goes on with. It is not finished, so it is not committed.
+        return None if self._leaving or job.assignment.leaving else wait
+
+    async def _later(self, job: Job, later: Later) -> float | None:
+        """A short wait is spent in the lane, a long one in PostgreSQL."""
+        if later.here or later.seconds <= self._parking.park_seconds or not isinstance(later.state, Waiting):
+            return later.seconds
+        await self._parking.park(job, self._lanes.cut(job.lane), later.seconds)
+        return None
+
+    async def _finish(self, job: Job) -> None:
+        if job.parked is not None:
+            try:
+                await self._parking.finished(job)
+            except Exception:
+                log.exception("row.left", position=job.plan.record.position)
+        job.finish()
+
+    def _put(self, job: Job) -> None:
+        """Take in a job that was parked."""
+        if job.state.attempts:
+            self._limits.suspect(job.turn.connection, job.lane)
+        self._lanes.put(job.lane, job)
+
+    def _pump(self) -> None:
+        """What was parked comes into memory: what PostgreSQL could not hold at once, what is due as there is room."""
+        while self._parking.refused:
+            self._put(self._parking.refused.pop())
+        if self._loading is None and self._may_load():
+            self._loading = asyncio.create_task(self._load())
+
+    def _may_load(self) -> bool:
+        return self._parking.due and not self._leaving and self._intake.has_room_for_parked
+
+    async def _load(self) -> None:
+        try:
+            while self._may_load():
+                for job in await self._parking.load():
+                    self._put(job)
+        finally:
+            self._loading = None
+
+    async def _follow(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            self._pump()
+            self._lanes.kick()
+
+    async def _keep_in_step(self) -> None:
+        """With the other workers."""
+        while True:
+            await self._limits.look(self._lanes.waiting)
+            self._lanes.kick()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _enter(self, assignment: Assignment) -> None:
+        try:
+            await self._parking.enter(assignment)
+        except Exception as error:  # noqa: BLE001 - without them nothing of it may be consumed
+            self._break(error)
+        else:
+            assignment.entering = None
+
+    def _leave(self, assignment: Assignment) -> None:
+        if assignment.entering is not None:
+            assignment.entering.cancel()
+        self._intake.drop(assignment)
+        self._assignments.remove(assignment)
+        self._journal.leave(assignment.tenure)
+        self._parking.leave(assignment)
+
+    def _bug(self, job: Job, error: BaseException) -> None:
+        """Not even its dead letter could be made: whoever comes next begins with this record again."""
+        log.critical("job.broke", coordinates=job.plan.record.coordinates, exc_info=error)
+        self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        if not self._broken.done():
+            self._broken.set_exception(error)

@@ -1,0 +1,146 @@
+"""Lanes whose turn it is: by connection, and within one fairly by flow, so that no flow waits for a longer queue.
+
+Deficit round robin where each call costs one: a flow's quantum is its weight.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Hashable
+from typing import NamedTuple, Protocol
+
+
+class FlowGuard(Protocol):
+    """Says for each flow whether a call may begin."""
+
+    def held(self, flow: str) -> float:
+        """0: it may. Else the seconds until to ask again."""
+        ...
+
+    def took(self, flow: str) -> None:
+        """It begins."""
+        ...
+
+
+class Turn(NamedTuple):
+    """Where a lane queues."""
+
+    connection: str
+    flow: str
+    weight: int = 1
+
+
+class _Flow:
+    def __init__(self, weight: int) -> None:
+        self.lanes: deque[Hashable] = deque()
+        self.weight = weight
+        self.credit = weight
+
+
+Doubted = Callable[[Hashable], bool]
+"""Whether a lane's last call failed."""
+
+
+class Turns:
+    """`gate(connection)`: 0 when a call may begin now, which it then does; else the seconds until to ask again.
+
+    `doubts(connection)`, asked after that: which lanes should not be the next, if there are others; None: any may.
+    """
+
+    def __init__(
+        self,
+        gate: Callable[[str], float],
+        guard: FlowGuard | None = None,
+        doubts: Callable[[str], Doubted | None] = lambda _: None,
+    ) -> None:
+        self._gate = gate
+        self._guard = guard
+        self._doubts = doubts
+        self._connections: OrderedDict[str, OrderedDict[str, _Flow]] = OrderedDict()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def push(self, turn: Turn, lane: Hashable) -> None:
+        """Add a lane at the end of its flow's queue."""
+        flows = self._connections.setdefault(turn.connection, OrderedDict())
+        flow = flows.get(turn.flow)
+        if flow is None:
+            flow = flows[turn.flow] = _Flow(turn.weight)
+        flow.lanes.append(lane)
+        self._count += 1
+
+    def pop(self) -> tuple[Hashable, str] | float:
+        """The next lane, with its connection; or the seconds until one may begin."""
+        soonest = math.inf
+        for name in list(self._connections):
+            label, wait = self._flow(name)
+            if label is not None:
+                wait = self._gate(name)
+            if label is None or wait > 0:
+                soonest = min(soonest, wait)
+                continue
+            self._connections.move_to_end(name)
+            doubted = self._doubts(name)
+            better = None if doubted is None else self._better(name, doubted)
+            label, lane = better or (label, self._connections[name][label].lanes[0])
+            if self._guard is not None:
+                self._guard.took(label)
+            self._take(name, label, lane)
+            return lane, name
+        return soonest
+
+    def waiting(self, connection: str, doubted: Doubted) -> bool | None:
+        """Whether a lane waits there for the connection only that is not doubted; None: no lane does."""
+        if connection not in self._connections or self._flow(connection)[0] is None:
+            return None
+        return self._better(connection, doubted) is not None
+
+    def keep(self, lanes: Collection[Hashable]) -> None:
+        """Forget all but these."""
+        for name, flows in list(self._connections.items()):
+            for label, flow in list(flows.items()):
+                flow.lanes = deque(lane for lane in flow.lanes if lane in lanes)
+                if not flow.lanes:
+                    del flows[label]
+            if not flows:
+                del self._connections[name]
+        self._count = sum(len(flow.lanes) for flows in self._connections.values() for flow in flows.values())
+
+    def _flow(self, name: str) -> tuple[str | None, float]:
+        """The flow whose turn it is; or None, and the seconds until one is not held."""
+        soonest = math.inf
+        for label in self._connections[name]:
+            wait = self._held(label)
+            if wait <= 0:
+                return label, 0.0
+            soonest = min(soonest, wait)
+        return None, soonest
+
+    def _held(self, label: str) -> float:
+        return 0.0 if self._guard is None else self._guard.held(label)
+
+    def _better(self, name: str, doubted: Doubted) -> tuple[str, Hashable] | None:
+        """The first lane that is not doubted, with its flow."""
+        for label, flow in self._connections[name].items():
+            if self._held(label) <= 0:
+                for lane in flow.lanes:
+                    if not doubted(lane):
+                        return label, lane
+        return None
+
+    def _take(self, name: str, label: str, lane: Hashable) -> None:
+        flows = self._connections[name]
+        flow = flows[label]
+        flow.lanes.remove(lane)  # mostly the first
+        self._count -= 1
+        flow.credit -= 1
+        if not flow.lanes:
+            del flows[label]
+            if not flows:
+                del self._connections[name]
+        elif flow.credit <= 0:
+            flow.credit = flow.weight
+            flows.move_to_end(label)

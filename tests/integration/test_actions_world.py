@@ -1,0 +1,188 @@
+"""What services/actions is given behaves the same in memory and in PostgreSQL: the fakes are true."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from contracts.errors import ErrorCode
+from contracts.topics import ACTIONS
+from services.actions.journal.effects import Begin, Fenced, Go, HasFailed, Held, IsUnknown, Key, Record, Settle, WasDone
+from services.actions.journal.effects import State as EffectState
+from services.actions.journal.effects_table import EffectsTable
+from services.actions.limits.limits_table import LimitsTable
+from services.actions.queue.parked_table import Parked, ParkedTable
+from services.actions.world import REAL
+from services.flows.catalogue import Guarantee
+from services.runtime import database
+from services.runtime.kafka import ConsumedRecord
+from tests.support.world.tables import FakeEffects, FakeLimits, FakeParked
+
+AT_MOST_ONCE, REPEATABLE = Guarantee.AT_MOST_ONCE, Guarantee.REPEATABLE
+
+
+@dataclass
+class Tables:
+    """Those of one kind."""
+
+    effects: EffectsTable
+    limits: LimitsTable
+    parked: ParkedTable
+
+
+@pytest.fixture(params=["fake", "real"])
+async def tables(request: pytest.FixtureRequest) -> AsyncIterator[Tables]:
+    """In memory, and in PostgreSQL."""
+    if request.param == "fake":
+        yield Tables(FakeEffects(REAL), FakeLimits(REAL), FakeParked(REAL))
+        return
+    pool = await database.connect(request.getfixturevalue("own_database"))
+    try:
+        yield Tables(EffectsTable(pool, 3600), LimitsTable(pool), ParkedTable(pool))
+    finally:
+        await pool.close()
+
+
+def key(name: str) -> Key:
+    """An effect."""
+    return Key("default", name)
+
+
+async def begun(tables: Tables, name: str, guarantee: Guarantee, epoch: int, record: Record) -> object:
+    """What the journal says."""
+    decisions, _ = await tables.effects.write([Begin(key(name), guarantee, epoch, record)], [])
+    return decisions[key(name)]
+
+
+async def settled(tables: Tables, settle: Settle) -> bool:
+    """Whether the journal took it."""
+    return settle.key in (await tables.effects.write([], [settle]))[1]
+
+
+async def test_what_was_done_is_answered(tables: Tables) -> None:
+    """Whichever record asks for it."""
+    epoch = (await tables.effects.enter(["a/0"], "me"))["a/0"]
+    assert await begun(tables, "one", REPEATABLE, epoch, Record("a/0", 1)) == Go(1, 0.0)
+    assert await settled(tables, Settle(key("one"), epoch, EffectState.DONE, b"{}"))
+    for offset in (1, 2):
+        assert await begun(tables, "one", AT_MOST_ONCE, epoch, Record("a/0", offset)) == WasDone(b"{}")
+
+
+async def test_who_lost_a_partition_begins_nothing(tables: Tables) -> None:
+    """And settles only what nobody else has taken."""
+    old = (await tables.effects.enter(["a/0"], "old"))["a/0"]
+    assert isinstance(await begun(tables, "sent", REPEATABLE, old, Record("a/0", 1)), Go)
+    new = (await tables.effects.enter(["a/0"], "new"))["a/0"]
+    assert new > old
+    assert await begun(tables, "other", REPEATABLE, old, Record("a/0", 2)) == Fenced()
+    again = await begun(tables, "sent", REPEATABLE, new, Record("a/0", 1))
+    assert isinstance(again, Go)
+    assert (again.attempts, again.maybe) == (2, True)
+    assert not await settled(tables, Settle(key("sent"), old, EffectState.DONE, b"{}"))
+    assert await settled(tables, Settle(key("sent"), new, EffectState.CLAIMED))
+
+
+async def test_what_may_have_happened_and_must_not_be_repeated_is_unknown(tables: Tables) -> None:
+    """Once its worker is gone; while it is alive it holds the effect."""
+    old = (await tables.effects.enter(["a/0"], "old"))["a/0"]
+    elsewhere = (await tables.effects.enter(["a/1"], "other"))["a/1"]
+    assert isinstance(await begun(tables, "once", AT_MOST_ONCE, old, Record("a/0", 1)), Go)
+    assert await begun(tables, "once", AT_MOST_ONCE, elsewhere, Record("a/1", 9)) == Held()
+    new = (await tables.effects.enter(["a/0"], "new"))["a/0"]
+    for _ in range(2):
+        found = await begun(tables, "once", AT_MOST_ONCE, new, Record("a/0", 1))
+        assert isinstance(found, IsUnknown)
+        assert found.code is ErrorCode.CALL_LOST
+
+
+async def test_what_failed_is_tried_anew_by_another_record(tables: Tables) -> None:
+    """The same record is a replay."""
+    epoch = (await tables.effects.enter(["a/0"], "me"))["a/0"]
+    await begun(tables, "bad", REPEATABLE, epoch, Record("a/0", 1))
+    failed = Settle(key("bad"), epoch, EffectState.FAILED, code=ErrorCode.CALL_REJECTED, cause="no", maybe=True)
+    assert await settled(tables, failed)
+    found = await begun(tables, "bad", REPEATABLE, epoch, Record("a/0", 1))
+    assert found == HasFailed(ErrorCode.CALL_REJECTED, "no", 1, maybe=True)
+    assert await begun(tables, "bad", REPEATABLE, epoch, Record("a/0", 2)) == Go(1, 0.0)
+
+
+async def test_an_attempt_that_failed_is_counted(tables: Tables) -> None:
+    """And what it may have done is remembered."""
+    epoch = (await tables.effects.enter(["a/0"], "me"))["a/0"]
+    await begun(tables, "again", REPEATABLE, epoch, Record("a/0", 1))
+    assert await settled(tables, Settle(key("again"), epoch, EffectState.CLAIMED, maybe=True))
+    found = await begun(tables, "again", REPEATABLE, epoch, Record("a/0", 1))
+    assert isinstance(found, Go)
+    assert (found.attempts, found.maybe) == (2, True)
+
+
+async def test_slots_are_nobody_elses(tables: Tables) -> None:
+    """One after the other; what passed unused is gone, but for a burst."""
+    first = await tables.limits.slots("crm", 1.0, 0.0)
+    second = await tables.limits.slots("crm", 1.0, 0.0)
+    assert first <= 0.05
+    assert 0.9 < second - first <= 1.0
+
+
+async def test_a_quota_is_leased_while_there_is_some(tables: Tables) -> None:
+    """The whole of it, and no call more."""
+    assert [await tables.limits.quota("crm", calls, 10) for calls in (6, 6, 4, 1)] == [6, 0, 4, 0]
+
+
+async def test_a_pause_is_known_to_all_and_only_grows(tables: Tables) -> None:
+    """By its longest."""
+    assert await tables.limits.pauses(["crm", "other"]) == {}
+    await tables.limits.pause("crm", 30)
+    await tables.limits.pause("crm", 10)
+    found = await tables.limits.pauses(["crm", "other"])
+    assert found.keys() == {"crm"}
+    assert 29 < found["crm"] <= 30
+
+
+async def test_one_worker_opens_a_breaker_and_one_tries_it(tables: Tables) -> None:
+    """Again: for longer."""
+    limits = tables.limits
+    assert await limits.open("crm", 5, 60, "ill", again=False) == pytest.approx(5)
+    assert await limits.open("crm", 5, 60, "ill", again=False) is None
+    assert await limits.breakers(["crm", "other"]) == {"crm": False}
+    assert not await limits.probe("crm", 30, 0.0)
+    assert await limits.open("crm", 5, 60, "ill", again=True) == pytest.approx(10)
+    assert await limits.open("crm", 0.0, 60, "ill", again=True) == pytest.approx(0.0)
+    assert await limits.breakers(["crm"]) == {"crm": True}
+    assert not await limits.probe("crm", 30, 30.0)
+    assert await limits.probe("crm", 30, 0.0)
+    assert not await limits.probe("crm", 30, 0.0)
+    await limits.close("crm")
+    assert await limits.breakers(["crm"]) == {}
+
+
+def parked(offset: int, *, lane: str = "l", attempts: int = 0, wait: float = 0.0) -> Parked:
+    """A request."""
+    record = ConsumedRecord(ACTIONS, "a", 0, offset, b"k", b"v", [("h", None), ("i", b"1")])
+    return Parked("a/0", lane, record, attempts, 5.0, wait)
+
+
+async def test_a_parked_lane_comes_back_in_order(tables: Tables) -> None:
+    """As it was, a part at a time; by the moment of its first."""
+    await tables.parked.add([parked(offset, wait=60.0 if offset == 1 else 0.0) for offset in (3, 1, 2)])
+    await tables.parked.add([parked(7, lane="other")])
+    heads = {head.lane: head for head in await tables.parked.heads("a/0")}
+    assert {name: head.rows for name, head in heads.items()} == {"l": 3, "other": 1}
+    assert 58 < heads["l"].wait_seconds <= 60
+    assert await tables.parked.heads("a/1") == []
+    found = await tables.parked.load([("a/0", "l")], 2)
+    assert [one.record for one in found] == [parked(1).record, parked(2).record]
+    assert all(5.0 <= one.age_seconds < 10.0 for one in found)
+    await tables.parked.remove([("a/0", "l", 1), ("a/0", "l", 9)])
+    assert [one.record.offset for one in await tables.parked.load([("a/0", "l")], 9)] == [2, 3]
+
+
+async def test_a_row_that_comes_again_is_one(tables: Tables) -> None:
+    """The one with more attempts has the word."""
+    for attempts in (0, 3, 1):
+        await tables.parked.add([parked(1, attempts=attempts, wait=attempts)])
+    (found,) = await tables.parked.load([("a/0", "l")], 9)
+    assert found.attempts == 3
+    assert (await tables.parked.heads("a/0"))[0].rows == 1

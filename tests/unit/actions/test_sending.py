@@ -1,0 +1,67 @@
+"""Before a request leaves: a permission that has grown old, because the process was paused, is asked for again."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from contracts import topics
+from services.actions.attempt.plan import Planner
+from services.actions.attempt.sending import STALE_SECONDS, Known, UnderWay
+from services.actions.attempt.states import Sending, Waiting
+from services.actions.journal.effects import Decision, Fenced, Go
+from services.actions.registry import ACTIONS
+from services.actions.world import World
+from services.flows.catalogue import Guarantee
+from services.runtime.kafka import ConsumedRecord
+from tests.support.actions import request
+
+
+class Parts:
+    """A journal and limits: the limits hold the first request for so long."""
+
+    def __init__(self, *decisions: Decision, paused: float) -> None:
+        self.decisions = list(decisions)
+        self.paused = paused
+        self.now = 100.0
+        self.abandoned = 0
+        one = request(1)
+        plan = Planner(ACTIONS, {}).plan(ConsumedRecord(topics.ACTIONS, "a", 0, 0, one.key, one.to_bytes(), []))
+        parts, world = cast("Any", self), World(now=lambda: self.now)
+        self.way = UnderWay(plan, Waiting(), cast("Any", None), journal=parts, limits=parts, world=world)
+
+    async def begin(self, *_: object) -> Decision:
+        """The journal's next answer."""
+        return self.decisions.pop(0)
+
+    def abandon(self, _: object) -> None:
+        """As the journal."""
+        self.abandoned += 1
+
+    async def punctual(self, *_: object) -> None:
+        """As the limits."""
+        self.now += self.paused
+        self.paused = 0.0
+
+
+async def test_an_old_permission_is_asked_for_again() -> None:
+    """Who asked the destination meanwhile, and heard that nothing is there, must not be overtaken."""
+    parts = Parts(Go(1, 0.0), Fenced(), paused=STALE_SECONDS + 1)
+    with pytest.raises(Known) as told:
+        await parts.way.begin(Guarantee.AT_MOST_ONCE)
+    assert isinstance(told.value.decision, Fenced)
+    assert isinstance(parts.way.state, Waiting)
+    assert parts.abandoned == 1
+
+
+async def test_one_that_is_still_good_is_good() -> None:
+    """Whether a pause was too long for it, or not long enough."""
+    parts = Parts(Go(1, 0.0), Go(1, 0.0, maybe=True), paused=STALE_SECONDS + 1)
+    await parts.way.begin(Guarantee.AT_MOST_ONCE)
+    assert isinstance(parts.way.state, Sending)
+    assert (parts.way.state.maybe, parts.decisions) == (True, [])
+    parts = Parts(Go(1, 0.0), paused=STALE_SECONDS - 1)
+    await parts.way.begin(Guarantee.AT_MOST_ONCE)
+    assert isinstance(parts.way.state, Sending)
+    assert parts.abandoned == 0

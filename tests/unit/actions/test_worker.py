@@ -1,0 +1,125 @@
+"""A worker over fakes, on made time: order, retries, parking, rebalances and crashes, in milliseconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+from contracts.actions import ActionRequest, Retry
+from contracts.runs import Outcome
+from tests.support.actions import request
+from tests.support.world import loop
+from tests.support.world.destination import Asked, Destination, Says
+from tests.support.world.worker import PLACES, Simulation
+
+
+def some(lanes: int, each: int, **more: object) -> list[ActionRequest]:
+    """So many requests of so many contacts, in turns. Their number is `n` in the body."""
+    return [request(number, f"+3519100{number % lanes:05d}", last=True, **more) for number in range(lanes * each)]
+
+
+def by_lane(destination: Destination) -> dict[str, list[int]]:
+    """What had its effect, by contact."""
+    seen: dict[str, list[int]] = defaultdict(list)
+    for one in destination.acted:
+        seen[one.body["phone"]].append(one.body["n"])
+    return seen
+
+
+def test_all_are_called_in_order_and_committed() -> None:
+    """Forty contacts, five requests each."""
+
+    async def story() -> None:
+        world = Simulation()
+        one = await world.start()
+        world.put(some(40, 5))
+        await world.until(lambda: len(world.ends()) == 200)
+        await one.end()
+        assert set(world.outcomes().values()) == {Outcome.DELIVERED}
+        assert all(numbers == sorted(numbers) for numbers in by_lane(world.destination).values())
+        assert world.left() == 0
+        assert world.destination.most_at_once == 40
+
+    loop.run(story)
+
+
+def test_a_lane_that_waits_long_is_parked_and_holds_up_nobody() -> None:
+    """Its schedule says five minutes; what comes meanwhile waits behind it, through a restart."""
+    sick = "+351910000000"
+    ill = True
+
+    def says(asked: Asked) -> Says:
+        return Says(status=500 if ill and asked.body["phone"] == sick else 200)
+
+    async def story() -> None:
+        nonlocal ill
+        ill = True
+        world = Simulation(destination=Destination(says))
+        one = await world.start()
+        world.put(some(20, 3, retry=Retry(schedule_seconds=[300] * 3)))
+        await world.until(lambda: len(world.ends()) == 57, 5)
+        await world.until(lambda: len(world.parked.rows) == 3, 5)
+        await one.end()
+        assert world.left() == 0
+        ill = False
+        two = await world.start()
+        await asyncio.sleep(250)
+        assert len(world.ends()) == 57
+        await world.until(lambda: len(world.ends()) == 60, 100)
+        await two.end()
+        assert by_lane(world.destination)[sick] == [0, 20, 40]
+        assert world.parked.rows == {}
+
+    loop.run(story)
+
+
+def test_a_crash_loses_nothing_and_doubles_nothing_that_must_not_be() -> None:
+    """At most once: what was under way is unknown, all else is done once, by the next worker."""
+    body = {"method": "POST", "url": "/contacts", "repeat": "never"}
+
+    async def story() -> None:
+        world = Simulation()
+        world.destination.says = lambda _: Says(seconds=1.0)
+        first = await world.start()
+        sent = [
+            one.model_copy(update={"inputs": {**body, "json": {"phone": one.run.key, "n": one.run.event.data["n"]}}})
+            for one in some(30, 4)
+        ]
+        world.put(sent)
+        await asyncio.sleep(2.5)
+        await first.crash()
+        second = await world.start()
+        await world.until(lambda: len(world.outcomes()) == 120)
+        await second.end()
+        outcomes = list(world.outcomes().values())
+        assert set(outcomes) == {Outcome.DELIVERED, Outcome.UNKNOWN}
+        assert outcomes.count(Outcome.UNKNOWN) == len(world.unknowns.open) == 30
+        numbers = [one.body["n"] for one in world.destination.acted]
+        assert len(numbers) == len(set(numbers)) == 120
+
+    loop.run(story)
+
+
+def test_partitions_move_and_everything_is_done_once() -> None:
+    """From one worker to two, and back."""
+
+    async def story() -> None:
+        world = Simulation()
+        first = await world.start()
+        second = await world.start([])
+        world.put(some(50, 10))
+        for _ in range(3):
+            await asyncio.sleep(0.05)
+            await first.kafka.assign(PLACES[:2])
+            await second.kafka.assign(PLACES[2:])
+            await asyncio.sleep(0.05)
+            await second.kafka.assign([])
+            await first.kafka.assign(PLACES)
+        await world.until(lambda: len(world.outcomes()) == 500)
+        await first.end()
+        await second.end()
+        assert all(numbers == sorted(numbers) for numbers in by_lane(world.destination).values())
+        assert len(world.destination.acted) == 500
+        assert world.left() == 0
+
+    loop.run(story)
