@@ -22,6 +22,7 @@ class CallFailedError(Exception):
     `effect_possible`: the effect can be there all the same. Then only a repeatable or keyed call is made again.
     `retriable`: a later try may succeed; by default what the code says. `inside`: the code that the answer's body gave.
     `away`: nothing was sent, for a cause that all calls of the connection have now and that time cures.
+    `status`: that of the answer, or the one that its body gave.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class CallFailedError(Exception):
         retry_after_seconds: float | None = None,
         inside: int | None = None,
         away: bool = False,
+        status: int | None = None,
     ) -> None:
         super().__init__(cause)
         self.code = code
@@ -43,6 +45,7 @@ class CallFailedError(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.inside = inside
         self.away = away
+        self.status = inside if status is None else status
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Failed:
     """It did not. `again`: a further attempt is harmless and may succeed.
 
     `maybe`: the effect may be there all the same. `unknown`: and it must not be there twice, so a person decides.
-    `away`: nothing was sent, for a cause that all calls of the connection have now.
+    `away`: nothing was sent, for a cause that all calls of the connection have now. `status`: what was answered.
     """
 
     code: ErrorCode
@@ -34,6 +34,7 @@ class Failed:
     maybe: bool = False
     unknown: bool = False
     away: bool = False
+    status: int | None = None
 
     @classmethod
     def of(cls, error: CallFailedError, guarantee: Guarantee | None) -> Failed:
@@ -41,4 +42,13 @@ class Failed:
         unknown = error.effect_possible and guarantee is Guarantee.AT_MOST_ONCE
         cause = error.cause + (UNREPEATED if unknown else "")
         again = error.retriable and not unknown
-        return cls(error.code, cause, again, error.retry_after_seconds, error.effect_possible, unknown, error.away)
+        return cls(
+            error.code,
+            cause,
+            again,
+            error.retry_after_seconds,
+            error.effect_possible,
+            unknown,
+            error.away,
+            error.status,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from services.actions import metrics
@@ -10,9 +11,11 @@ from services.actions.attempt.ends import Ends, quietly
 from services.actions.attempt.http import Before, HttpCall
 from services.actions.attempt.perform import attempt
 from services.actions.attempt.plan import Call, Plan, bug
+from services.actions.attempt.retry import free_wait_seconds
 from services.actions.attempt.sending import HELD_SECONDS, Known, UnderWay
 from services.actions.attempt.states import LOST, Asking, Ended, Later, Lost, Sending, Waiting
 from services.actions.journal.journal import Journal, Tenure
+from services.actions.limits.evidence import Word, word_of
 from services.actions.limits.limits import Limits
 from services.actions.outcome import Done, Failed
 from services.actions.world import REAL, World
@@ -66,20 +69,54 @@ class Attempts:
     async def _send(self, way: UnderWay, call: Call, waiting: Waiting) -> Ended | Later | Lost:
         plan, began = way.plan, self._world.now()
         assert plan.request is not None  # noqa: S101 - as there is a call
-        way.state = Waiting(waiting.attempts + 1, waiting.began if waiting.attempts else began, waiting.maybe)
+        way.state = Waiting(waiting.attempts + 1, self._since(plan, waiting, began), waiting.maybe, waiting.free)
         try:
             outcome = await attempt(call.action, call.inputs, self._call(plan, call, way.begin))
         except Known as found:
-            way.state = Waiting(sending.attempts(found.decision, waiting.attempts), way.state.began, waiting.maybe)
+            made = sending.attempts(found.decision, waiting.attempts)
+            way.state = Waiting(made, way.state.began, waiting.maybe, waiting.free, waiting.still, waiting.stood)
             known = sending.outcome(found.decision, outputs_needed=not plan.request.last)
             return Later(HELD_SECONDS, way.state, here=True) if known is None else await self._judge(way, call, known)
         name, action = plan.connection, plan.request.action
+        charged = True
         if isinstance(way.state, Sending) or (isinstance(outcome, Failed) and outcome.away):
-            self._limits.told(name, plan.lane, outcome)
+            charged = self._limits.told(name, plan.lane, plan.step, outcome)
         label = "done" if isinstance(outcome, Done) else outcome.code.value
         metrics.ATTEMPT.labels(name, action).observe(self._world.now() - began)
         metrics.ATTEMPTS.labels(name, action, label).inc()
+        if isinstance(outcome, Failed):
+            outcome = self._denied(plan, outcome, charged=charged)
+            if outcome.again and not charged:
+                return await self._free(way, outcome, began)
         return await self._judge(way, call, outcome)
+
+    def _since(self, plan: Plan, waiting: Waiting, now: float) -> float:
+        """Since when an attempt that begins now is tried, without the time that stood still."""
+        if not waiting.attempts:
+            return now
+        stood = self._limits.stood(plan.connection) - waiting.stood
+        return waiting.began + (max(0.0, stood) if waiting.still is None else now - waiting.still)
+
+    def _denied(self, plan: Plan, failed: Failed, *, charged: bool) -> Failed:
+        """What was denied to this call is final only where others may do it: else it may be the connection's."""
+        if failed.again or failed.unknown or word_of(failed) is not Word.DENIED:
+            return failed
+        alone = charged and self._limits.denied_alone(plan.connection, plan.lane, plan.step)
+        return failed if alone else replace(failed, again=True)
+
+    async def _free(self, way: UnderWay, failed: Failed, began: float) -> Later | Lost:
+        """It was the connection's or the step's fault: no attempt is used up, and time stands still from its begin."""
+        if isinstance(way.state, Sending) and not await sending.settle(
+            self._journal, way.plan, way.tenure, failed, again=True, free=True
+        ):
+            return _lost(way)
+        state = way.left(maybe=failed.maybe)
+        if way.tenure.over:
+            return LOST
+        wait = free_wait_seconds(state.free, failed.retry_after_seconds, chance=self._world.chance)
+        self._tell("attempt.failed", way, failed, next_seconds=round(wait, 3), fault="connection")
+        way.state = waiting = replace(state, attempts=state.attempts - 1, free=state.free + 1, still=began)
+        return Later(wait, waiting)
 
     async def _judge(self, way: UnderWay, call: Call, outcome: Done | Failed) -> Ended | Later | Lost:
         """It is unknown until the destination says more, where that can be asked."""
@@ -103,7 +140,7 @@ class Attempts:
         plan = way.plan
         assert plan.request is not None  # noqa: S101 - as there is a call
         verdict, came = await verification.ask(call.action, call.inputs, self._call(plan, call))
-        self._limits.told(plan.connection, plan.lane, came)
+        self._limits.told(plan.connection, plan.lane, plan.step, came)
         label = verification.LABELS[type(verdict)]
         metrics.VERIFICATIONS.labels(plan.connection, plan.request.action, label).inc()
         judged = verification.judged(asking, verdict, self._world.now())
@@ -121,7 +158,8 @@ class Attempts:
         if way.tenure.over:
             return LOST
         if wait is not None:
-            return Later(wait, waiting)
+            told = isinstance(outcome, Failed) and outcome.retry_after_seconds is not None
+            return Later(wait, replace(waiting, free=0, still=self._world.now() if told else None))
         ended = await self._ends.publish(plan, outcome, waiting)
         if isinstance(ended.outcome, Failed):
             self._tell("call.failed", way, ended.outcome)

@@ -223,5 +223,8 @@ def _refused(method: str, address: str, reply: DestinationReply) -> CallFailedEr
         code_of(reply.status),
         f"{place}: HTTP {reply.status}: {words}",
         effect_possible=effect_possible(reply.status),
+        # Credentials are the connection's: they may be good again for the same call.
+        retriable=True if reply.status == UNAUTHORIZED else None,
         retry_after_seconds=retry_after_seconds(reply.headers.get("retry-after")),
+        status=reply.status,
     )

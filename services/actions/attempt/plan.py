@@ -58,6 +58,11 @@ class Plan:
         return self.record.coordinates if self.request is None else self.request.lane
 
     @property
+    def step(self) -> Hashable:
+        """The step of the flow that asks for it."""
+        return None if self.request is None else (self.request.run.flow, self.request.step)
+
+    @property
     def connection(self) -> str:
         """Its connection's name; empty where it has none."""
         return "" if self.request is None else self.request.connection or ""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from contracts.actions import Retry
+from contracts.actions import LONGEST_WAIT_SECONDS, Retry
 
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 60.0
+LONGEST_FREE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +41,24 @@ class Schedule:
     ) -> float | None:
         """How long to wait before the next attempt; None: no more.
 
-        `elapsed_seconds` since the first attempt began; `chance` from 0 to below 1. A Retry-After that ends too late
-        means: no more, as an earlier try is not wanted and a later one not allowed.
+        `elapsed_seconds` since the first attempt began; `chance` from 0 to below 1. A Retry-After
+        is waited for, however long: an earlier try is not wanted, and its time does not count.
         """
         if attempts_made >= self.attempts:
             return None
+        told = 0.0 if retry_after_seconds is None else min(retry_after_seconds, LONGEST_WAIT_SECONDS)
         # A little jitter also where a moment is given: all who were told the same would come back at once.
         little = chance() * self.first_seconds
         if attempts_made <= len(self.waits):
-            wait = max(self.waits[attempts_made - 1], retry_after_seconds or 0.0) + little
+            wait = max(self.waits[attempts_made - 1], told) + little
         elif retry_after_seconds is not None:
-            wait = retry_after_seconds + little
+            wait = told + little
         else:
             wait = chance() * min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempts_made - 1, 60))
-        return wait if elapsed_seconds + wait <= self.within_seconds else None
+        return wait if elapsed_seconds + wait - told <= self.within_seconds else None
+
+
+def free_wait_seconds(free: int, retry_after_seconds: float | None, *, chance: Callable[[], float]) -> float:
+    """How long a call waits after so many free attempts: what it waits for says when it is well."""
+    wait = chance() * min(LONGEST_FREE_SECONDS, FIRST_SECONDS * 2.0 ** min(free, 60))
+    return wait if retry_after_seconds is None else min(retry_after_seconds, LONGEST_WAIT_SECONDS) + wait

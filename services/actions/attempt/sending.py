@@ -45,7 +45,7 @@ class Known(BaseException):  # not an Exception: no action's file may swallow it
 class UnderWay:
     """One attempt under way. `state` is where it is now, also after an exception."""
 
-    __slots__ = ("_began", "_journal", "_limits", "_world", "plan", "state", "tenure")
+    __slots__ = ("_began", "_fresh", "_journal", "_limits", "_world", "plan", "state", "tenure")
 
     def __init__(
         self, plan: Plan, state: State, tenure: Tenure, *, journal: Journal, limits: Limits, world: World
@@ -57,6 +57,7 @@ class UnderWay:
         self._limits = limits
         self._world = world
         self._began = world.now()
+        self._fresh = state.attempts == 0 and state.free == 0
 
     async def begin(self, guarantee: Guarantee) -> None:
         """What a call does when its request is about to leave. Raises Known unless it may."""
@@ -70,7 +71,11 @@ class UnderWay:
             return
         now = self._world.now()
         before = self.state
-        self.state = Sending(decision.attempts, now - decision.age_seconds, before.maybe or decision.maybe)
+        maybe = before.maybe or decision.maybe
+        if self._fresh:  # what other workers did before, and since when, only the journal knows
+            self.state = Sending(decision.attempts, now - decision.age_seconds, maybe, before.free)
+        else:
+            self.state = Sending(before.attempts, before.began, maybe, before.free)
         await self._limits.punctual(plan.connection, self._began)
         if self._world.now() - now > STALE_SECONDS:
             self.state = before
@@ -79,8 +84,8 @@ class UnderWay:
 
     def left(self, *, maybe: bool = False) -> Waiting:
         """Nothing is under way any more. `maybe`: this attempt may have had its effect."""
-        state = self.state
-        self.state = waiting = Waiting(state.attempts, state.began, state.maybe or maybe)
+        state, stood = self.state, self._limits.stood(self.plan.connection)
+        self.state = waiting = Waiting(state.attempts, state.began, state.maybe or maybe, state.free, stood=stood)
         return waiting
 
 
@@ -107,8 +112,10 @@ def outcome(decision: Decision, *, outputs_needed: bool) -> Done | Failed | None
     return None
 
 
-async def settle(journal: Journal, plan: Plan, tenure: Tenure, came: Done | Failed, *, again: bool) -> bool:
-    """Tell the journal; False: the effect is somebody else's now."""
+async def settle(
+    journal: Journal, plan: Plan, tenure: Tenure, came: Done | Failed, *, again: bool, free: bool = False
+) -> bool:
+    """Tell the journal; False: the effect is somebody else's now. `free`: the attempt does not count."""
 
     def entry(epoch: int) -> Settle:
         if isinstance(came, Done):
@@ -117,6 +124,6 @@ async def settle(journal: Journal, plan: Plan, tenure: Tenure, came: Done | Fail
             new = None if plan.request is None else made(plan.request, came.outputs)
             return Settle(plan.effect, epoch, EffectState.DONE, kept, made=new)
         state = EffectState.CLAIMED if again else EffectState.UNKNOWN if came.unknown else EffectState.FAILED
-        return Settle(plan.effect, epoch, state, code=came.code, cause=came.cause, maybe=came.maybe)
+        return Settle(plan.effect, epoch, state, code=came.code, cause=came.cause, maybe=came.maybe, free=free)
 
     return await journal.settle(tenure, entry)

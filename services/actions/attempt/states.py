@@ -17,12 +17,17 @@ from services.actions.outcome import Done, Failed
 class Waiting:
     """Nothing is under way, and another attempt is harmless.
 
-    `attempts` were made, the first of them `began` then; `maybe`: one of them may have had its effect.
+    `attempts` were made, the first of them `began` then; `maybe`: one of them may have had its effect. Beside those,
+    the last `free` ones were somebody else's fault. `still`: since when time stands still for it; `stood`: for how long
+    nothing could be called at its connection in all, when it was called last.
     """
 
     attempts: int = 0
     began: float = 0.0
     maybe: bool = False
+    free: int = 0
+    still: float | None = None
+    stood: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Sending:
     attempts: int
     began: float
     maybe: bool = False
+    free: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class Asking:
     since: float
     asked: int = 0
     maybe: bool = False
+    free: int = 0
 
 
 State = Waiting | Sending | Asking

@@ -53,6 +53,7 @@ class Begin:
 class Settle:
     """What came of it. `maybe`: a failed attempt may have had its effect.
 
+    `free`: the attempt was somebody else's fault, and does not count.
     `made`: what it made is known by from now on, as a hash, where its system will tell of that (creations.py).
     """
 
@@ -64,6 +65,7 @@ class Settle:
     cause: str | None = None
     maybe: bool = False
     made: str | None = None
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)

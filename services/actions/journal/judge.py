@@ -72,6 +72,8 @@ def judge(row: Row, begin: Begin) -> tuple[Decision, Taken | None]:  # noqa: PLR
         return _unknown(row, ErrorCode.CALL_LOST, LOST)
     # Claimed; or sent by a worker that is gone, and harmless; or sent by this very assignment: then the answer to an
     # earlier asking was lost on its way, and nothing has left yet.
+    if row.state is State.CLAIMED and not row.attempts:  # none that counts
+        return Go(1, 0.0, maybe=row.maybe), Taken(begin.guarantee, 1, anew=True, maybe=row.maybe)
     own = row.state is State.SENT and row.epoch == begin.epoch
     attempts = row.attempts if own else row.attempts + 1
     guarantee = min(row.guarantee, begin.guarantee, key=WEAKEST.index) if own else begin.guarantee

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable
-from enum import Enum
+from dataclasses import dataclass
 
 from services.actions.connections.parts import ConnectionLimits
+from services.actions.limits.evidence import Evidence, Word
+from services.actions.limits.pace import Pace
 
 # A slot that is later than this is not used: else two seconds' calls would come in one.
 LATE_SECONDS = 0.06
 BLOCK_SECONDS = 0.1
 ASK_AGAIN_SECONDS = 0.5
-STORM_OUTCOMES = 20
-# Failures that may be the lanes' own speak against the destination when they are most of so many lanes' outcomes.
-LANES_OUTCOMES = 30
-# So many failing lanes are known by name: more are no few, and the destination's fault.
-MOST_FAILED = 10_000
 STORM_PART = 0.5
-ILL_PART = 0.8
+# So long nothing is sent because a destination says that nothing is left; then it is asked.
 MOST_PAUSE_SECONDS = 60.0
+# So long, because most lanes were told by Retry-After to come later.
+MOST_LATER_SECONDS = 3_600.0
 NEWS_SECONDS = 0.5
 DAY_BLOCK = 50
 UNKNOWN_WORKERS = 1_000_000  # until their number is known, each takes least
+TRIAL_SECONDS, MOST_TRIAL_SECONDS = 5.0, 60.0
 
 
-class Health(Enum):
-    """What a call told of its destination."""
+@dataclass(slots=True)
+class _HeldStep:
+    """Its calls wait; one is let through at `again`, then after `pause`, which grows with each that fails."""
 
-    WELL = "well"  # it answered, whatever it said of this call
-    BUSY = "busy"  # 429, 503
-    ILL = "ill"  # cut off, no answer, 5xx: of many lanes the destination's fault, of always the same their own
-    AWAY = "away"  # refused, or no access token is to be had: so it would be for any lane
+    pause: float
+    again: float
+    tried: bool = False
 
 
 class Gate:
@@ -50,7 +50,6 @@ class Gate:
         clock: Callable[[], float],
     ) -> None:
         self._limits = limits
-        self._most = float(most)
         self._lease = lease
         self._trip = trip
         self._clock = clock
@@ -59,11 +58,11 @@ class Gate:
         self._leasing = False
         self._not_before = 0.0
         self._pause_until = 0.0
-        self._bound = float(most)
-        self._cut_at = 0.0
-        self._recent: deque[Health] = deque(maxlen=LANES_OUTCOMES)
-        self._failed: OrderedDict[Hashable, None] = OrderedDict()
-        self._open = False
+        self._evidence = Evidence(clock)
+        self._pace = Pace(most, clock)
+        self._held: dict[Hashable, _HeldStep] = {}
+        self._stood = 0.0
+        self._open_since: float | None = None
         self._probe = False
         self._probing = False
         self.workers = UNKNOWN_WORKERS
@@ -78,21 +77,28 @@ class Gate:
     @property
     def opened(self) -> bool:
         """Whether the breaker is open: nothing may be called."""
-        return self._open
+        return self._open_since is not None
 
     @property
     def probing(self) -> bool:
         """Whether the one call that tries an open breaker is under way."""
-        return self._open and self._probing
+        return self.opened and self._probing
+
+    @property
+    def stood(self) -> float:
+        """For how many seconds in all nothing could be called: only what two such numbers differ by says something."""
+        return self._stood + (0.0 if self._open_since is None else self._clock() - self._open_since)
 
     def take(self) -> float:
         """0: a call begins now. Else the seconds until to ask again."""
         now = self._clock()
-        if self._open:
+        if self.opened:
             if not self._probe or self.at_work:
                 return ASK_AGAIN_SECONDS
         elif now < self._pause_until:
             return self._pause_until - now
+        elif (wait := self._pace.wait()) > 0:
+            return wait
         if self.at_work >= self._allowed():
             return ASK_AGAIN_SECONDS  # whoever ends a call looks for the next one itself
         wait = self._slot(now)
@@ -100,6 +106,7 @@ class Gate:
             return wait
         self._probing, self._probe = self._probe, False
         self.at_work += 1
+        self._pace.began()
         return 0.0
 
     def turn(self) -> float:
@@ -114,36 +121,51 @@ class Gate:
 
     def failed_last(self, lane: Hashable) -> bool:
         """Whether its last call failed in a way that may be its own. Others are better to try a destination with."""
-        return lane in self._failed
+        return self._evidence.failed_last(lane)
 
     def suspect(self, lane: Hashable) -> None:
-        """Its last call failed so. What was known first is forgotten first."""
-        self._failed[lane] = None
-        self._failed.move_to_end(lane)
-        if len(self._failed) > MOST_FAILED:
-            self._failed.popitem(last=False)
+        """Its last call failed so, at another worker or before a restart."""
+        self._evidence.suspect(lane)
 
-    def told(self, lane: Hashable, health: Health, retry_after_seconds: float | None) -> None:
-        """What a call of a lane told of the destination. A lane that fails again and again tells it once."""
+    def rests(self, step: Hashable) -> float:
+        """0: a call of this step may begin. Else the seconds until to ask again: it is ill, and is tried at times."""
+        held = self._held.get(step)
+        return 0.0 if held is None else max(0.0, held.again - self._clock())
+
+    def tries(self, step: Hashable) -> float:
+        """As `rests`, and it begins: of an ill step the next one waits."""
+        wait = self.rests(step)
+        if not wait and (held := self._held.get(step)) is not None:
+            held.again, held.tried = self._clock() + held.pause, True
+        return wait
+
+    def told(self, lane: Hashable, step: Hashable, word: Word, retry_after_seconds: float | None = None) -> bool:
+        """What a call of a lane said of the destination. Whether a failure uses up one of its attempts."""
         tried, self._probing = self.probing, False
-        again = health in {Health.BUSY, Health.ILL} and self.failed_last(lane)
-        if health is Health.WELL:
-            self._failed.pop(lane, None)
-            self._bound = min(self._most, self._bound + 1 / max(1.0, self._bound))
-        elif health is not Health.AWAY:
-            self.suspect(lane)
-        if not again:
-            self._recent.append(health)
-        if tried and health is not Health.WELL:
+        news = self._evidence.said(lane, step, word)
+        if word is Word.WELL:
+            self._pace.well(self.at_work)
+            self._held.pop(step, None)
+            return True
+        charged = not self.opened and self._evidence.charged(lane, step, word)
+        if tried:
             self._open_it(again=True)
-        elif health is not Health.WELL and not again:
-            self._spoke_against(retry_after_seconds)
+        elif not self.opened:
+            self._judge(lane, step, word, retry_after_seconds, news=news)
+        return charged and not self.opened and step not in self._held
 
-    def pause(self, seconds: float) -> bool:
-        """The destination takes nothing for so long, at most a minute; whether that is later than was known."""
-        until = self._clock() + min(seconds, MOST_PAUSE_SECONDS)
+    def denied_alone(self, lane: Hashable, step: Hashable) -> bool:
+        """Whether others may do in this step what this lane's call was denied: then that is final."""
+        return step not in self._held and self._evidence.well_in(step, lane)
+
+    def pause(self, seconds: float, most: float = MOST_PAUSE_SECONDS) -> bool:
+        """The destination takes nothing for so long, at most so much; whether that is later than was known."""
+        now = self._clock()
+        until = now + min(seconds, most)
         later = until - self._pause_until
-        self._pause_until = max(self._pause_until, until)
+        if later > 0:
+            self._stood += until - max(now, self._pause_until)
+            self._pause_until = until
         return later > NEWS_SECONDS
 
     def leased(self, first_in_seconds: float | None, slots: int, quota: int) -> None:
@@ -165,42 +187,43 @@ class Gate:
 
     def breaker(self, *, opened: bool, probe: bool = False) -> None:
         """What all workers know: it is open, or not; with `probe`, this worker may try one call."""
-        if self._open and not opened:
-            self._recent.clear()
-        self._open = opened
+        if self.opened and not opened:
+            self._stood = self.stood
+            self._open_since = None
+            self._evidence.clear()
+            self._held.clear()
+            self._pace.start_slowly()
+        elif opened and not self.opened:
+            self._open_since = self._clock()
         self._probe = probe
 
-    def _spoke_against(self, retry_after_seconds: float | None) -> None:
-        if not self._open and self._ill():
+    def _judge(
+        self, lane: Hashable, step: Hashable, word: Word, retry_after_seconds: float | None, *, news: bool
+    ) -> None:
+        if word is Word.BUSY and news:
+            self._pace.busy(lane, self.at_work)
+            if retry_after_seconds is not None and self._evidence.share_busy() >= STORM_PART:
+                self.pause(retry_after_seconds, MOST_LATER_SECONDS)
+        elif word is Word.FAILED and self._evidence.share_failing() >= STORM_PART:
+            self._pace.less(self.at_work)
+        if word in (Word.FAILED, Word.DENIED) and self._evidence.step_ill(step):
+            held = self._held.get(step)
+            if held is None or held.tried:
+                pause = TRIAL_SECONDS if held is None else min(MOST_TRIAL_SECONDS, held.pause * 2)
+                self._held[step] = _HeldStep(pause, self._clock() + pause)
+        elif self._evidence.ill(slowest=self._pace.slowest):
             self._open_it(again=False)
-        elif self._part(STORM_OUTCOMES, Health.BUSY) >= STORM_PART:
-            now = self._clock()
-            if now - self._cut_at > 1.0:
-                self._cut_at = now
-                self._bound = max(1.0, min(self._bound, self.at_work) / 2)
-            if retry_after_seconds is not None:
-                self.pause(retry_after_seconds)
 
     def _open_it(self, *, again: bool) -> None:
-        self._recent.clear()
-        self._open = True
+        if not self.opened:
+            self._open_since = self._clock()
         self._trip(again)
 
     def _allowed(self) -> float:
         share = math.inf
         if self._limits.concurrency:
             share = max(1, self._limits.concurrency // max(1, self.workers))
-        return max(1.0, min(share, math.floor(self._bound)))
-
-    def _ill(self) -> bool:
-        away = self._part(STORM_OUTCOMES, Health.AWAY)
-        return max(away, self._part(LANES_OUTCOMES, Health.AWAY, Health.ILL)) >= ILL_PART
-
-    def _part(self, count: int, *healths: Health) -> float:
-        """Of so many last outcomes; 0 while there were fewer."""
-        if len(self._recent) < count:
-            return 0.0
-        return sum(one in healths for one in list(self._recent)[-count:]) / count
+        return max(1.0, min(share, self._pace.bound))
 
     def _slot(self, now: float) -> float:
         if not self._limits.requests_per_second and self._quota is None:

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Mapping
 from typing import Any
 
-from contracts.errors import ErrorCode
 from services.actions import metrics
 from services.actions.connections.connection import Connection
-from services.actions.limits.gate import DAY_BLOCK, LATE_SECONDS, MOST_PAUSE_SECONDS, UNKNOWN_WORKERS, Gate, Health
+from services.actions.limits.evidence import Word, word_of
+from services.actions.limits.gate import DAY_BLOCK, LATE_SECONDS, MOST_PAUSE_SECONDS, UNKNOWN_WORKERS, Gate
 from services.actions.limits.headers import pause_seconds
 from services.actions.limits.limits_table import LimitsTable
 from services.actions.outcome import Done, Failed
@@ -24,9 +24,6 @@ PROBE_SECONDS = 30.0
 # So long a worker whose lanes all failed last leaves it to the others to try.
 PATIENCE_SECONDS = 3.0
 NO_LIMIT = Connection("", "")
-ILL = frozenset({ErrorCode.CALL_TIMED_OUT, ErrorCode.CALL_INTERRUPTED, ErrorCode.DESTINATION_FAILED})
-
-
 Waits = Callable[[str, Callable[[Hashable], bool]], bool | None]
 """(connection, failed): whether a lane could begin there that is not `failed`; None: no lane could."""
 
@@ -77,15 +74,36 @@ class Limits:
         """A lane failed before this worker had it."""
         self._gate(connection).suspect(lane)
 
-    def told(self, connection: str, lane: Hashable, outcome: Done | Failed) -> None:
-        """What came of a lane's request that was sent, or that no access token was there for."""
+    def rests(self, connection: str, step: Hashable) -> float:
+        """0: a call of this step may begin. Else the seconds until to ask again."""
+        gate = self._gates.get(connection) if connection else None
+        return 0.0 if gate is None else gate.rests(step)
+
+    def tries(self, connection: str, step: Hashable) -> float:
+        """As `rests`, and it begins: of an ill step the next one waits."""
+        gate = self._gates.get(connection) if connection else None
+        return 0.0 if gate is None else gate.tries(step)
+
+    def told(self, connection: str, lane: Hashable, step: Hashable, outcome: Done | Failed) -> bool:
+        """What came of a lane's request. Whether a failure is the call's own: it uses up one of its attempts.
+
+        Else it is the connection's or the step's, and time stands still for the call.
+        """
         if not connection:
-            return  # whole addresses: as many destinations as there are
-        gate = self._gate(connection)
-        health = _health(outcome)
-        if gate.probing and health is Health.WELL:
+            return True  # whole addresses: as many destinations as there are
+        gate, word = self._gate(connection), word_of(outcome)
+        if gate.probing and word is Word.WELL:
             self._start(self._close(connection))
-        gate.told(lane, health, outcome.retry_after_seconds if isinstance(outcome, Failed) else None)
+        retry_after = outcome.retry_after_seconds if isinstance(outcome, Failed) else None
+        return gate.told(lane, step, word, retry_after)
+
+    def denied_alone(self, connection: str, lane: Hashable, step: Hashable) -> bool:
+        """Whether what a call was denied (403, 405) others of its step may do: then that is final."""
+        return not connection or self._gate(connection).denied_alone(lane, step)
+
+    def stood(self, connection: str) -> float:
+        """For how many seconds in all nothing could be called there."""
+        return self._gate(connection).stood if connection else 0.0
 
     def heard(self, connection: str, headers: Mapping[str, str]) -> None:
         """What the headers of an answer say of limits. Other workers learn of a pause within a second."""
@@ -179,7 +197,7 @@ class Limits:
         return 0
 
     async def _open(self, name: str, *, again: bool) -> None:
-        cause = "most of the last calls were refused or had no token, or many lanes' were cut off, too slow or 5xx"
+        cause = "calls of most lanes were refused, denied, told to come later, cut off, too slow or answered with 5xx"
 
         async def open_it() -> float | None:
             return await self._table.open(name, OPEN_SECONDS, MOST_OPEN_SECONDS, cause, again=again)
@@ -198,13 +216,3 @@ class Limits:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _health(outcome: Done | Failed) -> Health:
-    if isinstance(outcome, Done):
-        return Health.WELL
-    if outcome.away or outcome.code is ErrorCode.CALL_REFUSED:
-        return Health.AWAY
-    if outcome.code is ErrorCode.DESTINATION_BUSY:
-        return Health.BUSY
-    return Health.ILL if outcome.code in ILL else Health.WELL

@@ -50,8 +50,10 @@ class Lanes(Generic[J]):
         gate: Gate | None = None,
         guard: FlowGuard | None = None,
         clock: Callable[[], float] = REAL.now,
+        rests: Callable[[J], float] = lambda _: 0.0,
     ) -> None:
         self._clock = clock
+        self._rests = rests
         self._work = work
         self._concurrency = concurrency
         self._on_bug = on_bug
@@ -189,7 +191,7 @@ class Lanes(Generic[J]):
             return
         if self._asleep.pop(lane, None) is not None:
             self._count(self._awake, self._lanes[lane], 1)
-        self._ready.push(self._turn(self._lanes[lane][0]), lane)
+        self._line_up(lane)
         if self._active < self._concurrency:
             self._begin()
 
@@ -246,8 +248,7 @@ class Lanes(Generic[J]):
         if wait is None:
             self._next(lane)
         elif not self._closed:
-            self._asleep[lane] = asyncio.get_running_loop().call_later(wait, self._wake, lane)
-            self._count(self._awake, self._lanes[lane], -1)
+            self._sleep(lane, wait)
 
     def _less(self, lane: Hashable, jobs: Collection[J]) -> None:
         self._pending -= len(jobs)
@@ -268,4 +269,16 @@ class Lanes(Generic[J]):
         if not queue:
             del self._lanes[lane]
         elif not self._closed:
-            self._ready.push(self._turn(queue[0]), lane)
+            self._line_up(lane)
+
+    def _line_up(self, lane: Hashable) -> None:
+        """It is ready, unless its first may not be called yet."""
+        first = self._lanes[lane][0]
+        if (wait := self._rests(first)) > 0:
+            self._sleep(lane, wait)
+        else:
+            self._ready.push(self._turn(first), lane)
+
+    def _sleep(self, lane: Hashable, seconds: float) -> None:
+        self._asleep[lane] = asyncio.get_running_loop().call_later(seconds, self._wake, lane)
+        self._count(self._awake, self._lanes[lane], -1)

@@ -17,13 +17,14 @@ select distinct on (lane) lane, extract(epoch from due_at - now())::float8 as wa
 from parked where place = $1 order by lane, position
 """
 ADD = """
-insert into parked (place, lane, position, due_at, attempts, began_at, key, value, headers)
+insert into parked (place, lane, position, due_at, attempts, began_at, age, key, value, headers)
 select place, lane, position, now() + wait * interval '1 second', attempts, now() - age * interval '1 second',
-       key, value, headers
-from unnest($1::text[], $2::text[], $3::bigint[], $4::float8[], $5::integer[], $6::float8[], $7::bytea[], $8::bytea[],
-            $9::bytea[])
-    as new (place, lane, position, wait, attempts, age, key, value, headers)
-on conflict (place, lane, position) do update set due_at = excluded.due_at, attempts = excluded.attempts
+       case when still then age end, key, value, headers
+from unnest($1::text[], $2::text[], $3::bigint[], $4::float8[], $5::integer[], $6::float8[], $7::boolean[],
+            $8::bytea[], $9::bytea[], $10::bytea[])
+    as new (place, lane, position, wait, attempts, age, still, key, value, headers)
+on conflict (place, lane, position) do update
+set due_at = excluded.due_at, attempts = excluded.attempts, began_at = excluded.began_at, age = excluded.age
 where excluded.attempts >= parked.attempts
 """
 REMOVE = """
@@ -31,8 +32,9 @@ delete from parked using unnest($1::text[], $2::text[], $3::bigint[]) as gone (p
 where parked.place = gone.place and parked.lane = gone.lane and parked.position = gone.position
 """
 LOAD = """
-select wanted.place, wanted.lane, row.position, row.attempts, extract(epoch from now() - row.began_at)::float8 as age,
-       row.key, row.value, row.headers
+select wanted.place, wanted.lane, row.position, row.attempts,
+       coalesce(row.age, extract(epoch from now() - row.began_at)::float8) as age,
+       row.age is not null as still, row.key, row.value, row.headers
 from unnest($1::text[], $2::text[]) as wanted (place, lane), lateral (
     select * from parked where parked.place = wanted.place and parked.lane = wanted.lane order by position limit $3
 ) as row
@@ -41,7 +43,10 @@ order by wanted.place, wanted.lane, row.position
 
 
 class Parked(NamedTuple):
-    """One request. `wait_seconds`: until its lane is worked on, if it is the first there."""
+    """One request. `wait_seconds`: until its lane is worked on, if it is the first there.
+
+    `age_seconds`: since when it is tried; `still`: it grows no older there.
+    """
 
     place: str
     lane: str
@@ -49,6 +54,7 @@ class Parked(NamedTuple):
     attempts: int
     age_seconds: float
     wait_seconds: float = 0.0
+    still: bool = False
 
 
 class Head(NamedTuple):
@@ -79,6 +85,7 @@ class ParkedTable:
             [row.wait_seconds for row in rows],
             [row.attempts for row in rows],
             [row.age_seconds for row in rows],
+            [row.still for row in rows],
             [row.record.key for row in rows],
             [row.record.value or b"" for row in rows],
             [packed(row.record.headers) for row in rows],
@@ -99,4 +106,4 @@ def _parked(row: asyncpg.Record) -> Parked:
     record = ConsumedRecord(
         ACTIONS, topic, int(partition), row["position"], row["key"], row["value"], unpacked(row["headers"])
     )
-    return Parked(row["place"], row["lane"], record, row["attempts"], row["age"])
+    return Parked(row["place"], row["lane"], record, row["attempts"], row["age"], still=row["still"])

@@ -193,7 +193,8 @@ class Parking:
 
     def _loaded(self, row: Parked, lane: ParkedLane) -> Job:
         lane.loaded += 1
-        state = Waiting(row.attempts, self._world.now() - row.age_seconds)
+        now = self._world.now()
+        state = Waiting(row.attempts, now - row.age_seconds, still=now if row.still else None)
         return Job(self._plan(row.record), lane.assignment, state=state, parked=lane.name)
 
     def _lane(self, job: Job) -> ParkedLane:
@@ -221,8 +222,9 @@ class Parking:
 
     def _row(self, lane: ParkedLane, job: Job, wait_seconds: float) -> Parked:
         state = job.state
-        age = self._world.now() - state.began if state.attempts else 0.0
-        return Parked(*lane.key, job.plan.record, state.attempts, age, wait_seconds)
+        still = state.still if isinstance(state, Waiting) else None
+        age = (self._world.now() if still is None else still) - state.began if state.attempts else 0.0
+        return Parked(*lane.key, job.plan.record, state.attempts, age, wait_seconds, still=still is not None)
 
     def _refuse(self, job: Job, fault: Exception) -> None:
         """PostgreSQL cannot hold this one."""

@@ -67,6 +67,7 @@ class Queue:
             gate=limits,
             guard=hold,
             clock=world.now,
+            rests=lambda job: limits.rests(job.turn.connection, job.plan.step),
         )
         self._intake = Intake(bounds, plan, self._lanes, parking)
         self._measured = world.now()
@@ -174,6 +175,8 @@ class Queue:
 
     async def _work(self, job: Job) -> float | None:
         """One attempt of a job. The seconds until the next; None when it is over, here at least."""
+        if (rests := self._limits.tries(job.turn.connection, job.plan.step)) > 0:
+            return rests
         began = self._hold.now()
         plan, tenure = job.plan, job.assignment.tenure
         came: Ended | Later | Lost = await self._attempts.make(plan, job.state, tenure)

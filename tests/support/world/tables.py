@@ -86,7 +86,13 @@ class FakeEffects(EffectsTable):
             return False
         maybe = held.row.maybe or settle.maybe
         held.row = replace(
-            held.row, state=settle.state, maybe=maybe, answer=settle.answer, code=settle.code, cause=settle.cause
+            held.row,
+            state=settle.state,
+            maybe=maybe,
+            answer=settle.answer,
+            code=settle.code,
+            cause=settle.cause,
+            attempts=held.row.attempts - settle.free,
         )
         return True
 
@@ -199,10 +205,8 @@ class FakeParked(ParkedTable):
             for row in rows:
                 key = (row.place, row.lane, row.record.offset)
                 due, held = now + row.wait_seconds, self.rows.get(key)
-                if held is None:
+                if held is None or row.attempts >= held[0].attempts:
                     self.rows[key] = (row, now - row.age_seconds, due)
-                elif row.attempts >= held[0].attempts:
-                    self.rows[key] = (held[0]._replace(attempts=row.attempts), held[1], due)
 
     async def remove(self, rows: Sequence[tuple[str, str, int]]) -> None:
         """Forget these."""
@@ -219,7 +223,8 @@ class FakeParked(ParkedTable):
                 offsets = sorted(offset for where, name, offset in self.rows if (where, name) == (place, lane))
                 for offset in offsets[:most]:
                     row, began, _ = self.rows[place, lane, offset]
-                    found.append(row._replace(age_seconds=now - began, wait_seconds=0.0))
+                    age = row.age_seconds if row.still else now - began
+                    found.append(row._replace(age_seconds=age, wait_seconds=0.0))
         return found
 
 

@@ -73,6 +73,7 @@ class Simulation:
         self.parked = FakeParked(self.world, self.faults)
         self.unknowns = FakeUnknownCalls(self.faults)
         self._names = count(1)
+        self._ends: list[HistoryRecord] = []
 
     async def start(self, places: Iterable[TopicPartition] = PLACES) -> Running:
         """A further worker, with these partitions."""
@@ -104,7 +105,9 @@ class Simulation:
 
     def ends(self) -> list[HistoryRecord]:
         """Of runs."""
-        return [HistoryRecord.model_validate_json(one.value or b"") for one in self._records(HISTORY.name)]
+        records = self.broker.records[TopicPartition(HISTORY.name, 0)]
+        self._ends += [HistoryRecord.model_validate_json(one.value or b"") for one in records[len(self._ends) :]]
+        return self._ends
 
     def outcomes(self) -> dict[str, Outcome]:
         """By run."""

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from contracts.errors import ErrorCode
-from services.actions.limits import limits
-from services.actions.limits.gate import Health
+from services.actions.limits.evidence import Word, word_of
 from services.actions.limits.limits import PATIENCE_SECONDS, Limits
 from services.actions.limits.limits_table import LimitsTable
 from services.actions.outcome import Done, Failed
@@ -50,20 +49,22 @@ async def test_a_worker_tries_only_with_a_call_and_first_with_one_that_did_not_f
 
 
 @pytest.mark.parametrize(
-    ("outcome", "health"),
+    ("outcome", "word"),
     [
-        (Done({}), Health.WELL),
-        (Failed(ErrorCode.CALL_REJECTED, "", again=False), Health.WELL),
-        (Failed(ErrorCode.CREDENTIALS_REFUSED, "", again=False), Health.WELL),
-        (Failed(ErrorCode.DESTINATION_BUSY, "", again=True), Health.BUSY),
-        (Failed(ErrorCode.DESTINATION_FAILED, "", again=True), Health.ILL),
-        (Failed(ErrorCode.CALL_TIMED_OUT, "", again=True), Health.ILL),
-        (Failed(ErrorCode.CALL_INTERRUPTED, "", again=True), Health.ILL),
-        (Failed(ErrorCode.CALL_REFUSED, "", again=True), Health.AWAY),
-        (Failed(ErrorCode.DESTINATION_BUSY, "", again=True, away=True), Health.AWAY),
-        (Failed(ErrorCode.DESTINATION_FAILED, "", again=True, away=True), Health.AWAY),
+        (Done({}), Word.WELL),
+        (Failed(ErrorCode.CALL_REJECTED, "", again=False, status=404), Word.WELL),
+        (Failed(ErrorCode.CALL_REJECTED, "", again=False, status=405), Word.DENIED),
+        (Failed(ErrorCode.CREDENTIALS_REFUSED, "", again=False, status=403), Word.DENIED),
+        (Failed(ErrorCode.CREDENTIALS_REFUSED, "", again=True, status=401), Word.AWAY),
+        (Failed(ErrorCode.DESTINATION_BUSY, "", again=True), Word.BUSY),
+        (Failed(ErrorCode.DESTINATION_FAILED, "", again=True), Word.FAILED),
+        (Failed(ErrorCode.CALL_TIMED_OUT, "", again=True), Word.FAILED),
+        (Failed(ErrorCode.CALL_INTERRUPTED, "", again=True), Word.FAILED),
+        (Failed(ErrorCode.CALL_REFUSED, "", again=True), Word.AWAY),
+        (Failed(ErrorCode.DESTINATION_BUSY, "", again=True, away=True), Word.AWAY),
+        (Failed(ErrorCode.DESTINATION_FAILED, "", again=True, away=True), Word.AWAY),
     ],
 )
-def test_what_an_outcome_says_of_its_connection(outcome: Done | Failed, health: Health) -> None:
+def test_what_an_outcome_says_of_its_connection(outcome: Done | Failed, word: Word) -> None:
     """An answer, whatever it says of the call, is well; what no call of the connection could be made for is away."""
-    assert limits._health(outcome) is health
+    assert word_of(outcome) is word

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import pytest
 
 from services.actions import metrics
 from services.actions.connections.parts import ConnectionLimits
-from services.actions.limits.gate import LANES_OUTCOMES, STORM_OUTCOMES, Gate, Health
+from services.actions.limits.evidence import LAST, LAST_LANES, MANY, Word
+from services.actions.limits.gate import Gate
 from services.actions.queue.turns import Turn, Turns
 from services.runtime.death_hold import MOST_PAUSE_SECONDS, PAUSE_SECONDS, TRIALS, DeathHold
 
@@ -71,19 +73,53 @@ def test_a_quota_is_spent_and_asked_for_again() -> None:
     assert gate.take() > 10  # it is spent
 
 
-def test_a_storm_halves_and_pauses_and_few_failures_do_not() -> None:
-    """Most answers are 429: fewer at once, and nothing before Retry-After."""
+def told(gate: Gate, lane: Hashable, word: Word, *, step: str = "0", retry_after: float | None = None) -> bool:
+    """One call, begun and ended."""
+    gate.at_work += 1
+    charged = gate.told(lane, ("flow", step), word, retry_after)
+    gate.release()
+    return charged
+
+
+def test_a_storm_slows_down_and_pauses_and_one_lane_does_not() -> None:
+    """Most answers are 429: slower, fewer at once, and nothing before Retry-After. One contact's are its own."""
     world = World()
     gate = world.gate()
-    for number in range(STORM_OUTCOMES):
-        gate.told(number, Health.BUSY if number % 3 == 0 else Health.WELL, 5.0)
+    for _ in range(LAST):
+        told(gate, "strict", Word.BUSY, retry_after=5.0)
+        told(gate, "well", Word.WELL)
     assert gate.take() == 0
     gate.release()
-    for number in range(STORM_OUTCOMES):
-        gate.told(-number, Health.BUSY, 5.0)
+    for number in range(LAST):
+        assert told(gate, number, Word.BUSY, retry_after=5.0) is (number == 0)
     assert gate.take() == 5.0
     world.now += 5.1
     assert gate.take() == 0
+
+
+def test_the_pace_that_a_destination_bears_is_found() -> None:
+    """It takes ten a second, and says busy to all others: after the first second few of them, and most of the ten."""
+    world = World()
+    gate = world.gate()
+    took: Counter[int] = Counter()
+    busy: Counter[int] = Counter()
+    for tick in range(60 * 100):
+        world.now = 100.0 + tick / 100
+        while gate.take() == 0:
+            second, lane = int(world.now), (tick, took[int(world.now)] + busy[int(world.now)])
+            if took[second] < 10:
+                took[second] += 1
+                gate.told(lane, "step", Word.WELL)
+            else:
+                busy[second] += 1
+                gate.told(lane, "step", Word.BUSY)
+            gate.release()
+            if busy[second] > 1_000:
+                break
+    after = range(110, 160)
+    assert sum(busy[second] for second in after) < 0.25 * sum(took[second] for second in after)
+    assert sum(took[second] for second in after) > 0.7 * 10 * len(after)
+    assert world.trips == []
 
 
 def test_a_breaker_trips_lets_one_try_and_trips_again() -> None:
@@ -91,18 +127,18 @@ def test_a_breaker_trips_lets_one_try_and_trips_again() -> None:
     world = World()
     gate = world.gate()
     for number in range(100):
-        gate.told(number, Health.ILL if number % 10 == 0 else Health.WELL, None)
+        told(gate, number, Word.FAILED if number % 10 == 0 else Word.WELL)
     assert world.trips == []
-    for number in range(100, 100 + LANES_OUTCOMES):
-        gate.told(number, Health.ILL, None)
+    for number in range(100, 100 + LAST_LANES):
+        told(gate, number, Word.FAILED)
     assert world.trips == [False]
-    gate.told(200, Health.ILL, None)  # one that was at work
+    told(gate, 200, Word.FAILED)  # one that was at work
     assert world.trips == [False]
     assert gate.take() > 0
     gate.breaker(opened=True, probe=True)
     assert (gate.take(), gate.probing) == (0, True)
     assert gate.take() > 0
-    gate.told(201, Health.ILL, None)
+    assert not gate.told(201, "step", Word.FAILED)
     gate.release()
     assert world.trips == [False, True]
     assert gate.take() > 0
@@ -110,27 +146,111 @@ def test_a_breaker_trips_lets_one_try_and_trips_again() -> None:
     assert gate.take() == 0
 
 
-@pytest.mark.parametrize("health", [Health.ILL, Health.BUSY])
+def test_after_an_outage_calls_start_slowly() -> None:
+    """One at first, then more with each that succeeds; in a while as many as before."""
+    world = World()
+    gate = world.gate()
+    gate.breaker(opened=True)
+    world.now += 60
+    gate.breaker(opened=False)
+    begun: Counter[int] = Counter()
+    for tick in range(30 * 100):
+        world.now += 0.01
+        while begun[tick // 100] < 5_000 and gate.take() == 0:
+            begun[tick // 100] += 1
+            told(gate, "any", Word.WELL)
+            gate.release()
+    assert begun[0] <= 12
+    assert begun[3] > begun[1] > begun[0]
+    assert begun[25] > 1_000
+
+
+@pytest.mark.parametrize("word", [Word.FAILED, Word.BUSY, Word.DENIED])
 @pytest.mark.parametrize("healthy", [0, 30])
-def test_always_the_same_lanes_speak_against_nobody(health: Health, healthy: int) -> None:
-    """Twenty contacts whose call fails again and again, among healthy ones or alone: nothing opens, nothing pauses."""
+def test_always_the_same_lanes_speak_against_nobody(word: Word, healthy: int) -> None:
+    """Twenty contacts whose call fails again and again, among healthy ones or for a while alone: nothing opens."""
     world = World()
     gate = world.gate()
     for turn in range(50):
-        for lane in range(healthy if turn == 0 else 0):
-            gate.told(("well", lane), Health.WELL, None)
+        world.now += 0.25
+        for lane in range(healthy):
+            told(gate, ("well", lane), Word.WELL)
         for lane in range(20):
-            gate.told(("bad", lane), health, 60.0 if turn else None)
+            charged = told(gate, ("bad", lane), word, retry_after=60.0 if turn else None)
+            assert charged or not healthy or word is Word.BUSY
     assert world.trips == []
+    world.now += 60
     assert gate.take() == 0
+
+
+@pytest.mark.parametrize("word", [Word.FAILED, Word.DENIED])
+def test_few_lanes_that_all_fail_are_evidence_too(word: Word) -> None:
+    """Three contacts are all there are, and nobody succeeds for a while: it is the connection."""
+    world = World()
+    gate = world.gate()
+    charged = []
+    while not world.trips and world.now < 200:
+        charged += [told(gate, lane, word) for lane in range(3)]
+        world.now += 1
+    assert 110 < world.now < 120
+    assert charged[:2] == [True, True]
+    assert set(charged[2:]) == {False}
+
+
+def test_a_lane_alone_is_judged_by_its_own_attempts() -> None:
+    """Whose fault it is nobody can say; a refusal is never its own."""
+    world = World()
+    gate = world.gate()
+    for _ in range(10):
+        assert told(gate, "one", Word.FAILED)
+        world.now += 10
+    assert world.trips == []
+    assert not told(gate, "one", Word.AWAY)
+
+
+def test_one_step_that_fails_waits_alone() -> None:
+    """403, 405 or 5xx of its path over distinct contacts, while other steps' calls succeed: they go on."""
+    world = World()
+    gate = world.gate()
+    for number in range(10):
+        world.now += 0.1
+        told(gate, ("other", number), Word.WELL, step="1")
+        charged = told(gate, number, Word.DENIED, step="2")
+    assert not charged
+    assert world.trips == []
+    assert gate.rests(("flow", "1")) == 0
+    assert 0 < gate.rests(("flow", "2")) <= 5
+    world.now += 5
+    assert gate.tries(("flow", "2")) == 0
+    assert gate.tries(("flow", "2")) > 0  # one at a time
+    told(gate, "trial", Word.DENIED, step="2")
+    assert gate.rests(("flow", "2")) > 5
+    world.now += 10
+    assert gate.tries(("flow", "2")) == 0
+    told(gate, "another", Word.WELL, step="2")
+    assert gate.tries(("flow", "2")) == 0
+
+
+def test_denied_over_all_steps_is_the_connections() -> None:
+    """403 of distinct contacts in several steps, and nobody succeeds. Of one among successes it is final."""
+    world = World()
+    gate = world.gate()
+    told(gate, "well", Word.WELL, step="1")
+    assert gate.denied_alone("one", ("flow", "1"))
+    assert not gate.denied_alone("one", ("flow", "2"))
+    for second in range(20):
+        world.now += 1
+        for number in range(6):
+            told(gate, number, Word.DENIED, step=str(number % 3))
+        assert bool(world.trips) is (second >= 15)
 
 
 def test_a_refusal_speaks_against_the_destination_whosever_call_it_is() -> None:
     """Also of few lanes: no connection is no lane's fault. Nor is a lane in doubt for it."""
     world = World()
     gate = world.gate()
-    for number in range(STORM_OUTCOMES):
-        gate.told(number % 3, Health.AWAY, None)
+    for number in range(LAST):
+        told(gate, number % 3, Word.AWAY)
     assert world.trips == [False]
     assert not gate.failed_last(0)
 
@@ -139,12 +259,12 @@ def test_a_lane_that_succeeds_can_speak_again() -> None:
     """So a destination that is well and then ill is noticed by the same lanes."""
     world = World()
     gate = world.gate()
-    for health in (Health.ILL, Health.WELL):
-        for number in range(LANES_OUTCOMES - 1):
-            gate.told(number, health, None)
+    for word in (Word.FAILED, Word.WELL):
+        for number in range(MANY - 1):
+            told(gate, number, word)
     assert world.trips == []
-    for number in range(LANES_OUTCOMES - 1):
-        gate.told(number, Health.ILL, None)
+    for number in range(LAST_LANES):
+        told(gate, number, Word.FAILED)
     assert world.trips == [False]
 
 
@@ -157,9 +277,24 @@ def test_a_try_that_comes_to_nothing_is_made_by_another() -> None:
         assert (gate.take(), gate.probing) == (0, True)
         gate.release()
     assert gate.take() == 0
-    gate.told("lane", Health.ILL, None)
+    gate.told("lane", "step", Word.FAILED)
     gate.release()
     assert gate.take() > 0
+
+
+def test_time_stands_still_while_nothing_can_be_called() -> None:
+    """While the breaker is open, and in a pause."""
+    world = World()
+    gate = world.gate()
+    before = gate.stood
+    gate.breaker(opened=True)
+    world.now += 30
+    assert gate.stood - before == 30
+    gate.breaker(opened=False)
+    gate.pause(20)
+    gate.pause(10)
+    world.now += 60
+    assert gate.stood - before == 50
 
 
 def test_an_open_breaker_is_tried_with_a_lane_that_did_not_fail_last() -> None:

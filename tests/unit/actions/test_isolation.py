@@ -1,0 +1,189 @@
+"""Who waits for whom (docs/isolation.md): a worker over fakes, on made time, its destinations ill in each way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from contracts.actions import ActionRequest
+from contracts.runs import Outcome
+from tests.support.actions import request
+from tests.support.world import loop
+from tests.support.world.destination import Asked, Destination, Says
+from tests.support.world.worker import Simulation
+
+DEFAULT = ActionRequest.model_fields["retry"].default
+ILL_SECONDS = 120.0
+
+
+def calls(count: int, *, lanes: int, connection: str = "crm", first: int = 0, step: str = "0") -> list[ActionRequest]:
+    """So many calls of so many contacts, with the retry that a flow has by default."""
+    return [
+        request(
+            first + number,
+            f"+3519100{first + number % lanes:05d}",
+            connection=connection,
+            last=True,
+            retry=DEFAULT,
+            step=step,
+            inputs={"method": "POST", "url": f"/{step}", "json": {"n": first + number}},
+        )
+        for number in range(count)
+    ]
+
+
+class Story:
+    """A worker and its destinations. `ill` says what those of `crm` answer; None: they are well."""
+
+    def __init__(self, ill: Callable[[Asked, float], Says | None], **settings: str) -> None:
+        self.world = Simulation(destination=Destination(self._says), settings=settings)
+        self.begun = self.world.world.now()
+        self._ill = ill
+
+    def _says(self, asked: Asked) -> Says:
+        ill = self._ill(asked, asked.at - self.begun) if asked.url.startswith("http://crm") else None
+        return ill or Says()
+
+    def ended(self, first: int, count: int) -> int:
+        """How many of these runs."""
+        ends = self.world.outcomes()
+        return sum(f"r{number}" in ends for number in range(first, first + count))
+
+
+def while_ill(says: Says) -> Callable[[Asked, float], Says | None]:
+    """All calls, for two minutes."""
+    return lambda _, seconds: says if seconds < ILL_SECONDS else None
+
+
+ILLNESSES = {
+    "refused": Says(0),
+    "cut": Says(-1, acts=False),
+    "hangs": Says(seconds=1e6, acts=False),
+    "500": Says(500),
+    "503": Says(503),
+    "503 later": Says(503, headers={"retry-after": "90"}),
+    "429": Says(429),
+    "401": Says(401),
+    "403": Says(403),
+}
+
+
+@pytest.mark.parametrize("name", ILLNESSES)
+@pytest.mark.parametrize("lanes", [4, 60])
+def test_calls_wait_for_an_ill_connection_and_none_dies(name: str, lanes: int) -> None:
+    """Refused, cut, hanging, 5xx, 503, 429, 401, 403, for longer than any retry: all are done soon after, once each
+    contact's turn comes; calls of another connection, in the same partitions, wait for nothing."""
+
+    async def story() -> None:
+        it = Story(while_ill(ILLNESSES[name]))
+        one = await it.world.start()
+        it.world.put(calls(60, lanes=lanes))
+        for second in range(10):
+            it.world.put(calls(20, lanes=20, connection="other", first=1_000 + second * 20))
+            await asyncio.sleep(1.0)
+            assert it.ended(1_000, (second + 1) * 20) == (second + 1) * 20, "healthy calls wait"
+        await it.world.until(lambda: it.ended(0, 60) == 60, ILL_SECONDS + 80)
+        await one.end()
+        outcomes = Counter(it.world.outcomes().values())
+        few = 4 if name == "403" and lanes == 4 else 0
+        assert outcomes[Outcome.DEAD] <= few, outcomes
+        assert len(it.world.limits.opened) == 0
+
+    loop.run(story)
+
+
+def test_a_retry_after_beyond_within_is_waited_for_and_not_asked_before() -> None:
+    """Also of one contact alone, whose calls may take a minute in all."""
+
+    async def story() -> None:
+        it = Story(lambda _, seconds: Says(429, headers={"retry-after": "300"}) if seconds < 299 else None)
+        one = await it.world.start()
+        it.world.put(calls(1, lanes=1))
+        await it.world.until(lambda: it.ended(0, 1) == 1, 400)
+        await one.end()
+        assert list(it.world.outcomes().values()) == [Outcome.DELIVERED]
+        first, second = (asked.at for asked in it.world.destination.asked)
+        assert 300 <= second - first < 320
+
+    loop.run(story)
+
+
+def test_the_pace_that_a_destination_bears_is_found_and_none_dies() -> None:
+    """It bears ten a second, and 400 come at once."""
+    took: Counter[int] = Counter()
+
+    def says(asked: Asked, _: float) -> Says | None:
+        second = int(asked.at)
+        took[second] += 1
+        return Says(503) if took[second] > 10 else None
+
+    async def story() -> None:
+        it = Story(says)
+        one = await it.world.start()
+        it.world.put(calls(400, lanes=400))
+        await it.world.until(lambda: it.ended(0, 400) == 400, 120)
+        await one.end()
+        assert set(it.world.outcomes().values()) == {Outcome.DELIVERED}
+        assert len(it.world.destination.asked) < 1_600
+
+    loop.run(story)
+
+
+def test_contacts_whose_calls_always_fail_hold_up_only_themselves() -> None:
+    """Twenty of them die by their attempts; a hundred others are called at once."""
+
+    async def story() -> None:
+        it = Story(lambda asked, _: Says(500) if asked.body["n"] < 20 else None)
+        one = await it.world.start()
+        it.world.put(calls(20, lanes=20))
+        await asyncio.sleep(0.5)
+        for second in range(20):
+            it.world.put(calls(20, lanes=20, first=1_000 + second * 20))
+            await asyncio.sleep(1.0)
+            assert it.ended(1_000, (second + 1) * 20) == (second + 1) * 20
+        await it.world.until(lambda: it.ended(0, 20) == 20, 120)
+        await one.end()
+        assert Counter(it.world.outcomes().values()) == {Outcome.DEAD: 20, Outcome.DELIVERED: 400}
+
+    loop.run(story)
+
+
+@pytest.mark.parametrize("status", [403, 405, 500])
+def test_one_step_that_fails_for_all_holds_up_only_its_own_calls(status: int) -> None:
+    """Another step's calls at the same connection go on; when its path is there, its own go on, and few have died."""
+
+    async def story() -> None:
+        it = Story(lambda asked, seconds: Says(status) if asked.url.endswith("/ill") and seconds < 60 else None)
+        one = await it.world.start()
+        for second in range(30):
+            it.world.put(calls(5, lanes=5, first=2_000 + second * 5, step="well"))
+            it.world.put(calls(2, lanes=2, first=second * 2, step="ill"))
+            await asyncio.sleep(1.0)
+            assert it.ended(2_000, (second + 1) * 5) == (second + 1) * 5
+        await it.world.until(lambda: it.ended(0, 60) == 60, 200)
+        await one.end()
+        outcomes = Counter(it.world.outcomes().values())
+        assert outcomes[Outcome.DEAD] <= 4, outcomes
+        asked = [one for one in it.world.destination.asked if one.url.endswith("/ill") and one.at - it.begun < 60]
+        assert len(asked) < 60
+
+    loop.run(story)
+
+
+def test_what_one_call_is_denied_is_its_own() -> None:
+    """403 of a contact among successes is final at once."""
+
+    async def story() -> None:
+        it = Story(lambda asked, _: Says(403) if asked.body["n"] == 50 else None)
+        one = await it.world.start()
+        it.world.put(calls(50, lanes=50))
+        await it.world.until(lambda: it.ended(0, 50) == 50, 5)
+        it.world.put(calls(1, lanes=1, first=50))
+        await it.world.until(lambda: it.ended(50, 1) == 1, 1)
+        await one.end()
+        assert it.world.outcomes()["r50"] is Outcome.DEAD
+
+    loop.run(story)
