@@ -18,6 +18,7 @@ import contextlib
 import os
 import socket
 import ssl
+import zlib
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ CLOSE_SECONDS = 1.0
 FIRST_ERROR_STATUS = 400
 OUR_HEADERS = {"Accept": "*/*", "User-Agent": "closum-flows"}
 NO_ENCODING = ("", "identity")
+GZIP = ("gzip", "x-gzip")
 
 
 class Sent(StrEnum):
@@ -198,10 +200,12 @@ class Client:
         content: bytes | None,
         seconds: float,
         any_port: bool = True,
+        unpack: bool = False,
     ) -> HttpAnswer:
         """Make one call, from connect to the answer's last byte within `seconds`. Raises CallError.
 
-        Without `any_port` only ports of web servers are connected to: for addresses that a stranger may have chosen.
+        With `unpack` an answer that is compressed unasked is read; else it is no usable one. Without `any_port` only
+        ports of web servers are connected to: for addresses that a stranger may have chosen.
         """
         attempt = _Attempt(any_port=any_port)
         _ATTEMPT.set(attempt)
@@ -221,24 +225,25 @@ class Client:
             raise CallError(ErrorCode.INPUT_INVALID, f"no valid request: {type(error).__name__}", Sent.NO) from None
         try:
             async with asyncio.timeout(seconds):
-                return await self._exchange(request)
+                return await self._exchange(request, unpack=unpack)
         except (httpx.TransportError, TimeoutError) as error:
             # `from None`: the chain would carry the whole URL into a log.
             raise _classified(error, request, attempt, seconds) from None
 
-    async def _exchange(self, request: httpx.Request) -> HttpAnswer:
+    async def _exchange(self, request: httpx.Request, *, unpack: bool) -> HttpAnswer:
         response = await self._transport.handle_async_request(request)
         stream = response.stream
         assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - the transport gives no other
         failed = response.status_code >= FIRST_ERROR_STATUS
         headers = _headers(response)
         encoding = headers.get("content-encoding", "").strip().lower()
+        packed = unpack and encoding in GZIP
         body = bytearray()
         try:
             async for chunk in stream:
                 fault = None
                 body += chunk
-                if encoding not in NO_ENCODING:
+                if encoding not in NO_ENCODING and not packed:
                     fault = f"is encoded as {encoding[:40]!r}, though `identity` was asked for"
                     body.clear()
                 elif len(body) > self._max_answer_bytes:
@@ -257,7 +262,17 @@ class Client:
             with contextlib.suppress(TimeoutError, httpx.TransportError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await stream.aclose()
+        if packed:
+            body = _unpacked(request, bytes(body), self._max_answer_bytes)
         return HttpAnswer(response.status_code, headers, bytes(body[: self._max_answer_bytes]))
+
+
+def _unpacked(request: httpx.Request, content: bytes, most: int) -> bytearray:
+    try:
+        return bytearray(zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, most))
+    except zlib.error as error:
+        cause = f"{_address(request)}: the answer is no gzip: {error}"
+        raise CallError(ErrorCode.ANSWER_INVALID, cause, Sent.EFFECT_POSSIBLE) from None
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

@@ -85,7 +85,7 @@ class Attempts:
         metrics.ATTEMPT.labels(name, action).observe(self._world.now() - began)
         metrics.ATTEMPTS.labels(name, action, label).inc()
         if isinstance(outcome, Failed):
-            outcome = self._denied(plan, outcome, charged=charged)
+            outcome = self._denied(way, outcome, began, charged=charged)
             if outcome.again and not charged:
                 return await self._free(way, outcome, began)
         return await self._judge(way, call, outcome)
@@ -97,11 +97,16 @@ class Attempts:
         stood = self._limits.stood(plan.connection) - waiting.stood
         return waiting.began + (max(0.0, stood) if waiting.still is None else now - waiting.still)
 
-    def _denied(self, plan: Plan, failed: Failed, *, charged: bool) -> Failed:
-        """What was denied to this call is final only where others may do it: else it may be the connection's."""
-        if failed.again or failed.unknown or word_of(failed) is not Word.DENIED:
+    def _denied(self, way: UnderWay, failed: Failed, began: float, *, charged: bool) -> Failed:
+        """What was denied twice is final where others could do it meanwhile; else it may be the connection's.
+
+        Credentials end while calls are under way, so once says nothing.
+        """
+        plan = way.plan
+        if failed.again or failed.unknown or word_of(failed) is not Word.DENIED or not plan.connection:
             return failed
-        alone = charged and self._limits.denied_alone(plan.connection, plan.lane, plan.step)
+        twice = charged and way.state.attempts > 1
+        alone = twice and self._limits.denied_alone(plan.connection, plan.lane, plan.step, began)
         return failed if alone else replace(failed, again=True)
 
     async def _free(self, way: UnderWay, failed: Failed, began: float) -> Later | Lost:

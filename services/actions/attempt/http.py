@@ -13,7 +13,7 @@ from services.actions.addresses import ABSOLUTE, check_below, check_whole
 from services.actions.answer_text import said
 from services.actions.connections.connection import Connection
 from services.actions.endpoint import Endpoint
-from services.actions.http_statuses import code_of, effect_possible, retry_after_seconds
+from services.actions.http_statuses import CREDENTIALS, code_of, effect_possible, retry_after_seconds
 from services.actions.journal.judge import WEAKEST
 from services.flows.catalogue import Guarantee
 from services.runtime.documents.secrets import Mask
@@ -118,12 +118,14 @@ class HttpCall:
         if self._heard is not None:
             self._heard(answer.headers)
         reply = _masked(answer, connection.mask, None if grant is None else grant.mask)
+        if grant is not None and connection.credentials is not None:
+            if reply.status in CREDENTIALS:
+                connection.credentials.refused(grant, denied=reply.status != UNAUTHORIZED)
+            else:
+                connection.credentials.accepted(grant)
         if reply.status in request.accept:
             return reply
-        failed = _refused(request.method, request.address, reply)
-        if grant is not None and connection.credentials is not None and reply.status == UNAUTHORIZED:
-            failed.retriable = connection.credentials.refused(grant)
-        raise failed
+        raise _refused(request.method, request.address, reply)
 
 
 def headers_of(

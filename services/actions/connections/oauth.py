@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,8 +22,9 @@ from contracts.errors import ErrorCode
 from contracts.ids import stable_id
 from services.actions.action_call import CallFailedError, RequestBody
 from services.actions.answer_text import said
-from services.actions.connections.parts import RequestCredentials, OAuth2
+from services.actions.connections.parts import OAuth2, RequestCredentials
 from services.actions.http_statuses import code_of, retry_after_seconds
+from services.actions.world import REAL, World
 from services.runtime import database, logging
 from services.runtime.documents.secrets import Mask
 from services.runtime.http import CallError, Client
@@ -35,14 +35,18 @@ FETCH_SECONDS = 10.0
 UNSAID_SECONDS = 300.0
 # A token is renewed before it ends, so that none ends on its way.
 MARGIN_SECONDS = 30.0
-# A token that was refused younger than this is not the fault of its age: another one would be refused as well.
-YOUNG_SECONDS = 10.0
-# So long a failure is answered from memory, as each of a thousand waiting calls would ask again. One that time cures is
-# for a moment only: the breaker keeps the calls back, and the one that tries is to learn how it is now.
-FAILURE_SECONDS = 5.0
-AWAY_SECONDS = 1.0
-MOST_AWAY_SECONDS = 60.0
-SUCCESS = 200
+# A token that was never taken is given so long before another is asked for, then longer: some are good a moment later.
+UNTAKEN_SECONDS, MOST_UNTAKEN_SECONDS = 4.0, 60.0
+# So long at least between two tokens, whatever is said of them.
+BETWEEN_SECONDS = 1.0
+# So many calls denied one after the other speak against the token that they had.
+MOST_DENIED = 3
+# So long a failure is answered from memory, as each of a thousand waiting calls would ask again: for a moment only, as
+# the breaker keeps the calls back, and the one that tries is to learn how it is now; or as its endpoint says.
+AWAY_SECONDS, LONGEST_AWAY_SECONDS = 1.0, 5.0
+MOST_AWAY_SECONDS = 3_600.0
+SUCCESS = range(200, 300)
+BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,9 @@ class Token:
     until: float
     got: float
 
-    def good(self) -> bool:
+    def good(self, now: float) -> bool:
         """Whether it can be taken along now."""
-        return time.time() < self.until - min(MARGIN_SECONDS, (self.until - self.got) / 2)
+        return now < self.until - min(MARGIN_SECONDS, (self.until - self.got) / 2)
 
 
 class TokenStore:
@@ -109,7 +113,7 @@ class TokenStore:
 class ClientCredentials:
     """The credentials of one connection in one worker. See `services.actions.connections.parts.Credentials`."""
 
-    def __init__(self, oauth2: OAuth2, client: Client, store: TokenStore) -> None:
+    def __init__(self, oauth2: OAuth2, client: Client, store: TokenStore, world: World = REAL) -> None:
         self._oauth2 = oauth2
         self._client = client
         self._store = store
@@ -117,45 +121,62 @@ class ClientCredentials:
         self._lock = asyncio.Lock()
         self._token: Token | None = None
         self._grant: RequestCredentials | None = None
+        self._world = world
         self._refused = ""
+        self._taken = False
+        self._denied = 0
+        self._untaken = 0
+        self._failures = 0
         self._failure: tuple[float, CallFailedError] | None = None
 
     async def grant(self) -> RequestCredentials:
         """The token to take along now; fetched, or taken from another worker, when there is none that is good."""
-        if self._grant is not None and self._token is not None and self._token.good():
+        if self._grant is not None and self._token is not None and self._token.good(self._world.wall()):
             return self._grant
         async with self._lock:
-            if self._grant is not None and self._token is not None and self._token.good():
+            if self._grant is not None and self._token is not None and self._token.good(self._world.wall()):
                 return self._grant
-            if self._failure is not None and time.monotonic() < self._failure[0]:
+            if self._failure is not None and self._world.now() < self._failure[0]:
                 raise self._failure[1]
             try:
                 token = await self._shared()
             except CallFailedError as error:
-                seconds = FAILURE_SECONDS
-                if error.away:
-                    seconds = min(MOST_AWAY_SECONDS, max(AWAY_SECONDS, error.retry_after_seconds or 0.0))
-                    error.retry_after_seconds = None  # of the token; when the call is made, the breaker decides
-                self._failure = (time.monotonic() + seconds, error)
+                self._failures += 1
+                seconds = min(LONGEST_AWAY_SECONDS, AWAY_SECONDS * self._failures)
+                seconds = min(MOST_AWAY_SECONDS, max(seconds, error.retry_after_seconds or 0.0))
+                error.retry_after_seconds = None  # of the token; when the call is made, the breaker decides
+                self._failure = (self._world.now() + seconds, error)
                 raise
-            self._token = token
+            self._token, self._taken, self._denied, self._failures = token, False, 0, 0
             self._grant = RequestCredentials({"Authorization": f"Bearer {token.value}"}, Mask((token.value,)))
             return self._grant
 
-    def refused(self, grant: RequestCredentials) -> bool:
-        """Forget the token, for all workers, unless it is so young that another would fare no better."""
+    def accepted(self, grant: RequestCredentials) -> None:
+        """The destination took the token."""
+        if grant is self._grant:
+            self._taken, self._denied, self._untaken = True, 0, 0
+
+    def refused(self, grant: RequestCredentials, *, denied: bool) -> None:
+        """Forget the token, for all workers, if another one may fare better.
+
+        One that was taken before was revoked, or has ended before its time. One that never was may be too young yet.
+        """
         token = self._token
         if token is None or grant is not self._grant:
-            return True  # somebody was faster: there is another one by now
-        if time.time() - token.got < YOUNG_SECONDS:
-            return False
+            return  # somebody was faster: there is another one by now
+        self._denied += denied
+        if denied and self._denied < MOST_DENIED:
+            return
+        untaken = min(MOST_UNTAKEN_SECONDS, UNTAKEN_SECONDS * 2.0**self._untaken)
+        if self._world.wall() - token.got < (BETWEEN_SECONDS if self._taken else untaken):
+            return
+        self._untaken += not self._taken
         self._refused, self._token, self._grant = token.value, None, None
-        return True
 
     async def _shared(self) -> Token:
         try:
             async with self._store.held() as (there, connection):
-                if there is not None and there.good() and there.value != self._refused:
+                if there is not None and there.good(self._world.wall()) and there.value != self._refused:
                     return there
                 token = await self._fetch()
                 await self._store.keep(connection, token)
@@ -165,7 +186,10 @@ class ClientCredentials:
             return await self._fetch()
 
     async def _fetch(self) -> Token:
-        """Raises CallFailedError: nothing was sent to the destination itself, so trying again is always harmless."""
+        """Raises CallFailedError: nothing was sent to the destination itself, so trying again is always harmless.
+
+        Whatever the endpoint says, no call of the connection can be made meanwhile: so they wait (`away`).
+        """
         oauth2 = self._oauth2
         fields: dict[str, str | int | float | bool] = {"grant_type": "client_credentials"}
         fields |= {name: value for name, value in (("scope", oauth2.scope), ("audience", oauth2.audience)) if value}
@@ -184,13 +208,14 @@ class ClientCredentials:
                 headers={**headers, "Content-Type": body.media_type},
                 content=body.content,
                 seconds=FETCH_SECONDS,
+                unpack=True,
             )
         except CallError as error:
-            code = error.code if error.code is ErrorCode.EGRESS_DENIED else ErrorCode.CALL_REFUSED
-            cause = f"no access token: {self._mask.text(error.cause)}"
-            raise CallFailedError(code, cause, away=error.code.retriable) from None
+            denied = error.code is ErrorCode.EGRESS_DENIED
+            code = error.code if denied else ErrorCode.CALL_REFUSED
+            raise CallFailedError(code, f"no access token: {self._mask.text(error.cause)}", away=not denied) from None
         text = self._mask.content(answer.body).decode("utf-8", "replace")
-        if answer.status != SUCCESS:
+        if answer.status not in SUCCESS:
             status = code_of(answer.status)
             refused = status if status.retriable else ErrorCode.CREDENTIALS_REFUSED
             words = said(answer.headers.get("content-type", ""), text)
@@ -198,13 +223,14 @@ class ClientCredentials:
                 refused,
                 f"no access token: {oauth2.token_url}: HTTP {answer.status}: {words}",
                 retry_after_seconds=retry_after_seconds(answer.headers.get("retry-after")),
-                away=refused.retriable,
+                retriable=True,
+                away=True,
             )
         return self._token_in(answer.body)
 
     def _token_in(self, body: bytes) -> Token:
         try:
-            found = orjson.loads(body)
+            found = orjson.loads(body.removeprefix(BOM))
             value, kind = found["access_token"], found.get("token_type", "bearer")
             seconds = float(found.get("expires_in") or UNSAID_SECONDS)
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -215,8 +241,7 @@ class ClientCredentials:
             or not value.isprintable()
             or str(kind).lower() != "bearer"
         ):
-            raise CallFailedError(
-                ErrorCode.ANSWER_INVALID, f"no access token: {self._oauth2.token_url} gave none of the type bearer"
-            )
-        now = time.time()
+            cause = f"no access token: {self._oauth2.token_url} gave none of the type bearer"
+            raise CallFailedError(ErrorCode.ANSWER_INVALID, cause, retriable=True, away=True)
+        now = self._world.wall()
         return Token(value, now + seconds, now)

@@ -58,8 +58,12 @@ class Credentials(Protocol):
         """What to take along now. Raises CallFailedError, with nothing sent to the destination."""
         ...
 
-    def refused(self, grant: RequestCredentials) -> bool:
-        """The destination refused these. Whether a later try will take others along."""
+    def accepted(self, grant: RequestCredentials) -> None:
+        """The destination took these."""
+        ...
+
+    def refused(self, grant: RequestCredentials, *, denied: bool) -> None:
+        """It did not (401), or denied a call that had them (403), which can be that call's own. Others may be next."""
         ...
 
 

@@ -134,9 +134,9 @@ class Evidence:
             return self._share(Word.BUSY) < PRESSED_PART or len(self._failed) < FEW
         return not any(len(one.failing) >= FEW and now - one.well_at(lane) > FRESH_SECONDS for one in (self._all, line))
 
-    def well_in(self, step: Hashable, other_than: Hashable) -> bool:
-        """Whether another lane's call in this step succeeded lately: then what a call is denied is its own."""
-        return self._clock() - self._line(step).well_at(other_than) <= FRESH_SECONDS
+    def well_in(self, step: Hashable, other_than: Hashable, since: float) -> bool:
+        """Whether another lane's call in this step succeeded since then: what a call is denied meanwhile is its own."""
+        return self._line(step).well_at(other_than) > since
 
     def ill(self, *, slowest: bool) -> bool:
         """Whether the connection is. `slowest`: it is called as slowly as can be, and says busy all the same."""

@@ -154,9 +154,9 @@ class Gate:
             self._judge(lane, step, word, retry_after_seconds, news=news)
         return charged and not self.opened and step not in self._held
 
-    def denied_alone(self, lane: Hashable, step: Hashable) -> bool:
-        """Whether others may do in this step what this lane's call was denied: then that is final."""
-        return step not in self._held and self._evidence.well_in(step, lane)
+    def denied_alone(self, lane: Hashable, step: Hashable, since: float) -> bool:
+        """Whether another could do in this step, since then, what this lane's call was denied: then that is final."""
+        return step not in self._held and self._evidence.well_in(step, lane, since)
 
     def pause(self, seconds: float, most: float = MOST_PAUSE_SECONDS) -> bool:
         """The destination takes nothing for so long, at most so much; whether that is later than was known."""

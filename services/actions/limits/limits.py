@@ -97,9 +97,9 @@ class Limits:
         retry_after = outcome.retry_after_seconds if isinstance(outcome, Failed) else None
         return gate.told(lane, step, word, retry_after)
 
-    def denied_alone(self, connection: str, lane: Hashable, step: Hashable) -> bool:
-        """Whether what a call was denied (403, 405) others of its step may do: then that is final."""
-        return not connection or self._gate(connection).denied_alone(lane, step)
+    def denied_alone(self, connection: str, lane: Hashable, step: Hashable, since: float) -> bool:
+        """Whether what a call was denied (403, 405) others of its step could do since then: then that is final."""
+        return not connection or self._gate(connection).denied_alone(lane, step, since)
 
     def stood(self, connection: str) -> float:
         """For how many seconds in all nothing could be called there."""

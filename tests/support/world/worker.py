@@ -57,7 +57,7 @@ class Simulation:
     """Made inside its loop. `settings` are variables of the environment."""
 
     destination: Destination = field(default_factory=Destination)
-    connections: Mapping[str, Connection] = field(
+    connections: dict[str, Connection] = field(
         default_factory=lambda: {name: Connection(name, f"http://{name}.example") for name in ("crm", "other")}
     )
     faults: Faults = NONE

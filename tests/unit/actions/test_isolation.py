@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from contracts.actions import ActionRequest
 from contracts.runs import Outcome
+from services.actions.connections.oauth import ClientCredentials, Token, TokenStore
+from services.actions.connections.parts import OAuth2
 from tests.support.actions import request
 from tests.support.world import loop
 from tests.support.world.destination import Asked, Destination, Says
@@ -74,8 +79,10 @@ ILLNESSES = {
 @pytest.mark.parametrize("name", ILLNESSES)
 @pytest.mark.parametrize("lanes", [4, 60])
 def test_calls_wait_for_an_ill_connection_and_none_dies(name: str, lanes: int) -> None:
-    """Refused, cut, hanging, 5xx, 503, 429, 401, 403, for longer than any retry: all are done soon after, once each
-    contact's turn comes; calls of another connection, in the same partitions, wait for nothing."""
+    """Refused, cut, hanging, 5xx, 503, 429, 401, 403, for longer than any retry: all are done soon after.
+
+    Calls of another connection, in the same partitions, wait for nothing.
+    """
 
     async def story() -> None:
         it = Story(while_ill(ILLNESSES[name]))
@@ -174,16 +181,79 @@ def test_one_step_that_fails_for_all_holds_up_only_its_own_calls(status: int) ->
 
 
 def test_what_one_call_is_denied_is_its_own() -> None:
-    """403 of a contact among successes is final at once."""
+    """403 of a contact among successes is final soon: when it is tried again, and others are well meanwhile."""
 
     async def story() -> None:
         it = Story(lambda asked, _: Says(403) if asked.body["n"] == 50 else None)
         one = await it.world.start()
-        it.world.put(calls(50, lanes=50))
-        await it.world.until(lambda: it.ended(0, 50) == 50, 5)
-        it.world.put(calls(1, lanes=1, first=50))
-        await it.world.until(lambda: it.ended(50, 1) == 1, 1)
+        for tenth in range(40):
+            it.world.put(calls(10, lanes=10, first=1_000 + tenth * 10))
+            if tenth == 10:
+                it.world.put(calls(1, lanes=1, first=50))
+            await asyncio.sleep(0.1)
+        assert it.ended(50, 1) == 1
         await one.end()
+        assert sum(asked.body["n"] == 50 for asked in it.world.destination.asked) <= 4
         assert it.world.outcomes()["r50"] is Outcome.DEAD
+
+    loop.run(story)
+
+
+class Authority:
+    """A token endpoint, and what the API behind it says of each token. `good(number, age)`: whether one is taken."""
+
+    def __init__(self, good: Callable[[int, float], bool], *, says: int = 401, expires_in: float = 3600.0) -> None:
+        self.good = good
+        self.says = says
+        self.expires_in = expires_in
+        self.issued: list[float] = []
+
+    def answer(self, asked: Asked, _: float) -> Says | None:
+        """One request."""
+        if asked.url.endswith("/token"):
+            self.issued.append(asked.at)
+            token = {"access_token": f"t{len(self.issued) - 1}", "expires_in": self.expires_in}
+            return Says(201, token, acts=False)
+        number = int(asked.headers["Authorization"].removeprefix("Bearer t"))
+        return None if self.good(number, asked.at - self.issued[number]) else Says(self.says)
+
+
+class NoStore(TokenStore):
+    """PostgreSQL is away: each worker has tokens of its own."""
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[tuple[Token | None, Any]]:
+        """None."""
+        raise OSError("away")
+        yield None, None
+
+
+AUTHORITIES = {
+    "good 2 s after its issue": Authority(lambda _, age: age > 2, expires_in=20),
+    "expired, and 403 says so": Authority(lambda _, age: age < 15, says=403),
+    "expired, and 401 says so": Authority(lambda _, age: age < 15),
+    "revoked twice in 4 s": Authority(lambda number, age: number > 1 or age < 2),
+}
+
+
+@pytest.mark.parametrize("name", AUTHORITIES)
+def test_credentials_are_the_connections(name: str) -> None:
+    """A token that is good late, that ends early, that is revoked: of 500 calls in 50 seconds none is dead."""
+
+    async def story() -> None:
+        authority = AUTHORITIES[name]
+        it = Story(authority.answer)
+        oauth2 = OAuth2("http://crm.example/token", "me", "secret")
+        store = NoStore("postgresql://none", oauth2)
+        credentials = ClientCredentials(oauth2, it.world.destination, store, it.world.world)
+        it.world.connections["crm"] = replace(it.world.connections["crm"], credentials=credentials)
+        one = await it.world.start()
+        for second in range(50):
+            it.world.put(calls(10, lanes=10, first=second * 10))
+            await asyncio.sleep(1.0)
+        await it.world.until(lambda: it.ended(0, 500) == 500, 60)
+        await one.end()
+        assert set(it.world.outcomes().values()) == {Outcome.DELIVERED}
+        assert len(authority.issued) <= 6
 
     loop.run(story)

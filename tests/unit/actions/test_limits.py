@@ -236,8 +236,10 @@ def test_denied_over_all_steps_is_the_connections() -> None:
     world = World()
     gate = world.gate()
     told(gate, "well", Word.WELL, step="1")
-    assert gate.denied_alone("one", ("flow", "1"))
-    assert not gate.denied_alone("one", ("flow", "2"))
+    assert gate.denied_alone("one", ("flow", "1"), 99.0)
+    assert not gate.denied_alone("well", ("flow", "1"), 99.0)
+    assert not gate.denied_alone("one", ("flow", "1"), 101.0)
+    assert not gate.denied_alone("one", ("flow", "2"), 99.0)
     for second in range(20):
         world.now += 1
         for number in range(6):
