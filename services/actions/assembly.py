@@ -91,6 +91,7 @@ def assembled(
         planner.plan,
         park_seconds=settings.park_seconds,
         most=settings.max_parked,
+        most_bytes=settings.max_parked_bytes,
         news=news,
         on_wait=moved,
         world=world,

@@ -45,7 +45,12 @@ class ActionsSettings(CallingSettings, DyingSettings):
         default=5.0, ge=0, description="a longer wait for another attempt is spent in PostgreSQL, not in memory"
     )
     max_parked: int = Field(
-        default=200_000, ge=1, description="requests of this process that wait there; over it partitions are paused"
+        default=5_000_000, ge=1, description="requests of this process that wait there; over it partitions are paused"
+    )
+    max_parked_bytes: int = Field(
+        default=21_474_836_480,
+        ge=1_048_576,
+        description="what the requests of all processes that wait there take on disk; over it partitions are paused",
     )
     verify_seconds: float = Field(
         default=30.0,

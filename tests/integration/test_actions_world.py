@@ -179,6 +179,30 @@ async def test_a_parked_lane_comes_back_in_order(tables: Tables) -> None:
     assert [one.record.offset for one in await tables.parked.load([("a/0", "l")], 9)] == [2, 3]
 
 
+async def test_what_waits_for_a_connection_comes_back_in_order(tables: Tables) -> None:
+    """A part at a time, and no lane of it waits by itself; one that is parked with its lane does from then on."""
+    for offset in (5, 1, 3, 2):
+        await tables.parked.copy([shelved(offset)])
+    await tables.parked.copy([shelved(5), shelved(7, lane="other")])
+    await tables.parked.add([parked(9, lane="own")])
+    assert await tables.parked.connections("a/0") == {"crm": 5}
+    assert [head.lane for head in await tables.parked.heads("a/0")] == ["own"]
+    found = await tables.parked.next("a/0", "crm", 1, 3)
+    assert [one.record for one in found] == [shelved(offset).record for offset in (2, 3, 5)]
+    assert {(one.age_seconds, one.still) for one in found} == {(5.0, True)}
+    assert await tables.parked.newest("a/0", "crm", 2) == ["other", "l"]
+    await tables.parked.add([parked(1)])
+    assert await tables.parked.connections("a/0") == {"crm": 4}
+    assert {head.lane for head in await tables.parked.heads("a/0")} == {"l", "own"}
+    assert [one.record.offset for one in await tables.parked.load([("a/0", "l")], 9)] == [1, 2, 3, 5]
+    assert await tables.parked.bytes() > 0
+
+
+def shelved(offset: int, lane: str = "l") -> Parked:
+    """A request that waits for a connection."""
+    return parked(offset, lane=lane)._replace(still=True, connection="crm")
+
+
 async def test_a_row_that_comes_again_is_one(tables: Tables) -> None:
     """The one with more attempts has the word."""
     for attempts in (0, 3, 1):

@@ -70,6 +70,19 @@ class Limits:
         gate = self._gate(connection)
         return gate.failed_last if gate.probing else None
 
+    def shut(self, connection: str) -> bool:
+        """Whether nothing is called there but to try it."""
+        gate = self._gates.get(connection) if connection else None
+        return gate is not None and gate.opened
+
+    def all_shut(self) -> list[str]:
+        """Those connections."""
+        return [name for name, gate in self._gates.items() if name and gate.opened]
+
+    def failed_last(self, connection: str) -> Callable[[Hashable], bool]:
+        """Of a lane: whether its last call there failed."""
+        return self._gate(connection).failed_last
+
     def suspect(self, connection: str, lane: Hashable) -> None:
         """A lane failed before this worker had it."""
         self._gate(connection).suspect(lane)

@@ -31,6 +31,8 @@ CROWD_SECONDS = 60.0
 REFILL = 50
 # So many at once are on their way into PostgreSQL.
 SPILLING = 500
+# So many requests for an ill connection stay in memory, to try it with; more wait in PostgreSQL.
+KEPT = 64
 # Of memory's room, the part up to which it takes in what was parked.
 PARKED_PART = 0.75
 RESUME_AT = 0.9
@@ -46,11 +48,18 @@ class Bounds:
 
 
 class Intake:
-    """`plan` reads a record."""
+    """`plan` reads a record. `ill`: whether nothing is called at a connection but to try it."""
 
     def __init__(
-        self, bounds: Bounds, plan: Callable[[ConsumedRecord], Plan], lanes: Lanes[Job], parking: Parking
+        self,
+        bounds: Bounds,
+        plan: Callable[[ConsumedRecord], Plan],
+        lanes: Lanes[Job],
+        parking: Parking,
+        *,
+        ill: Callable[[str], bool],
     ) -> None:
+        self._ill = ill
         self.longest_call = bounds.call_seconds
         self._bounds = bounds
         self._plan = plan
@@ -123,7 +132,9 @@ class Intake:
 
     def _take_one(self, record: ConsumedRecord, assignment: Assignment) -> None:
         about = outline(record)
-        if about is not None and (self._ahead.holds(about.lane) or self._has_its_part(about.flow)):
+        if about is not None and (
+            self._ahead.holds(about.lane) or (self._has_its_part(about.flow) and not self._shelved(about.lane[2]))
+        ):
             self._ahead.add(about, record, assignment)
         else:
             self._take_in(record, assignment)
@@ -134,12 +145,16 @@ class Intake:
         call = job.plan.call
         if isinstance(call, Call) and call.seconds is not None:
             self.longest_call = max(self.longest_call, call.seconds)
-        if self._parking.takes(job):
+        if self._parking.takes(job, shut=self._shelved(job.turn.connection)):
             return
         if spill and not self._lanes.holds(job.lane):
             self._parking.spill(job)
         else:
             self._lanes.put(job.lane, job)
+
+    def _shelved(self, connection: str) -> bool:
+        """Whether what comes for a connection waits in PostgreSQL."""
+        return self._lanes.pending_at(connection) >= KEPT and self._ill(connection)
 
     def _has_its_part(self, flow: str) -> bool:
         """Of memory. What waits behind failing calls counts less: its flow's other contacts are not to wait for it."""

@@ -65,6 +65,7 @@ class Lanes(Generic[J]):
         self._kick_at = 0.0
         self._flows: Counter[str] = Counter()
         self._awake: Counter[str] = Counter()
+        self._connections: Counter[str] = Counter()
         self._asleep: dict[Hashable, asyncio.TimerHandle] = {}
         self._working: dict[Hashable, float] = {}
         self._workers: set[asyncio.Task[None]] = set()
@@ -119,6 +120,7 @@ class Lanes(Generic[J]):
         """Add a job at the end of its lane."""
         self._pending += 1
         self._count(self._flows, (job,), 1)
+        self._connections[self._turn(job).connection] += 1
         if lane not in self._asleep:
             self._count(self._awake, (job,), 1)
         queue = self._lanes.get(lane)
@@ -135,6 +137,24 @@ class Lanes(Generic[J]):
         self._lanes[lane] = deque((queue[0],))
         self._less(lane, behind)
         return behind
+
+    def pending_at(self, connection: str) -> int:
+        """Jobs of one connection that are not finished."""
+        return self._connections[connection]
+
+    def shed(self, connection: str, keep: int) -> list[J]:
+        """Take out the lanes of a connection that are not at work, but so many; their jobs, each lane's in order."""
+        ours = [lane for lane, queue in self._lanes.items() if self._turn(queue[0]).connection == connection]
+        shed: list[J] = []
+        for lane in ours[keep:]:
+            if lane not in self._working:
+                queue = self._lanes.pop(lane)
+                self._less(lane, queue)
+                if (timer := self._asleep.pop(lane, None)) is not None:
+                    timer.cancel()
+                shed += queue
+        self._ready.keep(self._lanes.keys())
+        return shed
 
     def holds(self, lane: Hashable) -> bool:
         """Whether it has jobs."""
@@ -253,6 +273,8 @@ class Lanes(Generic[J]):
     def _less(self, lane: Hashable, jobs: Collection[J]) -> None:
         self._pending -= len(jobs)
         self._count(self._flows, jobs, -1)
+        for job in jobs:
+            self._connections[self._turn(job).connection] -= 1
         if lane not in self._asleep:
             self._count(self._awake, jobs, -1)
 

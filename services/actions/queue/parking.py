@@ -1,14 +1,18 @@
-"""Which lanes wait in PostgreSQL, and when they come back.
+"""What waits in PostgreSQL, and when it comes back.
 
 A lane that waits there takes in all its later requests, so that their order stays. When it is due, its first requests
 go into memory again; each is deleted when it is finished. When none is left, the lane is as any other.
+
+What waits for an ill connection is on its shelf: all of a partition, in the order of its records, without a word of its
+lanes in memory. A lane that waits by itself has the word over its rows there too.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from contracts.ids import stable_id
 from contracts.topics import ACTIONS
@@ -31,12 +35,28 @@ LANES_AT_ONCE = 40
 UNLOADABLE_SECONDS = 60.0
 # Some of a lane's requests are on their way into the table.
 UNWRITTEN_SECONDS = 0.05
+# A lane that waits by itself comes back so soon after its connection was found ill.
+AGAIN_SECONDS = 5.0
+ROWS_OF_A_SHELF = 200
+NEWEST_LANES = 10
+
+
+class Shelf:
+    """What of one partition waits for one connection. `read`: up to this offset; `loaded`: lanes of those in memory."""
+
+    __slots__ = ("added", "adding", "loaded", "read")
+
+    def __init__(self) -> None:
+        self.read = -1
+        self.loaded: dict[int, str] = {}
+        self.adding = 0
+        self.added = 0
 
 
 class ParkedLane:
     """One lane that waits in PostgreSQL."""
 
-    __slots__ = ("added", "adding", "assignment", "loaded", "name", "rows", "timer")
+    __slots__ = ("added", "adding", "assignment", "loaded", "name", "timer")
 
     def __init__(self, name: str, assignment: Assignment) -> None:
         self.name = name
@@ -45,7 +65,6 @@ class ParkedLane:
         self.loaded = 0  # its rows that are in memory
         self.adding = 0  # requests on their way into the table
         self.added = 0  # how many ever went there
-        self.rows = 0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -67,6 +86,7 @@ class Parking:
         *,
         park_seconds: float,
         most: int,
+        most_bytes: int,
         news: asyncio.Event,
         on_wait: Callable[[], object],
         world: World = REAL,
@@ -76,20 +96,29 @@ class Parking:
         self._table = table
         self._plan = plan
         self._most = most
+        self._most_bytes = most_bytes
         self._news = news
         self._on_wait = on_wait
         self._world = world
         self._lanes: dict[Assignment, dict[str, ParkedLane]] = {}
-        self._rows = 0
+        self._shelves: dict[Assignment, dict[str, Shelf]] = {}
+        self._rows: dict[Assignment, int] = {}
+        self._bytes = 0
         self._due: deque[ParkedLane] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._adder: Batcher[Parked, None] = Batcher(self._add)
+        self._shelver: Batcher[Parked, None] = Batcher(self._copy, most=2_000)
         self._remover: Batcher[tuple[str, str, int], None] = Batcher(self._remove)
 
     @property
     def full(self) -> bool:
-        """Whether the bound on rows is reached."""
-        return self._rows >= self._most
+        """Whether a bound is reached."""
+        return self.part >= 1.0
+
+    @property
+    def part(self) -> float:
+        """Of its bounds, of rows and of bytes on disk: what is used, as a part."""
+        return max(self.rows / self._most, self._bytes / self._most_bytes)
 
     @property
     def entering(self) -> int:
@@ -104,34 +133,112 @@ class Parking:
     @property
     def rows(self) -> int:
         """Requests that wait in PostgreSQL."""
-        return self._rows
+        return sum(self._rows.values())
 
     async def enter(self, assignment: Assignment) -> None:
         """A partition was assigned: find the lanes that wait. Until then nothing of it may be worked on."""
         heads = await database.patiently("parked.heads", lambda: self._table.heads(assignment.name), self._on_wait)
+        name = assignment.name
+        shelved = await database.patiently("parked.shelves", lambda: self._table.connections(name), self._on_wait)
+        self._shelves[assignment] = {connection: Shelf() for connection in shelved}
+        self._rows[assignment] = sum(head.rows for head in heads) + sum(shelved.values())
         lanes = self._lanes[assignment] = {}
         for head in heads:
             lane = lanes[head.lane] = ParkedLane(head.lane, assignment)
-            self._count(lane, head.rows)
             self._schedule(lane, head.wait_seconds)
 
     def leave(self, assignment: Assignment) -> None:
         """It was given up; who gets it finds its rows."""
         for lane in self._lanes.pop(assignment, {}).values():
-            self._forget(lane)  # what is at work for it counts no more
+            self._forget(lane)
+        self._shelves.pop(assignment, None)
+        self._rows.pop(assignment, None)  # what is at work for it counts no more
 
-    def takes(self, job: Job) -> bool:
-        """Whether this request must wait behind its lane's others. Then it is written there, and finished here."""
+    def takes(self, job: Job, *, shut: bool = False) -> bool:
+        """Whether this request must wait behind others. Then it is written there, and finished here.
+
+        Those are its lane's; or its connection's, which is ill (`shut`), or was.
+        """
         lanes = self._lanes.get(job.assignment)
-        if not lanes or (lane := lanes.get(_name(job))) is None:
-            return False
-        self._start(lane, job)
-        return True
+        if lanes and (lane := lanes.get(_name(job))) is not None:
+            self._start(job, self._append(lane, [job]))
+            return True
+        connection = job.turn.connection
+        if connection and (shut or connection in self._shelves.get(job.assignment, ())):
+            self.shelve(job)
+            return True
+        return False
+
+    def shelve(self, job: Job) -> None:
+        """Put a request where it waits for its connection. One that came from there goes back."""
+        shelves = self._shelves.setdefault(job.assignment, {})
+        shelf = shelves.setdefault(job.turn.connection, Shelf())
+        shelf.read = min(shelf.read, job.offset - 1)
+        shelf.loaded.pop(job.offset, None)
+        if job.parked is not None:
+            lane = self._lanes.get(job.assignment, {}).get(job.parked)
+            if lane is not None:
+                lane.loaded = 0
+                self._schedule(lane, AGAIN_SECONDS)
+        else:
+            shelf.adding += 1
+            shelf.added += 1
+            self._start(job, self._shelve(shelf, job))
+
+    def shelves(self, connection: str | None = None) -> list[tuple[Assignment, str]]:
+        """Where requests wait for a connection, or for any."""
+        return [
+            (assignment, name)
+            for assignment, shelves in self._shelves.items()
+            for name in shelves
+            if connection is None or name == connection
+        ]
+
+    async def take_down(self, assignment: Assignment, connection: str) -> list[Job]:
+        """What comes next of a shelf, in order; it is gone when it is empty."""
+        shelf = self._shelves.get(assignment, {}).get(connection)
+        if shelf is None:
+            return []
+        before, after = shelf.added, shelf.read
+        try:
+            rows = await self._next(assignment, connection, after)
+        except Exception as error:
+            log.critical("shelf.broke", place=assignment.name, connection=connection, exc_info=error)
+            metrics.BUGS.labels(ACTIONS.name).inc()
+            return []
+        lanes = self._lanes.get(assignment)
+        if lanes is None or self._shelves[assignment].get(connection) is not shelf or shelf.read != after:
+            return []  # given up, or changed meanwhile
+        if rows:
+            shelf.read = rows[-1].record.offset
+        elif shelf.added == before and not shelf.adding:
+            del self._shelves[assignment][connection]
+        jobs = []
+        for row in rows:
+            if row.lane not in lanes and row.record.offset not in shelf.loaded:
+                shelf.loaded[row.record.offset] = row.lane
+                jobs.append(self._job(row, assignment))
+        return jobs
+
+    async def take_newest(self, connection: str) -> None:
+        """Some lanes that came last wait by themselves from now on, and are due: to try the connection with."""
+        for assignment, name in self.shelves(connection):
+            names = await self._newest(assignment, name)
+            lanes, shelf = self._lanes.get(assignment), self._shelves.get(assignment, {}).get(name)
+            if lanes is None or shelf is None:
+                continue
+            for lane in set(names) - lanes.keys() - set(shelf.loaded.values()):
+                lanes[lane] = ParkedLane(lane, assignment)
+                self._schedule(lanes[lane], 0.0)
+
+    async def look(self) -> None:
+        """How much of the disk is used. Raises one of database.FAULTS."""
+        self._bytes = await self._table.bytes()
 
     def spill(self, job: Job) -> None:
         """Put a request, of a lane that has none in memory, at the end of all that is due."""
         lane = self._lane(job)
-        self._start(lane, job)
+        self._start(job, self._append(lane, [job]))
         self._schedule(lane, 0.0)
 
     async def park(self, job: Job, behind: Sequence[Job], wait_seconds: float) -> None:
@@ -146,11 +253,14 @@ class Parking:
 
     async def finished(self, job: Job) -> None:
         """A request that was parked came to its end."""
-        lane = self._lanes.get(job.assignment, {}).get(job.parked or "")
+        assignment, name = job.assignment, job.parked or ""
+        await self._remover.ask((assignment.name, name, job.offset))
+        self._count(assignment, -1)
+        if (shelf := self._shelves.get(assignment, {}).get(job.turn.connection)) is not None:
+            shelf.loaded.pop(job.offset, None)
+        lane = self._lanes.get(assignment, {}).get(name)
         if lane is None:
             return
-        await self._remover.ask((*lane.key, job.offset))
-        self._count(lane, -1)
         lane.loaded -= 1
         if lane.loaded <= 0 and lane.timer is None:
             self._schedule(lane, 0.0)
@@ -169,7 +279,8 @@ class Parking:
             if rows is None:
                 self._schedule(lane, UNLOADABLE_SECONDS)
             elif rows:
-                jobs += [self._loaded(row, lane) for row in rows]
+                lane.loaded += len(rows)
+                jobs += [self._job(row, lane.assignment) for row in rows]
             elif before[key] == (lane.added, 0):
                 self._forget(lane)
                 del self._lanes[lane.assignment][lane.name]
@@ -178,8 +289,9 @@ class Parking:
         return jobs
 
     def show(self) -> None:
-        """As a metric."""
-        actions_metrics.PARKED.set(self._rows)
+        """As metrics."""
+        actions_metrics.PARKED.set(self.rows)
+        actions_metrics.PARKED_PART.set(self.part)
 
     async def close(self) -> None:
         """Stop at once."""
@@ -189,13 +301,13 @@ class Parking:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._adder.close()
+        await self._shelver.close()
         await self._remover.close()
 
-    def _loaded(self, row: Parked, lane: ParkedLane) -> Job:
-        lane.loaded += 1
+    def _job(self, row: Parked, assignment: Assignment) -> Job:
         now = self._world.now()
         state = Waiting(row.attempts, now - row.age_seconds, still=now if row.still else None)
-        return Job(self._plan(row.record), lane.assignment, state=state, parked=lane.name)
+        return Job(self._plan(row.record), assignment, state=state, parked=row.lane)
 
     def _lane(self, job: Job) -> ParkedLane:
         lanes, name = self._lanes[job.assignment], _name(job)
@@ -206,7 +318,7 @@ class Parking:
     async def _append(self, lane: ParkedLane, jobs: Sequence[Job], wait_seconds: float = 0.0) -> None:
         lane.adding += 1
         lane.added += 1
-        rows = [self._row(lane, job, wait_seconds) for job in jobs]
+        rows = [self._row(lane.key, job, wait_seconds) for job in jobs]
         try:
             came = await asyncio.gather(*(self._adder.ask(row) for row in rows), return_exceptions=True)
         finally:
@@ -217,28 +329,38 @@ class Parking:
                     raise fault
                 self._refuse(job, fault)
             elif not job.parked:
-                self._count(lane, 1)
+                self._count(job.assignment, 1)
                 job.finish()
 
-    def _row(self, lane: ParkedLane, job: Job, wait_seconds: float) -> Parked:
+    async def _shelve(self, shelf: Shelf, job: Job) -> None:
+        row = self._row((job.assignment.name, _name(job)), job, 0.0)
+        try:
+            await self._shelver.ask(row._replace(connection=job.turn.connection, still=True))
+        finally:
+            shelf.adding -= 1
+        shelf.read = min(shelf.read, job.offset - 1)  # others, of later records, can have been read before it was there
+        self._count(job.assignment, 1)
+        job.finish()
+
+    def _row(self, key: tuple[str, str], job: Job, wait_seconds: float) -> Parked:
         state = job.state
         still = state.still if isinstance(state, Waiting) else None
         age = (self._world.now() if still is None else still) - state.began if state.attempts else 0.0
-        return Parked(*lane.key, job.plan.record, state.attempts, age, wait_seconds, still=still is not None)
+        return Parked(*key, job.plan.record, state.attempts, age, wait_seconds, still=still is not None)
 
     def _refuse(self, job: Job, fault: Exception) -> None:
         """PostgreSQL cannot hold this one."""
         self.refused.append(Job(broken(job.plan.record, fault), job.assignment, parked=job.parked))
         self._news.set()
 
-    def _start(self, lane: ParkedLane, job: Job) -> None:
-        async def append() -> None:
+    def _start(self, job: Job, work: Coroutine[Any, Any, None]) -> None:
+        async def guarded() -> None:
             try:
-                await self._append(lane, [job])
+                await work
             except Exception as error:  # noqa: BLE001 - told as a bug
                 self._refuse(job, error)
 
-        task = asyncio.create_task(append())
+        task = asyncio.create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -257,13 +379,22 @@ class Parking:
         if lane.timer is not None:
             lane.timer.cancel()
             lane.timer = None
-        self._rows -= lane.rows
-        lane.rows = 0
 
-    def _count(self, lane: ParkedLane, more: int) -> None:
-        if self._here(lane):
-            lane.rows += more
-            self._rows += more
+    def _count(self, assignment: Assignment, more: int) -> None:
+        if assignment in self._rows:
+            self._rows[assignment] += more
+
+    async def _newest(self, assignment: Assignment, connection: str) -> list[str]:
+        async def read() -> list[str]:
+            return await self._table.newest(assignment.name, connection, NEWEST_LANES)
+
+        return await database.patiently("parked.newest", read, self._on_wait)
+
+    async def _next(self, assignment: Assignment, connection: str, after: int) -> list[Parked]:
+        async def read() -> list[Parked]:
+            return await self._table.next(assignment.name, connection, after, ROWS_OF_A_SHELF)
+
+        return await database.patiently("parked.next", read, self._on_wait)
 
     async def _rows_of(self, keys: Sequence[tuple[str, str]]) -> list[list[Parked] | None]:
         rows = await database.patiently("parked.load", lambda: self._table.load(keys, ROWS_A_LANE), self._on_wait)
@@ -284,6 +415,11 @@ class Parking:
         # A record can come twice: taken anew from Kafka, and loaded from here. One that was tried has the word.
         once = {(row.place, row.lane, row.record.offset): row for row in sorted(rows, key=lambda row: row.attempts)}
         await database.patiently("parked.add", lambda: self._table.add(list(once.values())), self._on_wait)
+        return [None] * len(rows)
+
+    async def _copy(self, rows: list[Parked]) -> Sequence[None]:
+        once = {(row.place, row.lane, row.record.offset): row for row in rows}
+        await database.patiently("parked.copy", lambda: self._table.copy(list(once.values())), self._on_wait)
         return [None] * len(rows)
 
     async def _remove(self, rows: list[tuple[str, str, int]]) -> Sequence[None]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
 from services.actions import metrics
 from services.actions.attempt.attempts import Attempts
@@ -12,18 +14,21 @@ from services.actions.attempt.states import Ended, Later, Lost, Waiting
 from services.actions.journal.journal import Journal
 from services.actions.limits.limits import LOOK_SECONDS, Limits
 from services.actions.queue.assignment import Assignment, Assignments
-from services.actions.queue.intake import Bounds, Intake
+from services.actions.queue.intake import KEPT, Bounds, Intake
 from services.actions.queue.job import Job
 from services.actions.queue.lanes import Lanes
 from services.actions.queue.parking import Parking
 from services.actions.world import REAL, World
-from services.runtime import logging
+from services.runtime import database, logging
 from services.runtime.death_hold import DeathHold
 from services.runtime.kafka import ConsumedRecord
 from services.runtime.kafka.group_offsets import TopicAndPartition
 
 log = logging.get("queue")
 MEASURE_SECONDS = 1.0
+LOOK_AT_DISK_SECONDS = 5.0
+# So many requests of a connection that was ill are in memory while more of it wait in PostgreSQL.
+TAKEN_DOWN = 500
 # What a call may take beyond its own deadline until it counts as finished: its outputs are published.
 PUBLISH_SECONDS = 5.0
 
@@ -69,7 +74,7 @@ class Queue:
             clock=world.now,
             rests=lambda job: limits.rests(job.turn.connection, job.plan.step),
         )
-        self._intake = Intake(bounds, plan, self._lanes, parking)
+        self._intake = Intake(bounds, plan, self._lanes, parking, ill=limits.shut)
         self._measured = world.now()
         self._loading: asyncio.Task[None] | None = None
         self._beside: list[asyncio.Task[None]] = []
@@ -109,6 +114,7 @@ class Queue:
         if (passed := now - self._measured) > MEASURE_SECONDS:
             self._intake.measure(passed)
             self._measured = now
+        self._shelve()
         self._pump()
         if not self._leaving:
             self._intake.refill()
@@ -226,14 +232,35 @@ class Queue:
         if self._loading is None and self._may_load():
             self._loading = asyncio.create_task(self._load())
 
+    def _shelve(self) -> None:
+        """What waits for an ill connection leaves memory, but for some to try it with."""
+        for connection in self._limits.all_shut():
+            if self._lanes.pending_at(connection) > 2 * KEPT:
+                for job in self._lanes.shed(connection, KEPT):
+                    self._parking.shelve(job)
+
     def _may_load(self) -> bool:
-        return self._parking.due and not self._leaving and self._intake.has_room_for_parked
+        may = not self._leaving and self._intake.has_room_for_parked
+        return may and (self._parking.due or bool(self._to_take_down()))
+
+    def _to_take_down(self) -> list[tuple[Assignment, str]]:
+        """Shelves of connections that are called, and have few requests in memory."""
+        return [
+            (assignment, connection)
+            for assignment, connection in self._parking.shelves()
+            if not self._limits.shut(connection) and self._lanes.pending_at(connection) < TAKEN_DOWN
+        ]
 
     async def _load(self) -> None:
         try:
             while self._may_load():
-                for job in await self._parking.load():
+                jobs = await self._parking.load() if self._parking.due else []
+                for assignment, connection in self._to_take_down():
+                    jobs += await self._parking.take_down(assignment, connection)
+                for job in jobs:
                     self._put(job)
+                if not jobs:
+                    break
         finally:
             self._loading = None
 
@@ -245,11 +272,23 @@ class Queue:
             self._lanes.kick()
 
     async def _keep_in_step(self) -> None:
-        """With the other workers."""
+        """With the other workers, and with what is on disk."""
+        looked = -math.inf
         while True:
             await self._limits.look(self._lanes.waiting)
             self._lanes.kick()
+            if (now := self._world.now()) - looked >= LOOK_AT_DISK_SECONDS:
+                looked = now
+                await self._try_newest()
+                with suppress(*database.FAULTS):
+                    await self._parking.look()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _try_newest(self) -> None:
+        """Where all that could try an ill connection failed last, some that came since are to try it."""
+        for connection in self._limits.all_shut():
+            if not self._lanes.waiting(connection, self._limits.failed_last(connection)):
+                await self._parking.take_newest(connection)
 
     async def _enter(self, assignment: Assignment) -> None:
         try:

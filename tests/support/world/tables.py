@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -193,7 +193,7 @@ class FakeParked(ParkedTable):
         async with self.faults.around("parked.heads"):
             lanes: dict[str, list[tuple[int, float]]] = defaultdict(list)
             for (where, lane, offset), (_, _, due) in self.rows.items():
-                if where == place:
+                if where == place and not self.rows[where, lane, offset][0].connection:
                     lanes[lane].append((offset, due))
             now = self.world.now()
             return [Head(lane, min(rows)[1] - now, len(rows)) for lane, rows in sorted(lanes.items())]
@@ -226,6 +226,38 @@ class FakeParked(ParkedTable):
                     age = row.age_seconds if row.still else now - began
                     found.append(row._replace(age_seconds=age, wait_seconds=0.0))
         return found
+
+    async def copy(self, rows: Sequence[Parked]) -> None:
+        """Keep these."""
+        await self.add(rows)
+
+    async def connections(self, place: str) -> dict[str, int]:
+        """The connections that requests of a place wait for."""
+        async with self.faults.around("parked.connections"):
+            found = Counter(row.connection for (where, _, _), (row, _, _) in self.rows.items() if where == place)
+            del found[""]
+        return dict(found)
+
+    async def next(self, place: str, connection: str, after: int, most: int) -> list[Parked]:
+        """What waits for a connection behind an offset."""
+        async with self.faults.around("parked.next"):
+            found = self._of(place, connection)
+        return [row._replace(wait_seconds=0.0, connection="") for row in found if row.record.offset > after][:most]
+
+    async def newest(self, place: str, connection: str, most: int) -> list[str]:
+        """The lanes of what came last of it."""
+        async with self.faults.around("parked.newest"):
+            found = self._of(place, connection)
+        return [row.lane for row in reversed(found)][:most]
+
+    async def bytes(self) -> int:
+        """What it takes on disk."""
+        async with self.faults.around("parked.bytes"):
+            return 1_000 * len(self.rows)
+
+    def _of(self, place: str, connection: str) -> list[Parked]:
+        rows = [row for (where, _, _), (row, _, _) in self.rows.items() if where == place]
+        return sorted((row for row in rows if row.connection == connection), key=lambda row: row.record.offset)
 
 
 @dataclass

@@ -199,6 +199,49 @@ def test_what_one_call_is_denied_is_its_own() -> None:
     loop.run(story)
 
 
+def test_what_waits_for_an_ill_connection_leaves_memory_and_holds_no_partition() -> None:
+    """Ten times what memory holds: offsets go on, healthy calls wait for nothing, and all is done in order at the end.
+
+    The worker is killed in between, and again while it catches up.
+    """
+    count, lanes = 3_000, 700
+
+    async def story() -> None:
+        it = Story(lambda _, seconds: Says(0) if seconds < 100 else None, FLOWS_MAX_PENDING="300")
+        one = await it.world.start()
+        for second in range(60):
+            it.world.put(_numbered(second * 50, 50, lanes))
+            it.world.put(calls(5, lanes=5, connection="other", first=10_000 + second * 5))
+            await asyncio.sleep(1.0)
+            assert it.ended(10_000, (second + 1) * 5) == (second + 1) * 5, "healthy calls wait"
+            if second == 40:
+                await one.crash()
+                one = await it.world.start()
+        assert it.world.left() < 400
+        assert len(it.world.parked.rows) > count - 400
+        await it.world.until(lambda: it.ended(0, count) > 500, 120)
+        await one.crash()
+        one = await it.world.start()
+        await it.world.until(lambda: it.ended(0, count) == count, 120)
+        await one.end()
+        assert it.world.parked.rows == {}
+        assert it.world.left() == 0
+        acted = [asked.body["n"] for asked in it.world.destination.acted if asked.url.startswith("http://crm")]
+        for lane in range(lanes):
+            mine = list(dict.fromkeys(number for number in acted if number % lanes == lane))
+            assert mine == sorted(mine)
+
+    loop.run(story)
+
+
+def _numbered(first: int, count: int, lanes: int) -> list[ActionRequest]:
+    """Calls of a contact each, by number."""
+    return [
+        one.model_copy(update={"run": one.run.model_copy(update={"key": f"c{number % lanes}"})})
+        for number, one in enumerate(calls(count, lanes=count, first=first), first)
+    ]
+
+
 class Authority:
     """A token endpoint, and what the API behind it says of each token. `good(number, age)`: whether one is taken."""
 
