@@ -14,7 +14,7 @@ from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.ids import stable_id
-from contracts.runs import Answer, HistoryRecord, Outcome, Run, RunMessage
+from contracts.runs import Answer, AttemptRecord, HistoryRecord, Outcome, Run, RunMessage
 from contracts.triggers.registry import TRIGGERS
 from contracts.triggers.whatsapp_message_received import WhatsAppMessageReceived
 
@@ -97,6 +97,29 @@ PUBLISHED: tuple[PublishedSchema, ...] = (
                 step="1",
                 reason=_CAUSE,
                 code=ErrorCode.CALL_REJECTED,
+            )
+        ),
+        (topics.HISTORY,),
+    ),
+    PublishedSchema(
+        "attempt-record",
+        AttemptRecord,
+        _json(
+            AttemptRecord(
+                run_id=_RUN.id,
+                event_id=_EVENT.id,
+                account=_EVENT.account,
+                subject=_EVENT.subject,
+                flow=_RUN.flow,
+                step="1",
+                effect_id=_REQUEST.effect_id,
+                action=_REQUEST.action,
+                connection=_REQUEST.connection,
+                at=_AT,
+                attempt=1,
+                code=ErrorCode.DESTINATION_BUSY,
+                cause="POST https://crm.example.com/contacts: HTTP 503: come later",
+                next_seconds=0.4,
             )
         ),
         (topics.HISTORY,),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -94,6 +94,41 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # a call may have been made and must not be made twice, a person must decide
 
 
+class LastCall(Message):
+    """The call that a run ended with."""
+
+    effect_id: str
+    step: str
+    action: str
+    connection: str | None = None
+    attempts: Count = 0
+    outputs: dict[str, Any] | None = Field(default=None, description="what it gave; absent: nothing, or over 8 KB")
+
+
+class AttemptRecord(Message):
+    """A record of the topic `history` beside the ends: an attempt of a call that failed. It has no `outcome`.
+
+    At least once; whoever wants only ends passes over it by its kind.
+    """
+
+    kind: Literal["attempt"] = "attempt"
+    run_id: Name
+    event_id: Name
+    account: Name
+    subject: Name
+    flow: Name
+    step: str
+    effect_id: str
+    action: str
+    connection: str | None = None
+    at: Moment
+    attempt: Count = Field(description="its number among those that count")
+    free: bool = Field(default=False, description="it was the connection's or the step's fault, and does not count")
+    code: ErrorCode
+    cause: str
+    next_seconds: float | None = Field(default=None, description="the wait before the next; absent: it was the last")
+
+
 class HistoryRecord(Message):
     """A record of the topic `history`: the end of a run, or of an event that started none. For people and accounting.
 
@@ -112,3 +147,4 @@ class HistoryRecord(Message):
     reason: str | None = None
     code: ErrorCode | None = None
     accepted: Moment | None = None
+    last_call: LastCall | None = Field(default=None, description="the call that it ended with, where that was one")

@@ -101,6 +101,12 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
             query("sum(flows_partitions_paused)", "paused partitions"),
         ),
         graph(
+            "Room for parked requests",
+            "Of the bounds of what waits in PostgreSQL (rows, disk), what is used. At 1 nothing more is consumed.",
+            "percentunit",
+            query("max(flows_parked_part)", "used"),
+        ),
+        graph(
             "Oldest that waits",
             "Since when the oldest request in PostgreSQL is being tried. Rising: its destination does not come back.",
             "s",

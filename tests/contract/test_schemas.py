@@ -83,4 +83,10 @@ def test_nothing_breaks_who_uses_the_last_release() -> None:
 
 def test_every_message_of_the_release_is_a_message() -> None:
     """The baseline is not empty: without it the test above could not fail."""
-    assert files.released().keys() >= {published.name for published in PUBLISHED if published.topics}
+    released = files.released().keys()
+    assert {"event", "run", "action-request", "history-record", "dead-letter"} <= released
+    assert released >= {published.name for published in PUBLISHED if published.topics} - NEW
+
+
+# Messages that no release has yet; `make release` makes them part of the baseline.
+NEW = {"attempt-record"}

@@ -22,6 +22,7 @@ from contracts.errors import ErrorCode, WhoMustAct
 from contracts.events import Event
 from contracts.runs import HistoryRecord, Outcome, RunMessage
 from contracts.topics import ACTIONS, ACTIONS_DLQ, HISTORY, RUNS
+from services.actions.journal import unknowns
 from tests.support.actions import ASCII_SECRET, SECRET, Kafka, Worker, kafka, request, worker
 from tests.support.closum import Closum, closum
 
@@ -180,6 +181,30 @@ async def test_what_cannot_be_done_is_a_dead_letter(stage: Stage) -> None:
     assert (ends["r-garbage"].event_id, ends["r-garbage"].subject) == ("e-garbage", "s")
     assert ends["r0"].code is ErrorCode.ACTION_UNKNOWN
     assert (await stage.resumed(1))[0].run.id == "r999"
+
+
+async def test_an_unknown_call_whose_flow_went_on_is_listed_too(stage: Stage) -> None:
+    """Marked: it is only written down what came of it, and it is never made again by its run."""
+    stage.closum.fault(path="/v2/whatsapp/*", kind="cut_after", times=1)
+    await stage.kafka.put([request(1, **{**ONCE, "last": False}, resume_on_error=True)])
+    answer = (await stage.resumed(1))[0].answer
+    assert answer is not None
+    assert answer.error is not None
+    connection = await asyncpg.connect(stage.worker.environ["DATABASE_URL"])
+    try:
+        (one,) = await unknowns.listed(connection, decided=False)
+        assert (one["run_id"], one["went_on"]) == ("r1", True)
+        (found,) = await unknowns.found(connection, one["effect_id"])
+
+        async def put(*_: object) -> None:
+            raise AssertionError("its run would go on twice")
+
+        with pytest.raises(unknowns.WentOnError, match="by hand"):
+            await unknowns.decide(connection, found.key, unknowns.Decision.RESEND, put, reason="it is not there")
+        assert await unknowns.decide(connection, found.key, unknowns.Decision.DONE, put, reason="seen there")
+        assert await unknowns.listed(connection, decided=False) == []
+    finally:
+        await connection.close()
 
 
 async def test_a_flow_can_go_on_after_a_failure(stage: Stage) -> None:

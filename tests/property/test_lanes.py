@@ -226,3 +226,44 @@ async def test_closing_cancels_and_begins_nothing() -> None:
     await asyncio.sleep(0)
     await lanes.close()
     assert (begun, lanes.pending, lanes.oldest_work_seconds()) == ([("a", 0)], 2, 0.0)
+
+
+async def test_what_is_about_to_begin_is_at_work() -> None:
+    """Its worker has not run yet: it is not dropped, and not shed, under its hands."""
+    done: list[Job] = []
+
+    async def work(job: Job) -> None:
+        done.append(job)
+
+    lanes = Lanes(work, 2, fail, turn=lambda _: Turn("crm", "flow"))
+    for lane in "abc":
+        lanes.put(lane, (lane, 0))
+    assert lanes.drop(lambda _: True) == 1
+    lanes.put("d", ("d", 0))
+    assert lanes.shed("crm", lambda _: False, 0) == [("d", 0)]
+    await finished(lanes)
+    assert done == [("a", 0), ("b", 0)]
+
+
+async def test_lanes_of_a_connection_are_shed_but_for_some() -> None:
+    """All that may not stay, of the others what is too much; each lane whole and in order."""
+
+    async def work(_: Job) -> None:
+        raise AssertionError
+
+    lanes = Lanes(work, 1, fail, turn=lambda job: Turn("other" if job[0] == "o" else "crm", "flow"), gate=Shut())
+    for job in (("a", 0), ("a", 1), ("b", 0), ("c", 0), ("c", 5), ("o", 0)):
+        lanes.put(job[0], job)
+    assert (lanes.pending_at("crm"), lanes.pending_at("other")) == (5, 1)
+    assert lanes.shed("crm", lambda job: job[1] < 5, 1) == [("b", 0), ("c", 0), ("c", 5)]
+    assert (lanes.pending_at("crm"), lanes.pending, lanes.holds("b")) == (2, 3, False)
+    await lanes.close()
+
+
+class Shut(ShutForAMoment):
+    """A gate that lets nothing begin."""
+
+    def take(self, connection: str) -> float:
+        """Never."""
+        del connection
+        return 1000.0

@@ -27,6 +27,8 @@ from deploy.local.ports import free_port
 from services.runtime.kafka import Producer, make_topics
 from services.runtime.settings import RuntimeSettings, load
 
+# Attempts that failed stand beside the ends on `history`.
+ATTEMPT = b'{"kind":"attempt"'
 SECRET = "s3cret-Marker/ü+7"
 ASCII_SECRET = "s3cret-Marker/+7"
 
@@ -66,7 +68,7 @@ class Kafka:
     async def take(
         self, topic: Topic, enough: Callable[[list[ConsumerRecord]], bool], seconds: float = 30
     ) -> list[ConsumerRecord]:
-        """All records of a topic from its beginning, as soon as they are enough."""
+        """All records of a topic from its beginning, but failed attempts, as soon as they are enough."""
         consumer = AIOKafkaConsumer(
             topic.under(self.settings.topic_prefix),
             bootstrap_servers=self.settings.kafka_bootstrap,
@@ -78,7 +80,7 @@ class Kafka:
             async with asyncio.timeout(seconds):
                 while not enough(found):
                     for records in (await consumer.getmany(timeout_ms=200)).values():
-                        found.extend(records)
+                        found.extend(one for one in records if ATTEMPT not in (one.value or b""))
         except TimeoutError:
             raise AssertionError(f"only {len(found)} records of {topic.name} after {seconds} s") from None
         finally:

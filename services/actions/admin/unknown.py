@@ -22,7 +22,7 @@ from services.actions.admin import unknown_calls
 from services.actions.admin.http_problems import ProblemError, body_of
 from services.actions.connections.setup import equipped
 from services.actions.journal import unknowns
-from services.actions.journal.unknowns import Decision, Open
+from services.actions.journal.unknowns import Decision, Open, WentOnError
 from services.actions.settings import ActionsSettings
 from services.runtime import database, kafka
 from services.runtime.egress import Egress
@@ -135,6 +135,8 @@ class UnknownEffects:
         try:
             if not await unknown_calls.decide(connection, producer, one, decision, reason=reason, outputs=outputs):
                 raise ProblemError(HTTPStatus.CONFLICT, "somebody has decided already")
+        except WentOnError as error:
+            raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None
         finally:
             await producer.stop()
 

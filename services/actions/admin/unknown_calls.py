@@ -72,4 +72,6 @@ def follows(verdict: Verdict, one: Open, quiet_seconds: float) -> tuple[Decision
     left = quiet_seconds - (datetime.now(UTC) - one.at).total_seconds()
     if left > 0:
         return None, None, f"it is not there yet: ask again in {left:.0f} s, the call may still arrive"
+    if one.went_on:
+        return None, None, "it is not there, and its flow went on without it: make the call by hand, then say `done`"
     return Decision.RESEND, None, "it is not there: the call is made again"

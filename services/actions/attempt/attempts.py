@@ -120,6 +120,7 @@ class Attempts:
             return LOST
         wait = free_wait_seconds(state.free, failed.retry_after_seconds, chance=self._world.chance)
         self._tell("attempt.failed", way, failed, next_seconds=round(wait, 3), fault="connection")
+        await self._ends.failed(way.plan, failed, state, free=True, next_seconds=wait)
         way.state = waiting = replace(state, attempts=state.attempts - 1, free=state.free + 1, still=began)
         return Later(wait, waiting)
 
@@ -163,7 +164,9 @@ class Attempts:
         if way.tenure.over:
             return LOST
         if wait is not None:
-            told = isinstance(outcome, Failed) and outcome.retry_after_seconds is not None
+            assert isinstance(outcome, Failed)  # noqa: S101 - nothing else is made again
+            told = outcome.retry_after_seconds is not None
+            await self._ends.failed(plan, outcome, waiting, free=False, next_seconds=wait)
             return Later(wait, replace(waiting, free=0, still=self._world.now() if told else None))
         ended = await self._ends.publish(plan, outcome, waiting)
         if isinstance(ended.outcome, Failed):

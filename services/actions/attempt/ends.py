@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import orjson
+
 from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
-from contracts.runs import Answer, Outcome, RunMessage, StepError
-from contracts.topics import ACTIONS_DLQ, RUNS
+from contracts.runs import Answer, AttemptRecord, LastCall, Outcome, RunMessage, StepError
+from contracts.topics import ACTIONS_DLQ, HISTORY, RUNS
 from services.actions.attempt.plan import Plan
 from services.actions.attempt.states import Ended, State
 from services.actions.journal.unknown_calls import UnknownCalls
@@ -19,6 +21,8 @@ from services.runtime.kafka.dead_letters import dead_letter
 from services.runtime.kafka.publishing import BatchPublisher
 
 SERVICE = "actions"
+# Of the answer that an end carries; a record must always fit.
+MOST_OUTPUTS_BYTES = 8_192
 log = logging.get("ends")
 
 
@@ -33,7 +37,7 @@ class Ends:
         """The end of a request."""
         outputs = end(plan, outcome, state)
         request = plan.request
-        if isinstance(outcome, Failed) and outcome.unknown and request is not None and not request.resume_on_error:
+        if isinstance(outcome, Failed) and outcome.unknown and request is not None:
             await self._unknowns.keep(plan.effect, request, plan.record, outcome)
         try:
             await self._publisher.publish(outputs)
@@ -54,6 +58,10 @@ class Ends:
         await quietly(lambda: self._publisher.publish([end]))
         return Ended(failed, dead=True)
 
+    async def failed(self, plan: Plan, failed: Failed, state: State, *, free: bool, next_seconds: float) -> None:
+        """An attempt failed, and another follows: told to `history`."""
+        await self._publisher.publish([failed_attempt(plan, failed, state, free=free, next_seconds=next_seconds)])
+
     async def answered(self, plan: Plan, outcome: Done | Failed) -> None:
         """The destination has said what came of a call: no person need decide any more."""
         if not (isinstance(outcome, Failed) and outcome.unknown):
@@ -68,6 +76,32 @@ async def quietly(work: Callable[[], Awaitable[object]]) -> None:
         log.exception("end.untold")
 
 
+def failed_attempt(plan: Plan, failed: Failed, state: State, *, free: bool, next_seconds: float) -> OutgoingRecord:
+    """The record of an attempt that failed, and is followed by another."""
+    request = plan.request
+    assert request is not None  # noqa: S101 - as there was an attempt
+    run = request.run
+    # model_construct: all values are valid already.
+    record = AttemptRecord.model_construct(
+        run_id=run.id,
+        event_id=run.event.id,
+        account=run.event.account,
+        subject=run.event.subject,
+        flow=run.flow,
+        step=request.step,
+        effect_id=request.effect_id,
+        action=request.action,
+        connection=request.connection,
+        at=history.now(),
+        attempt=state.attempts,
+        free=free,
+        code=failed.code,
+        cause=failed.cause[: history.LONGEST_REASON],
+        next_seconds=round(next_seconds, 3),
+    )
+    return OutgoingRecord(HISTORY, run.event.key, record.to_bytes())
+
+
 def end(plan: Plan, outcome: Done | Failed, state: State) -> list[OutgoingRecord]:
     """The records of a request's end."""
     request = plan.request
@@ -76,13 +110,14 @@ def end(plan: Plan, outcome: Done | Failed, state: State) -> list[OutgoingRecord
             return dead(plan, outcome, state)
         if not request.resume_on_error:
             if outcome.unknown:
-                return [_history(request, Outcome.UNKNOWN, outcome.cause, outcome.code)]
+                last = _last_call(request, state)
+                return [_history(request, Outcome.UNKNOWN, outcome.cause, outcome.code, last)]
             return dead(plan, outcome, state)
         error = StepError(code=outcome.code, cause=outcome.cause, attempts=state.attempts)
         return [_resumed(request, {}, error)]
     assert request is not None  # noqa: S101 - only a request that was read can be done
     if request.last:
-        return [_history(request, Outcome.DELIVERED)]
+        return [_history(request, Outcome.DELIVERED, last_call=_last_call(request, state, outcome.outputs))]
     return [_resumed(request, outcome.outputs, None)]
 
 
@@ -97,7 +132,7 @@ def dead(plan: Plan, failed: Failed, state: State) -> list[OutgoingRecord]:
     if request is None:
         end = history.unreadable(record, failed.cause, failed.code)
     else:
-        end = _history(request, Outcome.DEAD, failed.cause, failed.code)
+        end = _history(request, Outcome.DEAD, failed.cause, failed.code, _last_call(request, state))
     return [dead_letter(record, failed.code, failed.cause, SERVICE, **ids), end]
 
 
@@ -107,7 +142,24 @@ def _resumed(request: ActionRequest, outputs: dict[str, Any], error: StepError |
     return OutgoingRecord(RUNS, request.key, RunMessage.model_construct(run=request.run, answer=answer).to_bytes())
 
 
+def _last_call(request: ActionRequest, state: State, outputs: dict[str, Any] | None = None) -> LastCall:
+    if outputs and len(orjson.dumps(outputs, default=str)) > MOST_OUTPUTS_BYTES:
+        outputs = None
+    return LastCall.model_construct(
+        effect_id=request.effect_id,
+        step=request.step,
+        action=request.action,
+        connection=request.connection,
+        attempts=state.attempts,
+        outputs=outputs or None,
+    )
+
+
 def _history(
-    request: ActionRequest, outcome: Outcome, reason: str | None = None, code: ErrorCode | None = None
+    request: ActionRequest,
+    outcome: Outcome,
+    reason: str | None = None,
+    code: ErrorCode | None = None,
+    last_call: LastCall | None = None,
 ) -> OutgoingRecord:
-    return history.end_of_run(request.run, outcome, reason=reason, code=code, step=request.step)
+    return history.end_of_run(request.run, outcome, reason=reason, code=code, step=request.step, last_call=last_call)

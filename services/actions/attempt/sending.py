@@ -59,6 +59,9 @@ class UnderWay:
         self._began = world.now()
         self._fresh = state.attempts == 0 and state.free == 0
 
+    def __repr__(self) -> str:
+        return f"UnderWay({self.plan!r}, {self.state!r})"
+
     async def begin(self, guarantee: Guarantee) -> None:
         """What a call does when its request is about to leave. Raises Known unless it may."""
         plan, further = self.plan, isinstance(self.state, Sending)

@@ -20,10 +20,11 @@ from services.runtime.kafka import ConsumedRecord, Headers
 KEEP = """
 insert into unknown_effects
     (account, effect_id, run_id, event_id, subject, flow, step, action, connection, code, cause, at, key, value,
-     headers)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+     headers, went_on)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 on conflict (account, effect_id) do update
-set at = excluded.at, code = excluded.code, cause = excluded.cause, decided = null, decided_at = null, reason = null
+set at = excluded.at, went_on = excluded.went_on, code = excluded.code, cause = excluded.cause, decided = null,
+    decided_at = null, reason = null
 where unknown_effects.decided is not null
 """
 
@@ -45,6 +46,7 @@ async def keep(
         record.key,
         record.value or b"",
         packed(record.headers),
+        request.resume_on_error,
     )
 
 
@@ -63,16 +65,17 @@ def unpacked(content: bytes) -> Headers:
 
 LIST = """
 select account, effect_id, run_id, event_id, subject, flow, step, action, connection, code, cause, at, decided,
-       decided_at, reason
+       decided_at, reason, went_on
 from unknown_effects where decided is null or $1 order by at
 """
 FIND = """
-select account, effect_id, at, value from unknown_effects where effect_id like $1 || '%' and decided is null order by at
+select account, effect_id, at, value, went_on from unknown_effects
+where effect_id like $1 || '%' and decided is null order by at
 """
 DECIDE = """
 update unknown_effects set decided = $3, decided_at = now(), reason = $4
 where account = $1 and effect_id = $2 and decided is null
-returning key, value, headers
+returning key, value, headers, went_on
 """
 # The row can have expired meanwhile: then one is made.
 TELL = """
@@ -103,17 +106,25 @@ async def listed(connection: asyncpg.Connection, *, decided: bool) -> list[dict[
 
 
 class Open(NamedTuple):
-    """One that nobody has decided: since when, and its request as it was on `actions`."""
+    """One that nobody has decided: since when, and its request as it was on `actions`.
+
+    `went_on`: its flow went on with the error (`on_error: continue`), so a decision starts nothing more.
+    """
 
     key: Key
     at: datetime
     value: bytes
+    went_on: bool = False
+
+
+class WentOnError(Exception):
+    """A call whose flow went on without it cannot be made again by its run."""
 
 
 async def found(connection: asyncpg.Connection, start: str) -> list[Open]:
     """The open ones whose id begins so, the oldest first."""
     rows = await connection.fetch(FIND, start.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_"))
-    return [Open(Key(row["account"], row["effect_id"]), row["at"], row["value"]) for row in rows]
+    return [Open(Key(row["account"], row["effect_id"]), row["at"], row["value"], row["went_on"]) for row in rows]
 
 
 async def answered(pool: asyncpg.Pool, key: Key, decision: Decision) -> None:
@@ -133,12 +144,19 @@ async def decide(
     """Write the decision, and `put` the request on `actions` again; False: somebody has decided already.
 
     A worker then finds in the journal that it was done, with these outputs, or that it may be sent. It cannot look
-    before this is committed, and without its record nothing is.
+    before this is committed, and without its record nothing is. Where its flow went on without it, the decision is only
+    written down; raises WentOnError for one to call again.
     """
     async with connection.transaction():
         row = await connection.fetchrow(DECIDE, *key, decision.value, storable(reason))
         if row is None:
             return False
+        if row["went_on"]:
+            if decision is Decision.RESEND:
+                raise WentOnError(
+                    "its flow went on without it (`on_error: continue`): make the call by hand, then say `done`"
+                )
+            return True
         done = decision is Decision.DONE
         state = State.DONE if done else State.CLAIMED
         await connection.execute(TELL, *key, state.value, orjson.dumps(outputs or {}) if done else None)

@@ -5,7 +5,8 @@ A campaign's thousands would hold up all that lies behind them in their partitio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -48,7 +49,7 @@ class Bounds:
 
 
 class Intake:
-    """`plan` reads a record. `ill`: whether nothing is called at a connection but to try it."""
+    """`plan` reads a record. `ill`: where nothing is called but to try it."""
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class Intake:
         lanes: Lanes[Job],
         parking: Parking,
         *,
-        ill: Callable[[str], bool],
+        ill: Callable[[], Collection[str]],
     ) -> None:
         self._ill = ill
         self.longest_call = bounds.call_seconds
@@ -80,9 +81,9 @@ class Intake:
         return max(self._lanes.pending, self._parking.entering) <= self._bounds.max_pending * RESUME_AT
 
     @property
-    def has_room_for_parked(self) -> bool:
-        """Whether what was parked may come into memory."""
-        return self._lanes.pending < self._bounds.max_pending * PARKED_PART
+    def room_for_parked(self) -> int:
+        """How many requests that were parked may come into memory."""
+        return math.ceil(self._bounds.max_pending * PARKED_PART) - self._lanes.pending
 
     def take(self, assignment: Assignment, records: Sequence[ConsumedRecord]) -> None:
         """Records of a partition, in order."""
@@ -154,12 +155,15 @@ class Intake:
 
     def _shelved(self, connection: str) -> bool:
         """Whether what comes for a connection waits in PostgreSQL."""
-        return self._lanes.pending_at(connection) >= KEPT and self._ill(connection)
+        return self._lanes.pending_at(connection) >= KEPT and connection in self._ill()
 
     def _has_its_part(self, flow: str) -> bool:
-        """Of memory. What waits behind failing calls counts less: its flow's other contacts are not to wait for it."""
+        """Of memory. What waits behind failing calls counts less, and for ill connections not: others are not to."""
         most, lanes = self._bounds.max_pending, self._lanes
-        return lanes.awake_of(flow) >= (most - lanes.pending) * CROWD or lanes.pending_of(flow) >= most * CROWD
+        ill = sum(map(lanes.pending_at, self._ill()))
+        return (
+            lanes.awake_of(flow) - ill >= (most - lanes.pending) * CROWD or lanes.pending_of(flow) - ill >= most * CROWD
+        )
 
     def _slow(self, flow: str) -> bool:
         """Whether all that waits of a flow is the work of a long time."""

@@ -33,6 +33,9 @@ class Job:
             NO_TURN if request is None else Turn(request.connection or "", request.run.flow, WEIGHTS[request.priority])
         )
 
+    def __repr__(self) -> str:
+        return f"Job({self.plan!r}, {self.state!r})"
+
     @property
     def offset(self) -> int:
         """That of its record."""

@@ -142,13 +142,19 @@ class Lanes(Generic[J]):
         """Jobs of one connection that are not finished."""
         return self._connections[connection]
 
-    def shed(self, connection: str, keep: int) -> list[J]:
-        """Take out the lanes of a connection that are not at work, but so many; their jobs, each lane's in order."""
-        ours = [lane for lane, queue in self._lanes.items() if self._turn(queue[0]).connection == connection]
+    def shed(self, connection: str, may_stay: Callable[[J], bool], keep: int) -> list[J]:
+        """Take out the lanes of a connection that are not at work, but so many of those whose jobs may all stay.
+
+        All jobs of each, in order.
+        """
         shed: list[J] = []
-        for lane in ours[keep:]:
-            if lane not in self._working:
-                queue = self._lanes.pop(lane)
+        for lane, queue in list(self._lanes.items()):
+            if self._turn(queue[0]).connection != connection or lane in self._working:
+                continue
+            if keep > 0 and all(map(may_stay, queue)):
+                keep -= 1
+            else:
+                del self._lanes[lane]
                 self._less(lane, queue)
                 if (timer := self._asleep.pop(lane, None)) is not None:
                     timer.cancel()
@@ -222,6 +228,7 @@ class Lanes(Generic[J]):
             self._later(chosen)
             return False
         self._active += 1
+        self._working[chosen[0]] = self._clock()
         worker = asyncio.get_running_loop().create_task(self._worker(*chosen))
         self._workers.add(worker)
         worker.add_done_callback(self._workers.discard)
@@ -250,12 +257,12 @@ class Lanes(Generic[J]):
                     self._later(chosen)
                     return
                 lane, connection = chosen
+                self._working[lane] = self._clock()
         finally:
             self._active -= 1
 
     async def _work_on(self, lane: Hashable, connection: str) -> None:
         job = self._lanes[lane][0]
-        self._working[lane] = self._clock()
         try:
             wait = await self._work(job)
         except Exception as error:  # noqa: BLE001 - told to whoever decides on bugs

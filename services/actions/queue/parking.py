@@ -194,14 +194,14 @@ class Parking:
             if connection is None or name == connection
         ]
 
-    async def take_down(self, assignment: Assignment, connection: str) -> list[Job]:
-        """What comes next of a shelf, in order; it is gone when it is empty."""
+    async def take_down(self, assignment: Assignment, connection: str, most: int) -> list[Job]:
+        """What comes next of a shelf, in order, at most so much; it is gone when it is empty."""
         shelf = self._shelves.get(assignment, {}).get(connection)
         if shelf is None:
             return []
         before, after = shelf.added, shelf.read
         try:
-            rows = await self._next(assignment, connection, after)
+            rows = await self._next(assignment, connection, after, min(most, ROWS_OF_A_SHELF))
         except Exception as error:
             log.critical("shelf.broke", place=assignment.name, connection=connection, exc_info=error)
             metrics.BUGS.labels(ACTIONS.name).inc()
@@ -390,9 +390,9 @@ class Parking:
 
         return await database.patiently("parked.newest", read, self._on_wait)
 
-    async def _next(self, assignment: Assignment, connection: str, after: int) -> list[Parked]:
+    async def _next(self, assignment: Assignment, connection: str, after: int, most: int) -> list[Parked]:
         async def read() -> list[Parked]:
-            return await self._table.next(assignment.name, connection, after, ROWS_OF_A_SHELF)
+            return await self._table.next(assignment.name, connection, after, most)
 
         return await database.patiently("parked.next", read, self._on_wait)
 

@@ -29,6 +29,8 @@ MEASURE_SECONDS = 1.0
 LOOK_AT_DISK_SECONDS = 5.0
 # So many requests of a connection that was ill are in memory while more of it wait in PostgreSQL.
 TAKEN_DOWN = 500
+# So many lanes stay in memory at least to try an ill connection with.
+TRIED = 10
 # What a call may take beyond its own deadline until it counts as finished: its outputs are published.
 PUBLISH_SECONDS = 5.0
 
@@ -74,7 +76,7 @@ class Queue:
             clock=world.now,
             rests=lambda job: limits.rests(job.turn.connection, job.plan.step),
         )
-        self._intake = Intake(bounds, plan, self._lanes, parking, ill=limits.shut)
+        self._intake = Intake(bounds, plan, self._lanes, parking, ill=limits.all_shut)
         self._measured = world.now()
         self._loading: asyncio.Task[None] | None = None
         self._beside: list[asyncio.Task[None]] = []
@@ -114,7 +116,7 @@ class Queue:
         if (passed := now - self._measured) > MEASURE_SECONDS:
             self._intake.measure(passed)
             self._measured = now
-        self._shelve()
+        self._shelve(KEPT)
         self._pump()
         if not self._leaving:
             self._intake.refill()
@@ -232,15 +234,20 @@ class Queue:
         if self._loading is None and self._may_load():
             self._loading = asyncio.create_task(self._load())
 
-    def _shelve(self) -> None:
-        """What waits for an ill connection leaves memory, but for some to try it with."""
+    def _shelve(self, most: int) -> None:
+        """What waits for an ill connection leaves memory, where that is more: so its offsets can be committed.
+
+        What came from PostgreSQL, to try the connection with, stays: it holds up no offset. But not too much of it.
+        """
         for connection in self._limits.all_shut():
-            if self._lanes.pending_at(connection) > 2 * KEPT:
-                for job in self._lanes.shed(connection, KEPT):
+            pending = self._lanes.pending_at(connection)
+            if pending > most:
+                keep = TRIED if pending > 2 * KEPT else pending
+                for job in self._lanes.shed(connection, _is_parked, keep):
                     self._parking.shelve(job)
 
     def _may_load(self) -> bool:
-        may = not self._leaving and self._intake.has_room_for_parked
+        may = not self._leaving and self._intake.room_for_parked > 0
         return may and (self._parking.due or bool(self._to_take_down()))
 
     def _to_take_down(self) -> list[tuple[Assignment, str]]:
@@ -255,10 +262,14 @@ class Queue:
         try:
             while self._may_load():
                 jobs = await self._parking.load() if self._parking.due else []
-                for assignment, connection in self._to_take_down():
-                    jobs += await self._parking.take_down(assignment, connection)
                 for job in jobs:
                     self._put(job)
+                for assignment, connection in self._to_take_down():
+                    most = self._intake.room_for_parked
+                    taken = await self._parking.take_down(assignment, connection, most) if most > 0 else []
+                    for job in taken:
+                        self._put(job)
+                    jobs += taken
                 if not jobs:
                     break
         finally:
@@ -277,17 +288,19 @@ class Queue:
         while True:
             await self._limits.look(self._lanes.waiting)
             self._lanes.kick()
-            if (now := self._world.now()) - looked >= LOOK_AT_DISK_SECONDS:
+            self._shelve(0)
+            if seldom := (now := self._world.now()) - looked >= LOOK_AT_DISK_SECONDS:
                 looked = now
-                await self._try_newest()
                 with suppress(*database.FAULTS):
                     await self._parking.look()
+            await self._try_newest(seldom=seldom)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _try_newest(self) -> None:
-        """Where all that could try an ill connection failed last, some that came since are to try it."""
+    async def _try_newest(self, *, seldom: bool) -> None:
+        """Lanes that came last are to try an ill connection: where none could, or, now and then, all failed last."""
         for connection in self._limits.all_shut():
-            if not self._lanes.waiting(connection, self._limits.failed_last(connection)):
+            waiting = self._lanes.waiting(connection, self._limits.failed_last(connection))
+            if waiting is None or (seldom and not waiting):
                 await self._parking.take_newest(connection)
 
     async def _enter(self, assignment: Assignment) -> None:
@@ -314,3 +327,7 @@ class Queue:
     def _break(self, error: BaseException) -> None:
         if not self._broken.done():
             self._broken.set_exception(error)
+
+
+def _is_parked(job: Job) -> bool:
+    return job.parked is not None

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from services.actions.admin import unknown_calls
 from services.actions.journal import unknowns
-from services.actions.journal.unknowns import Decision
+from services.actions.journal.unknowns import Decision, WentOnError
 from services.cli import destinations, installation, times
 from services.cli.command import WATCH, declare
 from services.cli.database import ask
@@ -21,7 +21,7 @@ from services.cli.terminal import SHORT, CommandError, show
 from services.project.connections_file import connections_file, usable_connections
 from services.runtime.kafka import Producer
 
-COLUMNS = ("effect_id", "at", "code", "flow", "step", "action", "connection", "subject", "cause")
+COLUMNS = ("effect_id", "at", "code", "flow", "step", "action", "connection", "subject", "went_on", "cause")
 Effect = Annotated[str, Parameter(name="ID")]
 command = declare(
     "unknown", WATCH, "Calls that may have been made, and must not be made twice: look at the destination, then decide."
@@ -165,7 +165,12 @@ def _decide(start: str, decision: Decision, reason: str, outputs: dict[str, Any]
                 f"{len(found)} unknown calls begin with {start!r}. `flows unknown list` shows what there is"
             )
         async with _producer() as producer:
-            return await unknown_calls.decide(connection, producer, found[0], decision, reason=reason, outputs=outputs)
+            try:
+                return await unknown_calls.decide(
+                    connection, producer, found[0], decision, reason=reason, outputs=outputs
+                )
+            except WentOnError as error:
+                raise CommandError(str(error)) from None
 
     if not ask(decide):
         raise CommandError(f"somebody has decided on {start!r} already: flows unknown list --decided")

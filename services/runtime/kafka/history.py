@@ -14,7 +14,7 @@ import orjson
 from contracts.errors import ErrorCode
 from contracts.events import Event, partition_key
 from contracts.ids import stable_id
-from contracts.runs import HistoryRecord, Outcome, Run
+from contracts.runs import HistoryRecord, LastCall, Outcome, Run
 from contracts.topics import EVENTS, HISTORY
 from services.runtime import metrics
 from services.runtime.kafka.records import ConsumedRecord, OutgoingRecord
@@ -22,12 +22,23 @@ from services.runtime.kafka.records import ConsumedRecord, OutgoingRecord
 LONGEST_REASON = 2000  # characters: a reason may quote what came from outside, and a record must always fit
 
 
+def now() -> datetime:
+    """The moment of a record of now."""
+    return datetime.now(UTC)
+
+
 def end_of_run(
-    run: Run, outcome: Outcome, *, reason: str | None = None, code: ErrorCode | None = None, step: str | None = None
+    run: Run,
+    outcome: Outcome,
+    *,
+    reason: str | None = None,
+    code: ErrorCode | None = None,
+    step: str | None = None,
+    last_call: LastCall | None = None,
 ) -> OutgoingRecord:
     """A run is over."""
     event = run.event
-    ended = _ended(event, run.id, outcome, flow=run.flow, reason=reason, code=code, step=step)
+    ended = _ended(event, run.id, outcome, flow=run.flow, reason=reason, code=code, step=step, last_call=last_call)
     return OutgoingRecord(
         HISTORY, event.key, ended.to_bytes(), None, partial(_count_run, run.flow, outcome, event.accepted)
     )

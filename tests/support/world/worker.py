@@ -13,7 +13,7 @@ from zlib import crc32
 from aiokafka import TopicPartition
 
 from contracts.actions import ActionRequest
-from contracts.runs import HistoryRecord, Outcome
+from contracts.runs import AttemptRecord, HistoryRecord, Outcome
 from contracts.topics import ACTIONS, ACTIONS_DLQ, HISTORY, RUNS
 from services.actions.assembly import Given, Worker, assembled
 from services.actions.connections import Connection
@@ -22,6 +22,7 @@ from services.actions.registry import ACTIONS as KNOWN
 from services.actions.settings import ActionsSettings
 from services.actions.world import World
 from services.runtime.settings import load
+from tests.support.actions import ATTEMPT
 from tests.support.world.destination import Destination
 from tests.support.world.faults import NONE, Faults
 from tests.support.world.kafka import Broker, FakeConsumer, FakeProducer
@@ -73,7 +74,9 @@ class Simulation:
         self.parked = FakeParked(self.world, self.faults)
         self.unknowns = FakeUnknownCalls(self.faults)
         self._names = count(1)
+        self.attempts: list[AttemptRecord] = []  # failed ones, as of the last look at the ends
         self._ends: list[HistoryRecord] = []
+        self._read = 0
 
     async def start(self, places: Iterable[TopicPartition] = PLACES) -> Running:
         """A further worker, with these partitions."""
@@ -106,7 +109,13 @@ class Simulation:
     def ends(self) -> list[HistoryRecord]:
         """Of runs."""
         records = self.broker.records[TopicPartition(HISTORY.name, 0)]
-        self._ends += [HistoryRecord.model_validate_json(one.value or b"") for one in records[len(self._ends) :]]
+        for one in records[self._read :]:
+            value = one.value or b""
+            if value.startswith(ATTEMPT):
+                self.attempts.append(AttemptRecord.model_validate_json(value))
+            else:
+                self._ends.append(HistoryRecord.model_validate_json(value))
+        self._read = len(records)
         return self._ends
 
     def outcomes(self) -> dict[str, Outcome]:

@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 
 from contracts.actions import ActionRequest, Retry
+from contracts.errors import ErrorCode
 from contracts.runs import Outcome
 from tests.support.actions import request
 from tests.support.world import loop
@@ -121,5 +122,29 @@ def test_partitions_move_and_everything_is_done_once() -> None:
         assert all(numbers == sorted(numbers) for numbers in by_lane(world.destination).values())
         assert len(world.destination.acted) == 500
         assert world.left() == 0
+
+    loop.run(story)
+
+
+def test_failed_attempts_and_the_last_call_are_told() -> None:
+    """On `history`: each attempt that another one follows, and with the end what the run ended with."""
+
+    async def story() -> None:
+        world = Simulation()
+        world.destination.says = lambda _: Says(500 if len(world.destination.asked) < 2 else 200, {"id": 7})
+        one = await world.start()
+        world.put(some(1, 1))
+        await world.until(lambda: len(world.ends()) == 1)
+        await one.end()
+        assert [(told.attempt, told.free, told.code) for told in world.attempts] == [
+            (1, False, ErrorCode.DESTINATION_FAILED),
+            (2, False, ErrorCode.DESTINATION_FAILED),
+        ]
+        assert all(told.next_seconds is not None and "HTTP 500" in told.cause for told in world.attempts)
+        last = world.ends()[0].last_call
+        assert last is not None
+        assert (last.action, last.connection, last.attempts) == ("http.request", "crm", 3)
+        assert last.outputs is not None
+        assert last.outputs["json"] == {"id": 7}
 
     loop.run(story)
