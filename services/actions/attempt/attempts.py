@@ -94,8 +94,10 @@ class Attempts:
         """Since when an attempt that begins now is tried, without the time that stood still."""
         if not waiting.attempts:
             return now
-        stood = self._limits.stood(plan.connection) - waiting.stood
-        return waiting.began + (max(0.0, stood) if waiting.still is None else now - waiting.still)
+        if waiting.still is not None:
+            return waiting.began + now - waiting.still
+        stood = self._limits.stood(plan.connection)
+        return waiting.began + stood - (stood if waiting.stood is None else waiting.stood)
 
     def _denied(self, way: UnderWay, failed: Failed, began: float, *, charged: bool) -> Failed:
         """What was denied twice is final where others could do it meanwhile; else it may be the connection's.

@@ -27,7 +27,7 @@ class Waiting:
     maybe: bool = False
     free: int = 0
     still: float | None = None
-    stood: float = 0.0
+    stood: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
