@@ -128,6 +128,7 @@ def test_the_end_of_what_nobody_can_read_is_whole() -> None:
             "reason": "no",
             "code": ErrorCode.RUN_INVALID,
             "accepted": None,
+            "last_call": None,
         }
         assert (datetime.now(UTC) - told.at).total_seconds() < 60
     for raw in (None, b"", b"{", b"\xff"):
