@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 
 from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS
@@ -17,7 +20,9 @@ from services.actions.queue.parked_table import Parked, ParkedTable
 from services.actions.world import REAL
 from services.flows.catalogue import Guarantee
 from services.runtime import database
-from services.runtime.kafka import ConsumedRecord
+from services.runtime.kafka import ConsumedRecord, consumer
+from tests.support.actions import kafka
+from tests.support.world.kafka import Broker, FakeConsumer
 from tests.support.world.tables import FakeEffects, FakeLimits, FakeParked
 
 AT_MOST_ONCE, REPEATABLE = Guarantee.AT_MOST_ONCE, Guarantee.REPEATABLE
@@ -210,3 +215,98 @@ async def test_a_row_that_comes_again_is_one(tables: Tables) -> None:
     (found,) = await tables.parked.load([("a/0", "l")], 9)
     assert found.attempts == 3
     assert (await tables.parked.heads("a/0"))[0].rows == 1
+
+
+class Told(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped here
+    """What a member was told."""
+
+    def __init__(self) -> None:
+        self.assigned: set[TopicPartition] = set()
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """They are somebody else's."""
+        self.assigned -= set(revoked)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """They are its own."""
+        self.assigned |= set(assigned)
+
+
+@dataclass
+class KafkaSide:
+    """A topic of one partition. `member` joins the group, and has it."""
+
+    place: TopicPartition
+    put: Callable[[bytes], Awaitable[None]]
+    member: Callable[[], Awaitable[Any]]
+    leave: Callable[[Any], Awaitable[None]]
+
+
+@pytest.fixture(params=["fake", "real"])
+async def side(request: pytest.FixtureRequest, topic_prefix: str) -> AsyncIterator[KafkaSide]:
+    """In memory, and Kafka."""
+    place = TopicPartition(ACTIONS.under(topic_prefix), 0)
+    if request.param == "fake":
+        broker = Broker()
+
+        async def put(value: bytes) -> None:
+            broker.put(place.topic, place.partition, b"k", value)
+
+        async def member() -> FakeConsumer:
+            made = FakeConsumer(broker)
+            made.subscribe([place.topic], Told())
+            await made.assign([place])
+            return made
+
+        async def leave(member: FakeConsumer) -> None:
+            await member.assign([])
+
+        yield KafkaSide(place, put, member, leave)
+        return
+    async with kafka(request.getfixturevalue("kafka_bootstrap"), topic_prefix, partitions=1) as topics:
+
+        async def put_really(value: bytes) -> None:
+            await (await topics.producer.send(ACTIONS, b"k", value))
+
+        async def join() -> Any:
+            made, told = consumer(topics.settings, "g"), Told()
+            await made.start()
+            made.subscribe([place.topic], listener=told)
+            async with asyncio.timeout(30):
+                while not told.assigned:  # noqa: ASYNC110 - aiokafka tells by a callback
+                    await asyncio.sleep(0.05)
+            return made
+
+        async def stop(member: Any) -> None:
+            await member.stop()
+
+        yield KafkaSide(place, put_really, join, stop)
+
+
+async def read(member: Any, place: TopicPartition, count: int) -> list[bytes]:
+    """So many records, as they come."""
+    found: list[bytes] = []
+    async with asyncio.timeout(30):
+        while len(found) < count:
+            taken = await member.getmany(timeout_ms=200, max_records=count - len(found))
+            found += [one.value for one in taken.get(place, ())]
+    return found
+
+
+async def test_a_member_reads_in_order_pauses_and_goes_on_where_it_was_committed(side: KafkaSide) -> None:
+    """What is taken and not committed comes again, to whoever comes next."""
+    for number in range(5):
+        await side.put(b"%d" % number)
+    first = await side.member()
+    assert await read(first, side.place, 2) == [b"0", b"1"]
+    first.pause(side.place)
+    assert first.paused() == {side.place}
+    assert await first.getmany(timeout_ms=300, max_records=9) == {}
+    first.resume(side.place)
+    assert await read(first, side.place, 3) == [b"2", b"3", b"4"]
+    await first.commit({side.place: 3})
+    await side.leave(first)
+    second = await side.member()
+    await side.put(b"5")
+    assert await read(second, side.place, 3) == [b"3", b"4", b"5"]
+    await side.leave(second)
