@@ -17,7 +17,8 @@ from contracts.actions import ActionRequest
 from contracts.events import Event
 from contracts.faults import MOST_BUILT, first_faults
 from contracts.triggers.registry import TRIGGERS
-from services.actions.delivery.attempt import Failed, checked
+from services.actions.attempt.perform import checked
+from services.actions.outcome import Failed
 from services.flows.declared_triggers import Places, declared
 from services.flows.schema_from_example import schema_of
 from services.ingest.sources.load import load

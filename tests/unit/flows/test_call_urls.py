@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contracts.errors import ErrorCode
+from services.actions.attempt.http import address_of
 from services.actions.connections import Connection
-from services.actions.delivery.calling import address_of
 from services.flows.call_urls import ABSOLUTE
 from services.flows.outcomes import Act, End
 from services.project.catalogue import catalogue
