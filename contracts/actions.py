@@ -49,7 +49,7 @@ class Priority(StrEnum):
 class ActionRequest(Message):
     """A record of the topic `actions`: make this call, then send the run on.
 
-    `effect_id` is the same on every replay of the run and is sent as Idempotency-Key.
+    `effect_id` is the same on every replay of the run and is the call's key, where its destination recognises one.
     """
 
     effect_id: str = Field(description="blake2b-128 of run and step path: the same on every replay")

@@ -39,6 +39,11 @@ class Run(Message):
         default_factory=dict, description="items of each `for_each` that the run is inside of, by its path"
     )
     done: Count = Field(default=0, description="calls that were done so far, or may have been")
+    keys_declared: bool | None = Field(
+        default=None,
+        description="whether a call counts on Idempotency-Key only where its connection declares it; absent, of runs of"
+        " 0.2.0 and before: every POST and PATCH of `http.request` does",
+    )
 
 
 class Answer(Message):

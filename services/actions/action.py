@@ -29,6 +29,7 @@ from services.actions.action_call import ActionCall
 from services.actions.effect_verification import Verify
 from services.actions.endpoint import Endpoint
 from services.flows.catalogue import Action, BaseInputs, Example, Group, Guarantee, declared, faults_of
+from services.flows.idempotency import IdempotencyKey
 from services.runtime.documents.suggestion import suggestion
 
 Function = Callable[[Any, ActionCall], Coroutine[Any, Any, BaseModel]]
@@ -61,9 +62,12 @@ class Implementation:
             raise TypeError(f"action {self.name!r} declares no endpoint")
         return self.endpoint
 
-    def guarantee(self, inputs: BaseInputs) -> Guarantee:
-        """What holds for a call with these inputs: what they say, where it depends on them."""
-        return inputs.guarantee() or self.signature.guarantee
+    def guarantee(self, inputs: BaseInputs, honoured: IdempotencyKey | None) -> Guarantee:
+        """What holds for a call with these inputs: what they say, where it depends on them.
+
+        `honoured`: what its connection declares; None: nothing, or there is none.
+        """
+        return inputs.guarantee(honoured) or self.signature.guarantee
 
     def verifier(self, inputs: BaseInputs) -> Verify | None:
         """How to ask after a call with these inputs; None: it cannot be asked."""

@@ -12,8 +12,17 @@ import orjson
 from contracts.errors import ErrorCode
 from services.actions.endpoint import Endpoint
 from services.flows.catalogue import Guarantee
+from services.flows.idempotency import IdempotencyKey
 
 Query = Mapping[str, str | int | float | bool | Sequence[str]]
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+def without_bom(content: bytes) -> bytes:
+    """A text without the byte order mark that some servers write before it (RFC 8259, 8.1: it may be ignored)."""
+    return content.removeprefix(BOM)
 
 
 class CallFailedError(Exception):
@@ -59,7 +68,7 @@ class DestinationReply:
     def json(self) -> Any:  # noqa: ANN401 - JSON is anything
         """The body as JSON. Raises CallFailedError(ANSWER_INVALID)."""
         try:
-            return orjson.loads(self.body)
+            return orjson.loads(without_bom(self.body))
         except orjson.JSONDecodeError as error:
             raise CallFailedError(
                 ErrorCode.ANSWER_INVALID,
@@ -69,7 +78,7 @@ class DestinationReply:
 
     def text(self) -> str:
         """The body as text; what is not UTF-8 is replaced."""
-        return self.body.decode("utf-8", "replace")
+        return without_bom(self.body).decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,11 @@ class ActionCall(Protocol):
     @property
     def guarantee(self) -> Guarantee | None:
         """That of the request that was made; None before."""
+        ...
+
+    @property
+    def idempotency(self) -> IdempotencyKey | None:
+        """What its destination is known to honour; None: nothing."""
         ...
 
     @property

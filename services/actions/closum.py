@@ -14,7 +14,7 @@ from contracts.errors import ErrorCode
 from services.actions.action import Implementation
 from services.actions.action_call import ActionCall, CallFailedError, RequestBody
 from services.actions.endpoint import Basis, Endpoint, FieldPlacement
-from services.actions.http_statuses import code_of, effect_possible
+from services.actions.http_statuses import meaning_of
 from services.flows.catalogue import Guarantee
 
 CONTACT_ID = {"contact_id": "lead_id"}
@@ -132,9 +132,11 @@ def _refused(endpoint: Endpoint, answer: dict[str, Any]) -> ClosumAnswer:
         return ClosumAnswer(endpoint, {}, done_already=True)
     known = status if status >= 300 else 400  # noqa: PLR2004 - HTTP's own classes
     said = str(answer.get(MESSAGE) or "no message")[:MESSAGE_LENGTH]
+    meaning = meaning_of(known)
     raise CallFailedError(
-        code_of(known),
+        meaning.code,
         f"Closum refused {endpoint.path} with code {answer.get(CODE)!r}: {said}",
-        effect_possible=effect_possible(known),
+        effect_possible=meaning.effect_possible,
+        retriable=meaning.again,
         inside=status,
     )

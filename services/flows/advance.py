@@ -54,6 +54,7 @@ def begin(flow: CompiledFlow, event: Event) -> Run:
         errors={},
         loops={},
         done=0,
+        keys_declared=True,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from services.flows.idempotency import IdempotencyKey
 from services.runtime.documents.suggestion import suggestion
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -29,7 +30,7 @@ class Guarantee(StrEnum):
     """What happens when an action's call is made twice: decides whether a call of unknown outcome is repeated."""
 
     REPEATABLE = "repeatable"  # the second call changes nothing more
-    KEYED = "keyed"  # the destination honours Idempotency-Key
+    KEYED = "keyed"  # the destination knows a repetition by its Idempotency-Key
     AT_MOST_ONCE = "at_most_once"  # a second call is a second effect
 
 
@@ -49,8 +50,12 @@ class BaseInputs(BaseModel):
         del output
         return None
 
-    def guarantee(self) -> Guarantee | None:
-        """What holds for a call with these inputs; None: what the action declares."""
+    def guarantee(self, honoured: IdempotencyKey | None) -> Guarantee | None:
+        """What holds for a call with these inputs; None: what the action declares.
+
+        `honoured`: what the call's connection declares; None: it declares nothing, or there is none.
+        """
+        del honoured
         return None
 
     def verifiable(self) -> bool:

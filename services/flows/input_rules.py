@@ -17,6 +17,7 @@ from pydantic_core import PydanticSerializationError
 
 from services.flows.catalogue import Action, BaseInputs, Guarantee, ToolError
 from services.flows.fields import adapter_of, names_of_field
+from services.flows.idempotency import IdempotencyKey
 from services.flows.unknown import UNKNOWN, PartlyKnown, UnknownError, UnknownValue
 
 T = TypeVar("T")
@@ -26,9 +27,12 @@ class InputsBugError(Exception):
     """Inputs could not say what they shall: a mistake of ours. The text is for whoever reports it."""
 
 
-def guarantee_of(action: Action, given: Mapping[str, Any]) -> Guarantee:
-    """What holds for a call with these inputs: what they say themselves, if they do."""
-    return _answer(action.inputs, given, lambda made: made.guarantee()) or action.guarantee
+def guarantee_of(action: Action, given: Mapping[str, Any], honoured: IdempotencyKey | None) -> Guarantee | None:
+    """What holds for a call with these inputs: what they say themselves, if they do. None: it depends on an event.
+
+    `honoured`: what its connection declares; None: nothing, or there is none.
+    """
+    return _answer(action.inputs, given, lambda made: made.guarantee(honoured) or action.guarantee)
 
 
 def verifiable(action: Action, given: Mapping[str, Any]) -> bool:

@@ -10,20 +10,22 @@ from services.flows.catalogue import Catalogue
 from services.flows.check import check
 from services.flows.flow import triggers_of
 from services.flows.load import FlowSource, is_sources, load_paths
+from services.flows.repeats import notes
 from services.project import sources_files
 from services.project.catalogue import with_triggers
-from services.project.connections_file import connection_names
+from services.project.connections_file import declarations, known_declarations
 from services.runtime.documents.faults import Fault, FaultCode
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedProject:
-    """What some paths hold, and all that is wrong with it."""
+    """What some paths hold, and all that is wrong with it. `notes` are no mistakes: what will happen, and why."""
 
     flows: tuple[FlowSource, ...]
     sources: tuple[Path, ...]
     catalogue: Catalogue
     mistakes: tuple[Fault, ...]
+    notes: tuple[Fault, ...] = ()
 
 
 def checked(paths: Sequence[Path], connections: Path | None = None) -> CheckedProject:
@@ -38,9 +40,9 @@ def checked(paths: Sequence[Path], connections: Path | None = None) -> CheckedPr
     # A folder of sources files alone is no mistake.
     with_sources = {str(path) for path in paths if sources_files.beside([path])}
     form = [fault for fault in form if fault.file not in with_sources]
-    names = connection_names(connections) if connections else None
+    declared = declarations(connections) if connections else None
     catalogue = with_triggers(known.triggers)
-    wrong = check(flows, catalogue, names)
+    wrong = check(flows, catalogue, declared)
     # Whether a trigger of a wrong source is right is to be seen when the source is.
     unsure = {
         (each.file, word.location.line, word.location.col)
@@ -53,4 +55,6 @@ def checked(paths: Sequence[Path], connections: Path | None = None) -> CheckedPr
         for each in wrong
         if each.code is not FaultCode.TRIGGER_UNKNOWN or (each.file, each.line, each.col) not in unsure
     ]
-    return CheckedProject(tuple(flows), tuple(sources), catalogue, tuple(sorted([*form, *known.faults, *wrong])))
+    mistakes = tuple(sorted([*form, *known.faults, *wrong]))
+    told = notes(flows, catalogue, known_declarations() if declared is None else declared)
+    return CheckedProject(tuple(flows), tuple(sources), catalogue, mistakes, tuple(told))

@@ -7,7 +7,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from services.actions.connections import Connection, load
+from services.actions.connections import Connection, declared_key, load
+from services.flows.idempotency import IdempotencyKey
 from services.project import local
 from services.project.errors import ProjectError
 from services.project.root import project
@@ -50,13 +51,29 @@ def usable_connections(file: Path | None, environ: Mapping[str, str]) -> Mapping
         raise ProjectError(str(error)) from None
 
 
-def connection_names(file: Path) -> frozenset[str]:
-    """The names that a connections file gives. Its secrets are not read. Raises ProjectError."""
+def declarations(file: Path) -> Mapping[str, IdempotencyKey | None]:
+    """What each connection of a file declares that its destination honours. No secret is read. Raises ProjectError.
+
+    Of its other parts nothing is checked: that is for those who use them. A wrong declaration counts as none.
+    """
     try:
         content = yaml_file.read(file).content()
     except FileError as error:
         raise ProjectError(f"{file}:{error.line}:{error.col}: the connections file: {error}") from None
-    names = content.get("connections") if isinstance(content, dict) else None
-    if not isinstance(names, dict):
+    found = content.get("connections") if isinstance(content, dict) else None
+    if not isinstance(found, dict):
         raise ProjectError(f"{str(file)!r} is no connections file: see deploy/config/connections.yaml")
-    return frozenset(names)
+    return {name: declared_key(entry) for name, entry in found.items()}
+
+
+def known_declarations() -> Mapping[str, IdempotencyKey | None] | None:
+    """Those of the file that commands look at; None when there is none, or it cannot be read."""
+    with contextlib.suppress(ProjectError):
+        file = connections_file()
+        return None if file is None else declarations(file)
+    return None
+
+
+def connection_names(file: Path) -> frozenset[str]:
+    """The names that a connections file gives. Its secrets are not read. Raises ProjectError."""
+    return frozenset(declarations(file))

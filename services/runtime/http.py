@@ -18,12 +18,11 @@ import contextlib
 import os
 import socket
 import ssl
-import zlib
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -31,7 +30,9 @@ import httpx
 from httpx_aiohttp import transport as httpx_aiohttp
 
 from contracts.errors import ErrorCode
+from services.runtime.content_encoding import Unpacker, UnpackError
 from services.runtime.egress import Egress, EgressDeniedError
+from services.runtime.http_protocol import AnswerProtocol
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest
@@ -54,10 +55,13 @@ httpx_aiohttp.AIOHTTP_EXC_MAP.update(
 IDLE_SECONDS = 1.5
 CONNECT_SECONDS = 5.0
 CLOSE_SECONDS = 1.0
-FIRST_ERROR_STATUS = 400
+FIRST_ERROR_STATUS = 300  # or a redirect: none is followed
 OUR_HEADERS = {"Accept": "*/*", "User-Agent": "closum-flows"}
-NO_ENCODING = ("", "identity")
-GZIP = ("gzip", "x-gzip")
+# What servers send in earnest (a Content-Security-Policy, many cookies) is more than aiohttp takes by itself (8 KB).
+HEADER_BYTES = 65_536
+MOST_HEADERS = 1000
+# The status of an error answer is what counts: its body is waited for as long as words of it are worth.
+ERROR_BODY_SECONDS = 2.0
 
 
 class Sent(StrEnum):
@@ -81,7 +85,8 @@ class CallError(Exception):
 class HttpAnswer:
     """What the destination said. Names of headers are in lower case; several values of one are joined by commas.
 
-    The body of an error answer (status 400 and up) can be cut off or empty, as its status is what counts.
+    The body of an error answer (status 300 and up) can be cut off or empty, as its status is what counts. One that
+    came compressed is unpacked.
     """
 
     status: int
@@ -105,7 +110,15 @@ _ATTEMPT: ContextVar[_Attempt] = ContextVar("attempt")
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes the host before, and success after, a connection is got."""
+    """Notes the host before, and success after, a connection is got.
+
+    A kept connection on which something came that nobody asked for is not used again: it would be taken for the answer
+    to the next request. A name whose addresses do not answer is looked up anew by the next call.
+    """
+
+    def __init__(self, **named: Any) -> None:  # noqa: ANN401 - aiohttp's own
+        super().__init__(**named)
+        self._factory = partial(AnswerProtocol, loop=self._loop)  # type: ignore[assignment]  # a subclass of theirs
 
     async def connect(
         self,
@@ -116,7 +129,15 @@ class _Connector(aiohttp.TCPConnector):
         attempt = _ATTEMPT.get()
         # Through a proxy it is the proxy's address that is connected to, and judged.
         attempt.host = (req.proxy or req.url).raw_host or ""
-        connection = await super().connect(req, traces, timeout)
+        try:
+            connection = await super().connect(req, traces, timeout)
+            while connection.protocol is not None and connection.protocol.should_close:
+                connection.close()
+                connection = await super().connect(req, traces, timeout)
+        except (aiohttp.ClientConnectorError, TimeoutError, asyncio.CancelledError):
+            with contextlib.suppress(KeyError):
+                self.clear_dns_cache(attempt.host, (req.proxy or req.url).port)
+            raise
         attempt.connected = True
         return connection
 
@@ -131,8 +152,8 @@ class Client:
 
     `proxy` is an address of http; one of https is tunnelled through it. `tls` says who is trusted and who we are.
 
-    No redirects, no cookies, no proxy or other settings from the environment but SSL_CERT_FILE and SSL_CERT_DIR, no
-    compressed answers, and never the same request twice by itself.
+    No redirects, no cookies, no proxy or other settings from the environment but SSL_CERT_FILE and SSL_CERT_DIR, and
+    never the same request twice by itself. Compressed answers are not asked for.
     """
 
     def __init__(
@@ -181,6 +202,9 @@ class Client:
                 ssl=self._tls or httpx.create_ssl_context(),
                 resolver=self._resolver,
             ),
+            max_line_size=HEADER_BYTES,
+            max_field_size=HEADER_BYTES,
+            max_headers=MOST_HEADERS,
         )
         # A PUT or DELETE on a kept connection would be repeated silently. aiohttp's own test client switches it off
         # by the same name; a contract test fails when it goes.
@@ -200,12 +224,10 @@ class Client:
         content: bytes | None,
         seconds: float,
         any_port: bool = True,
-        unpack: bool = False,
     ) -> HttpAnswer:
         """Make one call, from connect to the answer's last byte within `seconds`. Raises CallError.
 
-        With `unpack` an answer that is compressed unasked is read; else it is no usable one. Without `any_port` only
-        ports of web servers are connected to: for addresses that a stranger may have chosen.
+        Without `any_port` only ports of web servers are connected to: for addresses that a stranger may have chosen.
         """
         attempt = _Attempt(any_port=any_port)
         _ATTEMPT.set(attempt)
@@ -215,7 +237,7 @@ class Client:
             request = httpx.Request(
                 method,
                 _parsed(url),
-                headers={**OUR_HEADERS, **headers, **more, "Accept-Encoding": "identity"},
+                headers={**_ours(headers), **headers, **more, "Accept-Encoding": "identity"},
                 # Not `content`: httpx would then look for headers that aiohttp sets anyway, for 7 % of a call's CPU.
                 stream=httpx.ByteStream(content or b""),
                 extensions=self._extensions,
@@ -224,55 +246,55 @@ class Client:
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
             raise CallError(ErrorCode.INPUT_INVALID, f"no valid request: {type(error).__name__}", Sent.NO) from None
         try:
-            async with asyncio.timeout(seconds):
-                return await self._exchange(request, unpack=unpack)
+            async with asyncio.timeout(seconds) as limit:
+                return await self._exchange(request, limit)
         except (httpx.TransportError, TimeoutError) as error:
             # `from None`: the chain would carry the whole URL into a log.
             raise _classified(error, request, attempt, seconds) from None
 
-    async def _exchange(self, request: httpx.Request, *, unpack: bool) -> HttpAnswer:
+    async def _exchange(self, request: httpx.Request, limit: asyncio.Timeout) -> HttpAnswer:
         response = await self._transport.handle_async_request(request)
         stream = response.stream
         assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - the transport gives no other
-        failed = response.status_code >= FIRST_ERROR_STATUS
         headers = _headers(response)
-        encoding = headers.get("content-encoding", "").strip().lower()
-        packed = unpack and encoding in GZIP
         body = bytearray()
         try:
-            async for chunk in stream:
-                fault = None
-                body += chunk
-                if encoding not in NO_ENCODING and not packed:
-                    fault = f"is encoded as {encoding[:40]!r}, though `identity` was asked for"
-                    body.clear()
-                elif len(body) > self._max_answer_bytes:
-                    fault = f"is over {self._max_answer_bytes} bytes"
-                if fault is not None and failed:
-                    break
-                if fault is not None:
-                    raise CallError(
-                        ErrorCode.ANSWER_INVALID, f"{_address(request)}: the answer {fault}", Sent.EFFECT_POSSIBLE
-                    )
-        except httpx.TransportError:
-            if not failed:
-                raise
+            if response.status_code < FIRST_ERROR_STATUS:
+                await self._read(stream, headers, body)
+            else:
+                # Its status is what counts, and was read: no deadline makes that undone.
+                until = min(limit.when() or 0.0, asyncio.get_running_loop().time() + ERROR_BODY_SECONDS)
+                limit.reschedule(None)
+                with contextlib.suppress(httpx.TransportError, TimeoutError, UnpackError):
+                    async with asyncio.timeout_at(until):
+                        await self._read(stream, headers, body)
+        except UnpackError as error:
+            cause = f"{_address(request)}: the answer {error}"
+            raise CallError(ErrorCode.ANSWER_INVALID, cause, Sent.EFFECT_POSSIBLE) from None
         finally:
             # After an error the deadline has struck already and would not strike again.
             with contextlib.suppress(TimeoutError, httpx.TransportError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await stream.aclose()
-        if packed:
-            body = _unpacked(request, bytes(body), self._max_answer_bytes)
         return HttpAnswer(response.status_code, headers, bytes(body[: self._max_answer_bytes]))
 
+    async def _read(self, stream: httpx.AsyncByteStream, headers: Mapping[str, str], body: bytearray) -> None:
+        """Read the body. Raises UnpackError for one that is too large, or not what it says."""
+        packed: Unpacker | None = None
+        async for chunk in stream:
+            if packed is None:
+                packed = Unpacker(headers.get("content-encoding", "").strip().lower())
+            body += packed.unpacked(chunk, self._max_answer_bytes + 1 - len(body))
+            if len(body) > self._max_answer_bytes:
+                raise UnpackError(f"is over {self._max_answer_bytes} bytes")
+        if packed is not None and not packed.ended():
+            raise UnpackError("ends before it is unpacked")
 
-def _unpacked(request: httpx.Request, content: bytes, most: int) -> bytearray:
-    try:
-        return bytearray(zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, most))
-    except zlib.error as error:
-        cause = f"{_address(request)}: the answer is no gzip: {error}"
-        raise CallError(ErrorCode.ANSWER_INVALID, cause, Sent.EFFECT_POSSIBLE) from None
+
+def _ours(given: Mapping[str, str]) -> dict[str, str]:
+    """Our headers, but for those that a call gives itself in whatever case: each stands once."""
+    names = {name.lower() for name in given}
+    return {name: value for name, value in OUR_HEADERS.items() if name.lower() not in names}
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

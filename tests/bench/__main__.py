@@ -36,6 +36,7 @@ connections:
   crm:
     base_url: http://127.0.0.1:{port}
     authentication: {{ bearer: {{ env: CRM_TOKEN }} }}
+    idempotency: {{ header: Idempotency-Key, for: 24h }}
   closum:
     base_url: http://127.0.0.1:{port}/v2/
     authentication: {{ query: api-key, secret: {{ env: CLOSUM_API_KEY }} }}

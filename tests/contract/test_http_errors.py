@@ -59,6 +59,17 @@ async def test_an_answer_comes_back_whole(client: Client) -> None:
     assert b'idempotency-key: "e1"\r\n' in request
 
 
+async def test_each_header_goes_once_whatever_its_case(client: Client) -> None:
+    """What a call says of itself takes the place of what we would say."""
+    async with answering(OK) as server:
+        given = {"accept": "text/csv", "user-agent": "theirs", "content-type": "a/b"}
+        await client.call("POST", server.url, headers=given, content=b"x", seconds=5)
+    lines = server.requests[0].lower().split(b"\r\n")
+    names = [line.partition(b":")[0] for line in lines[1:-2]]
+    assert len(names) == len(set(names))
+    assert {b"accept: text/csv", b"user-agent: theirs", b"content-type: a/b"} <= set(lines)
+
+
 @pytest.mark.parametrize("status", [302, 307, 404, 429, 500, 503])
 async def test_every_status_is_an_answer_and_redirects_are_not_followed(client: Client, status: int) -> None:
     """Also what is not 2xx, with its headers."""
@@ -308,7 +319,7 @@ async def test_oversized_body_of_an_error_answer_is_cut(client: Client) -> None:
 
 
 async def test_compressed_body(client: Client) -> None:
-    """Refused as it is: a small one can be huge inside. An error answer keeps its status and loses its body."""
+    """A small one can be huge inside: unpacked up to the bound, and not at all what nobody here unpacks."""
     bomb = zlib.compress(b"0" * 1_000_000)
     for status, encoding in ((200, b"gzip"), (200, b"deflate"), (200, b"br"), (500, b"gzip")):
         head = b"HTTP/1.1 %d X\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (status, encoding, len(bomb))
@@ -318,8 +329,23 @@ async def test_compressed_body(client: Client) -> None:
                 assert (error.code, error.sent) == (ErrorCode.ANSWER_INVALID, Sent.EFFECT_POSSIBLE)
             else:
                 assert await call(client, server.url) == HttpAnswer(
-                    500, {"content-encoding": "gzip", "content-length": str(len(bomb))}, b""
+                    500, {"content-encoding": "gzip", "content-length": str(len(bomb))}, b"0" * 10_000
                 )
+
+
+@pytest.mark.parametrize("wbits", [31, 15, -15], ids=["gzip", "zlib", "bare"])
+async def test_an_answer_that_is_compressed_unasked_is_read(client: Client, wbits: int) -> None:
+    """In the forms that servers write; one that ends too early, or is something else, is no answer."""
+    packer = zlib.compressobj(wbits=wbits)
+    body = packer.compress(b'{"id": 7}' * 50) + packer.flush()
+    encoding = b"gzip" if wbits == 31 else b"deflate"
+    head = b"HTTP/1.1 200 X\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n"
+    async with answering(head % (encoding, len(body)), *(body[at : at + 1] for at in range(len(body)))) as server:
+        assert (await call(client, server.url)).body == b'{"id": 7}' * 50
+    for wrong in (body[:-3], b"\xff" * 30):
+        async with answering(head % (encoding, len(wrong)) + wrong) as server:
+            error = await failing(client, server.url)
+        assert (error.code, error.sent) == (ErrorCode.ANSWER_INVALID, Sent.EFFECT_POSSIBLE)
 
 
 # Egress

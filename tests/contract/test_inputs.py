@@ -51,7 +51,7 @@ def test_no_rule_trips(entry: Tool | Action) -> None:
         for output in entry.outputs.model_fields:
             possible(entry.inputs, given, output)
         if isinstance(entry, Action):
-            guarantee_of(entry, given)
+            guarantee_of(entry, given, None)
             verifiable(entry, given)
             changes(entry, given)
             for connection in (None, "crm"):

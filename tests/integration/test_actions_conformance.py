@@ -27,6 +27,7 @@ from services.actions.endpoint import Basis
 from services.actions.outcome import Done, Failed
 from services.actions.registry import ACTIONS, ENDPOINTS
 from services.flows.catalogue import BaseInputs, Example, Guarantee
+from services.flows.idempotency import ASSUMED, IdempotencyKey
 from services.runtime.documents.secrets import Mask
 from services.runtime.egress import Egress, allowed
 from services.runtime.http import Client
@@ -45,7 +46,7 @@ ASKED: dict[str, dict[str, Any]] = {
     for name, one in ACTIONS.items()
     for example in one.signature.examples
     if one.verify is not None
-    and one.guarantee(one.signature.inputs.model_validate(dict(example.inputs))) is AT_MOST_ONCE
+    and one.guarantee(one.signature.inputs.model_validate(dict(example.inputs)), ASSUMED) is AT_MOST_ONCE
 }
 DELETING = {"closum.lead.delete", "closum.contact.remove"}
 
@@ -63,14 +64,14 @@ class Bench:
     @property
     def guarantee(self) -> Guarantee:
         """What it declares for these inputs."""
-        return self.action.guarantee(self.inputs)
+        return self.action.guarantee(self.inputs, self.connection.idempotency)
 
     async def attempt(self, seconds: float = 5, inputs: BaseInputs | None = None) -> Done | Failed:
         """One attempt, as the worker makes it."""
         call = HttpCall(self.client, self.connection, "e" * 32, seconds)
         outcome = await attempt(self.action, inputs or self.inputs, call)
         # Both to the author's eye and to the worker's: what was declared is what was asked of the client.
-        assert call.guarantee is self.action.guarantee(inputs or self.inputs)
+        assert call.guarantee is self.action.guarantee(inputs or self.inputs, self.connection.idempotency)
         return outcome
 
     def things(self) -> dict[str, Any]:
@@ -100,7 +101,8 @@ def connection(name: str, address: str) -> Connection:
     """A connection with a secret in query or header, as the file would make it."""
     mask = Mask((SECRET,))
     if name == "http.request":
-        return Connection("crm", f"{address}/crm", headers={"Authorization": f"Bearer {SECRET}"}, mask=mask)
+        bearer = {"Authorization": f"Bearer {SECRET}"}
+        return Connection("crm", f"{address}/crm", headers=bearer, mask=mask, idempotency=IdempotencyKey())
     return Connection("closum", f"{address}/v2", query=f"api-key={SECRET}", mask=mask)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import confluent_kafka
 import pytest
 from aiokafka import ConsumerRecord
+from structlog.testing import capture_logs
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
@@ -154,3 +157,27 @@ async def _until(settings: RuntimeSettings, wanted: PartitionProgress | None) ->
                 await asyncio.sleep(0.1)
     finally:
         await offsets.close()
+
+
+async def test_two_processes_with_one_instance_id_are_told_apart(settings: RuntimeSettings) -> None:
+    """One of them says so and goes on without the id. Both stay in the group; they do not throw each other out."""
+    named = settings.model_copy(update={"instance_id": "actions-0"})
+    members = [kafka.consumer(named, "same-id") for _ in range(2)]
+    topics = [topic.under(settings.topic_prefix) for topic in (ACTIONS, RUNS)]  # of one partition each
+    with capture_logs() as logged:
+        for member in members:
+            member.subscribe(topics)
+            await member.start()
+        async with asyncio.timeout(60):
+            while sum(bool(member.assignment()) for member in members) < 2 or not _replaced(logged):
+                for member in members:
+                    await member.getmany(timeout_ms=100)
+    for member in members:
+        await member.stop()
+    (told,) = _replaced(logged)
+    assert (told["log_level"], told["instance_id"], told["by_host"]) == ("error", "actions-0", "127.0.0.1")
+    assert "FLOWS_INSTANCE_ID" in told["remedy"]
+
+
+def _replaced(logged: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [dict(one) for one in logged if one["event"] == "member.replaced"]

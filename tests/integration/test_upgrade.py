@@ -123,7 +123,14 @@ async def test_what_the_release_before_began_is_ended_once(
         tools = ToolsProcess(settings, tmp_path, python=old, more={"PYTHONSAFEPATH": "1"})
         async with actions.kafka(kafka_bootstrap, topic_prefix) as topics:
             with actions.worker(
-                topics, tmp_path, stand_in.url, empty_database, PYTHONSAFEPATH="1", FLOWS_PARK_SECONDS="1"
+                # The release before knows no `idempotency`.
+                topics,
+                tmp_path,
+                stand_in.url,
+                empty_database,
+                idempotency="",
+                PYTHONSAFEPATH="1",
+                FLOWS_PARK_SECONDS="1",
             ) as calls:
                 calls.python = old
                 try:

@@ -138,7 +138,7 @@ class _Recorder:
         exchanges, result = self._exchanges, None if self._result is None else wire.result_of(self._result)
         if not exchanges:  # the case stands for the whole action: its first request all the same
             action = ACTIONS[request.action]
-            made, _ = wire.performed(action, request.effect_id, request.connection or "", request.inputs, ())
+            made, _ = wire.performed(action, request, ())
             exchanges = [{"asked": one} for one in made]
         turn = self.runs[request.run.id]["turns"][-1]
         turn["calls"] = exchanges

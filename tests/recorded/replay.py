@@ -157,9 +157,7 @@ def _calls(turn: form.Json, event: form.Json, where: str) -> Iterator[Difference
     written = form.request_of(turn, event)
     request = ActionRequest.model_validate_json(orjson.dumps(written))
     yield from _unlike(written, _json(request), f"{where}: request read and written")
-    made, result = wire.performed(
-        ACTIONS[request.action], request.effect_id, request.connection or "", request.inputs, turn["calls"]
-    )
+    made, result = wire.performed(ACTIONS[request.action], request, turn["calls"])
     yield from _unlike([one["asked"] for one in turn["calls"]], made, f"{where}: calls")
     if "result" in turn:
         yield from _unlike(turn["result"], ABSENT if result is None else wire.plain(result), f"{where}: result")

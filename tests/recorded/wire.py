@@ -7,10 +7,12 @@ from typing import Any
 
 import orjson
 
+from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from services.actions.action import Implementation
 from services.actions.action_call import CallFailedError, DestinationReply, RequestBody
 from services.actions.attempt.perform import attempt, checked
+from services.actions.connections.connection import relied_on
 from services.actions.endpoint import Endpoint
 from services.actions.outcome import Done, Failed
 from services.flows.catalogue import Guarantee
@@ -57,13 +59,16 @@ def result_of(result: Done | Failed) -> dict[str, Any]:
 
 
 def performed(
-    action: Implementation, effect_id: str, connection: str, inputs: dict[str, Any], recorded: Sequence[Exchange]
+    action: Implementation, request: ActionRequest, recorded: Sequence[Exchange]
 ) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    """What the action asks for with these inputs, and its result; None where the recorded replies end before it."""
-    given = checked(action, inputs)
+    """What the action asks for, and its result; None where the recorded replies end before it.
+
+    No connection declares anything here.
+    """
+    given = checked(action, request.inputs)
     if isinstance(given, Failed):
         return [], result_of(given)
-    call = _Call(effect_id, connection, recorded)
+    call = _Call(request, recorded)
     try:
         return call.made, result_of(_driven(attempt(action, given, call)))
     except _Over:
@@ -77,9 +82,11 @@ class _Over(BaseException):
 class _Call:
     """See `services.actions.action_call.ActionCall`."""
 
-    def __init__(self, effect_id: str, connection: str, recorded: Sequence[Exchange]) -> None:
-        self.effect_id = effect_id
-        self.connection = connection
+    def __init__(self, request: ActionRequest, recorded: Sequence[Exchange]) -> None:
+        used = relied_on(None, request.run)
+        self.effect_id = request.effect_id
+        self.connection = request.connection or ""
+        self.idempotency = None if used is None else used.idempotency
         self.guarantee: Guarantee | None = None
         self.endpoints: Mapping[str, Endpoint] = {}
         self.made: list[dict[str, Any]] = []

@@ -30,6 +30,7 @@ from services.runtime.settings import RuntimeSettings, load
 # Attempts that failed stand beside the ends on `history`.
 ATTEMPT = b'{"kind":"attempt"'
 SECRET = "s3cret-Marker/ü+7"
+KEYED = "    idempotency: { header: Idempotency-Key, for: 24h }\n"
 ASCII_SECRET = "s3cret-Marker/+7"
 
 
@@ -147,11 +148,19 @@ class Worker:
 
 @contextlib.contextmanager
 def worker(
-    kafka: Kafka, folder: Path, destination: str, database: str, limits: str = "{}", *, more: str = "", **variables: str
+    kafka: Kafka,
+    folder: Path,
+    destination: str,
+    database: str,
+    limits: str = "{}",
+    *,
+    idempotency: str = KEYED,
+    more: str = "",
+    **variables: str,
 ) -> Iterator[Worker]:
     """A worker whose connections `crm` and `closum` lead to the destination; not started yet, ended with the block.
 
-    `limits` are those of `crm`, `more` further connections, both as YAML.
+    `limits` and `idempotency` are those of `crm`, `more` further connections, all as YAML.
     """
     connections = folder / "connections.yaml"
     (folder / "crm-token").write_text(ASCII_SECRET + "\n")
@@ -160,6 +169,7 @@ def worker(
         "  crm:\n"
         f"    base_url: {destination}/crm\n"
         f"    limits: {limits}\n"
+        f"{idempotency}"
         f"    authentication: {{ bearer: {{ file: {folder / 'crm-token'} }} }}\n"
         "  closum:\n"
         f"    base_url: {destination}/v2/\n"

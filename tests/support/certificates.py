@@ -15,13 +15,14 @@ DAY = dt.timedelta(days=1)
 
 
 def certificates(folder: Path) -> None:
-    """Write ca.pem, server.pem and client.pem, the last two with their keys inside."""
+    """Write ca.pem, server.pem, expired.pem and client.pem, all but the first with their keys inside."""
     authority = ec.generate_private_key(ec.SECP256R1())
     ca = _signed("Test authority", authority.public_key(), "Test authority", authority, is_authority=True)
     (folder / "ca.pem").write_bytes(_pem(ca))
-    for name in ("server", "client"):
+    for name in ("server", "client", "expired"):
         key = ec.generate_private_key(ec.SECP256R1())
-        made = _signed(name, key.public_key(), "Test authority", authority, is_authority=False)
+        until = -DAY / 2 if name == "expired" else DAY
+        made = _signed(name, key.public_key(), "Test authority", authority, is_authority=False, until=until)
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -39,6 +40,7 @@ def _signed(
     issuer_key: ec.EllipticCurvePrivateKey,
     *,
     is_authority: bool,
+    until: dt.timedelta = DAY,
 ) -> x509.Certificate:
     now = dt.datetime.now(dt.UTC)
     return (
@@ -48,7 +50,7 @@ def _signed(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - DAY)
-        .not_valid_after(now + DAY)
+        .not_valid_after(now + until)
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .sign(issuer_key, hashes.SHA256())

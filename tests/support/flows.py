@@ -16,6 +16,7 @@ from services.flows.advance import advance, begin
 from services.flows.catalogue import Action, BaseInputs, Catalogue, Guarantee, Tool, ToolError
 from services.flows.check import check
 from services.flows.compile import CompiledFlow, compile_flow
+from services.flows.idempotency import IdempotencyKey
 from services.flows.load import FlowSource, load_text
 from services.flows.needs import Need
 from services.flows.outcomes import Next
@@ -146,8 +147,9 @@ class SmsIn(BaseInputs):
     address: Address | None = None
 
     @override
-    def guarantee(self) -> Guarantee:
+    def guarantee(self, honoured: IdempotencyKey | None) -> Guarantee:
         """Of several parts, some can be sent twice."""
+        del honoured
         return Guarantee.REPEATABLE if self.parts == 1 else Guarantee.AT_MOST_ONCE
 
 

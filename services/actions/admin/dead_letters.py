@@ -15,6 +15,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -172,7 +173,8 @@ class DeadLetterAdmin:
         asked = RedriveQuery.model_validate(await body_of(request))
         elsewhere = asked.other_connection and self._settings.admin_other_connection
         meant = await with_originals(self._settings, await self._meant(asked))
-        planned = redrive.plan(meant, await self._known(meant), repeatable, even_if_sent=asked.even_if_sent)
+        harmless = partial(repeatable, connections=self._connections)
+        planned = redrive.plan(meant, await self._known(meant), harmless, even_if_sent=asked.even_if_sent)
         for one in planned.letters:
             edited(one, asked.put, elsewhere=elsewhere)
         told = {"left_out": dict(planned.left_out)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -14,7 +15,7 @@ from services.actions.action import Implementation
 from services.actions.action_call import CallFailedError, DestinationReply, RequestBody
 from services.actions.attempt.http import HttpCall, Request
 from services.actions.attempt.perform import checked
-from services.actions.connections.connection import Connection
+from services.actions.connections.connection import Connection, relied_on
 from services.actions.outcome import Failed
 from services.actions.registry import ACTIONS
 from services.flows.catalogue import BaseInputs, Guarantee
@@ -75,7 +76,7 @@ async def _watched(
     # A connection that is not known here: what stands below its address.
     name = request.connection or ""
     connection = connections.get(name, Connection(name, f"({name})") if name else Connection("", ""))
-    call = _Watching(connection, request.effect_id)
+    call = _Watching(relied_on(connection, request.run) or connection, request.effect_id)
     try:
         await action.run(inputs, call)
     except _SeenError:
@@ -85,16 +86,27 @@ async def _watched(
     return "it makes no call"
 
 
-def repeatable(letter: FoundDeadLetter) -> bool:
-    """Whether making the letter's call a second time is harmless. What is no call is."""
+def repeatable(letter: FoundDeadLetter, connections: Mapping[str, Connection], now: datetime | None = None) -> bool:
+    """Whether making the letter's call a second time is harmless. What is no call is.
+
+    A keyed one only as long as its destination knows the key. `now`: absent, it is the clock's.
+    """
     if letter.topic != ACTIONS_DLQ.name:
         return True
-    action = ACTIONS.get(letter.action)
-    inputs = letter.body.get("inputs") if isinstance(letter.body, dict) else None
-    if action is None or not isinstance(inputs, dict):
+    try:
+        request = ActionRequest.read(letter.value)
+    except ValidationError:
         return False
-    found = checked(action, inputs)
-    return isinstance(found, BaseInputs) and action.guarantee(found) is not Guarantee.AT_MOST_ONCE
+    action = ACTIONS.get(request.action)
+    inputs = None if action is None else checked(action, request.inputs)
+    if action is None or not isinstance(inputs, BaseInputs):
+        return False
+    used = relied_on(connections.get(request.connection or ""), request.run)
+    honoured = None if used is None else used.idempotency
+    guarantee = action.guarantee(inputs, honoured)
+    if guarantee is Guarantee.KEYED and honoured is not None and honoured.safe_seconds is not None:
+        return ((now or datetime.now(UTC)) - request.requested).total_seconds() < honoured.safe_seconds
+    return guarantee is not Guarantee.AT_MOST_ONCE
 
 
 def _readable(body: RequestBody) -> object:

@@ -15,7 +15,7 @@ from contracts.topics import ACTIONS
 from services.actions.attempt import verification
 from services.actions.attempt.http import HttpCall
 from services.actions.attempt.perform import checked
-from services.actions.connections.connection import Connection
+from services.actions.connections.connection import Connection, relied_on
 from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
 from services.actions.journal import unknowns
 from services.actions.journal.unknowns import Decision, Open
@@ -58,7 +58,8 @@ async def asked(one: Open, connections: Mapping[str, Connection], client: Client
     if isinstance(inputs, Failed):
         return EffectUnknown(inputs.cause)
     whole = request.timeout_seconds or (None if connection is None else connection.call_seconds) or seconds
-    verdict, _ = await verification.ask(action, inputs, HttpCall(client, connection, request.effect_id, whole))
+    call = HttpCall(client, relied_on(connection, request.run), request.effect_id, whole)
+    verdict, _ = await verification.ask(action, inputs, call)
     return verdict
 
 

@@ -158,7 +158,8 @@ class Attempts:
         plan, asked = way.plan, isinstance(way.state, Asking)
         wait = self._wait(way, outcome) if isinstance(outcome, Failed) else None
         if asked or isinstance(way.state, Sending):
-            if not await sending.settle(self._journal, plan, way.tenure, outcome, again=wait is not None):
+            again = wait is not None
+            if not await sending.settle(self._journal, plan, way.tenure, outcome, again=again, asked=asked):
                 return _lost(way)
             if asked:
                 await self._ends.answered(plan, outcome)

@@ -5,29 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError, DestinationReply, Query, RequestBody
 from services.actions.addresses import ABSOLUTE, check_below, check_whole
 from services.actions.answer_text import said
-from services.actions.connections.connection import Connection
+from services.actions.connections.connection import NOWHERE, Connection
 from services.actions.endpoint import Endpoint
-from services.actions.http_statuses import CREDENTIALS, code_of, effect_possible, retry_after_seconds
+from services.actions.http_statuses import CREDENTIALS, REDIRECTS, meaning_of, retry_after_seconds
 from services.actions.journal.judge import WEAKEST
+from services.actions.request_headers import request_headers
 from services.flows.catalogue import Guarantee
+from services.flows.idempotency import ASSUMED, IdempotencyKey
 from services.runtime.documents.secrets import Mask
 from services.runtime.http import CallError, Client, HttpAnswer, Sent
 
 PLAIN_HOST = re.compile(r"[a-z0-9_.-]+")
 SUCCESS = frozenset(range(200, 300))
 UNAUTHORIZED = 401
-OPEN = Connection("", "")
-"""No connection: whole addresses, no credentials."""
+USER_INFO = re.compile(r"//[^/@]*@")
 
+Before = Callable[[Guarantee], Awaitable[bool]]
+"""Called when a request is about to leave, with the weakest guarantee so far. What it raises ends the attempt.
 
-Before = Callable[[Guarantee], Awaitable[None]]
-"""Called when a request is about to leave, with the weakest guarantee so far. What it raises ends the attempt."""
+It answers whether an earlier request for the same effect may be at work still.
+"""
 
 Heard = Callable[[Mapping[str, str]], object]
 """Told the headers of each answer: what the destination says of its limits."""
@@ -48,7 +51,7 @@ class Request:
 class HttpCall:
     """One attempt's call. See `services.actions.action_call.ActionCall` for the contract."""
 
-    __slots__ = ("_before", "_client", "_connection", "_heard", "_seconds", "effect_id", "guarantee")
+    __slots__ = ("_before", "_client", "_connection", "_heard", "_repeated", "_seconds", "effect_id", "guarantee")
 
     def __init__(
         self,
@@ -61,10 +64,11 @@ class HttpCall:
         heard: Heard | None = None,
     ) -> None:
         self._client = client
-        self._connection = connection or OPEN
+        self._connection = connection or NOWHERE
         self._seconds = seconds
         self._before = before
         self._heard = heard
+        self._repeated = False
         self.effect_id = effect_id
         self.guarantee: Guarantee | None = None
 
@@ -72,6 +76,11 @@ class HttpCall:
     def connection(self) -> str:
         """Its name."""
         return self._connection.name
+
+    @property
+    def idempotency(self) -> IdempotencyKey | None:
+        """What the connection declares."""
+        return self._connection.idempotency
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
@@ -101,7 +110,7 @@ class HttpCall:
             request.headers.update(grant.headers)
         if self.guarantee is None or WEAKEST.index(request.guarantee) < WEAKEST.index(self.guarantee):
             if self._before is not None:
-                await self._before(request.guarantee)
+                self._repeated = await self._before(request.guarantee)
             self.guarantee = request.guarantee
         try:
             answer = await (connection.client or self._client).call(
@@ -125,7 +134,7 @@ class HttpCall:
                 connection.credentials.accepted(grant)
         if reply.status in request.accept:
             return reply
-        raise _refused(request.method, request.address, reply)
+        raise _refused(request, reply, repeated=self._repeated)
 
 
 def headers_of(
@@ -135,15 +144,14 @@ def headers_of(
     guarantee: Guarantee,
     effect_id: str,
 ) -> dict[str, str]:
-    """All headers of a request, but for credentials that change while the worker runs."""
-    found = dict(headers) if headers else {}
-    if body is not None:
-        found.setdefault("Content-Type", body.media_type)
-    if guarantee is Guarantee.KEYED:
-        # A quoted string: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
-        found["Idempotency-Key"] = f'"{effect_id}"'
-    found.update(connection.headers)
-    return found
+    """All headers of a request, but for credentials that change while the worker runs. Raises CallFailedError."""
+    key = connection.idempotency or ASSUMED
+    return request_headers(
+        headers,
+        connection.headers,
+        media_type=None if body is None else body.media_type,
+        key=(key.header, key.value(effect_id)) if guarantee is Guarantee.KEYED else None,
+    )
 
 
 def address_of(connection: Connection, url: str, query: Query | None) -> str:
@@ -178,10 +186,18 @@ def _elsewhere(connection: Connection, url: str) -> str:
 
 
 def _with_query(path: str, query: Query | None, own: str) -> str:
-    more = [part for part in (_encoded(query), own) if part]
+    given = _encoded(query)
+    if own and (name := own.partition("=")[0]) in _names(path.partition("?")[2], given):
+        raise _invalid(f"query: {unquote(name)!r} is the connection's own: leave it out of the step")
+    more = [part for part in (given, own) if part]
     if not more:
         return path
     return f"{path}{'&' if '?' in path else '?'}{'&'.join(more)}"
+
+
+def _names(*queries: str) -> set[str]:
+    """The names in these, each written as a connection's own is."""
+    return {quote(name, safe="") for query in queries for name, _ in parse_qsl(query, keep_blank_values=True)}
 
 
 def _checked(rule: Callable[[str], None], url: str) -> None:
@@ -213,20 +229,20 @@ def _masked(answer: HttpAnswer, *masks: Mask | None) -> DestinationReply:
     return DestinationReply(answer.status, headers, body)
 
 
-def _refused(method: str, address: str, reply: DestinationReply) -> CallFailedError:
-    place = f"{method} {address.partition('?')[0]}"
-    if 300 <= reply.status < 400:  # noqa: PLR2004 - HTTP's own class
-        words = (
-            f"redirects are not followed, it points to {reply.headers.get('location', 'nowhere').partition('?')[0]!r}"
-        )
+def _refused(request: Request, reply: DestinationReply, *, repeated: bool) -> CallFailedError:
+    place = f"{request.method} {request.address.partition('?')[0]}"
+    meaning = meaning_of(reply.status, repeated=repeated)
+    if reply.status in REDIRECTS:
+        target = USER_INFO.sub("//", reply.headers.get("location", "nowhere").partition("?")[0])
+        words = f"redirects are not followed, it points to {target!r}"
     else:
         words = said(reply.headers.get("content-type", ""), reply.text())
     return CallFailedError(
-        code_of(reply.status),
+        meaning.code,
         f"{place}: HTTP {reply.status}: {words}",
-        effect_possible=effect_possible(reply.status),
+        effect_possible=meaning.effect_possible,
         # Credentials are the connection's: they may be good again for the same call.
-        retriable=True if reply.status == UNAUTHORIZED else None,
+        retriable=True if reply.status == UNAUTHORIZED else meaning.again,
         retry_after_seconds=retry_after_seconds(reply.headers.get("retry-after")),
         status=reply.status,
     )

@@ -14,7 +14,7 @@ from contracts.topics import ACTIONS
 from services.actions.action import Implementation
 from services.actions.attempt.perform import checked
 from services.actions.attempt.retry import Schedule
-from services.actions.connections.connection import Connection
+from services.actions.connections.connection import Connection, relied_on
 from services.actions.journal.effects import Key
 from services.actions.outcome import Failed
 from services.flows.catalogue import BaseInputs
@@ -125,4 +125,4 @@ class Planner:
         if isinstance(inputs, Failed):
             return inputs
         seconds = request.timeout_seconds or (None if connection is None else connection.call_seconds)
-        return Call(action, inputs, connection, Schedule.of(request.retry), seconds)
+        return Call(action, inputs, relied_on(connection, request.run), Schedule.of(request.retry), seconds)

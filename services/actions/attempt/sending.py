@@ -62,16 +62,21 @@ class UnderWay:
     def __repr__(self) -> str:
         return f"UnderWay({self.plan!r}, {self.state!r})"
 
-    async def begin(self, guarantee: Guarantee) -> None:
-        """What a call does when its request is about to leave. Raises Known unless it may."""
+    async def begin(self, guarantee: Guarantee) -> bool:
+        """What a call does when its request is about to leave. Raises Known unless it may.
+
+        It answers whether an earlier request for the same effect may be at work still.
+        """
         plan, further = self.plan, isinstance(self.state, Sending)
         if further:  # a further request of the same attempt, with a weaker guarantee
             self._journal.abandon(plan.effect)
-        decision = await self._journal.begin(self.tenure, plan.effect, guarantee, plan.record.offset)
+        decision = await self._journal.begin(
+            self.tenure, plan.effect, guarantee, plan.record.offset, _keyed_seconds(plan)
+        )
         if not isinstance(decision, Go):
             raise Known(decision)
         if further:
-            return
+            return self.state.maybe
         now = self._world.now()
         before = self.state
         maybe = before.maybe or decision.maybe
@@ -83,13 +88,20 @@ class UnderWay:
         if self._world.now() - now > STALE_SECONDS:
             self.state = before
             self._journal.abandon(plan.effect)
-            await self.begin(guarantee)
+            return await self.begin(guarantee)
+        return maybe
 
     def left(self, *, maybe: bool = False) -> Waiting:
         """Nothing is under way any more. `maybe`: this attempt may have had its effect."""
         state, stood = self.state, self._limits.stood(self.plan.connection)
         self.state = waiting = Waiting(state.attempts, state.began, state.maybe or maybe, state.free, stood=stood)
         return waiting
+
+
+def _keyed_seconds(plan: Plan) -> float | None:
+    """How long after its first call the plan's destination knows a keyed one again; None: for ever."""
+    used = None if isinstance(plan.call, Failed) else plan.call.connection
+    return None if used is None or used.idempotency is None else used.idempotency.safe_seconds
 
 
 def attempts(decision: Decision, known: int) -> int:
@@ -116,9 +128,19 @@ def outcome(decision: Decision, *, outputs_needed: bool) -> Done | Failed | None
 
 
 async def settle(
-    journal: Journal, plan: Plan, tenure: Tenure, came: Done | Failed, *, again: bool, free: bool = False
+    journal: Journal,
+    plan: Plan,
+    tenure: Tenure,
+    came: Done | Failed,
+    *,
+    again: bool,
+    free: bool = False,
+    asked: bool = False,
 ) -> bool:
-    """Tell the journal; False: the effect is somebody else's now. `free`: the attempt does not count."""
+    """Tell the journal; False: the effect is somebody else's now.
+
+    `free`: the attempt does not count. `asked`: that is what the destination said of the effect.
+    """
 
     def entry(epoch: int) -> Settle:
         if isinstance(came, Done):
@@ -127,6 +149,15 @@ async def settle(
             new = None if plan.request is None else made(plan.request, came.outputs)
             return Settle(plan.effect, epoch, EffectState.DONE, kept, made=new)
         state = EffectState.CLAIMED if again else EffectState.UNKNOWN if came.unknown else EffectState.FAILED
-        return Settle(plan.effect, epoch, state, code=came.code, cause=came.cause, maybe=came.maybe, free=free)
+        return Settle(
+            plan.effect,
+            epoch,
+            state,
+            code=came.code,
+            cause=came.cause,
+            maybe=came.maybe,
+            free=free,
+            absent=asked and not came.unknown,
+        )
 
     return await journal.settle(tenure, entry)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
@@ -15,26 +14,23 @@ from typing_extensions import override
 from contracts.errors import ErrorCode
 from contracts.json_values import plain
 from services.actions.action import action
-from services.actions.action_call import ActionCall, CallFailedError, DestinationReply, RequestBody
+from services.actions.action_call import ActionCall, CallFailedError, DestinationReply, RequestBody, without_bom
 from services.actions.addresses import check_form
 from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
 from services.actions.multipart import FilePart, multipart
+from services.actions.request_headers import CREDENTIALS, FRAMING, NAME
 from services.flows.catalogue import BaseInputs, Example, Group, Guarantee
+from services.flows.idempotency import IdempotencyKey
 from services.flows.unknown import known
 from services.runtime.documents import json_schema
 
-# The client writes these itself, or they are a connection's business.
-NOT_HERE = {
-    name: remedy
-    for names, remedy in (
-        (("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"), ""),
-        (("accept-encoding",), "answers are never compressed"),
-        (("idempotency-key",), "it is sent by itself where `repeat` is `keyed`"),
-        (("authorization", "proxy-authorization", "cookie"), "credentials stand in a connection"),
-    )
-    for name in names
+REMEDIES = {
+    **dict.fromkeys(FRAMING, ""),
+    **dict.fromkeys(CREDENTIALS, "credentials stand in a connection"),
+    "accept-encoding": "answers are never compressed",
+    "idempotency-key": "it is sent by itself where `repeat` is `keyed`, or the connection declares `idempotency`",
 }
-HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")  # RFC 9110, 5.6.2
+"""Headers that a step cannot set, and what to do instead."""
 
 
 class Method(StrEnum):
@@ -146,25 +142,29 @@ class Inputs(BaseInputs):
     repeat: Repeat | None = Field(
         default=None,
         description="may a call of unknown outcome be made again? always; keyed: the destination honours "
-        "Idempotency-Key; never. Absent: keyed for POST and PATCH, always for the others",
+        "Idempotency-Key; never. Absent: always for GET, HEAD, PUT and DELETE; for POST and PATCH keyed where the "
+        "connection declares `idempotency`, else never",
     )
     json_schema: JsonSchema | None = Field(
         default=None, description="JSON Schema that the answer must match; another answer is a failure"
     )
     verify: Check | None = Field(
         default=None,
-        description="with `repeat: never`: how to ask the destination whether a call of unknown outcome happened. If"
-        " so, its answer stands for the call's; if not, the call is made again",
+        description="of a call that must not be made twice: how to ask the destination whether one of unknown outcome"
+        " happened. If so, its answer stands for the call's; if not, the call is made again",
     )
 
     @field_validator("headers")
     @classmethod
     def _plain(cls, headers: dict[str, str] | None) -> dict[str, str] | None:
+        seen: dict[str, str] = {}
         for name, value in (headers or {}).items():
-            if name.lower() in NOT_HERE:
-                raise ValueError(f"the header {name!r} cannot be set here. {NOT_HERE[name.lower()]}".strip())
-            if not HEADER_NAME.fullmatch(name):
+            if name.lower() in REMEDIES:
+                raise ValueError(f"the header {name!r} cannot be set here. {REMEDIES[name.lower()]}".strip())
+            if not NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is not a name of a header")
+            if (other := seen.setdefault(name.lower(), name)) is not name:
+                raise ValueError(f"the headers {other!r} and {name!r} are the same one: keep one")
             if not value.isascii() or any(ord(sign) < ord(" ") or sign == "\x7f" for sign in value):
                 raise ValueError(f"the header {name!r} has a value with line breaks or other than ASCII characters")
         return headers
@@ -178,7 +178,7 @@ class Inputs(BaseInputs):
 
     @model_validator(mode="after")
     def _verified_only_if_needed(self) -> Self:
-        if self.verify is not None and self.repeat != Repeat.NEVER:
+        if self.verify is not None and self.guarantee(None) is not Guarantee.AT_MOST_ONCE:
             raise ValueError("verify is for a call that must not be made twice: write `repeat: never`, or leave it out")
         return self
 
@@ -203,10 +203,16 @@ class Inputs(BaseInputs):
         return self.method not in (Method.GET, Method.HEAD)
 
     @override
-    def guarantee(self) -> Guarantee:
-        """Whether this call may be repeated."""
-        repeat = self.repeat or (Repeat.KEYED if self.method in CHANGING else Repeat.ALWAYS)
-        return GUARANTEES[repeat]
+    def guarantee(self, honoured: IdempotencyKey | None) -> Guarantee:
+        """Whether this call may be repeated: as the flow says, else by its method (RFC 9110, 9.2.2).
+
+        POST and PATCH are not idempotent: they are keyed only where the destination is known to honour a key.
+        """
+        if self.repeat is not None:
+            return GUARANTEES[self.repeat]
+        if self.method not in CHANGING:
+            return Guarantee.REPEATABLE
+        return Guarantee.AT_MOST_ONCE if honoured is None else Guarantee.KEYED
 
 
 def body_of(inputs: Inputs) -> RequestBody | None:
@@ -267,7 +273,7 @@ async def did_happen(inputs: Inputs, call: ActionCall) -> Verdict:
     "http.request",
     title="Custom API Request",
     group=Group.OTHER,
-    guarantee=Guarantee.KEYED,
+    guarantee=Guarantee.AT_MOST_ONCE,
     needs_connection=False,
     raises=("webhook.{system}",),
     verify=did_happen,
@@ -299,7 +305,7 @@ async def http_request(inputs: Inputs, call: ActionCall) -> Outputs:
     reply = await call(
         inputs.method.value,
         inputs.url,
-        guarantee=inputs.guarantee(),
+        guarantee=inputs.guarantee(call.idempotency),
         query=inputs.query,
         headers=inputs.headers,
         body=body_of(inputs),
@@ -318,7 +324,7 @@ def _outputs(reply: DestinationReply, schema: dict[str, Any] | None) -> Outputs:
         cause = f"the answer (HTTP {reply.status}) {what}"
         raise CallFailedError(ErrorCode.ANSWER_INVALID, cause, effect_possible=True)
     try:
-        found = orjson.loads(reply.body)
+        found = orjson.loads(without_bom(reply.body))
     except orjson.JSONDecodeError:
         return Outputs.model_construct(status=reply.status, headers=headers, json_=None, text=reply.text())
     return Outputs.model_construct(status=reply.status, headers=headers, json_=found, text="")
@@ -327,7 +333,7 @@ def _outputs(reply: DestinationReply, schema: dict[str, Any] | None) -> Outputs:
 def _mismatch(reply: DestinationReply, schema: dict[str, Any]) -> str | None:
     """What an answer has other than its schema says; None: nothing."""
     try:
-        found = orjson.loads(reply.body)
+        found = orjson.loads(without_bom(reply.body))
     except orjson.JSONDecodeError:
         return NO_JSON
     if (fault := json_schema.mismatch(json_schema.validator(schema), found)) is None:

@@ -16,6 +16,7 @@ from services.actions.effect_verification import EffectAbsent, EffectHappened, E
 from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import LEAD, NESTED, LeadFields, digits, given
 from services.flows.catalogue import Example, Group, Guarantee
+from services.flows.idempotency import IdempotencyKey
 
 NOT_PROVEN = (
     "Closum says that the lead is not there, but that leads can be looked up so is assumed: when you have seen that it "
@@ -41,8 +42,9 @@ class Inputs(LeadFields):
         return self
 
     @override
-    def guarantee(self) -> Guarantee:
+    def guarantee(self, honoured: IdempotencyKey | None) -> Guarantee:
         """Without update_enabled, a second call may be a second lead: nothing public says otherwise."""
+        del honoured
         return Guarantee.REPEATABLE if self.update_enabled else Guarantee.AT_MOST_ONCE
 
 
@@ -111,5 +113,5 @@ async def was_added(inputs: Inputs, call: ActionCall) -> Verdict:
 )
 async def lead_add(inputs: Inputs, call: ActionCall) -> Outputs:
     """Add a lead to Closum, or update the one with the same e-mail or mobile number."""
-    said = await ask(call, lead_add, given(inputs), inputs.guarantee())
+    said = await ask(call, lead_add, given(inputs), inputs.guarantee(call.idempotency))
     return Outputs(lead_id=said.identity("lead_id"))

@@ -17,15 +17,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from services.actions.connections.connections_file import ConnectionEntry, ConnectionsFile, Read
+from contracts.runs import Run
+from services.actions.connections.connections_file import ConnectionEntry, ConnectionsFile, IdempotencyEntry, Read
 from services.actions.connections.parts import ConnectionLimits, Credentials, OAuth2, OwnTransport, Probe
 from services.actions.endpoint import Endpoint
+from services.flows.idempotency import ASSUMED, IdempotencyKey
 from services.runtime.documents import yaml_file
 from services.runtime.documents.faults import FaultCode
 from services.runtime.documents.secrets import HIDDEN, Mask, SecretError, SecretSource
@@ -50,11 +52,26 @@ class Connection:
     allowed_hosts: tuple[str, ...] = ()
     call_seconds: float | None = None
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    idempotency: IdempotencyKey | None = None
     transport: OwnTransport | None = None
     oauth2: OAuth2 | None = None
     probe: Probe | None = None
     client: Client | None = field(default=None, repr=False)
     credentials: Credentials | None = field(default=None, repr=False)
+
+
+NOWHERE = Connection("", "")
+"""No connection: whole addresses, no credentials."""
+
+
+def relied_on(connection: Connection | None, run: Run) -> Connection | None:
+    """The connection, as a call of this run may count on it.
+
+    Runs of before `keys_declared` count on an Idempotency-Key wherever they go.
+    """
+    if run.keys_declared or (connection is not None and connection.idempotency is not None):
+        return connection
+    return replace(connection or NOWHERE, idempotency=ASSUMED)
 
 
 class _PartError(Exception):
@@ -98,6 +115,15 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None, *, secrets
     return made
 
 
+def declared_key(entry: object) -> IdempotencyKey | None:
+    """What an entry of the file declares; None: nothing, or nothing that can be read."""
+    declared = entry.get("idempotency") if isinstance(entry, dict) else None
+    try:
+        return None if declared is None else IdempotencyEntry.model_validate(declared).key()
+    except ValidationError:
+        return None
+
+
 def _read(path: Path) -> YamlFile:
     try:
         return yaml_file.read(path)
@@ -132,6 +158,7 @@ def _made(name: str, entry: ConnectionEntry, read: Read, seen: list[str], *, sec
         allowed_hosts=tuple(host.lower() for host in entry.allowed_hosts),
         call_seconds=entry.call_seconds,
         limits=entry.bounds(),
+        idempotency=None if entry.idempotency is None else entry.idempotency.key(),
         transport=transport,
         oauth2=oauth2,
         probe=entry.trial(),

@@ -10,11 +10,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from services.actions.connections.parts import ConnectionLimits, OAuth2, OwnTransport, Probe
 from services.actions.endpoint import Basis, Endpoint, FieldPlacement
 from services.actions.registry import ENDPOINTS
+from services.actions.request_headers import RESERVED
+from services.flows.durations import parse_duration, shown
+from services.flows.idempotency import HEADER, REMEMBERED_SECONDS, IdempotencyKey
 from services.runtime.documents.secrets import SecretError, SecretSource
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -175,6 +185,30 @@ class TlsEntry(_Part):
         return context
 
 
+class IdempotencyEntry(_Part):
+    """What the destination honours: the header of a key, and how long it remembers one."""
+
+    header: str = Field(default=HEADER, pattern=r"^[A-Za-z0-9-]{1,100}$")
+    for_: str = Field(default=shown(REMEMBERED_SECONDS), alias="for")
+
+    @field_validator("header")
+    @classmethod
+    def _of_its_own(cls, value: str) -> str:
+        if value.lower() in RESERVED:
+            raise ValueError(f"the header {value!r} has another meaning: a key cannot stand in it")
+        return value
+
+    @field_validator("for_")
+    @classmethod
+    def _length(cls, value: str) -> str:
+        parse_duration(value)
+        return value
+
+    def key(self) -> IdempotencyKey:
+        """As calls have it."""
+        return IdempotencyKey(self.header, parse_duration(self.for_))
+
+
 class EndpointEntry(_Part):
     """What is other than the catalogue assumes."""
 
@@ -223,6 +257,7 @@ class ConnectionEntry(_Part):
     call_seconds: float | None = Field(default=None, gt=0, le=600)
     connect_seconds: float | None = Field(default=None, gt=0, le=60)
     limits: LimitsEntry | None = None
+    idempotency: IdempotencyEntry | None = None
     proxy: ProxyEntry | None = None
     tls: TlsEntry | None = None
     endpoints: dict[str, EndpointEntry] = Field(default_factory=dict)
@@ -232,6 +267,13 @@ class ConnectionEntry(_Part):
     @classmethod
     def _whole_address(cls, value: str) -> str:
         return _address(value)
+
+    @model_validator(mode="after")
+    def _one_header_one_meaning(self) -> Self:
+        secret = None if self.authentication is None else self.authentication.header
+        if secret is not None and self.idempotency is not None and self.idempotency.header.lower() == secret.lower():
+            raise ValueError(f"the header {secret!r} cannot carry both the secret and the key of `idempotency`")
+        return self
 
     @field_validator("endpoints")
     @classmethod

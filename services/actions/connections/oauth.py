@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,10 +21,10 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
-from services.actions.action_call import CallFailedError, RequestBody
+from services.actions.action_call import CallFailedError, RequestBody, without_bom
 from services.actions.answer_text import said
 from services.actions.connections.parts import OAuth2, RequestCredentials
-from services.actions.http_statuses import code_of, retry_after_seconds
+from services.actions.http_statuses import meaning_of, retry_after_seconds
 from services.actions.world import REAL, World
 from services.runtime import database, logging
 from services.runtime.documents.secrets import Mask
@@ -33,6 +34,7 @@ log = logging.get("oauth")
 FETCH_SECONDS = 10.0
 # RFC 6749 only recommends `expires_in`; without it a token is believed for a short while.
 UNSAID_SECONDS = 300.0
+LONGEST_SECONDS = 31_536_000.0  # whoever says more means for ever, and a year is enough of that
 # A token is renewed before it ends, so that none ends on its way.
 MARGIN_SECONDS = 30.0
 # A token that was never taken is given so long before another is asked for, then longer: some are good a moment later.
@@ -46,7 +48,6 @@ MOST_DENIED = 3
 AWAY_SECONDS, LONGEST_AWAY_SECONDS = 1.0, 5.0
 MOST_AWAY_SECONDS = 3_600.0
 SUCCESS = range(200, 300)
-BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,16 +209,15 @@ class ClientCredentials:
                 headers={**headers, "Content-Type": body.media_type},
                 content=body.content,
                 seconds=FETCH_SECONDS,
-                unpack=True,
             )
         except CallError as error:
             denied = error.code is ErrorCode.EGRESS_DENIED
             code = error.code if denied else ErrorCode.CALL_REFUSED
             raise CallFailedError(code, f"no access token: {self._mask.text(error.cause)}", away=not denied) from None
-        text = self._mask.content(answer.body).decode("utf-8", "replace")
+        text = without_bom(self._mask.content(answer.body)).decode("utf-8", "replace")
         if answer.status not in SUCCESS:
-            status = code_of(answer.status)
-            refused = status if status.retriable else ErrorCode.CREDENTIALS_REFUSED
+            code = meaning_of(answer.status).code
+            refused = code if code.retriable else ErrorCode.CREDENTIALS_REFUSED
             words = said(answer.headers.get("content-type", ""), text)
             raise CallFailedError(
                 refused,
@@ -230,13 +230,16 @@ class ClientCredentials:
 
     def _token_in(self, body: bytes) -> Token:
         try:
-            found = orjson.loads(body.removeprefix(BOM))
-            value, kind = found["access_token"], found.get("token_type", "bearer")
+            found = orjson.loads(without_bom(body))
+            value, kind = found["access_token"], found.get("token_type") or "bearer"
             seconds = float(found.get("expires_in") or UNSAID_SECONDS)
         except (ValueError, TypeError, KeyError, AttributeError):
             value, kind, seconds = None, "", 0.0
+        if not math.isfinite(seconds):
+            seconds = UNSAID_SECONDS
         if (
-            not isinstance(value, str)
+            not value
+            or not isinstance(value, str)
             or not value.isascii()
             or not value.isprintable()
             or str(kind).lower() != "bearer"
@@ -244,4 +247,4 @@ class ClientCredentials:
             cause = f"no access token: {self._oauth2.token_url} gave none of the type bearer"
             raise CallFailedError(ErrorCode.ANSWER_INVALID, cause, retriable=True, away=True)
         now = self._world.wall()
-        return Token(value, now + seconds, now)
+        return Token(value, now + min(seconds, LONGEST_SECONDS), now)

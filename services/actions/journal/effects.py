@@ -41,17 +41,21 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """A request is about to be sent, under this assignment's epoch."""
+    """A request is about to be sent, under this assignment's epoch.
+
+    `keyed_seconds`: how long after the first one a keyed request is known again; None: for ever.
+    """
 
     key: Key
     guarantee: Guarantee
     epoch: int
     record: Record
+    keyed_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """What came of it. `maybe`: a failed attempt may have had its effect.
+    """What came of it. `maybe`: a failed attempt may have had its effect. `absent`: the destination says that none has.
 
     `free`: the attempt was somebody else's fault, and does not count.
     `made`: what it made is known by from now on, as a hash, where its system will tell of that (creations.py).
@@ -64,6 +68,7 @@ class Settle:
     code: ErrorCode | None = None
     cause: str | None = None
     maybe: bool = False
+    absent: bool = False
     made: str | None = None
     free: bool = False
 

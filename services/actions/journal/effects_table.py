@@ -44,10 +44,10 @@ begun as (
 settled as (
     update effects as effect
     set state = after.state, answer = after.answer, code = after.code, cause = after.cause,
-        maybe = effect.maybe or after.maybe, attempts = effect.attempts - after.free
+        maybe = (effect.maybe and not after.absent) or after.maybe, attempts = effect.attempts - after.free
     from unnest($9::text[], $10::text[], $11::bigint[], $12::text[], $13::bytea[], $14::text[], $15::text[],
-                $16::boolean[], $17::integer[])
-        as after (account, effect_id, epoch, state, answer, code, cause, maybe, free)
+                $16::boolean[], $17::integer[], $18::boolean[])
+        as after (account, effect_id, epoch, state, answer, code, cause, maybe, free, absent)
     where effect.account = after.account and effect.effect_id = after.effect_id and effect.epoch = after.epoch
     returning effect.account, effect.effect_id
 )
@@ -187,6 +187,7 @@ def _settles(settles: Sequence[Settle]) -> tuple[list[Any], ...]:
         [None if settle.cause is None else settle.cause[:CAUSE_LENGTH].replace("\0", "") for settle in settles],
         [settle.maybe for settle in settles],
         [int(settle.free) for settle in settles],
+        [settle.absent for settle in settles],
     )
 
 

@@ -57,8 +57,13 @@ class Journal:
         self._tenures.discard(tenure)
         tenure.entering.cancel()
 
-    async def begin(self, tenure: Tenure, key: Key, guarantee: Guarantee, position: int) -> Decision:
-        """May a request be sent? `Go`: yes, and the journal says so. Returns only when PostgreSQL has answered."""
+    async def begin(
+        self, tenure: Tenure, key: Key, guarantee: Guarantee, position: int, keyed_seconds: float | None = None
+    ) -> Decision:
+        """May a request be sent? `Go`: yes, and the journal says so. Returns only when PostgreSQL has answered.
+
+        `keyed_seconds`: how long after its first call the destination knows a keyed one again.
+        """
         if tenure.over:
             return Fenced()
         if key in self._open:
@@ -69,7 +74,9 @@ class Journal:
             epoch = await self._epoch(tenure)
             if epoch is None:
                 return decision
-            answer = await self._batcher.ask(Begin(key, guarantee, epoch, Record(tenure.place, position)))
+            answer = await self._batcher.ask(
+                Begin(key, guarantee, epoch, Record(tenure.place, position), keyed_seconds)
+            )
             decision = answer if not isinstance(answer, bool) else decision
             if isinstance(decision, Fenced):
                 self._fenced(tenure)

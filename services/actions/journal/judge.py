@@ -52,6 +52,11 @@ class Taken:
 
 
 LOST = "a worker ended during the call, and its effect may have happened. It was not repeated: look at the destination"
+MAY_HAVE_HAPPENED = "a worker ended during the call, and its effect may have happened"
+UNRECOGNISED = (
+    "By what its connection declares, the destination does not recognise the repetition any more, so there was none: "
+    "look at the destination"
+)
 
 
 def judge(row: Row, begin: Begin) -> tuple[Decision, Taken | None]:  # noqa: PLR0911 - one return a state
@@ -78,7 +83,19 @@ def judge(row: Row, begin: Begin) -> tuple[Decision, Taken | None]:  # noqa: PLR
     attempts = row.attempts if own else row.attempts + 1
     guarantee = min(row.guarantee, begin.guarantee, key=WEAKEST.index) if own else begin.guarantee
     lost = row.state is State.SENT and not own
+    if (row.maybe or lost) and not _recognised(row, begin):
+        return _unknown(row, row.code or ErrorCode.CALL_LOST, f"{cause or MAY_HAVE_HAPPENED}. {UNRECOGNISED}")
     return Go(attempts, row.age_seconds, maybe=row.maybe or lost), Taken(guarantee, attempts, maybe=lost)
+
+
+def _recognised(row: Row, begin: Begin) -> bool:
+    """Whether the destination takes a repetition for what it is, or none does harm: as it is declared now.
+
+    What was sent as repeatable did no harm, though the next request of the same action may.
+    """
+    if begin.guarantee is Guarantee.KEYED and begin.keyed_seconds is not None:
+        return row.age_seconds < begin.keyed_seconds
+    return begin.guarantee is not Guarantee.AT_MOST_ONCE or row.guarantee is Guarantee.REPEATABLE
 
 
 def _unknown(row: Row, code: ErrorCode, cause: str) -> tuple[Decision, Taken]:

@@ -83,7 +83,8 @@ insert into effects
     (account, effect_id, state, guarantee, epoch, place, position, attempts, began_at, answer, expires_at)
 values ($1, $2, $3, 'at_most_once', 0, '', 0, 0, now(), $4, now() + interval '7 days')
 on conflict (account, effect_id) do update
-set state = excluded.state, answer = excluded.answer, attempts = 0, began_at = now(), code = null, cause = null
+set state = excluded.state, answer = excluded.answer, attempts = 0, began_at = now(), code = null, cause = null,
+    maybe = false
 """
 
 

@@ -27,29 +27,34 @@ def check_paths(
 ) -> int:
     """Find mistakes in flows and sources files: `file:line:col: error[code]: text` and the line. Exit code 1 for any.
 
+    A `note[code]` is no mistake: it tells of a call that is at most once only because nobody says more of it.
+
     Parameters
     ----------
     paths:
         Flow files, sources files, or folders of them. Default: the flows of the project (flows.yaml, else flows/).
     connections:
-        A connections file: then the connections that flows name are checked too. Default: the one in flows.yaml.
+        A connections file: then the connections that flows name are checked too. Default: the one in flows.yaml. Notes
+        go by what it declares, else by the file of FLOWS_CONNECTIONS_FILE or of this project's `flows dev`.
     output:
-        text for people, json for editors: an array of {file, line, col, code, text}.
+        text for people, json for editors: an array of {file, line, col, severity, code, text}.
     """
     from services.project.checking import checked  # noqa: PLC0415 - heavy, and only needed here
     from services.project.root import flow_paths, project  # noqa: PLC0415
 
     found = checked(flow_paths(paths), connections or project().connections)
     faults = found.mistakes
+    told = sorted([*faults, *found.notes])
     if output == "json":
-        print(json.dumps([fields(fault) for fault in faults], ensure_ascii=False, indent=2))
+        print(json.dumps([fields(fault) for fault in told], ensure_ascii=False, indent=2))
     else:
-        for fault in faults:
+        for fault in told:
             print(fault)
             if (shown := excerpt(fault.file, fault.line, fault.col)) is not None:
                 print(shown)
         what = _told(len(found.flows), len(found.sources))
-        print(f"{_many(len(faults), 'mistake')}." if faults else f"No mistakes in {what}.")
+        also = f" {_many(len(found.notes), 'note')}." if found.notes else ""
+        print((f"{_many(len(faults), 'mistake')}." if faults else f"No mistakes in {what}.") + also)
     return 1 if faults else 0
 
 
@@ -69,6 +74,7 @@ def fields(fault: Fault) -> dict[str, Any]:
         "file": str(fault.file),
         "line": fault.line,
         "col": fault.col,
+        "severity": fault.severity,
         "code": str(fault.code),
         "text": fault.text,
     }

@@ -22,6 +22,7 @@ from services.cli import destinations
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show
 from services.flows.catalogue import Guarantee
+from services.flows.durations import shown
 from services.project.catalogue import ACTIONS
 from services.project.connections_file import connections_file, listed_connections, usable_connections
 from services.runtime.documents.suggestion import suggestion
@@ -60,6 +61,8 @@ def _row(one: Connection) -> dict[str, Any]:
     elif one.headers:
         how = f"header {next(iter(one.headers))}"
     limits = [f"{name}={value}" for name, value in vars_of(one.limits).items() if value is not None]
+    if (key := one.idempotency) is not None:
+        limits.append(f"idempotency {key.header}" + ("" if key.seconds is None else f" for {shown(key.seconds)}"))
     more = [*limits, *(f"endpoint {name}" for name in one.endpoints), *(f"host {host}" for host in one.allowed_hosts)]
     return {"name": one.name, "base_url": one.base_url, "authentication": how, "more": ", ".join(more)}
 

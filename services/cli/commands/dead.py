@@ -232,7 +232,8 @@ def redrive_letters(
         found = asyncio.run(with_originals(settings, found))
     except topic_reading.UnreachableError as error:
         raise unread(settings, error) from None
-    planned = redrive.plan(found, known, repeatable, even_if_sent=even_if_sent)
+    harmless = partial(repeatable, connections=shown_connections())
+    planned = redrive.plan(found, known, harmless, even_if_sent=even_if_sent)
     for identity, why in planned.left_out.items():
         console().print(f"left out  {identity}  {why}")
     if dry_run:

@@ -23,7 +23,8 @@ def explain_flow(
     """What the flow of a file does: as text, as a Mermaid diagram, as an SVG picture.
 
     `flows explain FILE --format svg > flow.svg` makes a file for a browser; Mermaid is drawn by GitHub, GitLab and
-    many wikis.
+    many wikis. What becomes of a call of unknown outcome is told by the connections of FLOWS_CONNECTIONS_FILE, of
+    flows.yaml or of this project's `flows dev`.
 
     Parameters
     ----------
@@ -39,6 +40,8 @@ def explain_flow(
     from services.flows.explain.svg import as_svg  # noqa: PLC0415
     from services.flows.explain.text import as_text  # noqa: PLC0415
     from services.flows.load import load_paths  # noqa: PLC0415
+    from services.project.catalogue import catalogue  # noqa: PLC0415
+    from services.project.connections_file import known_declarations  # noqa: PLC0415
 
     sources, faults = load_paths([file])
     if faults:
@@ -48,4 +51,4 @@ def explain_flow(
         names = ", ".join(source.name for source in sources)
         raise CommandError(f"name one flow of {str(file)!r} with --flow: {names}")
     forms = {"text": as_text, "mermaid": as_mermaid, "svg": as_svg}
-    print(forms[output](outline(chosen[0].flow)), end="")
+    print(forms[output](outline(chosen[0].flow, catalogue([file]), known_declarations())), end="")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from services.flows.catalogue import Group
+from services.flows.idempotency import ASSUMED
 from services.project.catalogue import ACTIONS, Implementation
 
 BEGIN = "<!-- made by `make schemas` -->"
@@ -36,5 +37,12 @@ def actions_table(actions: Iterable[Implementation]) -> str:
 def _twice(one: Implementation) -> str:
     general = one.signature.guarantee
     given = [one.signature.inputs.model_validate(dict(example.inputs)) for example in one.signature.examples]
-    others = sorted({one.guarantee(inputs).value for inputs in given} - {general.value})
-    return ", or ".join([general.value, *(f"{other} by its inputs" for other in others)])
+    by_inputs = {one.guarantee(inputs, None).value for inputs in given} - {general.value}
+    declared = {one.guarantee(inputs, ASSUMED).value for inputs in given} - by_inputs - {general.value}
+    return ", or ".join(
+        [
+            general.value,
+            *(f"{other} by its inputs" for other in sorted(by_inputs)),
+            *(f"{other} where its connection declares `idempotency`" for other in sorted(declared)),
+        ]
+    )

@@ -46,6 +46,7 @@ connections:
   crm:
     base_url: http://127.0.0.1:{port}/crm
     authentication: {{ bearer: {{ env: CRM_TOKEN }} }}
+    idempotency: {{ header: Idempotency-Key, for: 24h }}
   slack:
     base_url: http://127.0.0.1:{port}/chat
   companies:

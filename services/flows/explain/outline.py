@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from services.flows.catalogue import Catalogue
 from services.flows.flow import Flow
+from services.flows.repeats import Declared, told
 from services.flows.steps.kind import Look, Step
 from services.flows.wording import bare, said
+
+More = Callable[[Step], tuple[str, ...]]
+"""What else there is to say of a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,17 @@ class FlowOutline:
     items: tuple[Item, ...]
 
 
-def outline(flow: Flow) -> FlowOutline:
-    """What there is to say of a flow that has no faults."""
+def outline(flow: Flow, catalogue: Catalogue | None = None, declared: Declared | None = None) -> FlowOutline:
+    """What there is to say of a flow that has no faults.
+
+    With a catalogue, also what becomes of calls of unknown outcome; `declared`: by what connections declare.
+    """
+
+    def repeated(step: Step) -> tuple[str, ...]:
+        call = step.call()
+        what = None if catalogue is None or call is None else told(call, catalogue, declared)
+        return () if what is None else (f"of unknown outcome, it is {what}",)
+
     return FlowOutline(
         name=flow.name.text,
         description=flow.description,
@@ -53,7 +67,7 @@ def outline(flow: Flow) -> FlowOutline:
         key=said(flow.key) if flow.key is not None else None,
         when=bare(flow.when) if flow.when is not None else None,
         priority=f"{flow.priority.text} priority" if flow.priority is not None else None,
-        items=_items(flow.steps),
+        items=_items(flow.steps, repeated),
     )
 
 
@@ -65,17 +79,17 @@ def ends(items: Iterable[Item]) -> bool:
     )
 
 
-def _items(steps: tuple[Step, ...]) -> tuple[Item, ...]:
-    return tuple(_item(step) for step in steps)
+def _items(steps: tuple[Step, ...], more: More) -> tuple[Item, ...]:
+    return tuple(_item(step, more) for step in steps)
 
 
-def _item(step: Step) -> Item:
-    told, ways = step.describe(), step.ways()
+def _item(step: Step, more: More) -> Item:
+    words, ways = step.describe(), step.ways()
     return Item(
         path=step.path,
-        look=told.look,
-        title=told.title,
-        details=told.details,
-        branches=tuple(Branch(way.label or way.name, _items(way.steps), way.ends) for way in ways if way.drawn),
-        ends=told.ends,
+        look=words.look,
+        title=words.title,
+        details=(*words.details, *more(step)),
+        branches=tuple(Branch(way.label or way.name, _items(way.steps, more), way.ends) for way in ways if way.drawn),
+        ends=words.ends,
     )

@@ -15,6 +15,7 @@ from services.flows.catalogue import Action, Catalogue, Guarantee
 from services.flows.check_inputs import known_of
 from services.flows.check_values import ValueCheck
 from services.flows.durations import shown
+from services.flows.idempotency import ASSUMED
 from services.flows.input_rules import guarantee_of, misplaced, verifiable
 from services.flows.keys import DURATION, TEXT, Key
 from services.flows.nul_characters import without_nul
@@ -146,10 +147,10 @@ class ActionStep(FallibleStep):
             check.report(location, FaultCode.INPUT_VALUE, f"`{action.name}`: {text}")
 
     def _check_retry(self, check: StepCheck, action: Action, rule: RetryRule) -> None:
-        """Retries of what must not be done twice."""
+        """Retries of what must not be done twice, whatever its destination honours."""
         known = known_of(self.inputs)
         if (
-            guarantee_of(action, known) is Guarantee.AT_MOST_ONCE
+            guarantee_of(action, known, ASSUMED) is Guarantee.AT_MOST_ONCE
             and rule.attempts != 1
             and not verifiable(action, known)
         ):

@@ -124,6 +124,7 @@ class Execution:
             errors=self.errors,
             loops=self.loops,
             done=self.done,
+            keys_declared=given.keys_declared,
         )
 
     def dead(self, code: ErrorCode, cause: str, step: str | None = None) -> End:

@@ -18,9 +18,10 @@ from services.actions.action import Implementation
 from services.actions.action_call import CallFailedError, DestinationReply, Query, RequestBody
 from services.actions.attempt.perform import attempt, checked
 from services.actions.endpoint import Endpoint
-from services.actions.http_statuses import code_of, effect_possible
+from services.actions.http_statuses import meaning_of
 from services.actions.outcome import Done, Failed
 from services.flows.catalogue import Guarantee
+from services.flows.idempotency import IdempotencyKey
 from services.flows.testing.events import CaseError
 from services.flows.testing.patterns import like
 from services.flows.testing.suite import ScriptedAnswer as Wanted
@@ -107,6 +108,7 @@ class _Call:
         self.connection = request.connection or ""
         self.guarantee: Guarantee | None = None
         self.endpoints: Mapping[str, Endpoint] = {}  # a test is of no installation: the catalogue's own
+        self.idempotency: IdempotencyKey | None = None  # nor does it know what destinations honour
 
     async def __call__(
         self,
@@ -131,10 +133,12 @@ class _Call:
         )
         if reply.status in (accept or SUCCESS):
             return reply
+        meaning = meaning_of(reply.status)
         raise CallFailedError(
-            code_of(reply.status),
+            meaning.code,
             f"{method} {url}: HTTP {reply.status}: {reply.text()[:300]}",
-            effect_possible=effect_possible(reply.status),
+            effect_possible=meaning.effect_possible,
+            retriable=meaning.again,
         )
 
 

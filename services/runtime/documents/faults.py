@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class FaultCode(StrEnum):
-    """Every kind of fault that the loader and the checker report. Stands in `error[…]`."""
+    """Every kind of fault that the loader and the checker report. Stands in `error[…]`, of `NOTES` in `note[…]`."""
 
     # The file
     FILE_UNREADABLE = "file_unreadable"  # not there, not UTF-8, too large
@@ -38,6 +38,7 @@ class FaultCode(StrEnum):
     INPUT_VALUE = "input_value"  # the right type, but not a value that the tool or action takes
     SECRET_IN_FLOW = "secret_in_flow"  # noqa: S105 - a name of a fault
     RETRY_UNSAFE = "retry_unsafe"  # a second call would be a second effect
+    REPEAT_UNDECLARED = "repeat_undeclared"  # a note: not repeated, as nobody says that it may be
     # Expressions
     EXPRESSION_INVALID = "expression_invalid"
     EXPRESSION_TYPE = "expression_type"
@@ -54,6 +55,10 @@ class FaultCode(StrEnum):
     BUG = "bug"  # a mistake of ours, not of the flow
 
 
+NOTES = frozenset({FaultCode.REPEAT_UNDECLARED})
+"""What a flow may be deployed with: it says what will happen, and how to have it otherwise."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
     """One fault. Lines and columns count from 1, columns in characters."""
@@ -64,6 +69,11 @@ class Fault:
     code: FaultCode
     text: str
 
+    @property
+    def severity(self) -> str:
+        """`error`, or `note`."""
+        return "note" if self.code in NOTES else "error"
+
     def __str__(self) -> str:
         """`file:line:col: error[code]: text`."""
-        return f"{self.file}:{self.line}:{self.col}: error[{self.code}]: {self.text}"
+        return f"{self.file}:{self.line}:{self.col}: {self.severity}[{self.code}]: {self.text}"

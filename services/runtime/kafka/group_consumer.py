@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
@@ -19,9 +20,12 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.admin import DescribeGroupsRequest
 
+from services.runtime import logging
 from services.runtime.kafka.membership import Assignor, Membership, Seen
 
+log = logging.get("membership")
 COORDINATOR_SECONDS = 30.0
+UUID_CHARACTERS = 37  # with the hyphen before it
 AGAIN_SECONDS = 0.1
 NOT_YET = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 """What a Kafka says that has just begun to keep groups, or has just moved them."""
@@ -39,6 +43,7 @@ class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is unty
             **named,
         )
         self._bootstrap = bootstrap_servers
+        self._instance: str | None = named.get("group_instance_id")
         self._membership: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -66,9 +71,14 @@ class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is unty
         coordinator, topics = self._coordinator, self._subscription.topics
         if coordinator.coordinator_id is None or not topics:
             return None
+        own: str = coordinator.member_id
         request = DescribeGroupsRequest([self._group_id])
         answer = await self._client.send(coordinator.coordinator_id, request)
         _, _, state, _, _, members, *_ = answer.groups[0]
+        hosts = {member[0]: member[2] for member in members}
+        if self._instance and own == coordinator.member_id and (other := holder(self._instance, own, hosts)):
+            self._step_aside(hosts[other])
+            return None
         if state != "Stable":
             return None
         taken: set[TopicPartition] = set()
@@ -81,6 +91,33 @@ class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is unty
             for partition in self._client.cluster.partitions_for_topic(topic) or ()
         }
         return Seen(coordinator.member_id == min((member[0] for member in members), default=""), len(known - taken))
+
+    def _step_aside(self, host: str) -> None:
+        """Another process has this one's instance id: from now on this one goes without.
+
+        Kafka gives the place of an instance id to who joins last, aiokafka joins again, and so each would throw the
+        other out every two seconds.
+        """
+        log.error(
+            "member.replaced",
+            instance_id=self._instance,
+            by_host=host.lstrip("/"),
+            remedy="two processes run with this FLOWS_INSTANCE_ID: give each its own",
+        )
+        self._instance = self._coordinator._group_instance_id = None  # noqa: SLF001 - read at each joining
+        self._coordinator.reset_generation()
+        self._coordinator.request_rejoin()
+
+
+def holder(instance: str, own: str, members: Collection[str]) -> str | None:
+    """The member that has an instance id in place of the one that joined as `own`; None: nobody, or it has not joined.
+
+    Kafka names a member by its instance id and a UUID.
+    """
+    if not own:
+        return None
+    named = (one for one in members if one.startswith(f"{instance}-") and len(one) == len(instance) + UUID_CHARACTERS)
+    return next((one for one in named if one != own), None) if own not in members else None
 
 
 async def coordinated(bootstrap: str, group: str) -> None:

@@ -62,10 +62,11 @@ TROUBLE = (
 """Retries at once, parked ones, calls repeated by their key, dead letters. What people write holds no `closum_id`."""
 CONNECTIONS = """\
 connections:
-  sales: {{ base_url: "http://127.0.0.1:{sales}" }}
+  sales: {{ base_url: "http://127.0.0.1:{sales}", idempotency: {{ header: Idempotency-Key, for: 24h }} }}
   crm:
     base_url: http://127.0.0.1:{closum}/crm
     authentication: {{ bearer: {{ env: CRM_TOKEN }} }}
+    idempotency: {{ header: Idempotency-Key, for: 24h }}
   closum:
     base_url: http://127.0.0.1:{closum}/v2/
     authentication: {{ query: api-key, secret: {{ env: CLOSUM_API_KEY }} }}

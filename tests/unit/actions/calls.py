@@ -11,6 +11,7 @@ import orjson
 from services.actions.action_call import CallFailedError, DestinationReply, Query, RequestBody
 from services.actions.endpoint import Endpoint
 from services.flows.catalogue import Guarantee
+from services.flows.idempotency import IdempotencyKey
 
 
 @dataclass
@@ -44,6 +45,7 @@ class FakeCall:
     guarantee: Guarantee | None = None
     asked: list[Asked] = field(default_factory=list)
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    idempotency: IdempotencyKey | None = None
 
     async def __call__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -12,6 +13,7 @@ from services.actions.action_call import CallFailedError, Query, RequestBody
 from services.actions.attempt.http import HttpCall
 from services.actions.connections import Connection
 from services.flows.catalogue import Guarantee
+from services.flows.idempotency import IdempotencyKey
 from services.runtime.documents.secrets import Mask
 from services.runtime.http import CallError, Client, HttpAnswer, Sent
 
@@ -139,6 +141,39 @@ async def test_what_goes_along() -> None:
         client, None, "https://x.example/", headers={"Content-Type": "text/csv"}, body=RequestBody(b"a,b", "text/plain")
     )
     assert client.headers == {"Content-Type": "text/csv"}
+    declared = replace(CRM, idempotency=IdempotencyKey("X-Request-Key"))
+    await ask(client, declared, "/x", guarantee=Guarantee.KEYED)
+    assert client.headers == {"X-Request-Key": "e1", "Authorization": "Bearer t0ken-x"}
+    await ask(client, declared, "/x", guarantee=Guarantee.AT_MOST_ONCE)
+    assert client.headers == {"Authorization": "Bearer t0ken-x"}
+
+
+async def test_each_header_goes_once_whatever_its_case() -> None:
+    """A step's type replaces the body's; what is the connection's or the key's is refused, and nothing is sent."""
+    client = FakeClient()
+    own = Connection("crm", "https://crm.example", headers={"X-Api-Key": "t0ken-x"}, idempotency=IdempotencyKey("X-Id"))
+    body = RequestBody.json({})
+    await ask(client, own, "/x", headers={"content-type": "application/merge-patch+json"}, body=body)
+    assert client.headers == {"content-type": "application/merge-patch+json", "X-Api-Key": "t0ken-x"}
+    await ask(client, own, "/x", headers={"x-id": "theirs"}, guarantee=Guarantee.AT_MOST_ONCE)
+    assert client.headers == {"x-id": "theirs", "X-Api-Key": "t0ken-x"}
+    client = FakeClient()
+    for headers, told in (({"x-api-key": "mine"}, "the connection's own"), ({"x-id": "mine"}, "the effect's key")):
+        with pytest.raises(CallFailedError, match=told) as raised:
+            await ask(client, own, "/x", headers=headers, guarantee=Guarantee.KEYED)
+        assert (raised.value.code, client.url) == (ErrorCode.INPUT_INVALID, "")
+
+
+@pytest.mark.parametrize("given", [{"url": "/x?api%2Dkey=a"}, {"url": "/x", "query": {"api-key": "a"}}], ids=str)
+async def test_a_secret_in_the_query_stands_there_once(given: dict[str, Any]) -> None:
+    """As with headers: two of them mean what the destination takes them for."""
+    client = FakeClient()
+    own = Connection("closum", "https://api.example", query="api-key=s3cret")
+    with pytest.raises(CallFailedError, match="'api-key' is the connection's own") as raised:
+        await ask(client, own, **given)
+    assert (raised.value.code, client.url) == (ErrorCode.INPUT_INVALID, "")
+    await ask(client, own, "/x?key=1", query={"a": 2})
+    assert client.url == "https://api.example/x?key=1&a=2&api-key=s3cret"
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])

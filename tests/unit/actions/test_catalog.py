@@ -18,6 +18,8 @@ from services.actions.action_call import ActionCall, CallFailedError
 from services.actions.catalog import http_request, lead_add, whatsapp_send_template
 from services.actions.registry import ACTIONS, collect, signatures
 from services.flows.catalogue import Group, Guarantee
+from services.flows.idempotency import IdempotencyKey
+from services.flows.input_rules import guarantee_of
 from tests.unit.actions.calls import FakeCall
 
 GOOD = {"status": True, "code": 200, "message": "ok", "responseData": [{"lead_id": 7, "message_id": "wamid.1"}]}
@@ -270,23 +272,29 @@ async def test_an_answer_of_another_shape_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "repeat", "guarantee"),
+    ("method", "repeat", "undeclared", "declared"),
     [
-        ("GET", None, Guarantee.REPEATABLE),
-        ("PUT", None, Guarantee.REPEATABLE),
-        ("DELETE", None, Guarantee.REPEATABLE),
-        ("POST", None, Guarantee.KEYED),
-        ("PATCH", None, Guarantee.KEYED),
-        ("POST", "never", Guarantee.AT_MOST_ONCE),
-        ("POST", "always", Guarantee.REPEATABLE),
-        ("PUT", "keyed", Guarantee.KEYED),
+        ("GET", None, Guarantee.REPEATABLE, Guarantee.REPEATABLE),
+        ("PUT", None, Guarantee.REPEATABLE, Guarantee.REPEATABLE),
+        ("DELETE", None, Guarantee.REPEATABLE, Guarantee.REPEATABLE),
+        ("POST", None, Guarantee.AT_MOST_ONCE, Guarantee.KEYED),
+        ("PATCH", None, Guarantee.AT_MOST_ONCE, Guarantee.KEYED),
+        ("POST", "never", Guarantee.AT_MOST_ONCE, Guarantee.AT_MOST_ONCE),
+        ("POST", "always", Guarantee.REPEATABLE, Guarantee.REPEATABLE),
+        ("POST", "keyed", Guarantee.KEYED, Guarantee.KEYED),
+        ("PUT", "keyed", Guarantee.KEYED, Guarantee.KEYED),
     ],
 )
-async def test_what_may_be_repeated(method: str, repeat: str | None, guarantee: Guarantee) -> None:
-    """By the method, unless the author knows better."""
-    call = FakeCall({})
-    await run("http.request", {"method": method, "url": "/", "repeat": repeat}, call)
-    assert call.asked[0].guarantee is guarantee
+async def test_what_may_be_repeated(
+    method: str, repeat: str | None, undeclared: Guarantee, declared: Guarantee
+) -> None:
+    """By the flow's word, else by method; POST and PATCH by what the connection declares. The check asks the same."""
+    given = {"method": method, "url": "/", **({"repeat": repeat} if repeat else {})}
+    for honoured, guarantee in ((None, undeclared), (IdempotencyKey(), declared)):
+        call = FakeCall({}, idempotency=honoured)
+        await run("http.request", given, call)
+        assert call.asked[0].guarantee is guarantee
+        assert guarantee_of(ACTIONS["http.request"].signature, given, honoured) is guarantee
 
 
 @pytest.mark.parametrize(
@@ -297,6 +305,7 @@ async def test_what_may_be_repeated(method: str, repeat: str | None, guarantee: 
         ({"headers": {"IDEMPOTENCY-KEY": "3"}}, "repeat"),
         ({"headers": {"X-A": "b\r\nX-Evil: 1"}}, "line breaks"),
         ({"headers": {"X A": "b"}}, "not a name of a header"),
+        ({"headers": {"X-A": "b", "x-a": "c"}}, "are the same one"),
         ({"headers": {"X-A": "é"}}, "ASCII"),
         ({"json": {}, "text": "x"}, "only one of"),
         ({"form": {}, "multipart": {}}, "only one of"),

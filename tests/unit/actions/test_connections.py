@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
 
-from services.actions.connections import load
+from services.actions.connections import Connection, load
+from services.actions.connections.connection import relied_on
 from services.actions.connections.parts import ConnectionLimits, Probe
 from services.actions.endpoint import Basis, Endpoint, FieldPlacement
 from services.actions.registry import ACTIONS
+from services.flows.idempotency import ASSUMED, IdempotencyKey
 from services.runtime.documents.secrets import HIDDEN, Mask
 from services.runtime.settings import SettingsError
+from tests.support.actions import request
 from tests.unit.actions.calls import FakeCall
 
 SECRET = 'Marker"7/é+'
@@ -170,6 +174,7 @@ connections:
     call_seconds: 30
     connect_seconds: 2.5
     limits: { requests_per_second: 20, burst: 40, concurrency: 10, per_day: 10000 }
+    idempotency: { header: X-Request-Key, for: 1h30m }
     proxy: { url: "http://proxy.internal:3128", username: us, password: { env: TOKEN } }
     endpoints:
       closum.lead.update:
@@ -178,13 +183,21 @@ connections:
     probe: closum.sms.check_credits
   b:
     base_url: https://x.example
+    idempotency: {}
     probe: { path: /me, expect: [200, 403] }
+  c:
+    base_url: https://x.example
 """,
     )
     found = load(path, ENVIRON)
     a = found["a"]
     assert a.allowed_hosts == ("files.example.com", "*.cdn.example")
     assert (a.call_seconds, a.limits) == (30, ConnectionLimits(20, 40, 10, 10000))
+    assert (a.idempotency, found["b"].idempotency, found["c"].idempotency) == (
+        IdempotencyKey("X-Request-Key", 5400),
+        IdempotencyKey("Idempotency-Key", 86_400),
+        None,
+    )
     assert a.transport is not None
     assert (a.transport.proxy, a.transport.connect_seconds) == ("http://proxy.internal:3128", 2.5)
     assert a.transport.proxy_authentication == ("us", "Marker-token-7")
@@ -231,6 +244,14 @@ connections:
         ("authentication: { oauth2: nowhere, client_id: a, client_secret: { env: KEY } }", "address such as"),
         ("authentication: { bearer: { env: TOKEN }, scope: x }", "authentication is one of"),
         ("call_seconds: -1", "call_seconds"),
+        ("idempotency: { for: tomorrow }", "such as 30s or 2h"),
+        ("idempotency: { for: 0s }", "longer than nothing"),
+        ("idempotency: { for: 24 }", "idempotency.for"),
+        ("idempotency: { header: 'X Key' }", "idempotency.header"),
+        ("idempotency: { header: content-type }", "another meaning"),
+        ("idempotency: { header: Authorization }", "another meaning"),
+        ("idempotency: { headers: X }", "idempotency.headers"),
+        ("idempotency: true", "idempotency"),
     ],
 )
 def test_a_mistake_in_any_part_is_told(tmp_path: Path, entry: str, told: str) -> None:
@@ -240,6 +261,29 @@ def test_a_mistake_in_any_part_is_told(tmp_path: Path, entry: str, told: str) ->
         load(path, ENVIRON)
     assert str(raised.value).startswith(f"{path}:4:"), raised.value
     assert told in str(raised.value)
+
+
+def test_a_key_and_a_secret_have_headers_of_their_own(tmp_path: Path) -> None:
+    """One of them would be lost."""
+    both = "authentication: { header: X-Key, secret: { env: KEY } }\n    idempotency: { header: x-key }"
+    path = write(tmp_path, f"connections:\n  a:\n    base_url: https://x\n    {both}\n")
+    with pytest.raises(SettingsError, match="cannot carry both"):
+        load(path, ENVIRON)
+
+
+def test_runs_of_before_count_on_a_key_everywhere() -> None:
+    """Those of today only where it is declared; how long it protects holds for both."""
+    old = request(1).run
+    new = old.model_copy(update={"keys_declared": True})
+    plain = Connection("crm", "https://crm.example", headers={"X-A": "b"})
+    declared = replace(plain, idempotency=IdempotencyKey(seconds=60))
+    assert relied_on(plain, new) is plain
+    assert relied_on(None, new) is None
+    assert relied_on(plain, old) == replace(plain, idempotency=ASSUMED)
+    nowhere = relied_on(None, old)
+    assert nowhere is not None
+    assert (nowhere.name, nowhere.base_url, nowhere.idempotency) == ("", "", ASSUMED)
+    assert relied_on(declared, old) is relied_on(declared, new) is declared
 
 
 def test_whoever_only_looks_reads_no_secret(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ from services.actions.journal.effects import (
     State,
     WasDone,
 )
-from services.actions.journal.judge import LOST, Row, judge
+from services.actions.journal.judge import LOST, UNRECOGNISED, Row, judge
 from services.flows.catalogue import Guarantee
+from services.flows.idempotency import IdempotencyKey
 
 RECORD = Record("actions/0", 7)
 BEGIN = Begin(Key("default", "e1"), Guarantee.KEYED, 5, RECORD)
@@ -80,3 +81,46 @@ def test_an_effect_that_was_asked_for_with_a_weaker_guarantee_keeps_it() -> None
     _, taken = judge(replace(ROW, epoch=5, guarantee=Guarantee.REPEATABLE), replace(BEGIN, guarantee=NEVER))
     assert taken is not None
     assert taken.guarantee is NEVER
+
+
+@pytest.mark.parametrize(
+    ("row", "seconds", "guarantee", "again"),
+    [
+        (replace(ROW, age_seconds=89.0), 90.0, Guarantee.KEYED, True),
+        (replace(ROW, age_seconds=90.0), 90.0, Guarantee.KEYED, False),
+        (replace(ROW, age_seconds=1e9), None, Guarantee.KEYED, True),
+        (replace(ROW, age_seconds=90.0), 90.0, Guarantee.REPEATABLE, True),
+        # An attempt failed, and may have had its effect; the other one surely had none.
+        (replace(ROW, state=State.CLAIMED, maybe=True, age_seconds=90.0), 90.0, Guarantee.KEYED, False),
+        (replace(ROW, state=State.CLAIMED, age_seconds=90.0), 90.0, Guarantee.KEYED, True),
+        # Its connection declares nothing any more.
+        (replace(ROW, age_seconds=1.0), None, NEVER, False),
+        (replace(ROW, state=State.CLAIMED, maybe=True), None, NEVER, False),
+        (replace(ROW, state=State.CLAIMED), None, NEVER, True),
+        (replace(ROW, state=State.CLAIMED, maybe=True, guarantee=Guarantee.REPEATABLE), None, NEVER, True),
+        # Redriven by a person, who was told.
+        (replace(ROW, state=State.FAILED, record=Record("a", 3), maybe=True, age_seconds=90.0), 90.0, NEVER, True),
+    ],
+)
+def test_a_key_that_the_destination_has_forgotten_protects_no_more(
+    row: Row,
+    seconds: float | None,
+    guarantee: Guarantee,
+    again: bool,  # noqa: FBT001 - a table
+) -> None:
+    """Then what may have happened is not repeated; whatever failed before is the reason that a person sees."""
+    row = replace(row, code=ErrorCode.CALL_TIMED_OUT, cause="no answer")
+    found, taken = judge(row, replace(BEGIN, guarantee=guarantee, keyed_seconds=seconds))
+    assert isinstance(found, Go if again else IsUnknown)
+    if isinstance(found, IsUnknown):
+        assert (found.code, found.attempts) == (ErrorCode.CALL_TIMED_OUT, 2)
+        assert found.cause == f"no answer. {UNRECOGNISED}"
+        assert taken is not None
+        assert taken.state is State.UNKNOWN
+
+
+def test_a_repetition_leaves_early_enough_to_arrive() -> None:
+    """A minute before its key is forgotten; of a short time a tenth."""
+    assert IdempotencyKey(seconds=86_400).safe_seconds == 86_340
+    assert IdempotencyKey(seconds=10).safe_seconds == 9
+    assert IdempotencyKey(seconds=None).safe_seconds is None

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from contracts.actions import Retry
 from contracts.errors import ErrorCode
 from services.actions.attempt.retry import LONGEST_SECONDS, Schedule
-from services.actions.http_statuses import code_of, effect_possible, retry_after_seconds
+from services.actions.http_statuses import StatusMeaning, meaning_of, retry_after_seconds
 
 AT = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
@@ -88,34 +88,45 @@ def test_a_wait_stays_within_its_bounds(made: int, elapsed: float, chance: float
         ("Tue, 24 Nov 2026 11:00:00 GMT", 0.0),
         ("soon", None),
         ("-1", None),
-        ("1.5", None),
+        ("1.5", 1.5),
+        ("1.", None),
+        ("3, 7", 7.0),
+        ("7, soon", None),
+        ("nan", None),
+        ("1e3", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 251_606_779_199.0),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", None),
+        ("Tuesday, 24-Nov-26 12:00:30 GMT", 30.0),
+        ("Tue Nov 24 12:00:30 2026", 30.0),
         ("", None),
         ("٣", None),
         ("9" * 400, 999_999_999.0),
     ],
 )
 def test_retry_after_in_both_forms(value: str | None, seconds: float | None) -> None:
-    """Seconds or a date (RFC 9110); nonsense counts as absent."""
+    """Seconds or a date (RFC 9110), in each of its three forms; nonsense counts as absent."""
     assert retry_after_seconds(value, AT) == seconds
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "happened"),
-    [
-        (301, ErrorCode.CALL_REJECTED, False),
-        (400, ErrorCode.CALL_REJECTED, False),
-        (401, ErrorCode.CREDENTIALS_REFUSED, False),
-        (403, ErrorCode.CREDENTIALS_REFUSED, False),
-        (404, ErrorCode.CALL_REJECTED, False),
-        (408, ErrorCode.DESTINATION_BUSY, False),
-        (409, ErrorCode.CALL_REJECTED, False),
-        (429, ErrorCode.DESTINATION_BUSY, False),
-        (500, ErrorCode.DESTINATION_FAILED, True),
-        (502, ErrorCode.DESTINATION_FAILED, True),
-        (503, ErrorCode.DESTINATION_BUSY, False),
-        (504, ErrorCode.DESTINATION_FAILED, True),
-    ],
-)
-def test_the_table_of_statuses(*, status: int, code: ErrorCode, happened: bool) -> None:
-    """What it is called, and whether the effect can be there."""
-    assert (code_of(status), effect_possible(status)) == (code, happened)
+CODES = {
+    ErrorCode.CREDENTIALS_REFUSED: {401, 403, 407},
+    ErrorCode.DESTINATION_BUSY: {408, 425, 429, 503},
+    ErrorCode.CALL_REJECTED: {*range(300, 500), 501, 505} - {401, 403, 407, 408, 425, 429},
+}
+AGAIN = {408, 421, 423, 425, 429, 503, 511}
+HAPPENED = {302, 303}
+
+
+def test_the_table_of_statuses() -> None:
+    """Each that there can be: what it is called, whether a later try may succeed, whether the effect can be there."""
+    for status in range(1000):
+        code = next((code for code, these in CODES.items() if status in these), ErrorCode.DESTINATION_FAILED)
+        failed = code is ErrorCode.DESTINATION_FAILED
+        assert meaning_of(status) == StatusMeaning(
+            code, again=failed or status in AGAIN, effect_possible=(failed and status != 511) or status in HAPPENED
+        ), status
+        repeated = meaning_of(status, repeated=True)
+        if status == 409:  # the first one is at work still
+            assert repeated == StatusMeaning(ErrorCode.CALL_REJECTED, again=True, effect_possible=True)
+        else:
+            assert repeated == meaning_of(status)

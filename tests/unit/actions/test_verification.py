@@ -143,7 +143,7 @@ async def test_a_fault_of_the_asking_is_no_word() -> None:
     assert isinstance(came, Failed)
 
 
-@pytest.mark.parametrize("repeat", [{}, {"repeat": "keyed"}, {"repeat": "always"}])
+@pytest.mark.parametrize("repeat", [{"method": "PUT"}, {"repeat": "keyed"}, {"repeat": "always"}])
 def test_verify_is_for_what_must_not_be_made_twice(repeat: dict[str, str]) -> None:
     """Elsewhere the call is simply made again."""
     given = {"method": "POST", "url": "/orders", "verify": {"url": "/orders"}, **repeat}

@@ -116,6 +116,31 @@ def test_doctor_says_what_is_away_and_what_to_do(tmp_path: Path) -> None:
     assert "DATABASE_URL" in remedies["PostgreSQL"]
 
 
+def test_check_and_explain_tell_of_a_call_that_nobody_says_more_of(tmp_path: Path) -> None:
+    """A note, and no mistake; with what the connections file declares, of the option or of the environment."""
+    step = "- action: http.request\n  connection: crm\n  with: { method: POST, url: /x, json: {} }\n"
+    (tmp_path / "f.yaml").write_text(f"flow: f\non: closum.lead.created\nsteps:\n{step}")
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "connections:\n  crm:\n    base_url: https://crm.example\n    authentication: { bearer: { env: NO } }\n"
+    )
+    for more, env in (((), {}), (("--connections", "c.yaml"), {}), ((), {"FLOWS_CONNECTIONS_FILE": "c.yaml"})):
+        done = flows("check", "f.yaml", *more, cwd=tmp_path, env=env)
+        assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "No mistakes in 1 flow. 1 note.")
+        assert "f.yaml:4:11: note[repeat_undeclared]: " in done.stdout
+    (told,) = json.loads(flows("check", "f.yaml", "--format", "json", cwd=tmp_path).stdout)
+    assert (told["severity"], told["code"]) == ("note", "repeat_undeclared")
+    named = {"FLOWS_CONNECTIONS_FILE": "c.yaml"}
+    assert "a person decides" in flows("explain", "f.yaml", cwd=tmp_path, env=named).stdout
+    file.write_text(file.read_text() + "    idempotency: { for: 2h }\n")
+    done = flows("check", "f.yaml", "--connections", "c.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (0, "No mistakes in 1 flow.")
+    assert "which protects for 2h" in flows("explain", "f.yaml", cwd=tmp_path, env=named).stdout
+    assert (
+        "idempotency Idempotency-Key for 2h" in flows("connections", "list", "--json", cwd=tmp_path, env=named).stdout
+    )
+
+
 def test_check_is_content_with_a_right_flow_and_names_the_place_of_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "good.yaml").write_text(GOOD)
     done = flows("check", "good.yaml", cwd=tmp_path)

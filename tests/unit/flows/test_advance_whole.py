@@ -62,7 +62,7 @@ def told(given: Next) -> tuple[str, str | None, str | None, str | None]:
 
 
 def test_a_run_begins_with_all_that_is_known() -> None:
-    """And with nothing done."""
+    """And with nothing done; its calls count on keys only where they are declared."""
     flow = compiled(PHONE)
     happened = event()
     run = begin(flow, happened)
@@ -72,6 +72,7 @@ def test_a_run_begins_with_all_that_is_known() -> None:
         version=flow.version,
         event=happened,
         key="ana",
+        keys_declared=True,
     )
     other = happened.model_copy(update={"account": "acme", "occurrence": "x"})
     assert begin(flow, other).id == stable_id("tried", flow.version, "acme", "/shop", other.happening)
@@ -487,3 +488,13 @@ def test_what_comes_next_leaves_the_given_run_as_it_was() -> None:
     act = advance(flow, run, answer=maybe, now=NOW)
     assert isinstance(act, Act)
     assert (act.request.run.done, run.done) == (1, 0)
+
+
+@pytest.mark.parametrize("declared", [None, True], ids=["of a release before", "of today"])
+def test_a_run_keeps_the_rule_that_it_began_under(declared: bool | None) -> None:  # noqa: FBT001 - a table
+    """Whether its calls count on keys that nobody declared, where it calls and where it ends."""
+    for steps in (PHONE, CALL):
+        flow = compiled(steps)
+        after = advance(flow, begin(flow, event()).model_copy(update={"keys_declared": declared}))
+        assert isinstance(after, Act | End)
+        assert (after.request.run if isinstance(after, Act) else after.run).keys_declared is declared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from contracts.errors import ErrorCode
 from contracts.topics import ACTIONS_DLQ, EVENTS_DLQ, MAX_MESSAGE_BYTES, Topic
 from services.actions.admin.request_preview import preview, repeatable
 from services.actions.connections import Connection
+from services.flows.idempotency import IdempotencyKey
 from services.runtime.dead_letters.decisions import DeadLetterDecision
 from services.runtime.dead_letters.edit import EditError, change, edited
 from services.runtime.dead_letters.groups import DeadLetterFilter, group_of, groups, shape
@@ -45,6 +47,7 @@ def dead(
     return FoundDeadLetter(f"{topic.name}/0/{number}", letter, value, asked.key, tuple(own), at, f"x/0/{number}@1")
 
 
+HARMLESS = partial(repeatable, connections={})
 STRANGE = FoundDeadLetter("actions.dlq/0/99", None, b"\xff")
 
 
@@ -151,7 +154,7 @@ def test_a_change_without_a_value_is_refused() -> None:
 def test_a_plan_keeps_the_order_of_the_originals() -> None:
     """Whatever order they died in."""
     letters = [dead(1, offset=7), dead(2, offset=3), dead(3, offset=5)]
-    assert [one.id[-1] for one in plan(letters, {}, repeatable).letters] == ["2", "3", "1"]
+    assert [one.id[-1] for one in plan(letters, {}, HARMLESS).letters] == ["2", "3", "1"]
 
 
 def test_a_plan_leaves_out_what_must_not_go_again() -> None:
@@ -166,7 +169,7 @@ def test_a_plan_leaves_out_what_must_not_go_again() -> None:
         FoundDeadLetter("events.dlq/0/1", dead(6).letter, b"x" * (MAX_MESSAGE_BYTES + 1)),
     ]
     decided = {"actions.dlq/0/1": DeadLetterDecision("redriven", "by hand", NOW)}
-    found = plan(letters, decided, repeatable)
+    found = plan(letters, decided, HARMLESS)
     assert [one.id for one in found.letters] == ["actions.dlq/0/3", "actions.dlq/0/5"]
     assert "redriven" in found.left_out["actions.dlq/0/1"]
     assert "even_if_sent" in found.left_out["actions.dlq/0/2"]
@@ -177,7 +180,24 @@ def test_a_plan_leaves_out_what_must_not_go_again() -> None:
         STRANGE.id,
         "events.dlq/0/1",
     }
-    assert len(plan(letters, decided, repeatable, even_if_sent=True).letters) == 4
+    assert len(plan(letters, decided, HARMLESS, even_if_sent=True).letters) == 4
+
+
+def test_a_keyed_call_goes_again_only_while_its_destination_knows_the_key() -> None:
+    """A day by the connection's word; for ever by the rule of old runs; never where nobody declares anything."""
+    old = dead(3, code=ErrorCode.CALL_TIMED_OUT)
+    new = dead(4, code=ErrorCode.CALL_TIMED_OUT, run=request(4).run.model_copy(update={"keys_declared": True}))
+    keyed = {"crm": Connection("crm", "https://crm.example", idempotency=IdempotencyKey(seconds=86_400))}
+    asked = datetime.now(UTC)
+    for letter, connections, hours, harmless in (
+        (old, {}, 999, True),
+        (old, keyed, 1, True),
+        (old, keyed, 24, False),
+        (new, {}, 1, False),
+        (new, keyed, 23, True),
+        (new, keyed, 24, False),
+    ):
+        assert repeatable(letter, connections, asked + timedelta(hours=hours)) is harmless
 
 
 def test_what_comes_back_says_what_it_was() -> None:

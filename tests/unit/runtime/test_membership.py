@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
+from services.runtime.kafka.group_consumer import holder
 from services.runtime.kafka.membership import Assignor, Membership, Seen
 
 NOT_STABLE = None
@@ -55,3 +56,23 @@ def test_a_member_says_something_new_of_itself_only_when_it_shall() -> None:
     first = one.metadata(["events"]).encode()
     one.differ()
     assert len({before, first, one.metadata(["events"]).encode()}) == 3
+
+
+UUID = "0b0f0c3e-7a5b-4b59-9e1f-111111111111"
+OTHER = "0b0f0c3e-7a5b-4b59-9e1f-222222222222"
+
+
+@pytest.mark.parametrize(
+    ("own", "members", "other"),
+    [
+        (f"actions-1-{UUID}", [f"actions-1-{UUID}", f"actions-1-2-{OTHER}"], None),
+        (f"actions-1-{UUID}", [f"actions-1-{OTHER}"], f"actions-1-{OTHER}"),
+        (f"actions-1-{UUID}", [f"actions-1-2-{OTHER}", f"aiokafka-{OTHER}"], None),
+        (f"actions-1-{UUID}", [], None),
+        ("", [f"actions-1-{OTHER}"], None),
+    ],
+    ids=["itself", "another", "others", "thrown out", "not joined"],
+)
+def test_who_has_the_place_of_an_instance_id(own: str, members: list[str], other: str | None) -> None:
+    """Another process of the same id, and no other member."""
+    assert holder("actions-1", own, members) == other
