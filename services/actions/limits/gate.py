@@ -147,7 +147,8 @@ class Gate:
             self._pace.well(self.at_work)
             self._held.pop(step, None)
             return True
-        charged = not self.opened and self._evidence.charged(lane, step, word)
+        slowed = word is Word.BUSY and self._pace.limited
+        charged = not self.opened and not slowed and self._evidence.charged(lane, step, word)
         if tried:
             self._open_it(again=True)
         elif not self.opened:
@@ -200,9 +201,9 @@ class Gate:
     def _judge(
         self, lane: Hashable, step: Hashable, word: Word, retry_after_seconds: float | None, *, news: bool
     ) -> None:
-        if word is Word.BUSY and news:
+        if word is Word.BUSY:
             self._pace.busy(lane, self.at_work)
-            if retry_after_seconds is not None and self._evidence.share_busy() >= STORM_PART:
+            if news and retry_after_seconds is not None and self._evidence.share_busy() >= STORM_PART:
                 self.pause(retry_after_seconds, MOST_LATER_SECONDS)
         elif word is Word.FAILED and self._evidence.share_failing() >= STORM_PART:
             self._pace.less(self.at_work)

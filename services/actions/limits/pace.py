@@ -16,6 +16,8 @@ FAST, SLOW, LESS = 1.5, 1.05, 0.8
 # Without a limit again after so long without a word of busy.
 CALM_SECONDS = 60.0
 MOST_COUNTED = 4_000
+# Of so many last answers, busy are at least so many, and such a part.
+WINDOW, LEAST_TOLD, BUSY_PART = 100, 5, 0.2
 
 
 class Pace:
@@ -29,8 +31,7 @@ class Pace:
         self._rate = math.inf
         self._growth = FAST
         self._grown_at = self._cut_at = self._next_at = -math.inf
-        self._busy_lane: Hashable = None
-        self._busy_at = -math.inf
+        self._said: deque[Hashable] = deque(maxlen=WINDOW)
         self._well: deque[float] = deque(maxlen=MOST_COUNTED)
 
     @property
@@ -42,6 +43,11 @@ class Pace:
     def slowest(self) -> bool:
         """Whether it cannot be slower."""
         return self._bound < 2 and self._rate <= LEAST_RATE  # noqa: PLR2004 - one at once
+
+    @property
+    def limited(self) -> bool:
+        """Whether it is slower than it could be."""
+        return self._rate != math.inf
 
     def wait(self) -> float:
         """The seconds until a call may begin; 0: now."""
@@ -58,16 +64,16 @@ class Pace:
     def well(self, at_work: int) -> None:
         """A call succeeded, one of so many at work."""
         self._well.append(self._clock())
+        self._said.append(None)
         if at_work + 1 >= self._bound:
             more = 1.0 if self._bound < self._threshold else 1 / max(1.0, self._bound)
             self._bound = min(self._most, self._bound + more)
 
     def busy(self, lane: Hashable, at_work: int) -> None:
-        """The destination said so to a lane that it had not said it to last. Two lanes at a time are no lane's own."""
-        now = self._clock()
-        alone = lane == self._busy_lane or now - self._busy_at > ROUND_SECONDS
-        self._busy_lane, self._busy_at = lane, now
-        if not alone:
+        """The destination said so to this lane. A few in a hundred are no reason, nor are those of one lane."""
+        self._said.append(lane)
+        told = [one for one in self._said if one is not None]
+        if len(told) >= max(LEAST_TOLD, BUSY_PART * len(self._said)) and len(set(told)) > 1:
             self.less(at_work)
 
     def less(self, at_work: int) -> None:
@@ -82,6 +88,7 @@ class Pace:
         self._threshold = self._bound = max(1.0, min(self._bound, float(at_work)) / 2)
         self._cut_at = self._grown_at = now
         self._next_at = now
+        self._said.clear()
 
     def start_slowly(self) -> None:
         """After an outage."""
