@@ -120,10 +120,10 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
         ),
         graph(
             "Held",
-            "1 while calls of a flow, or a topic, wait because all of it died: see the alert FlowsHeld.",
+            "1 while new work of a flow waits, as it fails for everybody (alert FlowsHeld); its runs that wait.",
             "short",
-            query("max by (flow) (flows_flow_held)", "flow {{flow}}"),
-            query("max by (topic) (flows_topic_held)", "topic {{topic}}"),
+            query("max by (job, flow) (flows_flow_held)", "{{job}}: {{flow}}"),
+            query("sum by (flow) (flows_runs_held)", "runs of {{flow}}"),
         ),
         graph(
             "Destinations asked",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer
 
 from contracts.topics import ACTIONS as TOPIC
-from services.actions import metrics
 from services.actions.action import Implementation
 from services.actions.attempt.attempts import Attempts
 from services.actions.attempt.ends import Ends
@@ -28,7 +27,8 @@ from services.actions.queue.parking import Parking
 from services.actions.queue.queue import Queue
 from services.actions.settings import ActionsSettings
 from services.actions.world import REAL, World
-from services.runtime.death_hold import DeathHold
+from services.runtime import metrics as runtime_metrics
+from services.runtime.flow_hold import FlowHold
 from services.runtime.http import Client
 from services.runtime.kafka.publishing import BatchPublisher, RecordSender
 
@@ -100,7 +100,7 @@ def assembled(
         attempts,
         journal=journal,
         limits=limits,
-        hold=DeathHold.of(settings, kind="flow", gauge=metrics.FLOW_HELD, clock=world.now),
+        hold=FlowHold.of(settings, gauge=runtime_metrics.FLOW_HELD, clock=world.now),
         parking=parking,
         assignments=assignments,
         bounds=Bounds(settings.max_pending, settings.read_ahead_bytes, settings.call_seconds),

@@ -21,6 +21,5 @@ READ_AHEAD = Gauge("flows_read_ahead_records", "Records read ahead that wait for
 PARKED = Gauge("flows_parked_requests", "Requests that wait in PostgreSQL for another attempt, or behind one")
 PARKED_PART = Gauge("flows_parked_part", "Of the bounds of parked requests (rows, disk), what is used: 0 to 1")
 PARKED_OLDEST = Gauge("flows_parked_oldest_seconds", "Since when the oldest of all parked requests is being tried")
-FLOW_HELD = Gauge("flows_flow_held", "1 while a flow is held because its calls die one after the other", ["flow"])
 BREAKER_OPEN = Gauge("flows_breaker_open", "1 while a connection's breaker lets nothing through", ["connection"])
 PARTITIONS_PAUSED = Gauge("flows_partitions_paused", "Partitions not fetched because memory's bound is reached")

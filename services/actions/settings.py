@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from services.runtime.settings import LARGEST_PORT, CallingSettings, DyingSettings
+from services.runtime.settings import LARGEST_PORT, CallingSettings, HoldSettings
 
 
-class ActionsSettings(CallingSettings, DyingSettings):
+class ActionsSettings(CallingSettings, HoldSettings):
     """What services/actions reads."""
 
     connections_file: Path | None = Field(

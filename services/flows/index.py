@@ -14,8 +14,10 @@ class FlowIndex:
     def __init__(self, flows: Iterable[CompiledFlow]) -> None:
         self._by_trigger: dict[str, tuple[CompiledFlow, ...]] = {}
         self._by_version: dict[tuple[str, str], CompiledFlow] = {}
+        self._by_name: dict[str, str] = {}
         self._matches: dict[str, dict[str, WaitMatch]] = {}
         for flow in flows:
+            self._by_name[flow.name] = flow.version
             self._by_version[flow.name, flow.version] = flow
             for trigger in flow.triggers:
                 self._by_trigger[trigger] = (*self._by_trigger.get(trigger, ()), flow)
@@ -33,6 +35,10 @@ class FlowIndex:
     def version(self, name: str, version: str) -> CompiledFlow | None:
         """The flow of a run, or None when this version is not loaded."""
         return self._by_version.get((name, version))
+
+    def current(self, name: str) -> str | None:
+        """The version in which new runs of a flow begin, or None when there is no such flow."""
+        return self._by_name.get(name)
 
     def __iter__(self) -> Iterator[CompiledFlow]:
         return iter(self._by_version.values())

@@ -31,6 +31,9 @@ RECORDS_LOST = Counter(
 )
 CONSUMED = Counter("flows_records_consumed", "Records taken from a topic", ["topic"])
 DELIVERY = Histogram("flows_delivery_seconds", "Event accepted to run delivered", ["flow"], buckets=SECONDS)
+FLOW_HELD = Gauge(
+    "flows_flow_held", "1 while new work of a flow waits, as its own deploy fails for everybody", ["flow"]
+)
 WAITS = Counter("flows_waits", "Waits for a part that is away, each followed by another try", ["part"])
 BUILD = Gauge("flows_build_info", "1, with the release that runs as label", ["version"])
 READY = Gauge("flows_ready", "1 while Kafka and PostgreSQL answer")

@@ -144,19 +144,19 @@ class CallingSettings(RuntimeSettings):
         return tuple(egress.allowed(part) for part in value.split(",") if part.strip())
 
 
-class DyingSettings(RuntimeSettings):
+class HoldSettings(RuntimeSettings):
     """What services/tools and services/actions read."""
 
     dead_letter_run: int = Field(
         default=100,
         ge=0,
-        description="so many calls of a flow, or records of a topic, that die one after the other hold it; 0: never",
-    )
-    dead_letter_ratio: float = Field(
-        default=0.8, gt=0, le=1, description="so large a part of its last 200 that died does so too"
+        description="so many contacts for whom a flow dies of one cause, and nobody past it, hold the flow; 0: never",
     )
     dead_letter_pause_seconds: float = Field(
-        default=30.0, gt=0, le=600, description="after so long a few are tried; each time that one dies, after longer"
+        default=1.0,
+        gt=0,
+        le=600,
+        description="after so long a few are tried; each time that one dies, after longer, up to a minute",
     )
 
 

@@ -1,7 +1,8 @@
 """A batch of records from beginning to end. Knows neither Faust nor how Kafka and PostgreSQL are reached.
 
-    decode → claim (events only) → begin and advance → answer what tools need, for the whole batch at once, and advance
-    again until every run has left → publish everything, return when all of it is acknowledged
+    decode → claim (events only) → begin, but for what waits for its flow, and advance → answer what tools need, for the
+    whole batch at once, and advance again until every run has left → publish everything, return when all of it is
+    acknowledged
 
 Only then may the batch's offsets be committed. Done again after a crash, a batch gives the same records, same ids.
 """
@@ -15,13 +16,12 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from contracts.dead_letters import REDRIVEN, REDRIVEN_FLOW, REDRIVEN_OCCURRENCE, DeadLetter
-from contracts.errors import ErrorCode, WhoMustAct
+from contracts.dead_letters import REDRIVEN, REDRIVEN_FLOW, REDRIVEN_OCCURRENCE
+from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.faults import first_faults
 from contracts.ids import stable_id
 from contracts.runs import EndedBy, Outcome, RunMessage, Wake
-from contracts.topics import EVENTS_DLQ, RUNS_DLQ
 from services.flows.advance import begin
 from services.flows.compiled import CompiledFlow
 from services.flows.creations import told
@@ -40,6 +40,7 @@ from services.tools.claims import EventClaim, SubjectOrder
 from services.tools.dead_letters import dead_letter
 from services.tools.echoes.echoes import Echoes, NoSuppression
 from services.tools.event_reading import event_of
+from services.tools.held.flow_door import Admission, Door, OpenDoor
 from services.tools.run_jobs import RunJob, begun
 from services.tools.timers import timer
 from services.tools.timers.timer_table import SetTimer
@@ -67,6 +68,10 @@ class RunningFlows(Protocol):
 
     def matches(self, type_: str) -> tuple[WaitMatch, ...]:
         """How waits read the key of an event."""
+        ...
+
+    def current(self, name: str) -> str | None:
+        """The version in which new runs of a flow begin; None when there is no such flow."""
         ...
 
     def version(self, name: str, version: str) -> CompiledFlow | None:
@@ -107,6 +112,7 @@ class BatchProcessor:
         on_batch: Callable[[], object] = lambda: None,
         died: Deaths = unhandled_errors.nobody,
         echoes: Echoes | None = None,
+        door: Door | None = None,
     ) -> None:
         self._flows = flows
         self._claim = claim
@@ -116,40 +122,45 @@ class BatchProcessor:
         self._answerers = answer or {}
         self._on_batch = on_batch
         self._died = died
+        self._door = door or OpenDoor()
 
-    async def events(self, records: Sequence[ConsumedRecord]) -> list[bool]:
-        """Take a batch of the topic `events`; return when all that follows from it is acknowledged by Kafka.
-
-        For each record, whether nothing came of it but dead letters, by a fault of ours: a sender's holds nobody up.
-        """
+    async def events(self, records: Sequence[ConsumedRecord]) -> None:
+        """Take a batch of the topic `events`; return when all that follows from it is acknowledged by Kafka."""
         _consumed(records)
-        return await apart(records, self._events, self._broke)
+        await apart(records, self._events, self._broke)
 
-    async def runs(self, records: Sequence[ConsumedRecord]) -> list[bool]:
+    async def runs(self, records: Sequence[ConsumedRecord]) -> None:
         """Take a batch of the topic `runs`: as `events`."""
         _consumed(records)
-        return await apart(records, self._runs, self._broke)
+        await apart(records, self._runs, self._broke)
 
-    async def _broke(self, record: ConsumedRecord, error: Exception) -> bool:
+    async def _broke(self, record: ConsumedRecord, error: Exception) -> None:
         await unhandled_errors.bury(record, error, self._publisher.publish, self._died)
-        return True
 
-    async def _events(self, records: Sequence[ConsumedRecord]) -> list[bool]:
+    async def _events(self, records: Sequence[ConsumedRecord]) -> list[None]:
         batch = _Batch()
         read: list[tuple[ConsumedRecord, Event]] = []
         for record in _readable(records, batch):
             try:
                 read.append((record, _occurred(record, event_of(record.value))))
             except ValidationError as error:
-                _unreadable(batch.slot(record), record, ErrorCode.EVENT_INVALID, error)
+                _unreadable(batch.slot(), record, ErrorCode.EVENT_INVALID, error)
         arrived = await self._arrived(read)
         ended = await self._end_waits([one.event for one in arrived if one.end is None])
-        for one in arrived:
-            flows = _meant(one.record, self._flows.for_trigger(one.event.type, one.begins)) if one.end is None else ()
+        meant = [
+            _meant(one.record, self._flows.for_trigger(one.event.type, one.begins)) if one.end is None else ()
+            for one in arrived
+        ]
+        batch.admission = await self._door.open(
+            [(one.record, one.event, flows) for one, flows in zip(arrived, meant, strict=True)]
+        )
+        for one, flows in zip(arrived, meant, strict=True):
             for flow in flows:
                 if flow.name in one.event.led_by:
                     batch.slot().append(history.end_of_run(begin(flow, one.event), Outcome.SUPPRESSED, reason=one.why))
-                elif job := begun(one.record, flow, one.event, batch.slot(one.record)):
+                elif self._door.admits(batch.admission, one.record, one.event, flow) and (
+                    job := begun(one.record, flow, one.event, batch.slot())
+                ):
                     batch.jobs.append(job)
             if not flows and one.end is None and one.event.led_by:
                 _without_run(batch.slot(), one, _End(Outcome.SUPPRESSED, one.why))
@@ -159,16 +170,17 @@ class BatchProcessor:
         batch.slot().extend(_woken(waiting, event) for waiting, event in ended)
         await self._finish(batch)
         await self._timers.delete([waiting.id for waiting, _ in ended])
-        return batch.died(records)
+        return [None] * len(records)
 
-    async def _runs(self, records: Sequence[ConsumedRecord]) -> list[bool]:
+    async def _runs(self, records: Sequence[ConsumedRecord]) -> list[None]:
         batch = _Batch()
         read: list[tuple[ConsumedRecord, RunMessage]] = []
         for record in _readable(records, batch):
             try:
                 read.append((record, RunMessage.read(record.value)))
             except ValidationError as error:
-                _unreadable(batch.slot(record), record, ErrorCode.RUN_INVALID, error)
+                _unreadable(batch.slot(), record, ErrorCode.RUN_INVALID, error)
+        batch.admission = await self._door.open([])
         await self._flows.fetch({(message.run.flow, message.run.version) for _, message in read})
         for record, message in await self._first_wakes(read):
             run = message.run
@@ -177,12 +189,12 @@ class BatchProcessor:
                 cause = self._flows.why_not(run.flow, run.version)
                 letter = dead_letter(record, ErrorCode.FLOW_UNKNOWN, cause, run=run)
                 end = history.end_of_run(run, Outcome.DEAD, reason=cause, code=ErrorCode.FLOW_UNKNOWN)
-                batch.slot(record).extend((letter, end))
+                batch.slot().extend((letter, end))
                 batch.dead.append(DeadRunMark(run.id, run.done + (message.answer is not None and message.answer.done)))
                 continue
-            batch.jobs.append(RunJob(record, flow, run, batch.slot(record), message.answer, wake=message.wake))
+            batch.jobs.append(RunJob(record, flow, run, batch.slot(), message.answer, wake=message.wake))
         await self._finish(batch)
-        return batch.died(records)
+        return [None] * len(records)
 
     async def _arrived(self, read: Sequence[tuple[ConsumedRecord, Event]]) -> list[_Arrived]:
         """The events, without what our own writes caused; with their end, where they have one already."""
@@ -256,7 +268,9 @@ class BatchProcessor:
             await self._died(batch.dead)
         await self._echoes.write([job.write for job in batch.jobs if job.write is not None])
         await self._timers.set([job.timer for job in batch.jobs if job.timer is not None])
+        await self._door.kept(batch.admission)
         await self._publisher.publish(batch.outputs())
+        await self._door.closed(batch.admission, batch.jobs)
         self._on_batch()
 
 
@@ -286,24 +300,14 @@ class _Batch:
     def __init__(self) -> None:
         self.jobs: list[RunJob] = []
         self.dead: list[DeadRunMark] = []
+        self.admission = Admission()
         self._slots: list[list[OutgoingRecord]] = []
-        self._of: dict[str, list[list[OutgoingRecord]]] = {}
 
-    def slot(self, record: ConsumedRecord | None = None) -> list[OutgoingRecord]:
+    def slot(self) -> list[OutgoingRecord]:
         """Where the next record, or run of it, leaves its outputs."""
         outputs: list[OutgoingRecord] = []
         self._slots.append(outputs)
-        if record is not None:
-            self._of.setdefault(record.position, []).append(outputs)
         return outputs
-
-    def died(self, records: Sequence[ConsumedRecord]) -> list[bool]:
-        """Whether a record, and every run of it, left dead letters that are no sender's fault.
-
-        A change that is held because it goes back and forth counts as alive: it says nothing of others.
-        """
-        left = [self._of.get(record.position, []) for record in records]
-        return [bool(runs) and all(map(_dead, runs)) for runs in left]
 
     def outputs(self) -> list[OutgoingRecord]:
         """All of them, in order."""
@@ -321,15 +325,6 @@ def _readable(records: Sequence[ConsumedRecord], batch: _Batch) -> list[Consumed
             cause, code = gap.cause or "", ErrorCode.RECORD_UNREADABLE
             batch.slot().extend((dead_letter(record, code, cause), history.unreadable(record, cause, code)))
     return read
-
-
-def _dead(outputs: Sequence[OutgoingRecord]) -> bool:
-    """Whether they are dead letters that somebody here must act on: what a sender did wrong stops no topic."""
-    return any(
-        output.topic in (EVENTS_DLQ, RUNS_DLQ)
-        and DeadLetter.from_headers(output.headers or []).who_must_act is not WhoMustAct.SENDER
-        for output in outputs
-    )
 
 
 def _without_run(outputs: list[OutgoingRecord], one: _Arrived, end: _End) -> None:

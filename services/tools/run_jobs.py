@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
@@ -13,7 +13,9 @@ from contracts.runs import Answer, Outcome, Run, RunMessage, Wake
 from contracts.topics import ACTIONS, RUNS, Topic
 from services.flows.advance import advance, begin
 from services.flows.compile import CompiledFlow
+from services.flows.iterations import path_of
 from services.flows.outcomes import Act, Ask, End, Sleep
+from services.flows.steps.node import ON_ERROR
 from services.flows.sync import Write
 from services.runtime import logging
 from services.runtime.kafka import ConsumedRecord, MessageTooLargeError, OutgoingRecord, check_size, history
@@ -22,6 +24,15 @@ from services.tools.dead_letters import dead_letter
 from services.tools.timers.timer import MOST_RUN_BYTES, Timer, timer_of
 
 log = logging.get("jobs")
+KEY = "key"
+"""Stands for the flow's `key` among the steps that a run came past."""
+
+
+class Died(NamedTuple):
+    """What a run died of, and at which step of its flow: its path, `key` or `when`."""
+
+    step: str
+    code: ErrorCode
 
 
 @dataclass(slots=True)
@@ -37,7 +48,14 @@ class RunJob:
     wake: Wake | None = None
     timer: Timer | None = None
     write: tuple[ActionRequest, Write] | None = None
-    died: bool = False
+    died_at: Died | None = None
+    passed: set[str] = field(default_factory=set)
+    """The steps that it began here, by their paths; not those of which the flow caught the failure."""
+
+    @property
+    def died(self) -> bool:
+        """Whether it left a dead letter."""
+        return self.died_at is not None
 
     @property
     def done(self) -> int:
@@ -55,7 +73,11 @@ class RunJob:
     def step(self) -> Ask | None:
         """Advance: the need that has to be answered before the run can go on, or None when it has left the batch."""
         try:
-            after = advance(self.flow, self.run, answer=self.answer, answers=self.answers, wake=self.wake)
+            if not self.run.at:
+                self.passed.add(KEY)
+            after = advance(
+                self.flow, self.run, answer=self.answer, answers=self.answers, wake=self.wake, trace=self._traced
+            )
             match after:
                 case Ask():
                     return after
@@ -111,7 +133,7 @@ class RunJob:
 
     def dead(self, code: ErrorCode, cause: str, step: str | None = None) -> None:
         """Leave a dead letter of the record that the run came in. Other runs of the same event go on."""
-        self.died = True
+        self.died_at = Died(path_of(step or ""), code)
         self.outputs.append(dead_letter(self.record, code, cause, run=self.run, step=step))
         self.outputs.append(history.end_of_run(self.run, Outcome.DEAD, reason=cause, code=code, step=step))
 
@@ -119,6 +141,12 @@ class RunJob:
         """Leave a dead letter for an error that nobody foresaw, and its stack in the log."""
         self._tell(error)
         self.dead(ErrorCode.BUG, f"{type(error).__name__}: {error}"[:500], self.run.at or None)
+
+    def _traced(self, path: str, way: str) -> None:
+        if way == ON_ERROR:
+            self.passed.discard(path)
+        else:
+            self.passed.add(path)
 
     def _tell(self, error: Exception) -> None:
         run = self.run

@@ -10,24 +10,29 @@ from datetime import timedelta
 from functools import partial
 
 import asyncpg
+import faust
 
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, EVENTS_DLQ, HISTORY, RUNS, RUNS_DLQ
 from services.flows.catalogue import collect
-from services.runtime import database, health, kafka, lifecycle, logging
-from services.runtime.death_hold import DeathHold
+from services.runtime import database, health, kafka, lifecycle, logging, metrics
+from services.runtime.flow_hold import FlowHold
 from services.runtime.kafka.group_offsets import GroupOffsets
 from services.runtime.kafka.publishing import BatchPublisher
 from services.runtime.tables import claims as claimed
 from services.runtime.tables import dead_runs, expiry
 from services.runtime.tables.expiry import Expiring
 from services.runtime.watchdog import Watchdog
-from services.tools import catalog, claims, content_repeats, faust_app, metrics, topic_hold
+from services.tools import catalog, claims, content_repeats, faust_app
 from services.tools.batch_processor import BatchProcessor
 from services.tools.dead_run_marks import DeadRunMarker
 from services.tools.deployed.deployed_flows import DeployedFlows, NothingRunsError
 from services.tools.echoes import echoes
 from services.tools.echoes.loop_limits import LoopLimits
 from services.tools.folder_flows import FolderFlows
+from services.tools.held import held_table
+from services.tools.held.flow_door import FlowDoor
+from services.tools.held.held_release import HeldRelease
+from services.tools.held.held_table import HeldTable, place_of
 from services.tools.settings import ToolsSettings
 from services.tools.state.state_tables import answers
 from services.tools.timers.timer_firing import TimerFiring, watch
@@ -39,6 +44,7 @@ HEALTH_PORT = 9102
 EXPIRING = (
     claimed.EXPIRING,
     dead_runs.EXPIRING,
+    held_table.EXPIRING,
     *map(Expiring, ("contents", "state_cells", "state_answers", "echoes", "echo_aliases", "sync_ledger")),
 )
 EVENT_SCOPE = "event"
@@ -106,6 +112,7 @@ async def _consume(settings: ToolsSettings, flows: FolderFlows | DeployedFlows, 
     store = TimerTable(parts.pool)
     firing = TimerFiring(store, BatchPublisher(parts.producer), settings.timer_rate, mark)
     answers_kept = timedelta(hours=settings.answer_hours)
+    held, hold = HeldTable(parts.pool), FlowHold.of(settings, gauge=metrics.FLOW_HELD)
     processor = BatchProcessor(
         flows,
         claim,
@@ -115,14 +122,12 @@ async def _consume(settings: ToolsSettings, flows: FolderFlows | DeployedFlows, 
         on_batch=watchdog.moved,
         died=mark,
         echoes=echoes.made(parts.pool, _limits(settings), watchdog.moved),
+        door=FlowDoor(held, hold, watchdog.moved),
     )
-    guard = DeathHold.of(settings, kind="topic", gauge=metrics.TOPIC_HELD, longest_seconds=topic_hold.LONGEST_SECONDS)
-    events = topic_hold.TopicHold(EVENTS, processor.events, guard, watchdog.moved)
-    runs = topic_hold.TopicHold(RUNS, processor.runs, guard, watchdog.moved)
-    application = faust_app.make(settings, events.take, runs.take)
+    application = faust_app.make(settings, processor.events, processor.runs)
     await application.start()
     parts.health.checks = {"kafka": parts.producer.answers, "postgresql": partial(database.answers, parts.pool)}
-    parts.health.checks |= {EVENTS.name: events.healthy, RUNS.name: runs.healthy}
+    release = HeldRelease(held, hold, flows, BatchPublisher(parts.producer), lambda: _places(settings, application))
     following = []
     if isinstance(flows, DeployedFlows):
         parts.health.checks |= {"flows": flows.healthy}
@@ -135,6 +140,7 @@ async def _consume(settings: ToolsSettings, flows: FolderFlows | DeployedFlows, 
             watchdog.run(),
             firing.run(),
             watch(store),
+            release.run(),
             DeadRunMarker(settings, mark).run(),
             expiry.keep_flat(parts.pool, *EXPIRING),
             *following,
@@ -144,6 +150,12 @@ async def _consume(settings: ToolsSettings, flows: FolderFlows | DeployedFlows, 
         await faust_app.leave(application, settings.drain_seconds)
         await offsets.close()
         log.info("service.stopped")
+
+
+def _places(settings: ToolsSettings, application: faust.App) -> list[str]:
+    """Those of `events` that this process has."""
+    topic = EVENTS.under(settings.topic_prefix)
+    return [place_of(name, partition) for name, partition in faust_app.assigned(application) if name == topic]
 
 
 def _limits(settings: ToolsSettings) -> LoopLimits:

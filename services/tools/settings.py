@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from services.runtime.settings import DyingSettings
+from services.runtime.settings import HoldSettings
 
 
-class ToolsSettings(DyingSettings):
+class ToolsSettings(HoldSettings):
     """What services/tools reads."""
 
     flows_dir: Path | None = Field(

@@ -28,9 +28,9 @@ async def ends(topics: Kafka, count: int) -> list[Outcome]:
 async def test_a_held_flow_goes_on_when_its_destination_is_well_again(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
 ) -> None:
-    """400 calls, the first of which die of HTTP 400; the flow is held, a trial dies, one lives, and all end."""
+    """400 calls of one path, the first of which die of HTTP 404; the flow is held, a trial dies, one lives, all end."""
     wrong = True
-    destination_is = Recorder(answer=lambda _: (400, None) if wrong else (201, None))
+    destination_is = Recorder(answer=lambda _: (404, None) if wrong else (201, None))
     own = {"FLOWS_DEAD_LETTER_RUN": "10", "FLOWS_DEAD_LETTER_PAUSE_SECONDS": "0.5", "FLOWS_MAX_CONCURRENCY": "16"}
     async with kafka(kafka_bootstrap, topic_prefix) as topics:
         with (

@@ -133,11 +133,16 @@ class Published:
 
     def to(self, topic: Topic) -> list[dict[str, Any]]:
         """The messages for one topic, decoded."""
-        return [orjson.loads(output.value or b"null") for output in self.outputs if output.topic is topic]
+        return requests(self.outputs, topic)
 
     def ends(self) -> list[tuple[str, str | None]]:
         """How runs and events ended: (outcome, code)."""
         return [(end["outcome"], end.get("code")) for end in self.to(HISTORY)]
+
+
+def requests(outputs: Sequence[OutgoingRecord], topic: Topic) -> list[dict[str, Any]]:
+    """The messages for one topic, decoded."""
+    return [orjson.loads(output.value or b"null") for output in outputs if output.topic is topic]
 
 
 class MemoryClaims:

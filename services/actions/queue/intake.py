@@ -13,6 +13,7 @@ from functools import partial
 from contracts.topics import ACTIONS
 from services.actions import metrics as actions_metrics
 from services.actions.attempt.plan import Call, Plan, broken
+from services.actions.queue import flow_faults
 from services.actions.queue.assignment import Assignment
 from services.actions.queue.job import Job
 from services.actions.queue.lanes import Lanes
@@ -21,6 +22,7 @@ from services.actions.queue.pace import Pace
 from services.actions.queue.parking import Parking
 from services.actions.queue.read_ahead import ReadAhead
 from services.runtime import metrics
+from services.runtime.flow_hold import FlowHold
 from services.runtime.kafka import ConsumedRecord, offset_gaps
 
 # A flow may have in memory so many times what is free there: so it never fills it, nor do many together.
@@ -57,6 +59,7 @@ class Intake:
         plan: Callable[[ConsumedRecord], Plan],
         lanes: Lanes[Job],
         parking: Parking,
+        hold: FlowHold,
         *,
         ill: Callable[[], Collection[str]],
     ) -> None:
@@ -66,6 +69,7 @@ class Intake:
         self._plan = plan
         self._lanes = lanes
         self._parking = parking
+        self._hold = hold
         self._ahead = ReadAhead(bounds.read_ahead_bytes)
         self._pace = Pace()
 
@@ -143,6 +147,8 @@ class Intake:
     def _take_in(self, record: ConsumedRecord, assignment: Assignment, *, spill: bool = False) -> None:
         """Into memory, or to where its lane waits; `spill`: to PostgreSQL, unless its lane is in memory."""
         job = Job(self._plan(record), assignment)
+        if job.plan.request is not None:
+            flow_faults.came(self._hold, job.plan.request)
         call = job.plan.call
         if isinstance(call, Call) and call.seconds is not None:
             self.longest_call = max(self.longest_call, call.seconds)

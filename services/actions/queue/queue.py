@@ -13,6 +13,7 @@ from services.actions.attempt.plan import Plan
 from services.actions.attempt.states import Ended, Later, Lost, Waiting
 from services.actions.journal.journal import Journal
 from services.actions.limits.limits import LOOK_SECONDS, Limits
+from services.actions.queue import flow_faults
 from services.actions.queue.assignment import Assignment, Assignments
 from services.actions.queue.intake import KEPT, Bounds, Intake
 from services.actions.queue.job import Job
@@ -20,7 +21,7 @@ from services.actions.queue.lanes import Lanes
 from services.actions.queue.parking import Parking
 from services.actions.world import REAL, World
 from services.runtime import database, logging
-from services.runtime.death_hold import DeathHold
+from services.runtime.flow_hold import FlowHold
 from services.runtime.kafka import ConsumedRecord
 from services.runtime.kafka.group_offsets import TopicAndPartition
 
@@ -47,7 +48,7 @@ class Queue:
         *,
         journal: Journal,
         limits: Limits,
-        hold: DeathHold,
+        hold: FlowHold,
         parking: Parking,
         assignments: Assignments,
         bounds: Bounds,
@@ -76,7 +77,7 @@ class Queue:
             clock=world.now,
             rests=lambda job: limits.rests(job.turn.connection, job.plan.step),
         )
-        self._intake = Intake(bounds, plan, self._lanes, parking, ill=limits.all_shut)
+        self._intake = Intake(bounds, plan, self._lanes, parking, hold, ill=limits.all_shut)
         self._measured = world.now()
         self._loading: asyncio.Task[None] | None = None
         self._beside: list[asyncio.Task[None]] = []
@@ -196,7 +197,7 @@ class Queue:
             except Exception as error:  # noqa: BLE001 - the last guard: a dead letter, told as a bug
                 came = await self._attempts.broke(plan, job.state, tenure, error)
         if isinstance(came, Ended):
-            self._hold.ended(job.turn.flow, dead=came.dead, began=began)
+            flow_faults.ended(self._hold, plan.request, came, began)
             await self._finish(job)
         self._moved()
         if wait is None:

@@ -72,6 +72,10 @@ class DeployedFlows:
         """How waits read the key of an event, also those of versions that are not current any more."""
         return self._waited.matches(type_)
 
+    def current(self, name: str) -> str | None:
+        """The version in which new runs of a flow begin, or None when there is no such flow."""
+        return self._index.current(name)
+
     def version(self, name: str, version: str) -> CompiledFlow | None:
         """The flow of a run; None when `fetch` did not find it."""
         return self._known.get((name, version))

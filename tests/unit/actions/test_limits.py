@@ -9,12 +9,12 @@ from random import Random
 
 import pytest
 
-from services.actions import metrics
 from services.actions.connections.parts import ConnectionLimits
 from services.actions.limits.evidence import LAST, LAST_LANES, MANY, Word
 from services.actions.limits.gate import Gate
 from services.actions.queue.turns import Turn, Turns
-from services.runtime.death_hold import MOST_PAUSE_SECONDS, PAUSE_SECONDS, TRIALS, DeathHold
+from services.runtime import metrics
+from services.runtime.flow_hold import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, TRIALS, FlowHold
 
 
 @dataclass
@@ -319,7 +319,7 @@ def test_time_stands_still_while_nothing_can_be_called() -> None:
 
 def test_an_open_breaker_is_tried_with_a_lane_that_did_not_fail_last() -> None:
     """Of any flow that is not held, the newest too; if all did, the one whose turn it is."""
-    guard = DeathHold(1, 0.8, kind="flow", gauge=metrics.FLOW_HELD)
+    guard = FlowHold(1, gauge=metrics.FLOW_HELD)
     failed = {f"bad {number}" for number in range(20)}
     ready = Turns(lambda _: 0.0, guard, lambda _: failed.__contains__)
     assert ready.waiting("crm", failed.__contains__) is None
@@ -329,7 +329,7 @@ def test_an_open_breaker_is_tried_with_a_lane_that_did_not_fail_last() -> None:
     ready.push(Turn("crm", "flow"), "new")
     ready.push(Turn("crm", "other"), "of another flow")
     ready.push(Turn("crm", "held"), "of a held flow")
-    guard.ended("held", dead=True, began=0.0)
+    guard.failed("held", "1", "0", "x", subject="a", began=0.0)
     assert ready.waiting("crm", failed.__contains__) is True
     chosen = [ready.pop() for _ in range(22)]
     assert {chosen[0], chosen[1]} == {("new", "crm"), ("of another flow", "crm")}
@@ -366,34 +366,23 @@ def test_a_closed_gate_holds_up_no_other_connection() -> None:
 def test_a_flow_that_only_dies_is_held_and_tried() -> None:
     """Others go on. After the pause a few are let through; one that lives lets all go."""
     world = World()
-    guard = DeathHold(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD, clock=lambda: world.now)
+    guard = FlowHold(10, gauge=metrics.FLOW_HELD, clock=lambda: world.now)
     ready = Turns(lambda _: 0.0, guard)
-    for _ in range(10):
-        guard.ended("bad", dead=True, began=world.now)
+    for number in range(10):
+        guard.failed("bad", "1", "0", "x", subject=str(number), began=world.now)
     for number in range(20):
         ready.push(Turn("crm", "bad"), ("bad", number))
     ready.push(Turn("crm", "good"), ("good", 0))
     assert ready.pop() == (("good", 0), "crm")
-    assert ready.pop() == PAUSE_SECONDS
-    began = world.now = world.now + PAUSE_SECONDS
+    assert ready.pop() == FIRST_PAUSE_SECONDS
+    began = world.now = world.now + FIRST_PAUSE_SECONDS
     tried = [ready.pop() for _ in range(TRIALS + 1)]
     assert tried[:-1] == [(("bad", number), "crm") for number in range(TRIALS)]
     assert isinstance(tried[-1], float)
-    world.now += PAUSE_SECONDS
-    guard.ended("bad", dead=True, began=began)
-    assert ready.pop() == 2 * PAUSE_SECONDS
-    world.now += MOST_PAUSE_SECONDS
+    world.now += FIRST_PAUSE_SECONDS
+    guard.failed("bad", "1", "0", "x", subject="a", began=began)
+    assert ready.pop() == 2 * FIRST_PAUSE_SECONDS
+    world.now += LONGEST_PAUSE_SECONDS
     assert isinstance(ready.pop(), tuple)
-    guard.ended("bad", dead=False, began=world.now)
+    guard.passed("bad", "1", {"0"})
     assert guard.held("bad") == 0
-
-
-def test_a_flow_of_which_some_die_is_not_held() -> None:
-    """Three of four."""
-    guard = DeathHold(10, 0.8, kind="flow", gauge=metrics.FLOW_HELD)
-    for number in range(1_000):
-        guard.ended("so-so", dead=number % 4 != 0, began=guard.now())
-    assert guard.held("so-so") == 0
-    for number in range(200):
-        guard.ended("so-so", dead=number % 9 != 0, began=guard.now())
-    assert guard.held("so-so") > 0

@@ -131,8 +131,7 @@ async def test_an_event_that_raises_is_dead_and_the_others_go_on(
         event_stages(world, monkeypatch, error)[stage]()
     counted = bugs(EVENTS)
     events = [batches.event(number, id=BAD if number == 17 else f"good-{number}") for number in range(COUNT)]
-    came = await world.processor().events(batches.records(*events))
-    assert came == [number == 17 for number in range(COUNT)]
+    await world.processor().events(batches.records(*events))
     (letter,) = world.letters(EVENTS_DLQ)
     assert (letter.code, letter.offset, letter.cause.split(":")[0]) == (ErrorCode.BUG, 17, type(error).__name__)
     asked = {one["run"]["event"]["id"] for one in world.to(ACTIONS)}
@@ -187,8 +186,7 @@ async def test_a_run_that_raises_is_dead_and_the_others_go_on(
         wake = {"timer": BAD, "due": "2026-01-01T00:00:00Z"}
         value = {**orjson.loads(records[17].value or b""), "wake": wake}
         records[17] = batches.record(orjson.dumps(value), 17, topic=RUNS)
-    came = await world.processor().runs(records)
-    assert came == [number == 17 for number in range(COUNT)]
+    await world.processor().runs(records)
     letter = world.letters(RUNS_DLQ)[-1]
     assert letter.offset == 17
     assert letter.code is (ErrorCode.MESSAGE_TOO_LARGE if stage == "publishing" else ErrorCode.BUG)

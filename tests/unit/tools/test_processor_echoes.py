@@ -70,7 +70,7 @@ async def test_what_is_left_of_a_change_goes_on_and_its_write_is_remembered(tmp_
 async def test_an_echo_starts_nothing_and_says_so(tmp_path: Path) -> None:
     judge = Judge("suppressed")
     processor, published = batches.processor(batches.compiled(tmp_path, FLOW), echoes=judge)
-    assert await processor.events(batches.records(changed(1))) == [False]
+    await processor.events(batches.records(changed(1)))
     (end,) = published.to(HISTORY)
     assert (end["event_id"], end["outcome"], end["reason"]) == ("1", "suppressed", "because")
     assert (published.to(ACTIONS), judge.writes) == ([], [])

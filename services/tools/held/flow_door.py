@@ -1,0 +1,176 @@
+"""Which new runs of a batch may begin, and which wait for their flow; and what ends of runs say of flows.
+
+A run waits when its flow is held, unless it is one of the few that try it, and when an earlier one of the same subject
+waits. Other flows of the same event begin. Evidence against a flow is what a run of it died of by an expression; what a
+tool or an input says is of the values of one event (`services.runtime.flow_hold` says how much evidence holds a flow).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from contracts.dead_letters import REDRIVEN
+from contracts.errors import ErrorCode
+from contracts.events import Event
+from services.flows.compiled import CompiledFlow
+from services.runtime import database
+from services.runtime.flow_hold import FlowHold
+from services.runtime.kafka import ConsumedRecord
+from services.tools.held.held_table import Arriving, Found, HeldRun, HeldRuns, Pair, number_of, pair_of, round_of
+from services.tools.run_jobs import RunJob
+
+FLOW_FAULTS = frozenset({ErrorCode.EXPRESSION_FAILED})
+
+
+@dataclass(slots=True)
+class Admission:
+    """The new runs of one batch: each is asked for once, in order."""
+
+    found: Found = field(default_factory=Found)
+    """What waits already, but for the rows whose records this batch brings."""
+    began: float = 0.0
+    coming: Counter[Pair] = field(default_factory=Counter)
+    """How many of the latter were not asked for yet: what came later goes behind them."""
+    keep: list[HeldRun] = field(default_factory=list)
+    again: set[int] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
+    """Rows whose records this batch brought, and that do not go on waiting."""
+    pairs: set[Pair] = field(default_factory=set)
+    """Of whom a run of this batch waits."""
+
+
+class Door(Protocol):
+    """`FlowDoor` is one. None of its methods raises for a part that is away: they wait."""
+
+    async def open(self, records: Sequence[tuple[ConsumedRecord, Event, Sequence[CompiledFlow]]]) -> Admission:
+        """Before the new runs of a batch: what waits already."""
+        ...
+
+    def admits(self, admission: Admission, record: ConsumedRecord, event: Event, flow: CompiledFlow) -> bool:
+        """Whether this one may begin; else it waits."""
+        ...
+
+    async def kept(self, admission: Admission) -> None:
+        """What waits is written. Before the batch is published."""
+        ...
+
+    async def closed(self, admission: Admission, jobs: Sequence[RunJob]) -> None:
+        """The batch is published: its records are done, and its ends count."""
+        ...
+
+
+class OpenDoor:
+    """Nobody waits, and nothing is told."""
+
+    async def open(self, records: Sequence[tuple[ConsumedRecord, Event, Sequence[CompiledFlow]]]) -> Admission:
+        """Nothing waits."""
+        del records
+        return Admission()
+
+    def admits(self, admission: Admission, record: ConsumedRecord, event: Event, flow: CompiledFlow) -> bool:
+        """Yes."""
+        del admission, record, event, flow
+        return True
+
+    async def kept(self, admission: Admission) -> None:
+        """Nothing."""
+
+    async def closed(self, admission: Admission, jobs: Sequence[RunJob]) -> None:
+        """Nothing."""
+
+
+class FlowDoor:
+    """The door of one replica: it knows the ends of its own partitions.
+
+    `on_wait` is called while PostgreSQL is away.
+    """
+
+    def __init__(self, table: HeldRuns, hold: FlowHold, on_wait: Callable[[], object] = lambda: None) -> None:
+        self._table = table
+        self._hold = hold
+        self._on_wait = on_wait
+
+    async def open(self, records: Sequence[tuple[ConsumedRecord, Event, Sequence[CompiledFlow]]]) -> Admission:
+        """Before the new runs of a batch: what waits already."""
+        own = {number for record, *_ in records if (number := _number(record)) is not None}
+        arriving = [
+            Arriving(pair_of(record, flow.name, event), record.position)
+            for record, event, flows in records
+            for flow in flows
+        ]
+        found = Found()
+        if arriving:
+            found = await database.patiently("held.found", lambda: self._table.found(arriving, own), self._on_wait)
+        coming = Counter(
+            pair_of(record, flow.name, event)
+            for record, event, flows in records
+            if _number(record) is not None
+            for flow in flows
+        )
+        return Admission(found, self._hold.now(), coming, gone=own)
+
+    def admits(self, admission: Admission, record: ConsumedRecord, event: Event, flow: CompiledFlow) -> bool:
+        """Whether this one may begin; else it waits, behind those of its subject that came before it."""
+        one, number = Arriving(pair_of(record, flow.name, event), record.position), _number(record)
+        pair = one.pair
+        self._hold.runs(flow.name, flow.version)
+        if admission.found.known and one.id in admission.found.known:
+            return False  # its record is done again, and it was kept before: by now it waits, or is done
+        if number is not None and admission.found.rounds.get(number, 0) > round_of(_redriven(record)):
+            admission.coming[pair] -= 1
+            admission.gone.discard(number)
+            return False  # this record is done again, and its run was kept on: a later one begins it
+        earlier = admission.found.first.get(pair)
+        if number is None:
+            # What waits and came later was kept after this one had begun: its record is done again.
+            behind = (earlier is not None and earlier.came_at < record.offset) or admission.coming[pair] > 0
+        else:
+            admission.coming[pair] -= 1
+            behind = earlier is not None and earlier.number < number
+        behind = behind or pair in admission.pairs
+        if not behind and self._hold.held(flow.name, event.subject) <= 0:
+            self._hold.took(flow.name, event.subject)
+            return True
+        admission.pairs.add(pair)
+        if number is None:
+            admission.keep.append(HeldRun(one.id, pair, record.offset, event.key, event.to_bytes(), event.occurrence))
+        else:
+            admission.again.add(number)
+            admission.gone.discard(number)
+        return False
+
+    async def kept(self, admission: Admission) -> None:
+        """What waits is written. Before the batch is published."""
+        if admission.keep or admission.again:
+            await database.patiently(
+                "held.keep", lambda: self._table.keep(admission.keep, admission.again), self._on_wait
+            )
+
+    async def closed(self, admission: Admission, jobs: Sequence[RunJob]) -> None:
+        """The batch is published: its records are done, and its ends count."""
+        for job in jobs:
+            self._told(job, admission.began)
+        if admission.gone:
+            await database.patiently("held.gone", lambda: self._table.gone(admission.gone), self._on_wait)
+
+    def _told(self, job: RunJob, began: float) -> None:
+        flow, version, died = job.flow.name, job.flow.version, job.died_at
+        if died is not None and died.code in FLOW_FAULTS:
+            self._hold.failed(flow, version, died.step, died.code.value, subject=job.run.event.subject, began=began)
+        self._hold.passed(flow, version, _passed(job))
+
+
+def _passed(job: RunJob) -> Collection[str]:
+    """The steps that it came past."""
+    return job.passed if job.died_at is None else job.passed - {job.died_at.step}
+
+
+def _number(record: ConsumedRecord) -> int | None:
+    return number_of(_redriven(record))
+
+
+def _redriven(record: ConsumedRecord) -> bytes | None:
+    return next((value for name, value in record.headers if name == REDRIVEN), None)

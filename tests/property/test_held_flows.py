@@ -1,0 +1,131 @@
+"""A flow that is held loses nothing, keeps its contacts' order, and goes on by itself; other flows never wait."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hypothesis.stateful import run_state_machine_as_test
+
+from contracts.events import Event
+from contracts.topics import EVENTS, EVENTS_DLQ
+from services.runtime import metrics
+from services.runtime.flow_hold import FlowHold
+from services.runtime.kafka import OutgoingRecord
+from services.tools.folder_flows import FolderFlows
+from services.tools.held.held_release import HeldRelease
+from services.tools.held.held_table import HeldRun, HeldTable, number_of
+from tests.support import batches
+from tests.support.held import PLACE, HeldFlows, MemoryHeld, machines
+from tests.support.machines import World
+
+
+def test_whatever_happens_all_goes_on_once_the_flow_is_mended(tmp_path: Path) -> None:
+    """Bad deployments, rollbacks, senders' mistakes, replicas that die, in any order."""
+    with asyncio.Runner() as one:
+
+        class Machine(HeldFlows):
+            folder = tmp_path
+            runner = one
+
+            def table(self) -> MemoryHeld:
+                return MemoryHeld()
+
+        run_state_machine_as_test(Machine, settings=machines(40))
+
+
+def test_the_table_does_as_its_model(tmp_path: Path, own_database: str) -> None:
+    """The same machine over PostgreSQL."""
+    world = World(own_database)
+
+    class Machine(HeldFlows):
+        folder = tmp_path
+
+        def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+            return world.run(work)
+
+        def table(self) -> HeldTable:
+            self.run(world.pool.execute("truncate held_runs"))
+            return HeldTable(world.pool)
+
+    run_state_machine_as_test(Machine, settings=machines(5))
+    world.close()
+
+
+@dataclass
+class _Kept:
+    """What was published, but for one event, with which publishing raises."""
+
+    bad: str
+    outputs: list[OutgoingRecord] = field(default_factory=list)
+
+    async def publish(self, outputs: Sequence[OutgoingRecord]) -> None:
+        if any(one.topic is EVENTS and self.bad.encode() in (one.value or b"") for one in outputs):
+            raise ValueError(self.bad)
+        self.outputs += outputs
+
+
+async def waiting(events: int) -> tuple[MemoryHeld, FlowHold]:
+    """A table with runs of one flow, which is held by nobody's knowledge."""
+    table = MemoryHeld()
+    for number in range(events):
+        event = batches.event(number, id=f"event-{number}")
+        pair = (PLACE, "flow", "default", f"contact-{number}")
+        await table.keep([HeldRun(uuid.uuid4(), pair, number, event.key, event.to_bytes(), None)], ())
+    return table, FlowHold(3, gauge=metrics.FLOW_HELD)
+
+
+class _Flows(FolderFlows):
+    """One flow, in one version."""
+
+    def current(self, name: str) -> str | None:
+        return "1" if name == "flow" else None
+
+
+async def test_what_cannot_go_back_is_a_dead_letter_and_holds_up_nobody() -> None:
+    """Its row is over, the others go."""
+    table, hold = await waiting(5)
+    kept = _Kept("event-2")
+    release = HeldRelease(table, hold, _Flows([]), kept, lambda: [PLACE])
+    assert await release.turn() == 5
+    gone = [Event.model_validate_json(one.value or b"").id for one in kept.outputs if one.topic is EVENTS]
+    assert gone == ["event-0", "event-1", "event-3", "event-4"]
+    (letter,) = [one for one in kept.outputs if one.topic is EVENTS_DLQ]
+    assert b"event-2" in (letter.value or b"")
+    assert [number for number, row in table.rows.items() if row.done] == [3]
+
+
+async def test_a_replica_that_loses_partitions_forgets_what_they_told() -> None:
+    """Another has their work: what this one knows would hold the flow here for ever, and say so."""
+    table, hold = await waiting(2)
+    for number in range(3):
+        hold.failed("flow", "1", "0", "x", subject=str(number), began=0.0)
+    places = [PLACE]
+    release = HeldRelease(table, hold, _Flows([]), _Kept("none"), lambda: places)
+    assert await release.turn() == 0
+    assert hold.holds("flow")
+    places.clear()
+    await release.turn()
+    assert not hold.holds("flow")
+
+
+async def test_a_held_flow_without_work_is_let_go_by_another_version() -> None:
+    """And one that is gone as well."""
+    table, hold = await waiting(0)
+    for name, version in (("flow", "0"), ("gone", "1")):
+        for number in range(3):
+            hold.failed(name, version, "0", "x", subject=str(number), began=0.0)
+    assert hold.held_flows() == ["flow", "gone"]
+    await HeldRelease(table, hold, _Flows([]), _Kept("none"), lambda: [PLACE]).turn()
+    assert hold.held_flows() == []
+
+
+def test_a_header_that_is_none_of_ours_names_no_row() -> None:
+    """It comes from anybody."""
+    assert number_of(b"held/12/3") == 12
+    for other in (None, b"", b"held/", b"held/x/1", b"held/-1/1", b"held/" + b"9" * 30, b"events.dlq/0/12", b"\xff"):
+        assert number_of(other) is None
