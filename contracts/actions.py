@@ -67,6 +67,12 @@ class ActionRequest(Message):
     resume_on_error: bool = Field(
         default=False, description="a final failure goes back to the run as an answer instead of to actions.dlq"
     )
+    deadline: Moment | None = Field(
+        default=None, description="from then on the call is not made any more; absent: it has time"
+    )
+    resume_on_deadline: bool | None = Field(
+        default=None, description="a call that is too late goes back to the run as an answer; absent: it ends the run"
+    )
     run: Run
     requested: Moment
 
@@ -74,6 +80,12 @@ class ActionRequest(Message):
     def key(self) -> bytes:
         """The Kafka key: what concerns one subject stays in order."""
         return partition_key(self.run.event.account, self.run.key)
+
+    def too_late(self, wall: float) -> str | None:
+        """Why the call is not made any more at a moment, in seconds since 1970; None while it has time."""
+        if self.deadline is None or wall < self.deadline.timestamp():
+            return None
+        return f"too late: it was to be made before {self.deadline.isoformat(timespec='seconds')}"
 
     @property
     def lane(self) -> tuple[str, str, str]:

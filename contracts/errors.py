@@ -82,6 +82,7 @@ class ErrorCode(CodeTable):
     DESTINATION_BUSY = ("destination_busy", WhoMustAct.DESTINATION, True, "HTTP 429 or 503: later")
     DESTINATION_FAILED = ("destination_failed", WhoMustAct.DESTINATION, True, "HTTP 5xx")
     CREDENTIALS_REFUSED = ("credentials_refused", WhoMustAct.OPERATOR, False, "HTTP 401 or 403: look at its secret")
+    TOO_LATE = ("too_late", WhoMustAct.DESTINATION, False, "its `deadline` had passed before the call could be made")
     CALL_REJECTED = ("call_rejected", WhoMustAct.AUTHOR, False, "HTTP 4xx, or a body that says no")
     # What must never be
     BUG = ("bug", WhoMustAct.OPERATOR, False, "an error that nobody foresaw: report it")

@@ -16,6 +16,7 @@ from services.flows.presence import PresenceState
 from services.flows.secrets import secrets
 from services.flows.shapes import Shape, Shapes
 from services.flows.steps.kind import Step, StepCheck
+from services.flows.steps.parts import deadline
 from services.flows.types import TypedEnvironments
 from services.runtime.documents.faults import Fault, FaultCode
 
@@ -73,6 +74,9 @@ class _FlowCheck(StepCheck):
     def run(self) -> list[Fault]:
         if self.flow.key is not None:
             self.key(self.flow.key, "key")
+        self.deadline = self.flow.deadline
+        if self.flow.deadline is not None:
+            deadline.check(self, self.flow.deadline)
         if self.flow.when is not None:
             judgement = self.condition(self.flow.when, "when")
             self.state = self.where(self.state, judgement, self.flow.when.location)

@@ -14,6 +14,7 @@ from services.flows.load import FlowSource
 from services.flows.names import ROOTS
 from services.flows.steps.kind import Step, StepCompiler, walk
 from services.flows.steps.node import Node
+from services.flows.steps.parts.deadline import Deadline, compile_deadline
 from services.flows.versions import version_of
 
 __all__ = ["CompiledFlow", "compile_flow"]
@@ -32,7 +33,8 @@ def compile_flow(source: FlowSource, tools: Mapping[str, Tool]) -> CompiledFlow:
     outputs = {step.output.text for step in steps if step.output is not None}
     variables = {word.text for step in steps for word in step.variables()}
     variables |= {step.item.text for step in steps if step.item is not None}
-    compiler = _Compiler(tools, untyped(ROOTS | outputs | variables))
+    env = untyped(ROOTS | outputs | variables)
+    compiler = _Compiler(tools, env, compile_deadline(flow.deadline, env))
     first = compiler.chain(flow.steps, None)
     return CompiledFlow(
         name=flow.name.text,
@@ -52,10 +54,11 @@ def compile_flow(source: FlowSource, tools: Mapping[str, Tool]) -> CompiledFlow:
 class _Compiler(StepCompiler):
     """Builds nodes from the last step to the first."""
 
-    def __init__(self, tools: Mapping[str, Tool], env: Any) -> None:  # noqa: ANN401 - the binding is untyped
+    def __init__(self, tools: Mapping[str, Tool], env: Any, deadline: tuple[Deadline, ...]) -> None:  # noqa: ANN401 - the binding is untyped
         self.tools = tools
         self.env = env
         self.matches = []
+        self.deadline = deadline
         self.nodes: dict[str, Node] = {}
 
     def chain(self, steps: tuple[Step, ...], following: Node | None) -> Node | None:

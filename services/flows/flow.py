@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.flows.steps.kind import Step, walk
+from services.flows.steps.parts.deadline import DeadlineRule
 from services.flows.syntax import Value, Word
 
 
@@ -20,6 +21,7 @@ class Flow:
     description: str = ""
     allow_cycle: Word | None = None
     priority: Word | None = None
+    deadline: DeadlineRule | None = None
 
 
 def triggers_of(flow: Flow) -> list[Word]:

@@ -8,6 +8,7 @@ from services.flows.keys import EXPRESSION, STEPS, TEXT, TRIGGER, Key, Keys, nam
 from services.flows.lookup_tables import Tables
 from services.flows.names import FLOW_NAME
 from services.flows.steps.kind import Step, StepReader
+from services.flows.steps.parts import deadline
 from services.flows.steps.registry import kinds
 from services.flows.syntax import Word
 from services.runtime.documents.faults import Fault, FaultCode
@@ -27,6 +28,7 @@ FLOW_KEYS: Keys = (
     Key("key", "the entity whose order matters; without it, the event's subject", EXPRESSION),
     Key("when", "only events for which this is true run through the flow", EXPRESSION),
     Key("priority", "its share where flows wait for one connection: 8, 2 or 1 turns", {"enum": list(PRIORITIES)}),
+    deadline.KEY,
     Key("allow_cycle", "why flows that set each other off come to an end", {**TEXT, "minLength": 1}),
     Key("steps", "what to do, from top to bottom", STEPS, required=True),
 )
@@ -72,6 +74,7 @@ class _Parser(StepReader):
             description=description.text if isinstance(description, Scalar) else "",
             allow_cycle=self.word(keys.get("allow_cycle"), "why the circle ends"),
             priority=self.priority(keys.get("priority")),
+            deadline=deadline.read(self, keys.get("deadline")),
         )
 
     def priority(self, tree: Tree | None) -> Word | None:

@@ -34,12 +34,16 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class PresenceState:
-    """What is known at one point of a flow. `may`: what can have run; `reachable`: whether a run can come here."""
+    """What is known at one point of a flow. `may`: what can have run; `reachable`: whether a run can come here.
+
+    `waited_seconds`: how long a run has waited at least when it comes here.
+    """
 
     facts: Facts = NOTHING
     may: frozenset[str] = frozenset()
     reachable: bool = True
     truths: tuple[Truth, ...] = ()
+    waited_seconds: float = 0.0
 
     def with_facts(self, facts: Facts) -> PresenceState:
         """This, and these facts."""
@@ -55,7 +59,7 @@ class PresenceState:
         truths = self.truths
         for name in (*names, ERRORS):
             truths = without(truths, name)
-        return PresenceState(kept, self.may, self.reachable, truths)
+        return replace(self, facts=kept, truths=truths)
 
     def without(self, names: Collection[str]) -> PresenceState:
         """This, where these names have no value any more."""
@@ -65,7 +69,7 @@ class PresenceState:
     def done(self, name: str) -> PresenceState:
         """This, after a step or a `set` gave `name` a value: what was known of its old fields is forgotten."""
         kept = frozenset(fact for fact in self.facts if not fact.startswith((f"{name}.", f"{name}[")))
-        return PresenceState(kept | {name}, self.may | {name}, self.reachable, without(self.truths, name))
+        return replace(self, facts=kept | {name}, may=self.may | {name}, truths=without(self.truths, name))
 
 
 def _root(fact: str) -> str:
@@ -84,9 +88,10 @@ def join(ways: list[PresenceState]) -> PresenceState:
     open_ways = [way for way in ways if way.reachable]
     may = frozenset().union(*(way.may for way in ways))
     if not open_ways:
-        return PresenceState(ways[0].facts, may, reachable=False, truths=ways[0].truths)
+        return replace(ways[0], may=may, reachable=False)
     truths = tuple(truth for truth in open_ways[0].truths if all(truth in way.truths for way in open_ways[1:]))
-    return PresenceState(frozenset.intersection(*(way.facts for way in open_ways)), may, truths=truths)
+    facts = frozenset.intersection(*(way.facts for way in open_ways))
+    return PresenceState(facts, may, truths=truths, waited_seconds=min(way.waited_seconds for way in open_ways))
 
 
 def key_of(expr: Expr) -> str | None:

@@ -92,6 +92,8 @@ def _is_random(word: str) -> bool:
 
 def _values(flow: Flow) -> Iterator[Value]:
     yield from (value for value in (flow.key, flow.when) if value is not None)
+    if flow.deadline is not None:
+        yield from flow.deadline.values()
     for step in walk(flow.steps):
         yield from step.all_values()
 

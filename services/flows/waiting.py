@@ -34,7 +34,7 @@ class Wait:
         if self.length is not None:
             moment = now + _length(self.length(scope))
         elif self.until is not None:
-            moment = max(now, _moment(self.until(scope), self.zone))
+            moment = max(now, moment_given(self.until(scope), self.zone, "wait.until"))
         if moment - now > _LONGEST:
             raise EvaluationError("`wait` would end in more than ten years")
         if self.hours is None:
@@ -113,13 +113,13 @@ def _length(value: Any) -> timedelta:  # noqa: ANN401 - a JSON value
         raise EvaluationError(f"`wait`: {error}") from None
 
 
-def _moment(value: Any, zone: tzinfo | None) -> datetime:  # noqa: ANN401 - a JSON value
+def moment_given(value: Any, zone: tzinfo | None, what: str) -> datetime:  # noqa: ANN401 - a JSON value
+    """The moment that a value of `what` is, in UTC. Raises EvaluationError."""
     try:
         return moment_of(value if isinstance(value, str) else "", zone)
     except ValueError:
-        raise EvaluationError(
-            f"`wait.until`: {str(value)[:60]!r} is no moment: write it as 2026-12-24T18:00:00+00:00, or with `zone`"
-        ) from None
+        text = f"`{what}`: {str(value)[:60]!r} is no moment: write it as 2026-12-24T18:00:00+00:00, with its offset"
+        raise EvaluationError(text) from None
 
 
 def moment_of(text: str, zone: tzinfo | None) -> datetime:

@@ -15,7 +15,7 @@ from services.flows.advance import advance, begin
 from services.flows.compile import CompiledFlow
 from services.flows.iterations import path_of
 from services.flows.outcomes import Act, Ask, End, Sleep
-from services.flows.steps.node import ON_ERROR
+from services.flows.steps.node import ON_DEADLINE, ON_ERROR
 from services.flows.sync import Write
 from services.runtime import logging
 from services.runtime.kafka import ConsumedRecord, MessageTooLargeError, OutgoingRecord, check_size, history
@@ -143,7 +143,7 @@ class RunJob:
         self.dead(ErrorCode.BUG, f"{type(error).__name__}: {error}"[:500], self.run.at or None)
 
     def _traced(self, path: str, way: str) -> None:
-        if way == ON_ERROR:
+        if way in (ON_ERROR, ON_DEADLINE):
             self.passed.discard(path)
         else:
             self.passed.add(path)

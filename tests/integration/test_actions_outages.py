@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiohttp import web
 
-from contracts.actions import ActionRequest
-from contracts.runs import HistoryRecord, Outcome
-from contracts.topics import HISTORY
+from contracts.actions import ActionRequest, Retry
+from contracts.errors import ErrorCode
+from contracts.runs import HistoryRecord, Outcome, RunMessage
+from contracts.topics import HISTORY, RUNS
 from deploy.local.ports import free_port
 from tests.support.actions import Kafka, Worker, kafka, request, worker
 from tests.support.limited import of_flow, until
@@ -170,3 +172,47 @@ async def test_calls_wait_while_no_access_token_is_to_be_had(
                 outcomes = await ends(topics, each * len(ports))
                 assert len(destination.seen) == each * len(ports)
     assert set(outcomes) == {Outcome.DELIVERED}
+
+
+async def test_a_deadline_runs_while_the_destination_is_away(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
+) -> None:
+    """Too late: filtered, or sent back to its run; an old request and one with time are made when it is back."""
+    now = datetime.now(UTC)
+    past, soon, later = now - timedelta(minutes=1), now + timedelta(seconds=1.5), now + timedelta(hours=1)
+    ways: dict[str, dict[str, object]] = {
+        "past": {"deadline": past},
+        "soon": {"deadline": soon},
+        "back": {"deadline": soon, "resume_on_deadline": True},
+        "errors": {"deadline": soon, "resume_on_error": True},
+        "later": {"deadline": later},
+        "old": {},
+    }
+    requests = {
+        name: of_flow(number, "flow").model_copy(update={"retry": Retry(attempts=100, within_seconds=60)} | fields)
+        for number, (name, fields) in enumerate(ways.items())
+    }
+    destination_is = Recorder(answer=lambda _: (503, 0.2) if datetime.now(UTC) < soon else (201, None))
+    async with kafka(kafka_bootstrap, topic_prefix) as topics:
+        with (
+            recorder(destination_is) as destination,
+            worker(topics, tmp_path, destination.url, own_database) as one,
+        ):
+            one.start()
+            await topics.put(requests.values())
+            found = await topics.take(HISTORY, lambda records: len(records) >= 5, 60)
+            back = await topics.take(RUNS, lambda records: len(records) >= 1, 10)
+    ended = {one.run_id: one for one in (HistoryRecord.model_validate_json(record.value) for record in found)}
+    outcomes = {name: ended[one.run.id].outcome for name, one in requests.items() if one.run.id in ended}
+    assert outcomes == {
+        "past": Outcome.FILTERED,
+        "soon": Outcome.FILTERED,
+        "errors": Outcome.FILTERED,
+        "later": Outcome.DELIVERED,
+        "old": Outcome.DELIVERED,
+    }
+    assert ended[requests["soon"].run.id].code is ErrorCode.TOO_LATE
+    answer = RunMessage.read(back[0].value).answer
+    assert answer is not None
+    assert answer.error is not None
+    assert answer.error.code is ErrorCode.TOO_LATE

@@ -7,6 +7,7 @@ from functools import partial
 
 from services.actions import metrics
 from services.actions.attempt import sending, verification
+from services.actions.attempt.deadline import TooLateError
 from services.actions.attempt.ends import Ends, quietly
 from services.actions.attempt.http import Before, HttpCall
 from services.actions.attempt.perform import attempt
@@ -77,6 +78,8 @@ class Attempts:
             way.state = Waiting(made, way.state.began, waiting.maybe, waiting.free, waiting.still, waiting.stood)
             known = sending.outcome(found.decision, outputs_needed=not plan.request.last)
             return Later(HELD_SECONDS, way.state, here=True) if known is None else await self._judge(way, call, known)
+        except TooLateError as late:
+            return await self._after(way, late.end)
         name, action = plan.connection, plan.request.action
         charged = True
         if isinstance(way.state, Sending) or (isinstance(outcome, Failed) and outcome.away):

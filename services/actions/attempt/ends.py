@@ -11,6 +11,7 @@ from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from contracts.runs import Answer, AttemptRecord, LastCall, Outcome, RunMessage, StepError
 from contracts.topics import ACTIONS_DLQ, HISTORY, RUNS
+from services.actions.attempt import deadline
 from services.actions.attempt.plan import Plan
 from services.actions.attempt.states import Ended, State
 from services.actions.journal.unknown_calls import UnknownCalls
@@ -106,19 +107,23 @@ def end(plan: Plan, outcome: Done | Failed, state: State) -> list[OutgoingRecord
     """The records of a request's end."""
     request = plan.request
     if isinstance(outcome, Failed):
-        if request is None:
-            return dead(plan, outcome, state)
-        if not request.resume_on_error:
-            if outcome.unknown:
-                last = _last_call(request, state)
-                return [_history(request, Outcome.UNKNOWN, outcome.cause, outcome.code, last)]
-            return dead(plan, outcome, state)
-        error = StepError(code=outcome.code, cause=outcome.cause, attempts=state.attempts)
-        return [_resumed(request, {}, error)]
+        return dead(plan, outcome, state) if request is None else _not_done(plan, request, outcome, state)
     assert request is not None  # noqa: S101 - only a request that was read can be done
     if request.last:
         return [_history(request, Outcome.DELIVERED, last_call=_last_call(request, state, outcome.outputs))]
     return [_resumed(request, outcome.outputs, None)]
+
+
+def _not_done(plan: Plan, request: ActionRequest, failed: Failed, state: State) -> list[OutgoingRecord]:
+    late = deadline.never_made(failed)
+    if request.resume_on_deadline if late else request.resume_on_error:
+        error = StepError(code=failed.code, cause=failed.cause, attempts=state.attempts)
+        return [_resumed(request, {}, error)]
+    if late:
+        return [_history(request, Outcome.FILTERED, failed.cause, failed.code, _last_call(request, state))]
+    if failed.unknown:
+        return [_history(request, Outcome.UNKNOWN, failed.cause, failed.code, _last_call(request, state))]
+    return dead(plan, failed, state)
 
 
 def dead(plan: Plan, failed: Failed, state: State) -> list[OutgoingRecord]:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from contracts.errors import ErrorCode
+from services.actions.attempt import deadline
 from services.actions.attempt.plan import Plan
 from services.actions.attempt.states import Sending, State, Waiting
 from services.actions.journal.effects import (
@@ -63,7 +64,7 @@ class UnderWay:
         return f"UnderWay({self.plan!r}, {self.state!r})"
 
     async def begin(self, guarantee: Guarantee) -> bool:
-        """What a call does when its request is about to leave. Raises Known unless it may.
+        """What a call does when its request is about to leave. Raises Known unless it may, TooLateError if late.
 
         It answers whether an earlier request for the same effect may be at work still.
         """
@@ -89,6 +90,8 @@ class UnderWay:
             self.state = before
             self._journal.abandon(plan.effect)
             return await self.begin(guarantee)
+        if plan.request is not None:
+            deadline.check(plan.request, self._world.wall(), maybe=maybe)
         return maybe
 
     def left(self, *, maybe: bool = False) -> Waiting:

@@ -22,7 +22,8 @@ def as_mermaid(flow: FlowOutline) -> str:
     lines = ["flowchart TD"]
     when = f"<br/>when {_safe(flow.when)}" if flow.when is not None else ""
     priority = f"<br/>{flow.priority}" if flow.priority is not None else ""
-    start = " or ".join(flow.triggers) + when + priority
+    deadline = f"<br/>{_safe(flow.deadline)}" if flow.deadline is not None else ""
+    start = " or ".join(flow.triggers) + when + priority + deadline
     lines.append(f'  start(["{start}"])')
     loose = _chain(lines, flow.items, [("start", "")])
     if loose:

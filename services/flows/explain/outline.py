@@ -46,6 +46,7 @@ class FlowOutline:
     key: str | None
     when: str | None
     priority: str | None
+    deadline: str | None
     items: tuple[Item, ...]
 
 
@@ -67,6 +68,7 @@ def outline(flow: Flow, catalogue: Catalogue | None = None, declared: Declared |
         key=said(flow.key) if flow.key is not None else None,
         when=bare(flow.when) if flow.when is not None else None,
         priority=f"{flow.priority.text} priority" if flow.priority is not None else None,
+        deadline=f"its calls {flow.deadline.told()}" if flow.deadline is not None else None,
         items=_items(flow.steps, repeated),
     )
 

@@ -56,7 +56,7 @@ def as_svg(flow: FlowOutline) -> str:
 
 def _conditions(flow: FlowOutline) -> tuple[str, ...]:
     when = (f"when {flow.when}",) if flow.when is not None else ()
-    return (*when, flow.priority) if flow.priority is not None else when
+    return (*when, *(each for each in (flow.priority, flow.deadline) if each is not None))
 
 
 @dataclass(frozen=True, slots=True)

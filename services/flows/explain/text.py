@@ -21,6 +21,8 @@ def _lines(flow: FlowOutline) -> Iterator[str]:
         yield f"and {flow.when}"
     if flow.priority is not None:
         yield f"with {flow.priority}"
+    if flow.deadline is not None:
+        yield f"{flow.deadline}"
     yield f"in order per {flow.key or 'subject of the event'}:"
     yield from _items(flow.items, STEP)
 

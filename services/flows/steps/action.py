@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from contracts.actions import ActionRequest, Retry
+from contracts.errors import ErrorCode
 from contracts.ids import stable_id
 from contracts.runs import Answer
 from services.flows.call_urls import compile_inputs
@@ -17,9 +18,10 @@ from services.flows.check_values import ValueCheck
 from services.flows.durations import shown
 from services.flows.idempotency import ASSUMED
 from services.flows.input_rules import guarantee_of, misplaced, verifiable
-from services.flows.keys import DURATION, TEXT, Key
+from services.flows.keys import DURATION, REACTION, TEXT, Key
 from services.flows.nul_characters import without_nul
 from services.flows.outcomes import Act, End
+from services.flows.presence import PresenceState
 from services.flows.scope import Scope
 from services.flows.shapes import ANY, Shape
 from services.flows.steps.fallible import (
@@ -31,10 +33,22 @@ from services.flows.steps.fallible import (
     read_inputs,
     read_on_error,
     unknown,
+    ways_of,
 )
-from services.flows.steps.kind import Call, Description, Look, StepCheck, StepCompiler, StepReader
-from services.flows.steps.node import DONE, Execution, Node
-from services.flows.steps.parts import retry, writes
+from services.flows.steps.kind import (
+    Call,
+    Description,
+    Fallback,
+    Look,
+    Reaction,
+    StepCheck,
+    StepCompiler,
+    StepReader,
+    Way,
+)
+from services.flows.steps.node import DONE, ON_DEADLINE, ON_ERROR, Execution, Failing, Node
+from services.flows.steps.parts import deadline, retry, writes
+from services.flows.steps.parts.deadline import Deadline, DeadlineRule
 from services.flows.steps.parts.retry import RetryRule
 from services.flows.steps.parts.writes import WritesNode, WritesRule
 from services.flows.steps.registry import step_kind
@@ -62,6 +76,8 @@ class ActionStep(FallibleStep):
         WITH,
         _RETRY,
         ON_ERROR_KEY,
+        deadline.KEY,
+        Key("on_deadline", "what is done when it is too late: stop (the default), continue, or steps", REACTION),
         Key("timeout", "the longest that one call may take", DURATION),
         _WRITES,
     )
@@ -71,6 +87,8 @@ class ActionStep(FallibleStep):
     retry: RetryRule | None
     timeout_seconds: float | None
     writes: WritesRule | None = None
+    deadline: DeadlineRule | None = None
+    on_deadline: Reaction | None = None
 
     @classmethod
     def parse(cls, reader: StepReader, keys: Mapping[str, Tree], tree: MappingTree, path: str) -> Self | None:
@@ -80,6 +98,9 @@ class ActionStep(FallibleStep):
         step_id, on_error = read_id(reader, keys), read_on_error(reader, keys, path)
         rule = retry.read(reader, keys.get("retry"))
         timeout = reader.duration(keys.get("timeout"), "timeout")
+        late = None
+        if "on_deadline" in keys:
+            late = reader.reaction(keys["on_deadline"], "on_deadline", f"{path}.on_deadline.")
         inputs = read_inputs(reader, keys, tree)
         if action is None:
             return None
@@ -94,6 +115,8 @@ class ActionStep(FallibleStep):
             retry=rule,
             timeout_seconds=timeout,
             writes=writes.read(reader, keys.get("writes"), action, connection),
+            deadline=deadline.read(reader, keys.get("deadline")),
+            on_deadline=late,
         )
 
     @classmethod
@@ -102,10 +125,21 @@ class ActionStep(FallibleStep):
         return catalogue.actions
 
     def all_values(self) -> Iterator[Value]:
-        """Its inputs, and what it says that it writes."""
+        """Its inputs, what it says that it writes, and until when it may be made."""
         yield self.inputs
+        if self.deadline is not None:
+            yield from self.deadline.values()
         if self.writes is not None:
             yield from self.writes.values()
+
+    def _reactions(self) -> tuple[Reaction, ...]:
+        """What is done where it failed, and where it was too late."""
+        return (self.on_error, self.on_deadline or Fallback.STOP)
+
+    def ways(self) -> tuple[Way, ...]:
+        """Done, or on in spite of its failure, or of its being too late."""
+        failed, late = self._reactions()
+        return ways_of((ON_ERROR, failed), (ON_DEADLINE, late))
 
     def call(self) -> Call:
         """This."""
@@ -136,7 +170,28 @@ class ActionStep(FallibleStep):
             for word, value in self.writes.aliases:
                 check.key(value, f"writes.{word.text}")
             check.inputs.value(self.writes.fields, ANY, "`writes.fields`")
+        self._check_deadline(check)
         self.check_after(check)
+
+    def _check_deadline(self, check: StepCheck) -> None:
+        """Whether there is one, and time left."""
+        if self.deadline is not None:
+            deadline.check(check, self.deadline)
+            deadline.check_left(check, self.deadline, "`deadline`")
+        elif check.deadline is not None:
+            deadline.check_left(check, check.deadline, "the flow's `deadline`")
+        elif self.on_deadline is not None:
+            text = "`on_deadline` never happens: neither this step nor the flow has a `deadline`. Write one"
+            check.report(self.action.location, FaultCode.DEADLINE_PASSED, text)
+
+    def _check_reaction(self, check: StepCheck, state: PresenceState, reaction: Reaction) -> PresenceState:
+        """Steps inside of `on_deadline` have more time than the flow."""
+        outside = check.deadline
+        if reaction is self.on_deadline:
+            check.deadline = None
+        known = check.way(state, reaction if isinstance(reaction, tuple) else ())
+        check.deadline = outside
+        return known
 
     def _check_placed(self, check: StepCheck, action: Action) -> None:
         """What stands in the flow must go with its connection, or be right without one."""
@@ -174,7 +229,16 @@ class ActionStep(FallibleStep):
             failing=compiler.failing(self.on_error, following, name),
             following=following,
             writes=writes.compile_writes(self.writes, compiler.env),
+            deadlines=(*compiler.deadline, *deadline.compile_deadline(self.deadline, compiler.env)),
+            late=self._late(compiler, following, name),
         )
+
+    def _late(self, compiler: StepCompiler, following: Node | None, name: str | None) -> Failing | None:
+        """Where a run goes on that came too late; what is done there has more time than the flow."""
+        outside, compiler.deadline = compiler.deadline, ()
+        late = compiler.failing(self.on_deadline or Fallback.STOP, following, name)
+        compiler.deadline = outside
+        return late
 
     def describe(self) -> Description:
         """Its name, where it goes, what it is given, how long and how often it is tried, and what it sets."""
@@ -182,6 +246,8 @@ class ActionStep(FallibleStep):
         details += self.given_details()
         details += self.retry.told() if self.retry is not None else ()
         details += [f"at most {shown(self.timeout_seconds)} a call"] if self.timeout_seconds is not None else []
+        details += [self.deadline.told()] if self.deadline is not None else []
+        details += ["goes on when it is too late"] if self.on_deadline is Fallback.CONTINUE else []
         details += [self.writes.told()] if self.writes is not None else []
         return Description(self.titled(self.action.text), (*details, *self.failure_details()), Look.CALL)
 
@@ -208,6 +274,9 @@ class ActionNode(Node):
     timeout_seconds: float | None
     following: Node | None
     writes: WritesNode | None
+    deadlines: tuple[Deadline, ...] = ()
+    """The step's and the flow's: the first of them counts."""
+    late: Failing | None = None
 
     def advance(self, execution: Execution) -> Act:
         """The call. Its effect is named by the run and the step's place in it: the same on every replay."""
@@ -224,6 +293,8 @@ class ActionNode(Node):
             last=self.following is None,
             priority=execution.priority,
             resume_on_error=self.failing is not None,
+            deadline=min((each.ends(scope) for each in self.deadlines), default=None),
+            resume_on_deadline=None if self.late is None else True,
             run=execution.run(),
             requested=execution.now(),
         )
@@ -236,12 +307,14 @@ class ActionNode(Node):
             return execution.unasked()
         execution.done += answer.done
         if (error := answer.error) is not None:
+            if error.code is ErrorCode.TOO_LATE and self.late is not None:
+                return execution.recovered(self.path, self.late, error, ON_DEADLINE)
             if self.failing is None:
                 return execution.dead(error.code, error.cause)
             return execution.recovered(self.path, self.failing, error)
         if self.name is not None:
             execution.outputs[self.name] = without_nul(answer.outputs)
-        if self.failing is not None:
+        if self.failing is not None or self.late is not None:
             execution.trace(self.path, DONE)
         return self.following
 

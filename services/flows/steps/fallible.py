@@ -10,7 +10,7 @@ from services.flows.check_values import ValueCheck
 from services.flows.keys import REACTION, TEXT, Key
 from services.flows.names import ERRORS, id_fault
 from services.flows.output_shapes import outputs_of, wrong_schemas
-from services.flows.presence import join, without
+from services.flows.presence import PresenceState, join, without
 from services.flows.shapes import ANY, Shape
 from services.flows.steps.kind import Fallback, Reaction, Step, StepCheck, StepReader, Way
 from services.flows.steps.node import DONE, ON_ERROR
@@ -53,6 +53,14 @@ def read_on_error(reader: StepReader, keys: Mapping[str, Tree], path: str) -> Re
     return reader.reaction(keys.get("on_error"), "on_error", f"{path}.on_error.")
 
 
+def ways_of(*reactions: tuple[str, Reaction]) -> tuple[Way, ...]:
+    """Done, or on by one of the reactions, each under its name; none where there is no reaction but to stop."""
+    others = [(name, each) for name, each in reactions if each is not Fallback.STOP]
+    drawn = any(isinstance(each, tuple) for _, each in others)
+    ways = [Way(name, each if isinstance(each, tuple) else (), drawn=isinstance(each, tuple)) for name, each in others]
+    return (Way(DONE, drawn=drawn), *ways) if ways else ()
+
+
 def unknown(word: Word, kind: str, own: Collection[str], other: str, others: Collection[str]) -> str:
     """That the catalogue has no `kind` (a tool, an action) of this name, and what was probably meant."""
     article = "an" if other.startswith(tuple("aeiou")) else "a"
@@ -73,10 +81,14 @@ class FallibleStep(Step):
         """Its `id`."""
         return self.id
 
+    def _reactions(self) -> tuple[Reaction, ...]:
+        """What is done where it has no output."""
+        return (self.on_error,)
+
     @property
     def survivable(self) -> bool:
         """Where `on_error` says so."""
-        return self.on_error is not Fallback.STOP
+        return any(each is not Fallback.STOP for each in self._reactions())
 
     def all_values(self) -> Iterator[Value]:
         """Its inputs."""
@@ -84,10 +96,7 @@ class FallibleStep(Step):
 
     def ways(self) -> tuple[Way, ...]:
         """Done, or failed and on in spite of it."""
-        if not self.survivable:
-            return ()
-        steps = self.on_error if isinstance(self.on_error, tuple) else None
-        return Way(DONE, drawn=steps is not None), Way(ON_ERROR, steps or (), drawn=steps is not None)
+        return ways_of((ON_ERROR, self.on_error))
 
     def entry_shape(self, entry: Tool | Action | None, check: ValueCheck) -> Shape:
         """What the output is, if the step does this."""
@@ -106,20 +115,25 @@ class FallibleStep(Step):
                 check.report(location, FaultCode.INPUT_VALUE, text)
 
     def check_after(self, check: StepCheck) -> None:
-        """What is known after it: that it is done, or that it failed and what `on_error` did."""
+        """What is known after it: that it is done, or that it failed and what the reaction did."""
         name = self.id.text if self.id else None
         before = check.state
         done = before.done(name) if name else before
-        if self.on_error is Fallback.STOP:
+        reactions = [each for each in self._reactions() if each is not Fallback.STOP]
+        if not reactions:
             check.state = done
             return
         # Another error can be held from here on.
         before, done = (replace(each, truths=without(each.truths, ERRORS)) for each in (before, done))
         tried = frozenset({f"?{name}"}) if name else frozenset()
         failed = before.with_facts(tried | (frozenset({f"{ERRORS}.{name}"}) if name else tried))
-        steps = self.on_error if isinstance(self.on_error, tuple) else ()
         failed = replace(failed, may=done.may)
-        check.state = join([done.with_facts(tried), check.way(failed, steps)])
+        ways = [self._check_reaction(check, failed, each) for each in reactions]
+        check.state = join([done.with_facts(tried), *ways])
+
+    def _check_reaction(self, check: StepCheck, state: PresenceState, reaction: Reaction) -> PresenceState:
+        """What is known after one of the reactions, from this state on."""
+        return check.way(state, reaction if isinstance(reaction, tuple) else ())
 
     def given_details(self) -> tuple[str, ...]:
         """Its inputs, for people."""

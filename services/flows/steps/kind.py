@@ -31,6 +31,7 @@ from services.flows.parse_values import Values
 from services.flows.presence import PresenceState
 from services.flows.shapes import ANY, Shape
 from services.flows.steps.node import Failing, Node
+from services.flows.steps.parts.deadline import Deadline, DeadlineRule
 from services.flows.steps.parts.writes import WritesRule
 from services.flows.syntax import MapOf, Value, Word
 from services.flows.waiting import WaitMatch
@@ -243,6 +244,8 @@ class StepCheck(ValueCheck, ABC):
 
     connections: Collection[str] | None
     """Those that calls may use; None: any."""
+    deadline: DeadlineRule | None
+    """The flow's, for the calls that are checked now: none inside of `on_deadline`."""
     assigned: set[str]
     """Variables that were given a value so far, on whatever way."""
     loops: list[tuple[str, int]]
@@ -269,6 +272,8 @@ class StepCompiler(ABC):
     tools: Mapping[str, Tool]
     env: Any
     """For expressions (services/flows/compile_values.py)."""
+    deadline: tuple[Deadline, ...]
+    """The flow's, for the calls that are compiled now: none inside of `on_deadline`."""
     matches: list[tuple[str, WaitMatch]]
     """How waits read the key of an event, by trigger."""
 

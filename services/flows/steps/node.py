@@ -20,8 +20,8 @@ from services.flows.outcomes import End, Next
 from services.flows.scope import Scope
 from services.flows.traces import Trace
 
-DONE, ON_ERROR = "done", "on_error"
-"""The ways on from a step that can fail."""
+DONE, ON_ERROR, ON_DEADLINE = "done", "on_error", "on_deadline"
+"""The ways on from a step that can fail, or come too late."""
 CAUSE_CHARACTERS = 500
 
 
@@ -145,8 +145,8 @@ class Execution:
             return self.dead(code, cause)
         return self.recovered(node.path, node.failing, StepError(code=code, cause=cause[:CAUSE_CHARACTERS]))
 
-    def recovered(self, path: str, failing: Failing, error: StepError) -> Node | None:
+    def recovered(self, path: str, failing: Failing, error: StepError, way: str = ON_ERROR) -> Node | None:
         """Where the flow goes on after a failure, which `errors` holds from here on."""
-        self.trace(path, ON_ERROR)
+        self.trace(path, way)
         self.errors[failing.name or self.at] = error
         return failing.then

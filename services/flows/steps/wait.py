@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Self
 
@@ -12,6 +12,7 @@ from services.flows.cel import untyped
 from services.flows.check_expression import check_expression
 from services.flows.check_values import KEYS as KEY_KINDS
 from services.flows.compile_values import compile_value
+from services.flows.durations import DurationError, parse_duration
 from services.flows.keys import DURATION, EXPRESSION, REACTION, TEXT, TRIGGER, Key, Keys, map_of, names, ref, required
 from services.flows.names import EVENT, ROOTS
 from services.flows.names import TRIGGER as TRIGGER_NAME
@@ -151,9 +152,11 @@ class WaitStep(Step):
                     what = "a duration such as 2h, or a number of seconds" if name == "for" else "a moment, as text"
                     check.report(value.location, FaultCode.EXPRESSION_TYPE, f"`wait` takes {what}, this is {shape}")
         before = check.state
+        due = replace(before, waited_seconds=before.waited_seconds + _at_least(self.length))
+        check.state = due
         if self.cancel is not None:
             _check_cancel(check, self.cancel)
-            ways = [before]
+            ways = [due]
             if self.cancel.then is not Fallback.STOP:
                 ways.append(check.way(before, self.cancel.then if isinstance(self.cancel.then, tuple) else ()))
             check.state = join(ways)
@@ -182,6 +185,14 @@ class WaitStep(Step):
         parts += [f"until working hours in {self.hours.zone.text}"] if self.hours is not None else []
         ended = (f"ended by {self.cancel.trigger.text} with {said(self.cancel.key)}",) if self.cancel else ()
         return Description(f"wait {', '.join(parts)}", ended, Look.WAIT)
+
+
+def _at_least(length: Value | None) -> float:
+    """How long a wait takes at least, in seconds, where it stands there."""
+    try:
+        return parse_duration(str(length.value).strip()) if isinstance(length, Constant) else 0.0
+    except DurationError:
+        return 0.0
 
 
 def _read_length(reader: StepReader, tree: Tree, name: str) -> Value:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from contracts.events import Event
-from contracts.runs import Answer, EndedBy, Outcome, Run, Wake
+from contracts.runs import Answer, EndedBy, Outcome, Run, StepError, Wake
 from services.flows.advance import advance, begin
 from services.flows.compiled import CompiledFlow
 from services.flows.index import FlowIndex
@@ -130,8 +130,11 @@ class _Stage:
                     return
                 case Act(request):
                     answer, answers, wake, run = self._call(story, request), (), None, request.run
-                    if answer.error is not None and not request.resume_on_error:
-                        error = answer.error
+                    if (error := answer.error) is not None and error.code is ErrorCode.TOO_LATE:
+                        if not request.resume_on_deadline:
+                            self._end(story, End(run, Outcome.FILTERED, error.cause, error.code, request.step))
+                            return
+                    elif error is not None and not request.resume_on_error:
                         self._end(story, End(run, Outcome.DEAD, error.cause, error.code, request.step))
                         return
                 case Ask(run=asked, need=need):
@@ -149,6 +152,9 @@ class _Stage:
         return [timer for timer, waiting in self._waiting.items() if waiting.sleep.cancel in hashes]
 
     def _call(self, story: Story, request: ActionRequest) -> Answer:
+        if (late := request.too_late(self.now.timestamp())) is not None:
+            error = StepError(code=ErrorCode.TOO_LATE, cause=late)
+            return Answer(effect_id=request.effect_id, step=request.step, error=error)
         answer = self.perform(request)
         after = (self.now - story.began).total_seconds()
         story.calls.append(RequestedCall(request.action, request.connection, request.inputs, after, answer.error))

@@ -21,6 +21,7 @@ class FaultCode(StrEnum):
     DURATION_INVALID = "duration_invalid"
     STEP_KIND = "step_kind"  # a step that is none or several of tool, action, if, …
     FLOW_DUPLICATE = "flow_duplicate"
+    DEADLINE_PASSED = "deadline_passed"  # every call would be too late, or none can be
     LOOP_LIMIT = "loop_limit"  # more rounds of `for_each` than a run can have
     CYCLE = "cycle"  # flows that set each other off for ever
     # Names

@@ -77,6 +77,25 @@ STEPS = {
     "a variable's fields": "- set: { a: { b: '${ trigger.id }' } }\n- stop: ${ a.b }",
     "an anchor used twice": "- set: { a: &x 1, b: *x }",
     "a schedule": CALL + "  retry: { schedule: [10s, 1m, 10m, 3d], within: 4d }",
+    "a deadline": CALL + "  deadline: 30m",
+    "a deadline that is a moment": CALL + "  deadline: 2026-12-24T18:00:00+01:00",
+    "a deadline that is counted": CALL + """  deadline: ${ timestamp(event.time) + duration("48h") }""",
+    "a deadline of the event's own": CALL + "  deadline: ${ trigger.id }",
+    "a deadline of a text": CALL + '  deadline: "${ trigger.id }T18:00:00Z"',
+    "a call that is too late": CALL
+    + "  deadline: 30m\n  on_deadline: continue\n- if: ${ has(errors.call) }\n  then:\n    - stop: ${ errors.call.cause }\n"
+    "- stop: ${ string(call.status) }",
+    "steps for a call that is too late": CALL
+    + "  deadline: 30m\n  on_deadline:\n    - stop: ${ errors.call.cause }\n- stop: ${ string(call.status) }",
+    "steps for both": CALL
+    + "  deadline: 30m\n  on_deadline: [ { stop: late } ]\n  on_error: [ { stop: ill } ]\n- stop: ${ string(call.status) }",
+    "a deadline after the wait": "- wait: 10m\n" + CALL + "  deadline: 11m",
+    "a wait that can be ended": "- wait: 2h\n  cancel_on: { trigger: shop.ordered, key: '${ trigger.from }', then: continue }\n"
+    + CALL
+    + "  deadline: 1h",
+    "a wait on one way": "- if: ${ trigger.paid }\n  then: [ { wait: 2h } ]\n" + CALL + "  deadline: 1h",
+    "a deadline of the flow": "- wait: 10m\n" + CALL + "  on_deadline:\n    - wait: 2h\n    - action: http.call\n"
+    "      with: { method: GET, url: / }",
     "retry and timeout": CALL + "  retry: { attempts: 8, within: 1h30m }\n  timeout: 2.5s",
     "a list that an expression makes": '- action: http.call\n  with: { method: GET, url: /, expect: "${ [200, 201] }" }',
     "an optional in a list": '- action: http.call\n  with: { method: GET, url: /, json: ["${ trigger.?phone }"] }',
@@ -84,7 +103,8 @@ STEPS = {
     "a value kept in an expression": "- stop: ${ cel.bind(x, trigger.id, x + x) }",
 }
 HEADS = {
-    "when, and what follows": 'when: ${ has(trigger.phone) && event.account == "default" }\nkey: "order ${ trigger.id }"\n'
+    "a deadline of the flow": "deadline: 1h\n",
+    "when, and what follows": 'when: ${ has(trigger.phone) && event.account == "default" }\nkey: "order ${ trigger.id }"\n',
 }
 
 

@@ -48,6 +48,14 @@ FILES = {
     "a trigger that is an expression": (flow_text(RIGHT, on="${ trigger.id }"), ["2:5 value_invalid"]),
     "a fixed key": (flow_text(RIGHT, head="key: all\n"), ["3:6 value_invalid"]),
     "a key that is an object": (flow_text(RIGHT, head="key: ${ trigger.lines }\n"), ["3:9 expression_type"]),
+    "a deadline before the flow's wait ends": (
+        flow_text("- wait: 2h\n- action: http.call\n  with: { method: GET, url: / }", head="deadline: 1h\n"),
+        ["3:11 deadline_passed"],
+    ),
+    "a deadline of the flow that is an object": (
+        flow_text(RIGHT, head="deadline: ${ trigger.lines }\n"),
+        ["3:11 expression_type"],
+    ),
     "a condition that is a text": (flow_text(RIGHT, head="when: ${ trigger.from }\n"), ["3:10 expression_type"]),
     "a condition without ${ }": (flow_text(RIGHT, head="when: trigger.paid\n"), ["3:7 value_invalid"]),
     "a key of a step that has not run": (flow_text(RIGHT, head="key: ${ phone.e164 }\n"), ["3:9 step_not_run"]),
@@ -264,6 +272,31 @@ STEPS = {
         ["5:7 id_invalid"],
     ),
     "a key that YAML reads as a number": ("- set: { a: { 1: b } }", ["4:15 yaml_trap"]),
+    "a deadline of nothing": (RIGHT + SEND + "  deadline: 0s", ["11:13 duration_invalid"]),
+    "a deadline without a unit": (RIGHT + SEND + "  deadline: 30", ["11:13 duration_invalid"]),
+    "a deadline that is a word": (RIGHT + SEND + "  deadline: tomorrow", ["11:13 value_invalid"]),
+    "a deadline without an offset": (RIGHT + SEND + "  deadline: 2026-12-24T18:00:00", ["11:13 value_invalid"]),
+    "a deadline that is a list": (RIGHT + SEND + "  deadline: [30m]", ["11:13 value_invalid"]),
+    "a deadline that is a number": (RIGHT + SEND + "  deadline: ${ trigger.total }", ["11:13 expression_type"]),
+    "a deadline that is absent": (RIGHT + SEND + "  deadline: ${ trigger.phone }", ["11:23 field_may_be_absent"]),
+    "a deadline of a tool": (RIGHT + "  deadline: 30m", ["7:3 key_unknown"]),
+    "a deadline before its wait ends": (
+        RIGHT + "- wait: 2h\n" + SEND + "  deadline: 2h",
+        ["12:13 deadline_passed"],
+    ),
+    "a deadline before two waits end": (
+        RIGHT
+        + "- wait: 40m\n- if: ${ trigger.paid }\n  then: [ { wait: 30m } ]\n  else: [ { wait: 20m } ]\n"
+        + SEND
+        + "  deadline: 1h",
+        ["15:13 deadline_passed"],
+    ),
+    "on_deadline without a deadline": (RIGHT + SEND + "  on_deadline: continue", ["8:11 deadline_passed"]),
+    "on_deadline of another kind": (RIGHT + SEND + "  deadline: 1h\n  on_deadline: ignore", ["12:16 value_invalid"]),
+    "the output of what may be too late": (
+        RIGHT + SEND + "  deadline: 1h\n  on_deadline: continue\n- stop: ${ sms.id }",
+        ["13:12 step_may_not_have_run"],
+    ),
     "on_error of another kind": (RIGHT + "  on_error: ignore", ["7:13 value_invalid"]),
     "too many attempts": (RIGHT + SEND + "  retry: { attempts: 101 }", ["11:22 value_invalid"]),
     "attempts that are a text": (RIGHT + SEND + "  retry: { attempts: many }", ["11:22 value_invalid"]),
