@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import socket
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from services.flows.load import FlowSource, load_paths, load_text
 from services.project.catalogue import catalogue
 from services.project.connections_file import connection_names
 from services.runtime.documents.faults import Fault, FaultCode
+from services.runtime.tables import audit
 from services.tools.deployed import deployment_tables
 from services.tools.deployed.deployment_tables import Deployment, FlowVersion
 
@@ -48,15 +47,6 @@ def difference(before: Mapping[str, str], after: Mapping[str, str]) -> Differenc
         tuple(sorted(name for name in after.keys() & before.keys() if after[name] != before[name])),
         tuple(sorted(before.keys() - after.keys())),
     )
-
-
-def who() -> str:
-    """Who deploys, for people: user@host."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a container's user without a name
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"
 
 
 def from_paths(paths: Sequence[Path], connections: Collection[str] | None, *, alone: bool) -> Change:
@@ -101,7 +91,7 @@ def deployed(paths: Sequence[Path], connections: Path, url: str, *, alone: bool)
 
     async def work(connection: asyncpg.Connection) -> Difference:
         before = await deployment_tables.current(connection)
-        return difference(before.flows, (await deployment_tables.deploy(connection, change, who())).flows)
+        return difference(before.flows, (await deployment_tables.deploy(connection, change, audit.direct())).flows)
 
     return ask(work, url)
 

@@ -14,6 +14,7 @@ from services.cli import times
 from services.cli.terminal import SHORT
 from services.flows.entities import same_key
 from services.runtime.database import storable
+from services.runtime.tables import audit
 
 COLUMNS = ("due", "flow", "subject", "step", "run_id")
 WANTED = """
@@ -80,12 +81,30 @@ async def find(connection: asyncpg.Connection, wanted: Wanted, limit: int | None
 
 async def reschedule(connection: asyncpg.Connection, wanted: Wanted, due: datetime) -> list[Waiting]:
     """Let them end at another moment."""
-    return [_waiting(row) for row in await connection.fetch(MOVE, *wanted.values(), due)]
+    async with connection.transaction():
+        was = {one.id: one for one in await find(connection, wanted)}
+        moved = [_waiting(row) for row in await connection.fetch(MOVE, *wanted.values(), due)]
+        told = [_decided(was.get(one.id), one) for one in moved]
+        await audit.write(connection, audit.direct(), "wait.rescheduled", told)
+    return moved
 
 
-async def delete(connection: asyncpg.Connection, waits: Sequence[Waiting]) -> None:
-    """They are over, and Kafka has acknowledged it."""
-    await connection.execute("delete from timers where id = any ($1::uuid[])", [one.id for one in waits])
+async def cancelled(connection: asyncpg.Connection, waits: Sequence[Waiting], why: str) -> None:
+    """They are over by hand, and Kafka has acknowledged it."""
+    async with connection.transaction():
+        await connection.execute("delete from timers where id = any ($1::uuid[])", [one.id for one in waits])
+        told = [_decided(one, None, why) for one in waits]
+        await audit.write(connection, audit.direct(), "wait.cancelled", told)
+
+
+def _decided(was: Waiting | None, became: Waiting | None, why: str = "") -> audit.Decided:
+    one = became or was
+    assert one is not None  # noqa: S101 - there is one of them
+    before, after = (
+        None if each is None else {"due": each.due.isoformat(), "flow": each.flow, "step": each.step}
+        for each in (was, became)
+    )
+    return audit.Decided(f"run {one.run_id}", why, before, after)
 
 
 def _waiting(row: asyncpg.Record) -> Waiting:

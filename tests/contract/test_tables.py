@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OWNERS = {
+    "audit": {"services/runtime/tables/audit.py"},
     "claims": {"services/runtime/tables/claims.py"},
     "dead_runs": {"services/runtime/tables/dead_runs.py"},
     # services/actions is its owner: who else reads it does it by these.

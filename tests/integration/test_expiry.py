@@ -28,6 +28,7 @@ BOUNDED = {
     "parked": "a request is delivered or dies within the time of its retries",
     "limits": "a row a connection",
     "breakers": "a row a connection",
+    "audit": "a row a decision of a person",
 }
 RENEWED = {"oauth_tokens": "a row a client; its time is that of the token"}
 COLUMNS = """
@@ -75,7 +76,7 @@ async def test_what_is_over_is_deleted_from_every_table(own_database: str) -> No
         assert tables.keys() - cleared - RENEWED.keys() == BOUNDED.keys()
         for name in cleared:
             await fill(connection, name, range(3))
-        await decisions.decide(connection, [], "dropped", "")
+        await decisions.decide(connection, [], "dropped", "", who="a test")
     assert [await expiry.forget_expired(pool, (claims.EXPIRING,), 2) for _ in range(3)] == [[2], [1], [0]]
     left_to = (*service.EXPIRING, EXPIRING, event_ends.expiring(IngestSettings(ends_keep_days=30)))
     assert await expiry.forget_expired(pool, left_to) == [0] + [3] * (len(left_to) - 1)

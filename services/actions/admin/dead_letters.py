@@ -38,6 +38,8 @@ from services.runtime.dead_letters.letters import FoundDeadLetter, read_all, wit
 from services.runtime.kafka import topic_reading
 
 MOST_FAULTS = 20
+WHO = "FLOWS_ADMIN_TOKEN"
+"""Who decides by HTTP, for `audit`: the name of the token."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -190,6 +192,7 @@ class DeadLetterAdmin:
                 producer,
                 pool,
                 rate=asked.rate,
+                who=WHO,
                 changes=asked.put,
                 elsewhere=elsewhere,
                 reason=asked.reason,
@@ -205,9 +208,8 @@ class DeadLetterAdmin:
         pool = await database.connect(self._settings.database_url)
         try:
             async with pool.acquire() as connection:
-                return {
-                    "dropped": [one.id for one in await decisions.decide(connection, meant, "dropped", asked.reason)]
-                }
+                done = await decisions.decide(connection, meant, "dropped", asked.reason, who=WHO)
+            return {"dropped": [one.id for one in done]}
         finally:
             pool.terminate()
 

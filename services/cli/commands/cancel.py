@@ -87,7 +87,7 @@ async def _cancel(wanted: waits.Wanted, why: str) -> list[waits.Waiting]:
                     ),
                     SECONDS,
                 )
-                await waits.delete(connection, batch)
+                await waits.cancelled(connection, batch, why)
         except (KafkaError, OSError, TimeoutError) as error:
             told = error or "no answer in time"
             raise CommandError(f"Kafka: {told}. {installation.how_to_reach('Kafka')}") from None

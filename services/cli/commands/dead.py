@@ -30,6 +30,7 @@ from services.runtime.dead_letters.groups import DeadLetterFilter, groups
 from services.runtime.dead_letters.letters import BACK_TO, FoundDeadLetter, with_originals
 from services.runtime.kafka import Producer, topic_reading
 from services.runtime.settings import RuntimeSettings
+from services.runtime.tables import audit
 
 EACH = ("id", "at", "code", "who_must_act", "flow", "step", "attempts", "cause")
 GROUPED = ("group", "count", "first_and_last", "error", "where", "cause")
@@ -242,7 +243,9 @@ def redrive_letters(
             console().print(f"would go  {one.id}  to {BACK_TO[one.topic].name}  {_brief(one)}")
         print(f"{len(planned.letters)} would be redriven, {len(planned.left_out)} left out. Nothing was done.")
         return 0
-    perform = partial(redrive.perform, rate=rate, changes=changes, elsewhere=other_connection, reason=reason)
+    perform = partial(
+        redrive.perform, rate=rate, who=audit.direct(), changes=changes, elsewhere=other_connection, reason=reason
+    )
     done = asyncio.run(_redriven(settings, planned, perform))
     print(f"{len(done)} redriven, {len(planned.left_out)} left out. Their ends: flows runs --since 5m")
     return 1 if planned.left_out and not done else 0
@@ -333,7 +336,7 @@ async def _dropped(settings: RuntimeSettings, found: Sequence[FoundDeadLetter], 
     try:
         connection = await asyncpg.connect(settings.database_url, timeout=database.CONNECT_SECONDS)
         try:
-            return await decisions.decide(connection, found, "dropped", reason)
+            return await decisions.decide(connection, found, "dropped", reason, who=audit.direct())
         finally:
             await connection.close()
     except database.FAULTS as error:

@@ -50,6 +50,7 @@ def deploy_flows(
     from services.cli.database import ask  # noqa: PLC0415
     from services.project.connections_file import connection_names  # noqa: PLC0415 - heavy, and only needed here
     from services.project.root import flow_paths, project  # noqa: PLC0415
+    from services.runtime.tables import audit  # noqa: PLC0415
     from services.tools.deployed import deployment_tables  # noqa: PLC0415
 
     connections = connections or project().connections
@@ -58,6 +59,6 @@ def deploy_flows(
 
     async def work(connection: asyncpg.Connection) -> tuple[Deployment, Deployment]:
         before = await deployment_tables.current(connection)
-        return before, await deployment_tables.deploy(connection, change, deployments.who(), why)
+        return before, await deployment_tables.deploy(connection, change, audit.direct(), why)
 
     deployments.tell(*ask(work), as_json=as_json)

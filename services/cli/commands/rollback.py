@@ -37,6 +37,7 @@ def roll_back(
     """
     from services.cli import deployments  # noqa: PLC0415
     from services.cli.database import ask  # noqa: PLC0415 - heavy, and only needed here
+    from services.runtime.tables import audit  # noqa: PLC0415
     from services.tools.deployed import deployment_tables  # noqa: PLC0415
 
     async def work(connection: asyncpg.Connection) -> tuple[Deployment, Deployment]:
@@ -48,7 +49,11 @@ def roll_back(
         versions = await deployment_tables.versions(connection, target.flows.items())
         reason = why or f"back to {target.number}"
         return before, await deployment_tables.deploy(
-            connection, deployments.back_to(target, versions), deployments.who(), reason
+            connection,
+            deployments.back_to(target, versions),
+            audit.direct(),
+            reason,
+            action=deployment_tables.ROLLED_BACK,
         )
 
     deployments.tell(*ask(work), as_json=as_json)

@@ -11,6 +11,7 @@ from services.cli import database, times
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show
 from services.flows.durations import DurationError, parse_duration
+from services.runtime.tables import audit
 from services.tools.state.rotation_absences import Rotation, rotations, switch
 
 LIST = ("rotation", "members", "away", "turns")
@@ -60,7 +61,9 @@ def list_rotations(
         raise CommandError("say which rotation: flows rotation list NAME --away ana", 2)
     seconds = None if for_ is None else _seconds(for_)
     changed = database.ask(
-        lambda connection: switch(connection, account, name, away=away, back=back, for_seconds=seconds)
+        lambda connection: switch(
+            connection, account, name, away=away, back=back, for_seconds=seconds, who=audit.direct()
+        )
     )
     _members([changed], name, as_json=as_json)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from services.runtime.dead_letters.letters import FoundDeadLetter
+from services.runtime.tables import audit
 
 KNOWN = "select letter, decision, reason, decided_at from dead_letter_decisions where letter = any ($1::text[])"
 DECIDE = """
@@ -42,13 +43,29 @@ async def known(connection: Connection, letters: Sequence[FoundDeadLetter]) -> d
 
 
 async def decide(
-    connection: Connection, letters: Sequence[FoundDeadLetter], decision: str, reason: str
+    connection: Connection,
+    letters: Sequence[FoundDeadLetter],
+    decision: str,
+    reason: str,
+    *,
+    who: str,
+    changed: Collection[str] = (),
 ) -> list[FoundDeadLetter]:
     """Decide about those about which nobody has; answer them. Waits for who decides at the same time.
 
-    In a transaction it holds with it: rolled back, nothing is decided.
+    In a transaction it holds with it: rolled back, nothing is decided. `changed`: the parts of the payload that are
+    set anew.
     """
     await connection.execute(FORGET)
-    rows = await connection.fetch(DECIDE, [letter.guard for letter in letters], decision, reason)
-    mine = {row["letter"] for row in rows}
-    return [letter for letter in letters if letter.guard in mine]
+    async with connection.transaction():
+        rows = await connection.fetch(DECIDE, [letter.guard for letter in letters], decision, reason)
+        decided = {row["letter"] for row in rows}
+        mine = [letter for letter in letters if letter.guard in decided]
+        await audit.write(connection, who, f"dead_letter.{decision}", [_told(one, reason, changed) for one in mine])
+    return mine
+
+
+def _told(one: FoundDeadLetter, reason: str, changed: Collection[str]) -> audit.Decided:
+    known = one.letter
+    before = None if known is None else {"code": known.code.value, "run_id": known.run_id, "effect_id": known.effect_id}
+    return audit.Decided(one.id, reason, before, {"set": sorted(changed)} if changed else None)

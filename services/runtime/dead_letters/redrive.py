@@ -104,6 +104,7 @@ async def perform(
     pool: asyncpg.Pool,
     *,
     rate: float,
+    who: str,
     changes: Mapping[str, Any] | None = None,
     elsewhere: bool = False,
     reason: str = "",
@@ -114,7 +115,7 @@ async def perform(
     `elsewhere`: whether the changes may name another connection.
 
     Raises EditError before anything is sent, KafkaError or one of database.FAULTS in the middle: what was committed by
-    then is told to `done`, and a second time goes on with the rest.
+    then is told to `done`, and a second time goes on with the rest. `who` is for `audit`.
     """
     values = {letter.id: edited(letter, changes or {}, elsewhere=elsewhere) for letter in letters}
     size = max(1, int(rate))
@@ -124,7 +125,9 @@ async def perform(
         started = loop.time()
         batch = letters[begin : begin + size]
         async with pool.acquire() as connection, connection.transaction():
-            mine = await decide(connection, batch, "redriven", reason or "by hand")
+            mine = await decide(
+                connection, batch, "redriven", reason or "by hand", who=who, changed=(changes or {}).keys()
+            )
             await dead_runs.revive(pool, [run for one in mine if one.letter and (run := one.letter.run_id)])
             futures = [await producer.send(BACK_TO[one.topic], one.key, values[one.id], headers(one)) for one in mine]
             async with asyncio.timeout(ACKNOWLEDGE_SECONDS):

@@ -9,6 +9,9 @@ from datetime import datetime
 import asyncpg
 import orjson
 
+from services.runtime.tables import audit
+
+DEPLOYED, ROLLED_BACK = "deployment.made", "deployment.rolled_back"
 LOCK = 0x6465706C6F79  # "deploy": one at a time
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy | asyncpg.Pool
@@ -92,11 +95,14 @@ async def deploy(
     change: Callable[[Deployment, Sequence[FlowVersion]], tuple[Mapping[str, str], Sequence[FlowVersion]]],
     by: str,
     note: str = "",
+    *,
+    action: str = DEPLOYED,
 ) -> Deployment:
     """Make a set current, all of it or nothing. Two at the same time happen one after the other.
 
     `change` is given the current deployment with its versions, and answers the new set with the versions that it needs.
-    What it raises changes nothing. A set that is current already stays the deployment that it is.
+    What it raises changes nothing. A set that is current already stays the deployment that it is. `action` is what
+    `audit` calls it.
     """
     async with connection.transaction():
         await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
@@ -116,7 +122,19 @@ async def deploy(
             note,
             orjson.dumps(dict(flows)).decode(),
         )
-        return _deployment(row)
+        after = _deployment(row)
+        await audit.write(connection, by, action, [_decided(before, after)])
+        return after
+
+
+def _decided(before: Deployment, after: Deployment) -> audit.Decided:
+    """What was changed: flows with other versions, new ones, and those that are gone."""
+    changed = {pair[0] for pair in before.flows.items() ^ after.flows.items()}
+    was, became = (
+        {"number": one.number, "flows": {name: one.flows[name] for name in sorted(changed & one.flows.keys())}}
+        for one in (before, after)
+    )
+    return audit.Decided(f"deployment {after.number}", after.note, was if before.number else None, became)
 
 
 def _deployment(row: asyncpg.Record) -> Deployment:

@@ -12,6 +12,7 @@ import orjson
 from services.flows.state.cells import Cell
 from services.flows.state.rotations import KEPT_SECONDS, KIND, NEW, is_away, switched
 from services.runtime.database import storable
+from services.runtime.tables import audit
 
 ALL = """
 select name, state from state_cells
@@ -66,10 +67,12 @@ async def switch(
     away: Sequence[str] = (),
     back: Sequence[str] = (),
     for_seconds: float | None = None,
+    who: str,
 ) -> Rotation:
     """Put members away, for good or for a time, and others back. From the next batch on, in every worker.
 
-    A rotation that had no turn yet is made. What is switched off and not in a flow's list does no harm.
+    A rotation that had no turn yet is made. What is switched off and not in a flow's list does no harm. `who` is for
+    `audit`.
     """
     one = Cell(KIND, (name,)).id(account)
     async with connection.transaction():
@@ -82,6 +85,9 @@ async def switch(
         # What is over is forgotten, so that names do not heap up.
         over = [member for member in state["away"] if not is_away(state["away"], member, row["now"])]
         until = None if for_seconds is None else row["now"] + for_seconds
+        before = dict(state["away"])
         state = switched(state, dict.fromkeys(away, until), [*back, *over])
         await connection.execute(SAVE, one, orjson.dumps(state).decode(), KEPT_SECONDS)
+        told = audit.Decided(f"rotation {account}/{name}", "", {"away": before}, {"away": dict(state["away"])})
+        await audit.write(connection, who, "rotation.switched", [told])
     return Rotation(storable(name), state)
