@@ -199,7 +199,7 @@ class Meets:
 FAULTS = {
     "refused in the body": Meets({"kind": "refuse"}, ErrorCode.CALL_REJECTED, "never"),
     "400": Meets({"kind": "status", "status": 400}, ErrorCode.CALL_REJECTED, "never"),
-    "401": Meets({"kind": "status", "status": 401}, ErrorCode.CREDENTIALS_REFUSED, "never"),
+    "401": Meets({"kind": "status", "status": 401}, ErrorCode.CREDENTIALS_REFUSED, "always"),
     "404": Meets({"kind": "status", "status": 404}, ErrorCode.CALL_REJECTED, "never"),
     "429": Meets({"kind": "status", "status": 429, "retry_after": 7}, ErrorCode.DESTINATION_BUSY, "always"),
     "503": Meets({"kind": "status", "status": 503}, ErrorCode.DESTINATION_BUSY, "always"),
