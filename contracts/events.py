@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from contracts.ids import stable_id
 from contracts.message import Message, Moment, countable
@@ -21,6 +21,13 @@ OURS = frozenset({"hops", "ledby", "occurrence"})
 """What services/tools says of an event, and no sender, whichever way it comes."""
 
 NonEmpty = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+def _media_type(value: object) -> object:
+    """Without parameters, such as `; charset=utf-8`: JSON is JSON (RFC 8259, section 11). Other JSON types are too."""
+    kind = value.partition(";")[0].strip().lower() if isinstance(value, str) else value
+    json = isinstance(kind, str) and (kind.endswith("+json") or kind == "text/json")
+    return "application/json" if json else kind
 
 
 class Event(Message):
@@ -40,7 +47,7 @@ class Event(Message):
     type: NonEmpty = Field(description="the trigger's name, such as `closum.whatsapp.message_received`")
     subject: NonEmpty = Field(description="the entity whose order matters: a phone, an e-mail, a lead's id")
     time: Moment = Field(default_factory=lambda: datetime.now(UTC), description="when it happened")
-    datacontenttype: Literal["application/json"] = "application/json"
+    datacontenttype: Annotated[Literal["application/json"], BeforeValidator(_media_type)] = "application/json"
     account: NonEmpty = Field(default="default", description="whose it is; nothing of one account touches another's")
     accepted: Moment | None = Field(default=None, description="when ingest took it")
     duplicateseconds: int | None = Field(

@@ -27,6 +27,8 @@ from services.runtime.documents import json_schema
 MOST_FAULTS = 50
 LONGEST = 512
 HIDDEN = "the value"
+TOGETHER = "\x1f"
+"""ASCII's unit separator: it parts the values of an id, and stands in none that people write."""
 
 
 class DeclarationError(Exception):
@@ -35,11 +37,15 @@ class DeclarationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where in the body the id, the time and the subject stand: RFC 6901 pointers, the first that holds something."""
+    """Where in the body the id, the time and the subject stand: RFC 6901 pointers, the first that holds something.
+
+    `together`: an id that is made of all of these values, where none of them tells one event from another.
+    """
 
     identity: tuple[str, ...] = ()
     time: tuple[str, ...] = ()
     subject: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
 
 
 class Declared(Payload):
@@ -73,8 +79,9 @@ class Declared(Payload):
         return self._text(self.places.subject)
 
     def own_id(self) -> str | None:
-        """The first text or number that the id's pointers find."""
-        return self._text(self.places.identity)
+        """The first text or number that the id's pointers find; or all of them together, if there is any."""
+        parts = [self._text((place,)) or "" for place in self.places.together]
+        return TOGETHER.join(parts) if any(parts) else self._text(self.places.identity)
 
     def happened(self) -> datetime | None:
         """The time that its pointer finds, if it can be read."""
@@ -130,7 +137,7 @@ def declared(trigger: str, schema: Mapping[str, Any], places: Places, example: M
     document = dict(schema)
     if document.get("type") != "object":
         raise DeclarationError("must describe an object: begin with `type: object`")
-    for pointer in (*places.identity, *places.time, *places.subject):
+    for pointer in (*places.identity, *places.time, *places.subject, *places.together):
         if not pointer.startswith("/"):
             raise DeclarationError(f"{pointer!r} is no JSON pointer: write it as /order/id")
     try:

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
@@ -17,7 +18,9 @@ from services.ingest.http_problems import Refused
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 MOST_FIELDS = 1000
-BRACKETS = re.compile(r"([^\[\]]+)\[([^\[\]]*)\]")
+DEEPEST = 20
+NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+KEYS = re.compile(r"\[([^\[\]]*)\]")
 NUL = "\x00"
 
 # It warns of each broken form: strangers must not fill our log.
@@ -31,7 +34,10 @@ def is_form(content_type: str, body: bytes) -> bool:
 
 
 def parse(body: bytes, content_type: str) -> dict[str, object]:
-    """Field → text; a field that comes more than once, or is named `tags[]` or `tags[1]`, is a list; `a[b]` an object.
+    """Field → text. What a name's brackets mean is as PHP, and what is made with it, writes them.
+
+    A field that comes more than once, or is named `tags[]`, is a list; so are `tags[1]` and `tags[0]`, in the order of
+    their numbers. `a[b]` and `a[b][c]` are objects.
 
     Files of a multipart form are left out. Raises Refused: 400, also for a multipart form without its closing boundary.
     """
@@ -81,27 +87,47 @@ def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
 
 
 def _object(fields: Iterable[tuple[str, str]]) -> dict[str, object]:
-    made: dict[str, object] = {}
+    made: _Branch = _Branch()
     for name, value in fields:
-        match = BRACKETS.fullmatch(name)
-        if match and match[2] and not match[2].isdecimal():
-            inner = made.setdefault(match[1], {})
-            if isinstance(inner, dict):
-                inner[match[2]] = value
-                continue
-        elif match:
-            _append(made, match[1], value)
-            continue
-        if name in made:
-            _append(made, name, value)
-        else:
-            made[name] = value
-    return made
+        match = NAME.fullmatch(name)
+        keys = KEYS.findall(match[2]) if match else []
+        if match is None or len(keys) > DEEPEST or not _put(made, [match[1], *keys], value):
+            _put(made, [name], value)
+    return {name: _plain(value) for name, value in made.items()}
 
 
-def _append(made: dict[str, object], name: str, value: str) -> None:
-    before = made.get(name)
+class _Branch(dict[str, Any]):
+    """What stands below a name: under keys, or numbered, or both on the way."""
+
+
+def _put(branch: _Branch, path: list[str], value: str) -> bool:
+    """Put a value where its name says; False where the name of another one stands in its way."""
+    *way, last = path
+    for key in way:
+        inner = branch.setdefault(key or _next(branch), _Branch())
+        if not isinstance(inner, _Branch):
+            return False
+        branch = inner
+    before = branch.get(last)
+    if isinstance(before, _Branch):
+        return _put(before, [""], value)
     if isinstance(before, list):
         before.append(value)
+    elif last and before is not None:
+        branch[last] = [before, value]
     else:
-        made[name] = [value] if before is None else [before, value]
+        branch[last or _next(branch)] = value
+    return True
+
+
+def _next(branch: _Branch) -> str:
+    return str(max((int(key) + 1 for key in branch if key.isdecimal()), default=0))
+
+
+def _plain(value: object) -> object:
+    """Numbered ones are a list, in the order of their numbers."""
+    if not isinstance(value, _Branch):
+        return value
+    if all(key.isdecimal() for key in value):
+        return [_plain(value[key]) for key in sorted(value, key=int)]
+    return {key: _plain(inner) for key, inner in value.items()}

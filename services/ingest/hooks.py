@@ -13,10 +13,10 @@ from starlette.types import Receive, Scope, Send
 
 from contracts.errors import ErrorCode
 from contracts.triggers.sent_times import moment
-from services.ingest import cloudevents, forms, handshakes
+from services.ingest import cloudevents, forms, handshakes, xml_bodies
 from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.auth import networks
-from services.ingest.auth.scheme import AuthRequest, Proven, request_of
+from services.ingest.auth.scheme import AuthRequest, AuthScheme, Proven, request_of
 from services.ingest.body import parse, read
 from services.ingest.cloudevents import ContentMode
 from services.ingest.decompression import unpacked
@@ -27,7 +27,7 @@ from services.ingest.readers.reader import Reading, ReceivedBody
 from services.ingest.replayed_requests import ReplayedRequests
 from services.ingest.responses import UNKNOWN, Response, answer
 from services.ingest.source_limits import SourceLimit
-from services.ingest.sources.hook import Hook, Hooks
+from services.ingest.sources.hook import Answer, Hook, Hooks
 
 PATH = "/v1/hooks/{source}/{token}"
 PATH_SIGNED = "/v1/hooks/{source}"
@@ -66,22 +66,26 @@ class HookEndpoint:
                 "There is no such hook, or its token is wrong. Compare the whole URL with the one you were given.",
             )
         request = request_of(scope, networks.peer(scope), time.time())
-        if scope["method"] != "POST":
-            return _handshake(hook, request)
+        challenge = _handshake(hook, request)
+        if challenge is not None:
+            return challenge
         peer = networks.sender(scope, hook.proxies)
         if hook.networks:
             networks.require(peer, hook.networks)
+        most = hook.body_bytes or self._parts.most_bytes
         proven = None
         if hook.proof is None or not hook.proof.needs_body:
             proven = await self._admit(hook, request)
         else:
-            hook.proof.begin(request)
-        most = hook.body_bytes or self._parts.most_bytes
+            most = _begun(hook, hook.proof, request, most)
         # A token in the address is a proof, and comes before the body.
         known = proven is not None or bool(hook.tokens)
         with self._parts.in_flight.hold(hook.name, peer, proven=known) as held:
             body = await read(scope, receive, most, held)
             request = replace(request, body=body)
+            challenge = handshakes.said(hook, request)
+            if challenge is not None:
+                return challenge
             return await self._take(hook, request, proven or await self._admit(hook, request), held)
 
     async def _admit(self, hook: Hook, request: AuthRequest) -> Proven:
@@ -104,20 +108,41 @@ class HookEndpoint:
         if challenge is not None:
             return challenge
         reply = await self._parts.taker.take(
-            events_of(hook, sent, cloudevents.content(proven.told(request.headers), body))
+            events_of(hook, sent, cloudevents.content(proven.told(request.headers), body or request.query))
         )
         if marks:
             await self._parts.replays.add(hook, marks)
-        return reply
+        return reply if hook.answer is None else declared_answer(hook.answer)
 
 
-def _handshake(hook: Hook, request: AuthRequest) -> Response:
+def _handshake(hook: Hook, request: AuthRequest) -> Response | None:
+    """The answer to a challenge outside of a body; None when the request brings an event. Raises Refused: 405."""
     if request.method == "OPTIONS":
         return handshakes.abuse_protection(request.headers)
     challenge = handshakes.subscription(hook, request.query) if request.method == "GET" else None
-    if challenge is None:
+    challenge = challenge or handshakes.asked(hook, request)
+    if challenge is None and request.method != "POST" and not (hook.from_query and request.method == "GET"):
         raise only_post(request.method)
     return challenge
+
+
+def _begun(hook: Hook, proof: AuthScheme, request: AuthRequest, most: int) -> int:
+    """How much of a body is read for a proof over it. Raises Refused: 401 when none can come of it.
+
+    What is not signed can be a challenge, where its source declares that bodies are: these are short.
+    """
+    try:
+        proof.begin(request)
+    except Refused:
+        if not hook.handshakes.in_body:
+            raise
+        return min(most, handshakes.LONGEST)
+    return most
+
+
+def declared_answer(answer: Answer) -> Response:
+    """What the source's sender takes for success."""
+    return Response(HTTPStatus(answer.status), answer.body, answer.content_type)
 
 
 def sent_of(request: AuthRequest, body: bytes, proven: Proven) -> list[ReceivedBody]:
@@ -126,33 +151,44 @@ def sent_of(request: AuthRequest, body: bytes, proven: Proven) -> list[ReceivedB
     Of a signed request only what is signed says what it is: headers can be added by whoever sends it again.
     """
     kind = request.headers.get(b"content-type", b"").decode("latin-1")
-    if forms.is_form(kind, body):
-        return [ReceivedBody(forms.parse(body, kind), request.headers)]
+    plain = _no_json(request, kind, body)
+    if plain is not None:
+        return [ReceivedBody(plain, request.headers, query=request.query)]
     value = parse(body)
     told = proven.told(request.headers)
     how = cloudevents.mode(told)
     if how is ContentMode.NONE and proven.headers is not None:
         how = cloudevents.mode_of(value)
     if how is ContentMode.NONE:
-        return [ReceivedBody(value, request.headers)]
+        return [ReceivedBody(value, request.headers, query=request.query)]
     found = cloudevents.documents(how, told, value)
     return [
-        _unwrapped(document, request.headers, (index,) if how is ContentMode.BATCH else ())
+        _unwrapped(document, request, (index,) if how is ContentMode.BATCH else ())
         for index, document in enumerate(found)
     ]
 
 
-def _unwrapped(document: Any, headers: dict[bytes, bytes], path: tuple[int, ...]) -> ReceivedBody:  # noqa: ANN401 - any JSON value
+def _no_json(request: AuthRequest, kind: str, body: bytes) -> dict[str, object] | None:
+    """What a query, a form or XML says; None: it is to be read as JSON."""
+    if request.method == "GET":
+        return forms.parse(request.query, forms.URLENCODED)
+    if forms.is_form(kind, body):
+        return forms.parse(body, kind)
+    return xml_bodies.parse(body) if xml_bodies.is_xml(kind) else None
+
+
+def _unwrapped(document: Any, request: AuthRequest, path: tuple[int, ...]) -> ReceivedBody:  # noqa: ANN401 - any JSON value
     if not isinstance(document, dict) or "data" not in document:
-        return ReceivedBody(document, headers, path=path)
+        return ReceivedBody(document, request.headers, path=path, query=request.query)
     identity, origin = _text(document.get("id")), _text(document.get("source"))
     return ReceivedBody(
         document["data"],
-        headers,
+        request.headers,
         identity=f"{origin} {identity}" if identity else None,
         time=moment(document.get("time")),
         subject=_text(document.get("subject")) or None,
         path=path and (*path, "data"),
+        query=request.query,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import orjson
 from fastapi_problem.error import Problem
 from pydantic import ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from contracts.errors import ErrorCode
 from contracts.faults import first_faults
@@ -78,6 +78,20 @@ def invalid(title: str, text: str, path: Sequence[str | int]) -> ValidationError
     """A reader's own fault in the form that `wrong_shape` tells."""
     fault = PydanticCustomError("shape", "{text}", {"text": text})
     return ValidationError.from_exception_data(title, [{"type": fault, "loc": tuple(path), "input": None}])
+
+
+def further_down(error: ValidationError, path: Sequence[str | int]) -> ValidationError:
+    """The same faults of a value that stands at `path`."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]
+    details: list[InitErrorDetails] = [
+        {
+            "type": PydanticCustomError(fault["type"], "{text}", {"text": fault["msg"]}),
+            "loc": (*path, *fault["loc"]),
+            "input": None,
+        }
+        for fault in faults
+    ]
+    return ValidationError.from_exception_data(error.title, details)
 
 
 def wrong_shape(error: ValidationError, *, below: tuple[str | int, ...] = ()) -> Refused:

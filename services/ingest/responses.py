@@ -66,7 +66,8 @@ async def answer(source: str, work: Awaitable[Response], send: Send) -> None:
         log.exception("request.failed", source=source)
         status, headers, body = _refusal(bug())
     count(source, status)
-    headers = [*headers, (b"content-length", b"%d" % len(body))]
+    if status != HTTPStatus.NO_CONTENT:  # RFC 9110, 8.6: it has no body, and says nothing of its length
+        headers = [*headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

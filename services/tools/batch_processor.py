@@ -142,7 +142,7 @@ class BatchProcessor:
         read: list[tuple[ConsumedRecord, Event]] = []
         for record in _readable(records, batch):
             try:
-                read.append((record, _occurred(record, event_of(record.value))))
+                read.append((record, _occurred(record, event_of(record.value, record.headers))))
             except ValidationError as error:
                 _unreadable(batch.slot(), record, ErrorCode.EVENT_INVALID, error)
         arrived = await self._arrived(read)

@@ -8,16 +8,18 @@ from contracts.events import OURS, Event
 from contracts.triggers.registry import TRIGGERS
 from services.flows.creations import BY_US
 from services.flows.nul_characters import without_nul
+from services.runtime.kafka import Headers
+from services.tools.content_modes import structured
 
 
-def event_of(value: bytes | None) -> Event:
-    """The event, with its data as flows see it. Raises pydantic.ValidationError.
+def event_of(value: bytes | None, headers: Headers | None = None) -> Event:
+    """The event, with its data as flows see it; in either content mode. Raises pydantic.ValidationError.
 
     Ingest has read the data of what it took, and says so in `accepted`. Another team's producer sends what it has: it
     is read here by the same model of the same trigger, so that flows meet one shape whichever way an event came.
     What we made ourselves no sender can say, whichever way.
     """
-    event = Event.read(value)
+    event = Event.read(structured(value, headers) if headers else value)
     trigger = TRIGGERS.get(event.type)
     if any(getattr(event, name) is not None for name in OURS):
         event = event.model_copy(update=dict.fromkeys(OURS))

@@ -18,8 +18,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from urllib.parse import parse_qsl
 
-from services.ingest.auth.scheme import AuthRequest, unproven
-from services.ingest.auth.signature import MILLISECOND, Signature, SignatureTime
+from services.ingest.auth.first_shown import FirstShown
+from services.ingest.auth.scheme import AuthRequest, AuthScheme, unproven
+from services.ingest.auth.signature import MILLISECOND, Signature, SignatureTime, named
 
 Secrets = tuple[bytes, ...]
 FORM = b"application/x-www-form-urlencoded"
@@ -63,16 +64,12 @@ def _slack(secrets: Secrets, tolerance: float, _base: str | None) -> Signature:
     )
 
 
-def _pairs(header: bytes, name: bytes) -> list[bytes]:
-    return [part.strip()[len(name) :] for part in header.split(b",") if part.strip().startswith(name)]
-
-
 def _stripe(secrets: Secrets, tolerance: float, _base: str | None) -> Signature:
     def stamp(request: AuthRequest) -> bytes:
-        return next(iter(_pairs(request.header("Stripe-Signature"), b"t=")), b"")
+        return next(iter(named(request.header("Stripe-Signature"), b"t")), b"")
 
     def signatures(header: bytes) -> Sequence[bytes]:
-        return _pairs(header, b"v1=")
+        return named(header, b"v1")
 
     return Signature(
         "Stripe-Signature",
@@ -83,25 +80,32 @@ def _stripe(secrets: Secrets, tolerance: float, _base: str | None) -> Signature:
     )
 
 
-def _standard(secrets: Secrets, tolerance: float, _base: str | None) -> Signature:
-    def signed(request: AuthRequest, stamp: bytes) -> bytes:
-        return request.header("webhook-id") + b"." + stamp + b"." + request.body
-
+def _standard(secrets: Secrets, tolerance: float, _base: str | None) -> AuthScheme:
     def key(secret: bytes) -> bytes:
         try:
             return base64.b64decode(secret.removeprefix(b"whsec_"), validate=True)
         except binascii.Error:
             raise PresetSecretError("is no secret of Standard Webhooks: whsec_ and base64") from None
 
+    keys = tuple(key(secret) for secret in secrets)
+    return FirstShown(tuple(_standard_under(name, keys, tolerance) for name in ("webhook", "svix")))
+
+
+def _standard_under(name: str, keys: Secrets, tolerance: float) -> Signature:
+    """Svix, from which the standard came, sends the same under `svix-` (https://docs.svix.com/receiving/verifying-payloads/how-manual)."""
+
+    def signed(request: AuthRequest, stamp: bytes) -> bytes:
+        return request.header(f"{name}-id") + b"." + stamp + b"." + request.body
+
     return Signature(
-        "webhook-signature",
-        tuple(key(secret) for secret in secrets),
+        f"{name}-signature",
+        keys,
         encoding="base64",
         prefix=b"v1,",
-        stamp=SignatureTime("webhook-timestamp", tolerance_seconds=tolerance),
+        stamp=SignatureTime(f"{name}-timestamp", tolerance_seconds=tolerance),
         signed=signed,
         candidates=bytes.split,
-        signed_headers=frozenset((b"webhook-id", b"webhook-timestamp")),
+        signed_headers=frozenset(f"{name}-{part}".encode() for part in ("id", "timestamp")),
     )
 
 
@@ -118,6 +122,7 @@ def _hubspot(secrets: Secrets, tolerance: float, base: str | None) -> Signature:
         encoding="base64",
         stamp=SignatureTime("X-HubSpot-Request-Timestamp", unit_seconds=MILLISECOND, tolerance_seconds=tolerance),
         signed=signed,
+        address=base or "",
     )
 
 
@@ -137,10 +142,12 @@ def _twilio(secrets: Secrets, _tolerance: float, base: str | None) -> Signature:
             raise unproven("The query parameter bodySHA256 is not the hash of this body.")
         return url
 
-    return Signature("X-Twilio-Signature", secrets, algorithm="sha1", encoding="base64", signed=signed)
+    return Signature(
+        "X-Twilio-Signature", secrets, algorithm="sha1", encoding="base64", signed=signed, address=base or ""
+    )
 
 
-PRESETS: dict[str, Callable[[Secrets, float, str | None], Signature]] = {
+PRESETS: dict[str, Callable[[Secrets, float, str | None], AuthScheme]] = {
     "github": _hub,
     "hubspot_v3": _hubspot,
     "slack": _slack,
@@ -149,4 +156,4 @@ PRESETS: dict[str, Callable[[Secrets, float, str | None], Signature]] = {
     "twilio": _twilio,
     "whatsapp_cloud": _hub,
 }
-"""Name → a Signature for (secrets, tolerance in seconds, base of our address as the sender knows it)."""
+"""Name → the scheme for (secrets, tolerance in seconds, base of our address as the sender knows it)."""

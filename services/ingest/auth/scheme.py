@@ -6,10 +6,10 @@ import base64
 import binascii
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address
-from typing import Protocol
+from typing import Protocol, Self
 from urllib.parse import quote
 
 from starlette.types import Scope
@@ -31,6 +31,7 @@ class AuthRequest:
     body: bytes = field(default=b"", repr=False)
     client: Address | None = None
     now: float = 0.0
+    scheme: str = "https"
 
     def header(self, name: str) -> bytes:
         """A header's value, empty when it is not there."""
@@ -53,13 +54,26 @@ class AuthRequest:
         """The password of these, whoever the user is."""
         return self.credentials().partition(b":")[2]
 
+    def base(self) -> str:
+        """What stands before the path in the address that the sender used: as a proxy says it, else as it came."""
+        scheme = self._forwarded("x-forwarded-proto") or self.scheme
+        host = self._forwarded("x-forwarded-host") or self.header("host").decode("latin-1")
+        return f"{scheme}://{host}"
+
+    def _forwarded(self, name: str) -> str:
+        """Of a list that several proxies made, the first value: what the first of them saw."""
+        return self.header(name).partition(b",")[0].strip().decode("latin-1")
+
     def url(self, base: str | None) -> str:
         """The address as the sender wrote it; `base` is what stands before the path, such as https://hooks.example."""
-        if base is None:
-            scheme = self.header("x-forwarded-proto").decode("latin-1") or "https"
-            base = f"{scheme}://{self.header('host').decode('latin-1')}"
         query = f"?{self.query.decode('latin-1')}" if self.query else ""
-        return f"{base.rstrip('/')}{self.path}{query}"
+        return f"{(base or self.base()).rstrip('/')}{self.path}{query}"
+
+    def possible(self) -> Sequence[Self]:
+        """This request by each scheme that its sender may have used: a proxy that ends TLS need not say so."""
+        if self.scheme == "https" or self._forwarded("x-forwarded-proto"):
+            return (self,)
+        return (self, replace(self, scheme="https"))
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,13 @@ def request_of(scope: Scope, client: Address | None, now: float) -> AuthRequest:
         headers.setdefault(name, value)
     path = scope.get("raw_path") or quote(scope["path"]).encode()
     return AuthRequest(
-        scope["method"], path.partition(b"?")[0].decode("latin-1"), scope["query_string"], headers, b"", client, now
+        scope["method"],
+        path.partition(b"?")[0].decode("latin-1"),
+        scope["query_string"],
+        headers,
+        client=client,
+        now=now,
+        scheme=scope.get("scheme") or "https",
     )
 
 

@@ -12,6 +12,8 @@ import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import product
 from typing import Literal
 
 from services.ingest.auth.scheme import AuthRequest, Proven, unproven
@@ -23,10 +25,13 @@ MILLISECOND = 0.001
 
 @dataclass(frozen=True)
 class SignatureTime:
-    """When it was signed: a header (or `of`), its unit in seconds, how far from now it may be."""
+    """When it was signed: a header (or `of`), its unit in seconds, how far from now it may be.
+
+    No unit: it is a date and time of ISO 8601, in UTC where it names no zone.
+    """
 
     header: str = ""
-    unit_seconds: float = 1.0
+    unit_seconds: float | None = 1.0
     tolerance_seconds: float = 300.0
     of: Callable[[AuthRequest], bytes] | None = None
 
@@ -34,15 +39,27 @@ class SignatureTime:
         """The text of the stamp, which is signed too. Raises Refused: absent, no number, too old, from the future."""
         text = self.of(request) if self.of else request.header(self.header)
         try:
-            seconds = int(text) * self.unit_seconds
+            seconds = _moment(text) if self.unit_seconds is None else int(text) * self.unit_seconds
         except (ValueError, OverflowError):
-            raise unproven(f"The time stamp of the signature ({self.header}) is missing, or is no number.") from None
+            form = "date and time of ISO 8601" if self.unit_seconds is None else "number"
+            raise unproven(f"The time stamp of the signature ({self.header}) is missing, or is no {form}.") from None
         if abs(request.now - seconds) > self.tolerance_seconds:
             raise unproven(
                 f"The time stamp of the signature is more than {self.tolerance_seconds:g} seconds from now. "
                 "Sign again, and look at the clock."
             )
         return text
+
+
+def _moment(text: bytes) -> float:
+    found = datetime.fromisoformat(text.decode("latin-1").strip())
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def named(header: bytes, name: bytes) -> list[bytes]:
+    """What a header like `t=1492774577,v1=5257a8` says under a name, in order; `;` parts its values too."""
+    pairs = (part.strip().partition(b"=") for part in header.replace(b";", b",").split(b","))
+    return [value for key, _, value in pairs if key == name]
 
 
 def _whole_body(request: AuthRequest, _stamp: bytes) -> bytes:
@@ -55,7 +72,10 @@ def _only_one(sent: bytes) -> Sequence[bytes]:
 
 @dataclass(frozen=True)
 class Signature:
-    """One publisher's way to sign. Its repr holds no secret."""
+    """One publisher's way to sign. Its repr holds no secret. `address`: it signs the address, which starts with this.
+
+    None: it signs no address; empty: with what the request and the proxies before us say.
+    """
 
     header: str
     secrets: tuple[bytes, ...] = field(repr=False)
@@ -66,6 +86,7 @@ class Signature:
     signed: Callable[[AuthRequest, bytes], bytes] = _whole_body
     candidates: Callable[[bytes], Sequence[bytes]] = _only_one
     signed_headers: frozenset[bytes] = frozenset()
+    address: str | None = None
     needs_body: bool = True
 
     def begin(self, request: AuthRequest) -> None:
@@ -81,10 +102,10 @@ class Signature:
     def check(self, request: AuthRequest) -> Proven:
         """Raises Refused: 401 unless one of the secrets made the signature of this very request, in time."""
         header, stamp = self._shown(request)
-        message = self.signed(request, stamp)
+        messages = [self.signed(one, stamp) for one in (request.possible() if self.address == "" else (request,))]
         sent = [one[len(self.prefix) :] for one in self.candidates(header) if one.startswith(self.prefix)]
         marks: set[bytes] = set()
-        for secret in self.secrets:
+        for secret, message in product(self.secrets, messages):
             expected = self._encode(hmac.new(secret, message, getattr(hashlib, self.algorithm)).digest())
             for one in sent:
                 if hmac.compare_digest(one.lower() if self.encoding == "hex" else one, expected):
@@ -92,9 +113,18 @@ class Signature:
         if not marks:
             raise unproven(
                 f"The signature in {self.header} is not that of this body with the secret of this source. "
-                "Sign the raw bytes that are sent."
+                f"Sign the raw bytes that are sent.{self._addressed(request)}"
             )
         return Proven(frozenset(marks), self.signed_headers)
+
+    def _addressed(self, request: AuthRequest) -> str:
+        """Without the path, which can hold the hook's token: the text goes into a log too."""
+        if self.address is None:
+            return ""
+        return (
+            f" The address is signed too, and {self.address or request.base()!r} was taken for its beginning: where it "
+            "was sent to another one, `url:` in the authentication of this source sets it."
+        )
 
     def _encode(self, digest: bytes) -> bytes:
         return binascii.hexlify(digest) if self.encoding == "hex" else base64.b64encode(digest)

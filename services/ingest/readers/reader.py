@@ -20,8 +20,14 @@ class ReceivedBody:
     time: datetime | None = None
     subject: str | None = None
     path: tuple[str | int, ...] = ()  # where in the body it stands
+    query: bytes = field(default=b"", repr=False)
+
+    def header(self, name: str) -> str:
+        """A header's text, empty when it is not there."""
+        return self.headers.get(name.lower().encode(), b"").decode("latin-1").replace("\x00", "").strip()[:LONGEST]
 
 
+LONGEST = 512
 REPEAT_SECONDS = 600
 """How long a sender repeats a delivery that was not acknowledged, where it sends no id: most do within minutes."""
 RECUR_SECONDS = 30

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from contracts.triggers.payload import Payload
 from services.ingest.readers.reader import Reading, ReceivedBody
 
-LONGEST = 512
-
 
 class SinglePayload:
     """The reader of a source with a `trigger`, a `schema` or an `example`."""
@@ -16,12 +14,12 @@ class SinglePayload:
     def __init__(self, trigger: type[Payload], id_header: str | None = None) -> None:
         self.triggers: tuple[type[Payload], ...] = (trigger,)
         self._trigger = trigger
-        self._id_header = id_header.lower().encode() if id_header else None
+        self._id_header = id_header
 
     def read(self, sent: ReceivedBody) -> Sequence[Reading]:
         """The one event. Its id: of the envelope, else of the declared header, else the payload's own."""
         payload = self._trigger.read(sent.value)
         identity = sent.identity
         if identity is None and self._id_header is not None:
-            identity = sent.headers.get(self._id_header, b"").decode("latin-1").strip()[:LONGEST]
+            identity = sent.header(self._id_header)
         return (Reading(payload, identity or payload.own_id(), sent.time or payload.happened(), sent.subject),)

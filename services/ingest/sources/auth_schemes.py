@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 
 from services.ingest.auth.basic import Basic
 from services.ingest.auth.bearer import Bearer
 from services.ingest.auth.client_certificate import ClientCertificate
 from services.ingest.auth.presets import PRESETS, PresetSecretError
 from services.ingest.auth.scheme import AuthRequest, AuthScheme
-from services.ingest.auth.signature import MILLISECOND, Signature, SignatureTime
+from services.ingest.auth.signature import MILLISECOND, Signature, SignatureTime, named
 from services.ingest.sources.file_form import AuthenticationForm, SignatureForm
 from services.runtime.documents import secrets
 
@@ -41,21 +43,38 @@ def proof_of(form: AuthenticationForm, environ: Mapping[str, str]) -> AuthScheme
     return ClientCertificate(certificate.header, values, tuple(certificate.proxies))
 
 
+UNITS = {"s": 1.0, "ms": MILLISECOND, "iso8601": None}
+
+
 def _signature(form: SignatureForm, secrets: tuple[bytes, ...], tolerance: float, base: str | None) -> Signature:
-    stamp = None
-    if form.timestamp_header:
-        unit = MILLISECOND if form.timestamp_unit == "ms" else 1.0
-        stamp = SignatureTime(form.timestamp_header, unit_seconds=unit, tolerance_seconds=tolerance)
-    return Signature(
+    made = Signature(
         form.header,
         secrets,
         form.algorithm,
         form.encoding,
         form.prefix.encode(),
-        stamp,
+        _stamp(form, tolerance),
         _signed(form.signs, base),
         signed_headers=_signed_headers(form),
+        address=(base or "") if "{url}" in form.signs else None,
     )
+    if form.parts is None:
+        return made
+    return replace(made, candidates=partial(named, name=form.parts.signature.encode()))
+
+
+def _stamp(form: SignatureForm, tolerance: float) -> SignatureTime | None:
+    unit = UNITS[form.timestamp_unit]
+    if form.timestamp_header:
+        return SignatureTime(form.timestamp_header, unit, tolerance)
+    if form.parts is None or form.parts.timestamp is None:
+        return None
+    name = form.parts.timestamp.encode()
+
+    def stamp(request: AuthRequest) -> bytes:
+        return next(iter(named(request.header(form.header), name)), b"")
+
+    return SignatureTime(f"{form.parts.timestamp}= in {form.header}", unit, tolerance, stamp)
 
 
 def _signed_headers(form: SignatureForm) -> frozenset[bytes]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from services.ingest.sources.file_form import IN_BODY, IN_HEADER
+from services.ingest.sources.file_form import IN_BODY, IN_HEADER, TOGETHER
 from services.runtime.documents import yaml_file
 from services.runtime.documents.faults import Fault, FaultCode
 from services.runtime.documents.suggestion import nearest
@@ -16,7 +16,7 @@ from services.runtime.settings import SettingsError
 
 DURATIONS = ("every", "within", "repeats_within")
 KEY = "[key]"
-TAGS = (KEY, IN_BODY, IN_HEADER)  # what is in the places of faults, and not in the file
+TAGS = (KEY, IN_BODY, IN_HEADER, TOGETHER)  # what is in the places of faults, and not in the file
 CODES = {"extra_forbidden": FaultCode.KEY_UNKNOWN, "missing": FaultCode.KEY_MISSING}
 
 

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -28,6 +27,17 @@ from contracts.events import LONGEST_DUPLICATE_SECONDS
 from contracts.triggers.registry import TRIGGERS
 from services.flows.durations import parse_duration
 from services.ingest.auth.presets import PRESETS
+from services.ingest.sources.body_forms import (
+    AnswerForm,
+    HandshakeForm,
+    HeaderForm,
+    Items,
+    RequestPart,
+    Type,
+    TypeForm,
+    TypeName,
+)
+from services.ingest.sources.form_parts import Pointer, Pointers, StrictForm
 from services.ingest.sources.secret import Secrets
 from services.runtime.documents.suggestion import suggestion
 
@@ -43,13 +53,12 @@ def _network(value: object) -> object:
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 LEAST_SECONDS = 1.0
-IN_BODY, IN_HEADER = "[body]", "[header]"  # in the places of faults, and not in the file
+# In the places of faults, and not in the file.
+IN_BODY, IN_HEADER, TOGETHER = "[body]", "[header]", "[together]"
 CRON_FIELDS = 5
+BESIDE_SHAPE = "id, time, subject, type, headers, query and leave_out"
+OF_REQUESTS = "handshakes, answer, from_query, items, leave_out, headers, query and types"
 A_LEAP_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
-
-
-def _listed(value: object) -> object:
-    return value if isinstance(value, list) else [value]
 
 
 def _duration(value: object) -> object:
@@ -58,21 +67,14 @@ def _duration(value: object) -> object:
     return value
 
 
-def _pointer(text: str) -> str:
-    if not text.startswith("/"):
-        raise ValueError(f"{text!r} is no JSON pointer: write it as /order/id")
-    return text
-
-
-Pointer = Annotated[str, AfterValidator(_pointer)]
-Pointers = Annotated[list[Pointer], BeforeValidator(_listed)]
 Duration = Annotated[float, BeforeValidator(_duration), Field(ge=LEAST_SECONDS, le=LONGEST_DUPLICATE_SECONDS)]
 
 
-class StrictForm(BaseModel):
-    """A mapping of the file: no field but these."""
+class SignaturePartsForm(StrictForm):
+    """The names in a header such as `t=1492774577,v1=5257a8`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    signature: str = Field(min_length=1)
+    timestamp: str | None = Field(default=None, min_length=1)
 
 
 class SignatureForm(StrictForm):
@@ -84,14 +86,16 @@ class SignatureForm(StrictForm):
     prefix: str = ""
     signs: str = "{body}"
     timestamp_header: str | None = None
-    timestamp_unit: Literal["s", "ms"] = "s"
+    timestamp_unit: Literal["s", "ms", "iso8601"] = "s"
+    parts: SignaturePartsForm | None = None
 
     @model_validator(mode="after")
     def _signs_the_body(self) -> Self:
         if "{body}" not in self.signs:
             raise ValueError("signs: has no {body}, so that anybody could change the body")
-        if ("{timestamp}" in self.signs) != (self.timestamp_header is not None):
-            raise ValueError("{timestamp} in signs and timestamp_header belong together")
+        stamps = (self.timestamp_header, self.parts and self.parts.timestamp)
+        if sum(stamp is not None for stamp in stamps) != ("{timestamp}" in self.signs):
+            raise ValueError("{timestamp} in signs belongs together with timestamp_header, or with parts.timestamp")
         return self
 
 
@@ -222,18 +226,21 @@ class PollForm(StrictForm):
     authentication: PollAuthentication | None = None
 
 
-class HeaderForm(StrictForm):
-    """A value that stands in a header."""
+class TogetherForm(StrictForm):
+    """Values that only together tell one delivery from another: what it is about, what happened, and when."""
 
-    header: str = Field(min_length=1)
+    all: list[Pointer] = Field(min_length=2)
 
 
 def _identity(value: object) -> str:
+    if isinstance(value, TogetherForm) or (isinstance(value, dict) and "all" in value):
+        return TOGETHER
     return IN_HEADER if isinstance(value, dict | HeaderForm) else IN_BODY
 
 
 Identity = Annotated[
-    Annotated[Pointers, Tag(IN_BODY)] | Annotated[HeaderForm, Tag(IN_HEADER)], Discriminator(_identity)
+    Annotated[Pointers, Tag(IN_BODY)] | Annotated[HeaderForm, Tag(IN_HEADER)] | Annotated[TogetherForm, Tag(TOGETHER)],
+    Discriminator(_identity),
 ]
 
 
@@ -277,6 +284,15 @@ class SourceEntry(StrictForm):
     networks: list[Network] = Field(default_factory=list)
     proxies: list[Network] = Field(default_factory=list)
     limits: LimitsForm = LimitsForm()
+    handshakes: list[HandshakeForm] = Field(default_factory=list)
+    answer: AnswerForm | None = None
+    from_query: bool = Field(default=False, description="a GET is an event, its query the body")
+    items: Items | None = Field(default=None, description="where the list of events stands in the body")
+    leave_out: list[Pointer] = Field(default_factory=list, description="what flows must not see, such as tokens")
+    headers: list[RequestPart] = Field(default_factory=list, description="headers that flows can read")
+    query: list[RequestPart] = Field(default_factory=list, description="parameters of the address that flows can read")
+    event_type: Type | None = Field(default=None, alias="type", description="what tells the source's types apart")
+    types: dict[TypeName, TypeForm] = Field(default_factory=dict)
     id: Identity = Field(default_factory=list)
     time: Pointers = Field(default_factory=list)
     subject: Pointers = Field(default_factory=list)
@@ -289,6 +305,13 @@ class SourceEntry(StrictForm):
         if name is not None and name not in TRIGGERS:
             raise ValueError(f"there is no trigger {name!r}; {suggestion(name, TRIGGERS)}")
         return name
+
+    @property
+    def readable_headers(self) -> tuple[str, ...]:
+        """Those that flows can read: the declared ones, and the one that tells the types apart."""
+        place = self.event_type
+        told = [place.header] if isinstance(place, HeaderForm) else []
+        return tuple(dict.fromkeys((*self.headers, *told)))
 
     @property
     def shaped(self) -> bool:
@@ -306,8 +329,11 @@ class SourceEntry(StrictForm):
             raise ValueError("is exactly one of trigger, schema (or example), platform, schedule")
         if self.poll is not None and not self.shaped:
             raise ValueError("poll: needs the schema or an example of one item")
-        if not self.shaped and (self.id or self.time or self.subject):
-            raise ValueError("id, time and subject belong to a source with a schema or an example")
+        own = (self.id, self.time, self.subject, self.headers, self.query, self.event_type, self.leave_out)
+        if not self.shaped and any(own):
+            raise ValueError(f"{BESIDE_SHAPE} belong to a source with a schema or an example")
+        if self.types and self.event_type is None:
+            raise ValueError("types: needs type, which says where the type of an event stands")
         if self.schedule is not None and self.deduplicate is not None:
             raise ValueError("deduplicate: each time of a schedule has an id of its own, so that nothing is to be told")
         if self.poll is not None and self.deduplicate is not None and self.deduplicate.repeats_within is not None:
@@ -317,6 +343,11 @@ class SourceEntry(StrictForm):
             raise ValueError("nobody proves anything: give it a token, or authentication, or both")
         if not incoming and (self.token or self.authentication or self.verify_token):
             raise ValueError("token and authentication are for what comes in; nothing is sent to this source")
+        requested = (self.handshakes, self.answer, self.from_query, self.headers, self.query, self.types)
+        if not incoming and (any(requested) or self.items is not None or self.leave_out):
+            raise ValueError(f"{OF_REQUESTS} are for what comes in; nothing is sent to this source")
+        if self.items is not None and self.platform is not None:
+            raise ValueError("items: a platform knows where its events stand")
         return self
 
 

@@ -18,6 +18,35 @@ from services.ingest.readers.reader import Reader
 
 
 @dataclass(frozen=True)
+class Handshakes:
+    """How a publisher makes sure of the address. `checks`: HEAD and GET are answered.
+
+    `queries`, `headers`, `fields`: parameters, headers and fields of the body that are sent back. `pings`: a body of
+    exactly these fields holds no event.
+    """
+
+    checks: bool = False
+    queries: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    pings: tuple[frozenset[str], ...] = ()
+
+    @property
+    def in_body(self) -> bool:
+        """Whether a body can be one, which need not be signed."""
+        return bool(self.fields or self.pings)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the sender takes for success. `content_type` is None where there is no body."""
+
+    status: int
+    body: bytes = b""
+    content_type: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Hook:
     """One source of the sources file. Its repr holds no secret. No tokens: its address ends with its name."""
 
@@ -34,6 +63,9 @@ class Hook:
     body_bytes: int | None = None
     duplicate_seconds: int | None = None
     repeat_seconds: int | None = None
+    handshakes: Handshakes = Handshakes()
+    answer: Answer | None = None
+    from_query: bool = False
 
     @cached_property
     def uri(self) -> str:

@@ -27,14 +27,19 @@ from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
 from services.flows.declared_triggers import DeclarationError, Places, declared, scheduled
 from services.flows.schema_from_example import example_of, schema_of
+from services.ingest.readers.items import Items
 from services.ingest.readers.reader import Reader
+from services.ingest.readers.request_parts import HEADERS, QUERY, RequestParts, with_parts
 from services.ingest.readers.single_payload import SinglePayload
+from services.ingest.readers.typed import Typed
 from services.ingest.readers.whatsapp_cloud import WhatsAppCloud
 from services.ingest.sources import document
 from services.ingest.sources.auth_schemes import proof_of
+from services.ingest.sources.body_forms import AnswerForm, HeaderForm
 from services.ingest.sources.document import SourcesError
-from services.ingest.sources.file_form import HeaderForm, SourceEntry, SourcesFile, StrictForm
-from services.ingest.sources.hook import Hook, Hooks
+from services.ingest.sources.file_form import SourceEntry, SourcesFile, TogetherForm
+from services.ingest.sources.form_parts import StrictForm
+from services.ingest.sources.hook import Answer, Handshakes, Hook, Hooks
 from services.ingest.sources.schedules_and_polls import Poll, Schedule
 from services.ingest.sources.secret import token
 from services.runtime.documents import json_file
@@ -189,7 +194,7 @@ class _Loaded:
                 if entry.schedule is not None:
                     self.triggers[trigger] = scheduled(trigger, {"schedule": name})
                 elif entry.shaped:
-                    self.triggers[trigger] = self._shape(trigger, entry)
+                    self.triggers |= self._shapes(trigger, entry)
             except (DeclarationError, OSError, ValueError) as error:
                 told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
                 text = f"sources.{name}: the schema or example {told}"
@@ -197,21 +202,24 @@ class _Loaded:
                 faults.append(self.fault((name,), FaultCode.VALUE_INVALID, text))
         return faults
 
-    def _shape(self, trigger: str, entry: SourceEntry) -> type[Payload]:
+    def _shapes(self, trigger: str, entry: SourceEntry) -> dict[str, type[Payload]]:
+        """The source's own trigger, and one of each of its types."""
+        schema, example = self._shape(entry)
+        found = {trigger: _declared(trigger, entry, schema, example)}
+        for name, one in entry.types.items():
+            own = one.json_schema if one.json_schema is not None else one.example and schema_of(one.example)
+            shape, shown = (own, one.example) if own else (schema, one.example or example)
+            found[f"{trigger}.{name}"] = _declared(f"{trigger}.{name}", entry, shape, shown)
+        return found
+
+    def _shape(self, entry: SourceEntry) -> tuple[Any, Any]:
         example: Any = entry.example
         if entry.example_file is not None:
             example = json_file.read(self.path.resolve().parent / entry.example_file)
         schema: Any = entry.json_schema
         if entry.schema_file is not None:
             schema = json_file.read(self.path.resolve().parent / entry.schema_file)
-        if schema is None:
-            schema = schema_of(example)
-        identity = () if isinstance(entry.id, HeaderForm) else tuple(entry.id)
-        places = Places(identity, tuple(entry.time), tuple(entry.subject))
-        if not example:
-            made = example_of(schema)
-            example = made if isinstance(made, dict) else {}
-        return declared(trigger, schema, places, example)
+        return (schema_of(example) if schema is None else schema), example
 
     def _parts(
         self, name: str, entry: SourceEntry, model: type[Payload] | None, environ: Mapping[str, str]
@@ -242,8 +250,32 @@ class _Loaded:
             asked = (str(ask.url), ask.every, ask.items, ask.cursor, headers, query)
             self.polls.append(Poll(name, model, entry.account, *asked, _duplicate_seconds(entry)))
         elif model is not None or not entry.shaped:
-            self.hooks.append(_hook(name, entry, model, made))
+            self.hooks.append(_hook(name, entry, _reader(entry, model, self.triggers), made))
         return made
+
+
+def _declared(trigger: str, entry: SourceEntry, schema: Any, example: Any) -> type[Payload]:  # noqa: ANN401 - any JSON value
+    """Raises DeclarationError."""
+    if isinstance(schema, dict):
+        taken = {HEADERS: entry.readable_headers, QUERY: entry.query}
+        twice = [name for name, parts in taken.items() if parts and name in schema.get("properties", {})]
+        if twice:
+            raise DeclarationError(f"has a field {twice[0]!r} itself, and {twice[0]}: would hide it")
+        schema = with_parts(schema, entry.readable_headers, entry.query)
+    if not example:
+        made = example_of(schema)
+        example = made if isinstance(made, dict) else {}
+    return declared(trigger, schema, _places(entry), example)
+
+
+def _places(entry: SourceEntry) -> Places:
+    pointers: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
+    if isinstance(entry.id, TogetherForm):
+        together = tuple(entry.id.all)
+    elif not isinstance(entry.id, HeaderForm):
+        pointers = tuple(entry.id)
+    return Places(pointers, tuple(entry.time), tuple(entry.subject), together)
 
 
 def _trigger(name: str, entry: SourceEntry) -> str:
@@ -255,13 +287,25 @@ def _duplicate_seconds(entry: SourceEntry) -> int | None:
     return None if entry.deduplicate is None else entry.deduplicate.seconds
 
 
-def _hook(name: str, entry: SourceEntry, model: type[Payload] | None, made: Mapping[str, Any]) -> Hook:
-    reader: Reader
+def _reader(entry: SourceEntry, model: type[Payload] | None, triggers: Mapping[str, type[Payload]]) -> Reader:
     if entry.platform is not None:
-        reader = WhatsAppCloud()
-    else:
-        trigger = model if model is not None else TRIGGERS[entry.trigger or ""]
-        reader = SinglePayload(trigger, entry.id.header if isinstance(entry.id, HeaderForm) else None)
+        return WhatsAppCloud()
+    header = entry.id.header if isinstance(entry.id, HeaderForm) else None
+    trigger = model if model is not None else TRIGGERS[entry.trigger or ""]
+    reader: Reader = SinglePayload(trigger, header)
+    if entry.types and entry.event_type is not None:
+        by_value = {
+            one.value: SinglePayload(triggers[f"{trigger.trigger}.{name}"], header) for name, one in entry.types.items()
+        }
+        place = entry.event_type
+        told = place.header if isinstance(place, HeaderForm) else None
+        reader = Typed(reader, by_value, header=told, pointers=[] if isinstance(place, HeaderForm) else place)
+    if entry.readable_headers or entry.query or entry.leave_out:
+        reader = RequestParts(reader, entry.readable_headers, tuple(entry.query), tuple(entry.leave_out))
+    return reader if entry.items is None else Items(entry.items, reader)
+
+
+def _hook(name: str, entry: SourceEntry, reader: Reader, made: Mapping[str, Any]) -> Hook:
     return Hook(
         name,
         reader,
@@ -276,7 +320,25 @@ def _hook(name: str, entry: SourceEntry, model: type[Payload] | None, made: Mapp
         body_bytes=entry.limits.body_bytes,
         duplicate_seconds=_duplicate_seconds(entry),
         repeat_seconds=None if entry.deduplicate is None else entry.deduplicate.repeat_seconds,
+        handshakes=_handshakes(entry),
+        answer=None if entry.answer is None else _answer(entry.answer),
+        from_query=entry.from_query,
     )
+
+
+def _handshakes(entry: SourceEntry) -> Handshakes:
+    forms = entry.handshakes
+    return Handshakes(
+        checks=any(form.checks for form in forms),
+        queries=tuple(form.echo_query for form in forms if form.echo_query),
+        headers=tuple(form.echo_header for form in forms if form.echo_header),
+        fields=tuple(form.echo_field for form in forms if form.echo_field),
+        pings=tuple(frozenset(form.ping) for form in forms if form.ping),
+    )
+
+
+def _answer(form: AnswerForm) -> Answer:
+    return Answer(form.status, form.body.encode(), form.content_type.encode() if form.body else None)
 
 
 def _asking(entry: SourceEntry, environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, to_binary, to_structured
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
 from pydantic import ValidationError
 
 from contracts.events import Event
+from services.runtime.kafka import Headers
 from services.tools.event_reading import event_of
 
 LEAD = Event(
@@ -50,3 +55,60 @@ def test_what_is_no_event_is_one_error(value: bytes | None) -> None:
     """Which the processor makes a dead letter of."""
     with pytest.raises(ValidationError):
         event_of(value)
+
+
+def written(event: CloudEvent, how: Callable[..., KafkaMessage] = to_binary) -> tuple[bytes | None, Headers]:
+    """A record as the CloudEvents SDK writes it."""
+    message = how(event, JSONFormat())
+    value = message.value
+    return value.encode() if isinstance(value, str) else value, list(message.headers.items())
+
+
+SENT = {
+    "id": "1",
+    "source": "/shop",
+    "type": "closum.lead.created",
+    "subject": "a",
+    "datacontenttype": "application/json",
+}
+AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("how", [to_binary, to_structured])
+@pytest.mark.parametrize("media", ["application/json", "application/json; charset=UTF-8", "application/vnd.shop+json"])
+def test_both_content_modes_of_the_sdk_are_read(how: Callable[..., KafkaMessage], media: str) -> None:
+    """As the same event, with its extensions and whatever parameters its content type has."""
+    attributes = {**SENT, "datacontenttype": media, "time": AT, "account": "porto", "duplicateseconds": 60}
+    event = event_of(*written(CloudEvent(attributes, {"email": "ana@example.com", "n": [1, 2.5, None]}), how))
+    assert (event.id, event.source, event.subject, event.account) == ("1", "/shop", "a", "porto")
+    assert (event.time, event.duplicateseconds, event.datacontenttype) == (AT, 60, "application/json")
+    assert (event.data["email"], event.data["raw"]) == ("ana@example.com", {"n": [1, 2.5, None]})
+
+
+def test_headers_in_binary_mode() -> None:
+    """Names in any case, the first of those that repeat, none without a value, text in UTF-8."""
+    value, headers = written(CloudEvent(SENT, {"email": "ana@example.com"}))
+    odd: Headers = [(name.upper(), one) for name, one in headers if name != "ce_subject"]
+    odd += [
+        ("ce_subject", None),
+        ("ce_subject", "inês".encode()),
+        ("ce_subject", b"b"),
+        ("ce_id", b"2"),
+        ("other", b"\xff"),
+    ]
+    assert (event_of(value, odd).subject, event_of(value, odd).id) == ("inês", "1")
+
+
+def test_a_whole_document_counts_more_than_headers() -> None:
+    """Its content type says what it is; headers of ours beside it make it no other event."""
+    value, headers = written(CloudEvent(SENT, {"email": "ana@example.com"}), to_structured)
+    assert event_of(value, [*headers, ("ce_specversion", b"1.0"), ("ce_id", b"2")]).id == "1"
+    assert event_of(value, [("ce_id", b"2"), ("traceparent", b"00-1")]).id == "1"
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b'{"email":"a@b.pt"},"id":"2"', b"\xff", b'"text"'])
+def test_what_is_no_data_is_one_error(value: bytes | None) -> None:
+    """In binary mode too."""
+    _, headers = written(CloudEvent(SENT, {"email": "ana@example.com"}))
+    with pytest.raises(ValidationError):
+        event_of(value, headers)
