@@ -27,6 +27,7 @@ from services.runtime.documents import json_schema
 MOST_FAULTS = 50
 LONGEST = 512
 HIDDEN = "the value"
+RAW = "raw"
 TOGETHER = "\x1f"
 """ASCII's unit separator: it parts the values of an id, and stands in none that people write."""
 
@@ -39,7 +40,8 @@ class DeclarationError(Exception):
 class Places:
     """Where in the body the id, the time and the subject stand: RFC 6901 pointers, the first that holds something.
 
-    `together`: an id that is made of all of these values, where none of them tells one event from another.
+    `together`: an id that is made of all of these values, where none of them tells one event from another. Without the
+    first there is no id; the others can be absent.
     """
 
     identity: tuple[str, ...] = ()
@@ -49,13 +51,19 @@ class Places:
 
 
 class Declared(Payload):
-    """What a declared source sends. `body` is all that a flow sees."""
+    """What a declared source sends. `body` is all that a flow sees, `sent` what was sent, where that differs.
+
+    `sets_aside`: a field of another type than the schema says stands under `raw` by its pointer, instead of refusing
+    the whole body: its sender asks nobody before it changes.
+    """
 
     schema_document: ClassVar[dict[str, Any]]
     places: ClassVar[Places]
     validator: ClassVar[jsonschema_rs.Validator]
+    sets_aside: ClassVar[bool] = False
 
     body: dict[str, Any]
+    sent: dict[str, Any] | None = None
 
     @classmethod
     def model_json_schema(cls, *_arguments: Any, **_options: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's own signature
@@ -70,30 +78,36 @@ class Declared(Payload):
         """
         if not isinstance(body, dict):
             _refuse(cls.trigger, [("must be a JSON object", ())])
-        if not cls.validator.is_valid(body):
-            _refuse(cls.trigger, json_schema.faults(cls.validator, body, MOST_FAULTS))
-        return cast("Self", cls.model_construct(body=body))
+        if cls.validator.is_valid(body):
+            return cast("Self", cls.model_construct(body=body))
+        faults = json_schema.faults(cls.validator, body, MOST_FAULTS)
+        kept = _set_aside(body, faults) if cls.sets_aside else body
+        if not cls.validator.is_valid(kept):
+            _refuse(cls.trigger, faults)
+        return cast("Self", cls.model_construct(body=kept, sent=body))
 
     def subject(self) -> str | None:
         """The first text or number that the subject's pointers find."""
         return self._text(self.places.subject)
 
     def own_id(self) -> str | None:
-        """The first text or number that the id's pointers find; or all of them together, if there is any."""
+        """The first text or number that the id's pointers find; or all of them together, if the first is there."""
         parts = [self._text((place,)) or "" for place in self.places.together]
-        return TOGETHER.join(parts) if any(parts) else self._text(self.places.identity)
+        return TOGETHER.join(parts) if parts and parts[0] else self._text(self.places.identity)
 
     def happened(self) -> datetime | None:
         """The time that its pointer finds, if it can be read."""
-        return next((time for place in self.places.time if (time := moment(at(self.body, place)))), None)
+        body = self.sent or self.body
+        return next((time for place in self.places.time if (time := moment(at(body, place)))), None)
 
     def to_json(self) -> bytes:
         """The body."""
         return orjson.dumps(self.body)
 
     def _text(self, places: tuple[str, ...]) -> str | None:
+        body = self.sent or self.body
         for place in places:
-            value = at(self.body, place)
+            value = at(body, place)
             if isinstance(value, str | int | float) and not isinstance(value, bool) and (text := str(value).strip()):
                 return text[:LONGEST]
         return None
@@ -132,7 +146,9 @@ class ScheduleFired(Payload):
         return self.due
 
 
-def declared(trigger: str, schema: Mapping[str, Any], places: Places, example: Mapping[str, Any]) -> type[Payload]:
+def declared(
+    trigger: str, schema: Mapping[str, Any], places: Places, example: Mapping[str, Any], *, sets_aside: bool = False
+) -> type[Payload]:
     """The model of a declared trigger. Raises DeclarationError when the schema is none, or not of an object."""
     document = dict(schema)
     if document.get("type") != "object":
@@ -150,6 +166,7 @@ def declared(trigger: str, schema: Mapping[str, Any], places: Places, example: M
         "schema_document": document,
         "places": places,
         "validator": validator,
+        "sets_aside": sets_aside,
         "__doc__": f"What {trigger} brings.",
         "__module__": __name__,
     }
@@ -174,6 +191,29 @@ def at(body: object, pointer: str) -> object:
         else:
             return None
     return found
+
+
+Path = Sequence[str | int]
+
+
+def _set_aside(body: dict[str, Any], faults: Sequence[tuple[str, Path]]) -> dict[str, Any]:
+    """A copy without the wrong values, which stand under `raw`; of a list an item becomes null, so that none moves."""
+    made = copy.deepcopy(body)
+    raw: dict[str, Any] = {}
+    for _, path in sorted(faults, key=lambda fault: len(fault[1]), reverse=True):
+        *way, last = path or ("",)
+        parent: Any = made
+        for part in way:
+            parent = parent[part]
+        if not path or (isinstance(parent, dict) and last not in parent):
+            continue
+        raw["".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)] = parent[last]
+        if isinstance(parent, list):
+            parent[int(last)] = None
+        else:
+            del parent[last]
+    theirs = made.get(RAW)
+    return {**made, RAW: {**theirs, **raw} if isinstance(theirs, dict) else raw}
 
 
 def _refuse(trigger: str, faults: Sequence[tuple[str, Sequence[str | int]]]) -> NoReturn:

@@ -311,3 +311,34 @@ def test_mistakes_are_told(entry: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(SourcesError, match=r"sources\.one") as raised:
         load(written(tmp_path, f"sources:\n  one: {{ {schema}{entry}{token} }}\n"), {"TOKEN": TOKEN})
     assert told in str(raised.value)
+
+
+LENIENT = """\
+sources:
+  loose:
+    schema:
+      type: object
+      required: [ id ]
+      properties:
+        id: { type: integer }
+        n: { type: object, properties: { x/y: { type: string } } }
+        l: { type: array, items: { type: [ integer, "null" ] } }
+    on_mismatch: raw
+    id: /n/x~1y
+    token: { env: TOKEN }
+"""
+
+
+async def test_a_field_of_another_type_is_set_aside(tmp_path: Path) -> None:
+    """Under raw by its pointer, beside the sender's own raw; its id is read all the same; a required one refuses."""
+    app, kafka = application(load(written(tmp_path, LENIENT), {"TOKEN": TOKEN}))
+    async with client(app) as http:
+        for number in (7, 8, 8):
+            body = {"id": 1, "n": {"x/y": number, "z": 1}, "l": [1, "a", 2], "raw": {"own": 1}, "more": "m"}
+            assert (await http.post(url("loose"), json=body)).status_code == 202
+        refused = await http.post(url("loose"), json={"id": "x", "n": 1})
+    seen = {"id": 1, "n": {"z": 1}, "l": [1, None, 2], "raw": {"own": 1, "/n/x~1y": 7, "/l/1": "a"}, "more": "m"}
+    assert data(kafka)[0] == seen
+    assert len({event["id"] for _, event in kafka.records}) == 2
+    assert refused.status_code == 422
+    assert {error["pointer"] for error in refused.json()["errors"]} == {"/id", "/n"}

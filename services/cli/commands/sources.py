@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from io import StringIO
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from services.cli.command import WRITE, declare
 from services.cli.terminal import CommandError, show
@@ -35,47 +37,155 @@ HEAD = """\
 def new(
     name: Annotated[str, Parameter(name="NAME")],
     *,
-    sample: Annotated[Path, Parameter(name="--from")],
+    sample: Annotated[Path | None, Parameter(name="--from")] = None,
+    preset: str | None = None,
     to: Path | None = None,
 ) -> None:
-    """Write the typed declaration of a webhook from one example of its body. Its values are not kept.
+    """Write the typed declaration of a webhook, from an example, whose values are not kept, or for a known platform.
 
     Parameters
     ----------
     name:
         The source's name; flows say `on: webhook.NAME`.
     sample:
-        A file with the JSON object that the system sends.
+        A file with the JSON object that the system sends, or a list of them.
+    preset:
+        The platform, as `flows sources presets` lists it.
     to:
         The file to write. Default: sources/NAME.yaml.
     """
-    from services.flows.made_values import made  # noqa: PLC0415 - only needed here
-    from services.flows.schema_from_example import schema_of  # noqa: PLC0415 - only needed here
-
+    if (sample is None) == (preset is None):
+        raise CommandError(
+            "give either an example (--from FILE) or a platform (--preset NAME: `flows sources presets`)"
+        )
     if not NAME.fullmatch(name):
         raise CommandError(f"{name!r} is no name: a small letter, then small letters, digits, - or _")
-    body = _read(sample)
     file = to or Path("sources") / f"{name}.yaml"
     if file.exists():
         raise CommandError(f"{str(file)!r} is there already. Choose another one: --to FILE")
-    variable = f"HOOK_TOKEN_{name.upper().replace('-', '_')}"
-    entry: dict[str, Any] = {"schema": schema_of(body), "example": made(body)}
-    for key, likely in (("id", LIKELY_IDS), ("time", LIKELY_TIMES), ("subject", LIKELY_SUBJECTS)):
-        found = _find(body, likely)
-        if found:
-            entry[key] = found
-    entry["token"] = {"env": variable}
+    head, entry = _of_preset(name, preset) if sample is None else _of_example(name, sample)
     text = StringIO()
     yaml = YAML()
     yaml.default_flow_style = False
     yaml.allow_unicode = True
-    yaml.dump({"sources": {name: entry}}, text)
+    yaml.width = 120
+    yaml.dump({"sources": {name: _compact(entry)}}, text)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(HEAD.format(name=name, variable=variable) + text.getvalue(), encoding="utf-8")
+        file.write_text(head + text.getvalue(), encoding="utf-8")
     except OSError as error:
         raise CommandError(f"cannot write {str(file)!r}: {error.strerror}") from None
-    print(f"Wrote {file}. A flow begins with `on: webhook.{name}`; `flows catalog webhook.{name}` shows what it knows.")
+    _told(name, file, entry)
+
+
+def _compact(value: Any) -> Any:  # noqa: ANN401 - any value of a sources file
+    """The same with each small mapping and list in one line."""
+    if isinstance(value, dict):
+        mapping = CommentedMap({key: _compact(inner) for key, inner in value.items()})
+        if value.keys() <= {"type", "env", "header", "status", "all", "ping"}:
+            mapping.fa.set_flow_style()
+        return mapping
+    if isinstance(value, list):
+        items = CommentedSeq(_compact(inner) for inner in value)
+        if all(isinstance(inner, str) for inner in value):
+            items.fa.set_flow_style()
+        return items
+    return value
+
+
+def _told(name: str, file: Path, entry: dict[str, Any]) -> None:
+    if "platform" in entry:
+        print(f"Wrote {file}. `flows sources list {file}` and docs/sources.md say which triggers it has.")
+    else:
+        print(
+            f"Wrote {file}. A flow begins with `on: webhook.{name}`; `flows catalog webhook.{name}` "
+            "shows what it knows."
+        )
+
+
+def _of_preset(name: str, preset: str | None) -> tuple[str, dict[str, Any]]:
+    from services.project.source_presets import PRESETS, Known  # noqa: PLC0415 - heavy, and only needed here
+    from services.runtime.documents.suggestion import suggestion  # noqa: PLC0415
+
+    found = PRESETS.get(preset or "")
+    if found is None:
+        raise CommandError(f"there is no preset {preset!r}; {suggestion(preset or '', PRESETS)}")
+    entry = found.source(name)
+    unsure = [what for what, one in found.facts.items() if one.known is not Known.CONFIRMED]
+    lines = [
+        f"{found.title}, by `flows sources new {name} --preset {found.name}`. It is yours: change what differs.",
+        f"- there: {found.setup};",
+        f"- here: {_variables(entry)};",
+        f"- it repeats: {found.retries};",
+        f"- not confirmed: {', '.join(unsure) or 'nothing'} (`flows sources presets {found.name}` says where from).",
+        f"Its address: POST /v1/hooks/{name}{'/TOKEN' if 'token' in entry else ''}",
+    ]
+    return "".join(f"# {line}\n" for line in lines), entry
+
+
+def _variables(entry: Any) -> str:  # noqa: ANN401 - any value of a sources file
+    names = sorted(set(re.findall(r"HOOK_[A-Z]+_[A-Z0-9_]+", json.dumps(entry))))
+    return f"set {' and '.join(names)}" if names else "nothing is to be set"
+
+
+def _of_example(name: str, sample: Path) -> tuple[str, dict[str, Any]]:
+    from services.flows.made_values import made  # noqa: PLC0415 - only needed here
+    from services.flows.schema_from_example import schema_of  # noqa: PLC0415
+
+    bodies = _read(sample)
+    body = bodies[0]
+    variable = f"HOOK_TOKEN_{name.upper().replace('-', '_')}"
+    entry: dict[str, Any] = {"schema": schema_of(bodies)["items"], "example": made(body)}
+    for key, likely in (("id", LIKELY_IDS), ("time", LIKELY_TIMES), ("subject", LIKELY_SUBJECTS)):
+        found = _find(body, likely)
+        if found:
+            entry[key] = found
+    if isinstance(bodies, _Several):
+        entry["items"] = ""
+    entry["token"] = {"env": variable}
+    return HEAD.format(name=name, variable=variable), entry
+
+
+@command.command
+def presets(
+    name: Annotated[str | None, Parameter(name="PRESET")] = None,
+    *,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """The platforms whose requests are known, and how sure that is; of one, where each thing is known from.
+
+    Parameters
+    ----------
+    name:
+        Show this one.
+    as_json:
+        Print a JSON array.
+    """
+    from services.project.source_presets import PRESETS, Known  # noqa: PLC0415 - heavy, and only needed here
+    from services.runtime.documents.suggestion import suggestion  # noqa: PLC0415
+
+    if name is None:
+        columns = ("preset", "platform", "proof", *(known.value for known in Known))
+        rows = [
+            {
+                "preset": one.name,
+                "platform": one.title,
+                "proof": one.proof.replace("`", ""),
+                "id": one.identity,
+                **{known.value: one.count(known) for known in Known},
+            }
+            for one in PRESETS.values()
+        ]
+        show(rows, columns, as_json=as_json, empty="There are none.")
+        return
+    found = PRESETS.get(name)
+    if found is None:
+        raise CommandError(f"there is no preset {name!r}; {suggestion(name, PRESETS)}")
+    facts = [
+        {"what": what, "known": one.known.value, "document": one.document, "read": one.read}
+        for what, one in found.facts.items()
+    ]
+    show(facts, ("what", "known", "document", "read"), as_json=as_json, empty="Nothing is known of it.")
 
 
 @command.command(name="list")
@@ -103,16 +213,21 @@ def list_(
     show(rows, ("trigger", "fields", "file"), as_json=as_json, empty="No sources file declares a trigger here.")
 
 
-def _read(file: Path) -> dict[str, Any]:
+class _Several(list[dict[str, Any]]):
+    """What a sender puts into one body."""
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
     try:
         found = json_file.read(file)
     except OSError as error:
         raise CommandError(f"cannot read {str(file)!r}: {error.strerror}") from None
     except ValueError as error:
         raise CommandError(f"{str(file)!r} is not JSON: {error}") from None
-    if not isinstance(found, dict) or not found:
-        raise CommandError(f"{str(file)!r} holds no JSON object with fields")
-    return found
+    bodies = _Several(found) if isinstance(found, list) else [found]
+    if not bodies or not all(isinstance(body, dict) and body for body in bodies):
+        raise CommandError(f"{str(file)!r} holds no JSON object with fields, nor a list of them")
+    return bodies
 
 
 def _find(body: dict[str, Any], likely: tuple[str, ...], depth: int = 0, place: str = "") -> str | None:

@@ -18,6 +18,7 @@ from services.cli.generate import asyncapi, egress_policy, reference, reference_
 from services.flows.editor_schema import editor_schema
 from services.project.catalogue import ACTIONS, catalogue, writes_of
 from services.project.declarations import SETTINGS
+from services.project.source_presets import PRESETS, Sample
 from services.runtime import settings
 
 ROOT = Path(contracts.__file__).parent.parent
@@ -25,6 +26,7 @@ SCHEMAS = "contracts/schemas"
 RELEASED = f"{SCHEMAS}/released"
 ACTIONS_PAGE = "docs/actions.md"
 EGRESS_POLICY = "deploy/kubernetes/networkpolicy-actions.yaml"
+SOURCES_PAGE = "docs/sources.md"
 FLOW_SCHEMA = f"{SCHEMAS}/flow.schema.json"
 WRITES = "contracts/writes.json"
 VARIABLES = "services/runtime/variables.json"
@@ -81,7 +83,16 @@ def generated() -> dict[str, str]:
     texts[WRITES] = _text({name: asdict(sets) for name, sets in writes_of(ACTIONS).items()})
     texts[EGRESS_POLICY] = egress_policy.text()
     texts[FLOW_SCHEMA] = _text(editor_schema(catalogue()))
+    texts[SOURCES_PAGE] = reference.with_presets((ROOT / SOURCES_PAGE).read_text())
+    for preset in PRESETS.values():
+        texts[f"{EXAMPLES}/presets/{preset.name}.json"] = _text([_sample(sample) for sample in preset.samples])
     return texts
+
+
+def _sample(sample: Sample) -> dict[str, Any]:
+    sent = {"content-type": sample.content_type, **sample.headers}
+    seen = {} if sample.events is None else {"events": list(sample.events)}
+    return {"what": sample.what, "headers": sent, "body": sample.body, **seen}
 
 
 def present(root: Path = ROOT) -> dict[str, str]:
@@ -89,6 +100,7 @@ def present(root: Path = ROOT) -> dict[str, str]:
     files = [
         root / ".env.example",
         root / ACTIONS_PAGE,
+        root / SOURCES_PAGE,
         root / WRITES,
         root / VARIABLES,
         root / EGRESS_POLICY,

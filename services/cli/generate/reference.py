@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from services.flows.catalogue import Group
 from services.flows.idempotency import ASSUMED
 from services.project.catalogue import ACTIONS, Implementation
+from services.project.source_presets import PRESETS, Known, Preset
 
 BEGIN = "<!-- made by `make schemas` -->"
 END = "<!-- end -->"
@@ -14,11 +15,20 @@ END = "<!-- end -->"
 
 def with_actions(page: str) -> str:
     """The page with the table of all actions, grouped as Closum groups them, between its marks. Raises ValueError."""
+    return _between_marks(page, actions_table(ACTIONS.values()))
+
+
+def with_presets(page: str) -> str:
+    """The page with the table of all platforms that are known, between its marks. Raises ValueError."""
+    return _between_marks(page, presets_table(PRESETS.values()))
+
+
+def _between_marks(page: str, table: str) -> str:
     before, _, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
         raise ValueError(f"the page lacks the marks {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{actions_table(ACTIONS.values())}\n{END}{after}"
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
 
 def actions_table(actions: Iterable[Implementation]) -> str:
@@ -31,6 +41,29 @@ def actions_table(actions: Iterable[Implementation]) -> str:
             rows.append(f"| **{group}** | | | | |")
         basis = "–" if one.endpoint is None else one.endpoint.basis.value
         rows.append(f"| `{one.name}` | {one.signature.title} | {one.signature.line} | {_twice(one)} | {basis} |")
+    return "\n".join(rows)
+
+
+def presets_table(presets: Iterable[Preset]) -> str:
+    """A row a platform: its proof, what tells a redelivery, when it repeats, what is not confirmed."""
+    rows = [
+        "| `--preset` | platform | proof | told apart by | it repeats | takes for success | not confirmed |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in presets:
+        unsure = [
+            f"{what} ({fact.known.value})" for what, fact in one.facts.items() if fact.known is not Known.CONFIRMED
+        ]
+        cells = (
+            f"`{one.name}`",
+            one.title,
+            one.proof,
+            one.identity,
+            one.retries,
+            one.accepts,
+            ", ".join(unsure) or "–",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 

@@ -56,7 +56,7 @@ LEAST_SECONDS = 1.0
 # In the places of faults, and not in the file.
 IN_BODY, IN_HEADER, TOGETHER = "[body]", "[header]", "[together]"
 CRON_FIELDS = 5
-BESIDE_SHAPE = "id, time, subject, type, headers, query and leave_out"
+BESIDE_SHAPE = "id, time, subject, type, headers, query, leave_out and on_mismatch"
 OF_REQUESTS = "handshakes, answer, from_query, items, leave_out, headers, query and types"
 A_LEAP_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -288,6 +288,7 @@ class SourceEntry(StrictForm):
     answer: AnswerForm | None = None
     from_query: bool = Field(default=False, description="a GET is an event, its query the body")
     items: Items | None = Field(default=None, description="where the list of events stands in the body")
+    on_mismatch: Literal["refuse", "raw"] = Field(default="refuse", description="what a field of another type does")
     leave_out: list[Pointer] = Field(default_factory=list, description="what flows must not see, such as tokens")
     headers: list[RequestPart] = Field(default_factory=list, description="headers that flows can read")
     query: list[RequestPart] = Field(default_factory=list, description="parameters of the address that flows can read")
@@ -329,7 +330,8 @@ class SourceEntry(StrictForm):
             raise ValueError("is exactly one of trigger, schema (or example), platform, schedule")
         if self.poll is not None and not self.shaped:
             raise ValueError("poll: needs the schema or an example of one item")
-        own = (self.id, self.time, self.subject, self.headers, self.query, self.event_type, self.leave_out)
+        sets_aside = self.on_mismatch != "refuse"
+        own = (self.id, self.time, self.subject, self.headers, self.query, self.event_type, self.leave_out, sets_aside)
         if not self.shaped and any(own):
             raise ValueError(f"{BESIDE_SHAPE} belong to a source with a schema or an example")
         if self.types and self.event_type is None:

@@ -265,7 +265,7 @@ def _declared(trigger: str, entry: SourceEntry, schema: Any, example: Any) -> ty
     if not example:
         made = example_of(schema)
         example = made if isinstance(made, dict) else {}
-    return declared(trigger, schema, _places(entry), example)
+    return declared(trigger, schema, _places(entry), example, sets_aside=entry.on_mismatch == "raw")
 
 
 def _places(entry: SourceEntry) -> Places:

@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from services.cli.commands import sources
 from services.cli.terminal import CommandError
 from services.flows.schema_from_example import example_of, schema_of
+from services.ingest.sources.load import load
 from services.project.checking import checked
 from services.project.errors import ProjectError
+from services.project.source_presets import PRESETS
 from services.project.sources_files import triggers
 
 BODY = {
@@ -138,3 +141,65 @@ def test_nothing_of_the_example_is_kept_but_its_form(here: Path) -> None:
     text = (here / "sources/shop.yaml").read_text()
     assert not [value for value in body.values() if str(value) in text]
     assert triggers([here])["webhook.shop"].read(body).own_id() == "84723"
+
+
+def test_a_preset_becomes_a_source(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With its shape, its proof and what a person has to do, so that a flow is checked at once."""
+    sources.new("loja", preset="shopify")
+    text = (here / "sources/loja.yaml").read_text()
+    assert "webhook.loja" in capsys.readouterr().out
+    assert "HOOK_SECRET_LOJA" in text
+    assert "- there: Settings" in text
+    (here / "flows").mkdir()
+    (here / "flows/shop.yaml").write_text(
+        "flow: shop\non: webhook.loja\nsteps:\n"
+        "  - stop: ${ trigger.?total_price.orValue('') + trigger.?headers.?x_shopify_topic.orValue('') }\n"
+    )
+    assert not checked([here / "flows"]).mistakes
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_writes_a_right_source(preset: str, here: Path) -> None:
+    """Read back, it is what the preset declares."""
+    sources.new("one", preset=preset, to=here / f"{preset}/sources.yaml")
+    found = YAML(typ="safe").load((here / f"{preset}/sources.yaml").read_text())
+    assert found == {"sources": {"one": PRESETS[preset].source("one")}}
+    load(
+        here / f"{preset}/sources.yaml",
+        {
+            f"HOOK_{kind}_ONE": "whsec_c2VjcmV0LXNlY3JldA==" if kind == "SECRET" else "a" * 16
+            for kind in ("SECRET", "TOKEN", "VERIFY")
+        },
+    )
+
+
+def test_presets_are_listed_with_what_is_confirmed(capsys: pytest.CaptureFixture[str]) -> None:
+    """All of them, and of one where each thing is known from; a misspelled one is told."""
+    sources.presets(as_json=True)
+    rows = {row["preset"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows.keys() == PRESETS.keys()
+    assert (rows["shopify"]["proof"], rows["shopify"]["assumed"]) == ("X-Shopify-Hmac-Sha256", 0)
+    sources.presets("zoho", as_json=True)
+    facts = {row["what"]: row for row in json.loads(capsys.readouterr().out)}
+    assert (facts["retries"]["known"], facts["/ids"]["known"]) == ("assumed", "confirmed")
+    for call in (lambda: sources.presets("shopifi"), lambda: sources.new("x", preset="shopifi")):
+        with pytest.raises(CommandError, match="did you mean 'shopify'"):
+            call()
+
+
+def test_either_an_example_or_a_preset() -> None:
+    """Not both, not none."""
+    for given in ({}, {"preset": "shopify", "sample": Path("example.json")}):
+        with pytest.raises(CommandError, match="either an example"):
+            sources.new("x", **given)  # type: ignore[arg-type]  # parameters by name
+
+
+def test_a_list_of_examples_is_a_list_of_events(here: Path) -> None:
+    """As the sender puts them into one body; what not all of them have is not required."""
+    (here / "list.json").write_text(json.dumps([{"id": 1, "a": "x"}, {"id": 2, "b": None}]))
+    sources.new("rows", sample=Path("list.json"))
+    entry = YAML(typ="safe").load((here / "sources/rows.yaml").read_text())["sources"]["rows"]
+    assert (entry["items"], entry["id"], entry["schema"]["required"]) == ("", "/id", ["id"])
+    (here / "list.json").write_text("[1]")
+    with pytest.raises(CommandError, match="nor a list of them"):
+        sources.new("more", sample=Path("list.json"))

@@ -1,0 +1,139 @@
+"""What is declared of a platform, once: its source, examples, row in docs/sources.md and tests follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from services.ingest.sources.presets.tolerant import tolerant_schema
+
+JSON, FORM, XML = "application/json", "application/x-www-form-urlencoded", "text/xml; charset=UTF-8"
+PARTS = ("proof", "id", "time", "type", "retries", "answer", "handshakes")
+READ = "2026-11-30"
+TOKEN, SECRET, VERIFY = ({"env": f"HOOK_{kind}_{{NAME}}"} for kind in ("TOKEN", "SECRET", "VERIFY"))
+"""Where the values stand that a person brings: in the environment, under the source's name."""
+
+
+class Known(Enum):
+    """How sure a fact is."""
+
+    CONFIRMED = "confirmed"
+    INFERRED = "inferred"
+    ASSUMED = "assumed"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where something is known from. `of`: parts of the preset (PARTS), headers, pointers with all that is below."""
+
+    known: Known
+    document: str
+    of: tuple[str, ...]
+    read: str = READ
+
+
+def confirmed(document: str, *of: str) -> Evidence:
+    """The document says so, or a public sample of the platform shows it."""
+    return Evidence(Known.CONFIRMED, document, of)
+
+
+def inferred(document: str, *of: str) -> Evidence:
+    """It follows from the document, or from what others do with it."""
+    return Evidence(Known.INFERRED, document, of)
+
+
+def assumed(document: str, *of: str) -> Evidence:
+    """Nothing public says so; the document is the nearest to it."""
+    return Evidence(Known.ASSUMED, document, of)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A request as the platform makes it, with invented persons. `body`: the JSON value, or the text of a form or XML.
+
+    `events`: what flows see of it, where that is not the body.
+    """
+
+    what: str
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = JSON
+    events: Sequence[Mapping[str, Any]] | None = None
+
+    @property
+    def seen(self) -> Sequence[Mapping[str, Any]]:
+        """The bodies of its events."""
+        return [self.body] if self.events is None else self.events
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One platform.
+
+    `entry` is the source as the sources file has it, without its shape, which is made of what the samples hold: nothing
+    is required but `required`, and below `free` any value is taken. `setup` says what a person does at the platform,
+    `retries` and `accepts` what the platform does with our answer.
+    """
+
+    name: str
+    title: str
+    setup: str
+    entry: Mapping[str, Any]
+    retries: str
+    accepts: str
+    samples: Sequence[Sample]
+    evidence: Sequence[Evidence]
+    required: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()
+
+    def source(self, name: str) -> dict[str, Any]:
+        """The entry of a source of this name, whole."""
+        made: dict[str, Any] = {}
+        if not {"platform", "trigger"} & self.entry.keys():
+            bodies = [body for sample in self.samples for body in sample.seen]
+            made = {
+                "schema": tolerant_schema(bodies, self.required, self.free),
+                "example": dict(bodies[0]),
+                "on_mismatch": "raw",
+            }
+        return {**made, **_named(dict(self.entry), name.upper().replace("-", "_"))}
+
+    @property
+    def facts(self) -> dict[str, Evidence]:
+        """Each part, header and pointer with what is known of it."""
+        return {what: one for one in self.evidence for what in one.of}
+
+    def count(self, known: Known) -> int:
+        """How many facts are so sure."""
+        return sum(one.known is known for one in self.facts.values())
+
+    @property
+    def proof(self) -> str:
+        """In words: how its sender proves itself."""
+        ways = []
+        authentication = self.entry.get("authentication", {})
+        if "signature" in authentication:
+            ways.append(f"`{authentication['signature']['header']}`")
+        elif authentication:
+            ways.append(f"`{next(iter(authentication))}: {authentication.get('preset', '…')}`")
+        if "token" in self.entry:
+            ways.append("token in the address")
+        return ", ".join(ways)
+
+    @property
+    def identity(self) -> str:
+        """In words: what makes a redelivery a duplicate."""
+        told = self.entry.get("id", "the platform's own" if "platform" in self.entry else "its content")
+        if isinstance(told, dict):
+            return " + ".join(told["all"]) if "all" in told else told["header"]
+        return told if isinstance(told, str) else " or ".join(told)
+
+
+def _named(value: Any, name: str) -> Any:  # noqa: ANN401 - any value of a sources file
+    if isinstance(value, Mapping):
+        return {key: _named(inner, name) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_named(inner, name) for inner in value]
+    return value.replace("{NAME}", name) if isinstance(value, str) else value

@@ -1,0 +1,108 @@
+"""What platforms send comes through the source that their preset writes: samples, and shapes that surprised others."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.ingest.sources.presets import PRESETS
+from services.ingest.sources.presets.preset import JSON, PARTS, Known, Preset
+from tests.support.platforms import SIGNERS, Shape, over, send, shapes, source_of
+
+SHAPES = shapes()
+ALL = pytest.mark.parametrize("preset", PRESETS.values(), ids=list(PRESETS))
+
+
+def holds(found: Any, expected: Any) -> bool:
+    """Whether a value is the expected one; of an object each named field, of which None means that it is not there."""
+    if isinstance(expected, dict):
+        return isinstance(found, dict) and all(holds(found.get(name), value) for name, value in expected.items())
+    if isinstance(expected, list):
+        return isinstance(found, list) and len(found) == len(expected) and all(map(holds, found, expected))
+    return bool(found == expected)
+
+
+@ALL
+async def test_its_samples_come_through(preset: Preset, tmp_path: Path) -> None:
+    """Each event whole and once; a redelivery is a duplicate; a stranger's request is refused."""
+    app, kafka = source_of(preset, tmp_path)
+    async with over(app) as http:
+        for sample in preset.samples:
+            before = len(kafka.records)
+            for _ in range(2):
+                answer = await send(http, preset, sample.body, sample.headers, sample.content_type)
+                assert answer.status_code == preset.entry["answer"]["status"], answer.text
+            events = [event for _, event in kafka.records[before:]]
+            half = len(events) // 2
+            assert [event["id"] for event in events[:half]] == [event["id"] for event in events[half:]]
+            if "platform" not in preset.entry:
+                assert half == len(sample.seen)
+                assert all(map(holds, [event["data"] for event in events[:half]], sample.seen))
+            assert all("contentid" not in event for event in events) or "list" in sample.what, "its id is its sender's"
+        if preset.name in SIGNERS:
+            forged = await send(http, preset, sample.body, sample.headers, sample.content_type, sign=False)
+            assert forged.status_code == 401
+
+
+@ALL
+def test_it_says_where_each_thing_is_known_from(preset: Preset) -> None:
+    """Each part, each header that it reads and each field of its samples, by a document and the day it was read."""
+    facts = preset.facts
+    assert {one for one in ("proof", "id", "retries", "answer", "type") if one not in facts} == set()
+    assert all(
+        re.fullmatch(r"https://\S+", one.document) and re.fullmatch(r"20\d\d-\d\d-\d\d", one.read)
+        for one in facts.values()
+    )
+    fields = {f"/{name}" for sample in preset.samples for body in sample.seen for name in body}
+    headers = {*preset.entry.get("headers", ())}
+    assert {one for one in fields | headers if one not in facts} == set()
+    assert {one for one in facts if not one.startswith("/") and one not in PARTS} <= headers | {
+        name for sample in preset.samples for name in sample.headers
+    } | set(re.findall(r"X-[\w-]+", str(preset.entry)))
+    assert len(set(facts)) == sum(len(one.of) for one in preset.evidence), "said twice"
+    assert preset.count(Known.CONFIRMED) > preset.count(Known.ASSUMED)
+
+
+def test_each_has_odd_shapes_and_few_are_assumed() -> None:
+    """Three or more, each with its document."""
+    count = Counter(shape.preset for shape in SHAPES)
+    assert {name: count[name] for name in PRESETS if count[name] < 3} == {}
+    assert set(count) == set(PRESETS)
+    assert sum(shape.known == "assumed" for shape in SHAPES) * 5 <= len(SHAPES)
+    assert all(re.fullmatch(r"https://\S+", shape.document) for shape in SHAPES)
+    assert {shape.known for shape in SHAPES} <= {known.value for known in Known}
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=[shape.name for shape in SHAPES])
+async def test_what_a_platform_really_sends(shape: Shape, tmp_path: Path) -> None:
+    """The events that flows see, the ids that tell them apart, and the answer that its sender gets."""
+    preset = PRESETS[shape.preset]
+    app, kafka = source_of(preset, tmp_path)
+    expect = shape.expect
+    async with over(app) as http:
+        for request in shape.requests:
+            answer = await send(
+                http,
+                preset,
+                request.get("body", ""),
+                request.get("headers", {}),
+                request.get("content_type", JSON),
+                sign=request.get("signed", True),
+            )
+            assert answer.status_code == expect.get("status", preset.entry["answer"]["status"]), answer.text
+    for name, value in expect.get("headers", {}).items():
+        assert answer.headers[name] == value
+    if "answer" in expect:
+        assert answer.json() == expect["answer"]
+    events = [event for _, event in kafka.records]
+    wanted = expect.get("events", [])
+    assert [event["type"] for event in events] == [one.get("type", "webhook.one") for one in wanted]
+    for event, one in zip(events, wanted, strict=True):
+        assert event["subject"] == (one["subject"] or event["id"])
+        assert "time" not in one or event["time"].startswith(one["time"])
+        assert holds(event["data"], one.get("data", {})), event["data"]
+    assert len({event["id"] for event in events}) == expect.get("distinct", len(events))

@@ -1,0 +1,1 @@
+"""A made-up platform's preset, as CONTRIBUTING.md tells to add one."""
