@@ -80,10 +80,9 @@ class Declared(Payload):
             _refuse(cls.trigger, [("must be a JSON object", ())])
         if cls.validator.is_valid(body):
             return cast("Self", cls.model_construct(body=body))
-        faults = json_schema.faults(cls.validator, body, MOST_FAULTS)
-        kept = _set_aside(body, faults) if cls.sets_aside else body
-        if not cls.validator.is_valid(kept):
-            _refuse(cls.trigger, faults)
+        kept = _set_aside(cls.validator, body) if cls.sets_aside else None
+        if kept is None:
+            _refuse(cls.trigger, json_schema.faults(cls.validator, body, MOST_FAULTS))
         return cast("Self", cls.model_construct(body=kept, sent=body))
 
     def subject(self) -> str | None:
@@ -196,24 +195,40 @@ def at(body: object, pointer: str) -> object:
 Path = Sequence[str | int]
 
 
-def _set_aside(body: dict[str, Any], faults: Sequence[tuple[str, Path]]) -> dict[str, Any]:
-    """A copy without the wrong values, which stand under `raw`; of a list an item becomes null, so that none moves."""
+def _set_aside(validator: jsonschema_rs.Validator, body: dict[str, Any]) -> dict[str, Any] | None:
+    """A copy without the wrong values, which stand under `raw`; of a list an item becomes null, so that none moves.
+
+    None where that does not make it right, or there are more than MOST_FAULTS of them.
+    """
     made = copy.deepcopy(body)
     raw: dict[str, Any] = {}
-    for _, path in sorted(faults, key=lambda fault: len(fault[1]), reverse=True):
-        *way, last = path or ("",)
-        parent: Any = made
-        for part in way:
-            parent = parent[part]
-        if not path or (isinstance(parent, dict) and last not in parent):
-            continue
-        raw["".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)] = parent[last]
-        if isinstance(parent, list):
-            parent[int(last)] = None
-        else:
-            del parent[last]
+    while len(raw) < MOST_FAULTS and not validator.is_valid(made):
+        before = len(raw)
+        for _, path in json_schema.faults(validator, made, MOST_FAULTS):
+            _take_out(made, path, raw)
+        if len(raw) == before:
+            break
+    if not validator.is_valid(made):
+        return None
     theirs = made.get(RAW)
     return {**made, RAW: {**theirs, **raw} if isinstance(theirs, dict) else raw}
+
+
+def _take_out(made: dict[str, Any], path: Path, raw: dict[str, Any]) -> None:
+    """One value, if it is still there: a fault above it may have been met before."""
+    parent: Any = made
+    for part in path[:-1]:
+        there = part in parent if isinstance(parent, dict) else isinstance(parent, list)
+        if not there:
+            return
+        parent = parent[part]
+    if not path or (isinstance(parent, dict) and path[-1] not in parent) or parent is None:
+        return
+    raw["".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)] = parent[path[-1]]
+    if isinstance(parent, list):
+        parent[int(path[-1])] = None
+    else:
+        del parent[path[-1]]
 
 
 def _refuse(trigger: str, faults: Sequence[tuple[str, Sequence[str | int]]]) -> NoReturn:

@@ -19,6 +19,7 @@ URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 MOST_FIELDS = 1000
 DEEPEST = 20
+LONGEST_NUMBER = 18  # of digits
 NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 KEYS = re.compile(r"\[([^\[\]]*)\]")
 NUL = "\x00"
@@ -97,14 +98,23 @@ def _object(fields: Iterable[tuple[str, str]]) -> dict[str, object]:
 
 
 class _Branch(dict[str, Any]):
-    """What stands below a name: under keys, or numbered, or both on the way."""
+    """What stands below a name: under keys, or numbered, or both on the way. `free`: the number after the highest."""
+
+    free = 0
+
+    def key(self, written: str) -> str:
+        """The key that is meant: an empty one is the next number."""
+        key = written or str(self.free)
+        if key.isdecimal() and len(key) <= LONGEST_NUMBER:
+            self.free = max(self.free, int(key) + 1)
+        return key
 
 
 def _put(branch: _Branch, path: list[str], value: str) -> bool:
     """Put a value where its name says; False where the name of another one stands in its way."""
     *way, last = path
     for key in way:
-        inner = branch.setdefault(key or _next(branch), _Branch())
+        inner = branch.setdefault(branch.key(key), _Branch())
         if not isinstance(inner, _Branch):
             return False
         branch = inner
@@ -116,18 +126,14 @@ def _put(branch: _Branch, path: list[str], value: str) -> bool:
     elif last and before is not None:
         branch[last] = [before, value]
     else:
-        branch[last or _next(branch)] = value
+        branch[branch.key(last)] = value
     return True
-
-
-def _next(branch: _Branch) -> str:
-    return str(max((int(key) + 1 for key in branch if key.isdecimal()), default=0))
 
 
 def _plain(value: object) -> object:
     """Numbered ones are a list, in the order of their numbers."""
     if not isinstance(value, _Branch):
         return value
-    if all(key.isdecimal() for key in value):
+    if all(key.isdecimal() and len(key) <= LONGEST_NUMBER for key in value):
         return [_plain(value[key]) for key in sorted(value, key=int)]
     return {key: _plain(inner) for key, inner in value.items()}

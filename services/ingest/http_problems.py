@@ -82,14 +82,13 @@ def invalid(title: str, text: str, path: Sequence[str | int]) -> ValidationError
 
 def further_down(error: ValidationError, path: Sequence[str | int]) -> ValidationError:
     """The same faults of a value that stands at `path`."""
-    faults = error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]
     details: list[InitErrorDetails] = [
         {
             "type": PydanticCustomError(fault["type"], "{text}", {"text": fault["msg"]}),
             "loc": (*path, *fault["loc"]),
             "input": None,
         }
-        for fault in faults
+        for fault in first_faults(error, MOST_ERRORS)
     ]
     return ValidationError.from_exception_data(error.title, details)
 

@@ -127,7 +127,13 @@ def _hook(triggers: Triggers, tag: str, summary: str) -> Json:
                 "409": "This signed request was taken before, and the source refuses replays.",
                 "429": "More requests a second than the source may send.",
             },
-            {"200": {"description": "A challenge of the publisher, answered.", "content": _json({"type": "object"})}},
+            {
+                "200": {
+                    "description": "A challenge of the publisher, answered; or the answer that the source declares."
+                },
+                "201": {"description": "As 202, where the source declares it."},
+                "204": {"description": "As 202, where the source declares it."},
+            },
         ),
     }
 

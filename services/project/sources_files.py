@@ -49,7 +49,8 @@ class KnownTriggers:
 
     def unsure(self, trigger: str) -> bool:
         """Whether a trigger may be declared by a source that is wrong."""
-        return trigger in self._unsure or (not self._whole and trigger.partition(".")[0] in KINDS)
+        source = trigger.rpartition(".")[0]  # of one of its types
+        return bool({trigger, source} & self._unsure) or (not self._whole and trigger.partition(".")[0] in KINDS)
 
     def add(self, paths: Sequence[Path]) -> None:
         """What sources files, or folders of them, declare together."""

@@ -36,6 +36,7 @@ def structured(value: bytes | None, headers: Headers) -> bytes | None:
             attributes.setdefault(key.removeprefix(PREFIX), raw.decode(errors="replace"))
     if "specversion" not in attributes or content_type.strip().lower().startswith(STRUCTURED):
         return value
+    attributes.pop("data", None)  # the name of no attribute
     if content_type:
         attributes["datacontenttype"] = content_type
     document = orjson.dumps(attributes)

@@ -297,6 +297,8 @@ async def test_xml_is_read(ingest: Ingest) -> None:
         ("query: [ api-key ]", "is a secret, which flows must not see"),
         ("headers: [ X-A ], schema: { type: object, properties: { headers: {} } }", "has a field 'headers' itself"),
         ("types: { a: b }", "types: needs type"),
+        ("type: 7", "sources.one.type: Input should be a valid string"),
+        ("type: { heade: X }", "sources.one.type.heade: no such field; did you mean 'header'?"),
         ("items: entry", "is no JSON pointer"),
         ("answer: { status: 204, body: x }", "a 204 has no body"),
         ("handshakes: [ { ping: [ a ], echo_field: b } ]", "is exactly one of checks"),

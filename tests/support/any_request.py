@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from http import HTTPStatus
 from ipaddress import ip_network
 
 from hypothesis import strategies as st
@@ -18,13 +19,18 @@ from services.ingest.auth.bearer import Bearer
 from services.ingest.auth.client_certificate import ClientCertificate
 from services.ingest.auth.presets import PRESETS
 from services.ingest.auth.scheme import AuthRequest, AuthScheme, Proven
+from services.ingest.auth.signature import Signature, SignatureTime
 from services.ingest.decompression import unpacked
 from services.ingest.hooks import events_of, sent_of
 from services.ingest.http_problems import Refused
+from services.ingest.readers.items import Items
 from services.ingest.readers.reader import Reader
+from services.ingest.readers.request_parts import RequestParts
 from services.ingest.readers.single_payload import SinglePayload
+from services.ingest.readers.typed import Typed
 from services.ingest.readers.whatsapp_cloud import WhatsAppCloud
-from services.ingest.sources.hook import Hook
+from services.ingest.sources.hook import Handshakes, Hook
+from services.ingest.sources.presets.tolerant import tolerant_schema
 
 SECRET = b"c2VjcmV0c2VjcmV0"
 MOST = 100_000
@@ -33,8 +39,16 @@ PROOFS: list[AuthScheme] = [
     *(preset((SECRET,), 300.0, None) for preset in PRESETS.values()),
     Bearer((SECRET,)),
     Basic("user", (SECRET,)),
+    Signature("x-delivery", (SECRET,), stamp=SignatureTime("ce-time", unit_seconds=None)),
     ClientCertificate("x-client", (b"CN=a",), (ip_network("10.0.0.0/8"),)),
 ]
+LOOSE = declared(
+    "webhook.c",
+    tolerant_schema([EXAMPLE]),
+    Places((), ("/at",), ("/a",), ("/id", "/headers/x", "/a/0")),
+    {},
+    sets_aside=True,
+)
 READERS: list[Reader] = [
     WhatsAppCloud(),
     *(SinglePayload(trigger) for trigger in TRIGGERS.values()),
@@ -42,8 +56,24 @@ READERS: list[Reader] = [
         declared("webhook.a", schema_of(EXAMPLE), Places(("/id",), ("/at",), ("/customer/email",)), {}), "x-delivery"
     ),
     SinglePayload(declared("webhook.b", {"type": "object"}, Places(("/a/0/b", "/id"), ("/at",), ("/x~1y",)), {})),
+    Items("", SinglePayload(LOOSE)),
+    Items(
+        "/a/*/entry", RequestParts(SinglePayload(LOOSE), ["X-Delivery", "x"], ["a", "página"], ["/a/x~1y", "/object"])
+    ),
+    Typed(SinglePayload(LOOSE), {"text": SinglePayload(LOOSE)}, header=None, pointers=["/a/type", "/object"]),
+    Typed(SinglePayload(LOOSE), {"1": SinglePayload(LOOSE)}, header="x-delivery", pointers=[]),
 ]
-HOOKS = [Hook(f"h{number}", reader, verify_tokens=(b"verify",)) for number, reader in enumerate(READERS)]
+HANDSHAKES = Handshakes(
+    checks=True,
+    queries=("a", "challenge"),
+    headers=("x-delivery",),
+    fields=("challenge", "a"),
+    pings=(frozenset({"a", "b"}),),
+)
+HOOKS = [
+    Hook(f"h{number}", reader, verify_tokens=(b"verify",), handshakes=HANDSHAKES)
+    for number, reader in enumerate(READERS)
+]
 
 NAMES = [
     *sorted({name for model in TRIGGERS.values() for name in model.spellings}),
@@ -52,7 +82,7 @@ NAMES = [
 ]  # fmt: skip
 TEXTS = [
     "whatsapp_business_account", "url_verification", "text", "interactive", "button", "2026-01-01T00:00:00Z", "1.0",
-    "351912345678", "\x00", "\ud800", "sent",
+    "351912345678", "\x00", "\ud800", "sent", '[{"a": 1}]', "[", "deleted",
 ]  # fmt: skip
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(TEXTS)
 values = st.recursive(
@@ -60,8 +90,19 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(), inner, max_size=5),
     max_leaves=15,
 )
+BRACKETS = ["a[b]", "a[b][c]", "a[b][]", "a[b][1]", "a[b][0]", "tags[]", "tags[1]", "tags[-1]", "[]", "a[b", "a[²]"]
+
+
+def _element(name: str, value: object) -> str:
+    if isinstance(value, dict):
+        return f"<{name}>{''.join(_element(key or 'x', inner) for key, inner in value.items())}</{name}>"
+    if isinstance(value, list):
+        return "".join(_element(name, inner) for inner in value)
+    return f"<{name} b='c'>{value}</{name}>"
+
+
 documents = values.map(lambda value: json.dumps(value).encode())
-forms = st.lists(st.tuples(st.sampled_from([*NAMES, "a[b]", "tags[]", "tags[1]", "[]", "a[b"]), st.text())).map(
+forms = st.lists(st.tuples(st.sampled_from([*NAMES, *BRACKETS]), st.text())).map(
     lambda fields: "&".join(f"{name}={value}" for name, value in fields).encode(errors="replace")
 )
 multipart = st.lists(st.tuples(st.text(max_size=9), st.binary(max_size=30))).map(
@@ -73,14 +114,15 @@ multipart = st.lists(st.tuples(st.text(max_size=9), st.binary(max_size=30))).map
         + b"--x--\r\n"
     )
 )
-plain_bodies = documents | forms | multipart | st.binary(max_size=200)
+xml = values.map(lambda value: _element("a", value).encode(errors="replace"))
+plain_bodies = documents | forms | multipart | xml | st.binary(max_size=200)
 body_bytes = plain_bodies | plain_bodies.map(gzip.compress)
 
 HEADERS: dict[bytes, list[bytes]] = {
     b"content-type": [
         b"application/json", b"application/cloudevents+json", b"application/cloudevents-batch+json",
         b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x", b"multipart/form-data",
-        b"multipart/form-data; boundary=",
+        b"multipart/form-data; boundary=", b"text/xml; charset=UTF-8", b"application/soap+xml",
     ],
     b"content-encoding": [b"gzip", b"deflate", b"identity", b"br", b"gzip, gzip"],
     b"ce-specversion": [b"1.0", b"0"],
@@ -113,7 +155,8 @@ def outcome(number: int, sent: dict[bytes, bytes], body: bytes) -> str:
     Each event is one of the contract, and each refusal is a client error that is JSON.
     """
     hook = HOOKS[number % len(HOOKS)]
-    request = AuthRequest("POST", "/v1/hooks/h", body[:50], sent, body, None, 0.0)
+    method = "GET" if number % 7 == 0 else "POST"
+    request = AuthRequest(method, "/v1/hooks/h", body[:50], sent, body, None, 0.0, "http")
     try:
         PROOFS[number % len(PROOFS)].check(request)
     except Refused as refused:
@@ -122,6 +165,8 @@ def outcome(number: int, sent: dict[bytes, bytes], body: bytes) -> str:
         handshakes.subscription(hook, b"hub.mode=subscribe&hub.challenge=1&" + body[:100])
     except Refused as refused:
         json.loads(refused.body())
+    for told in (handshakes.asked(hook, request), handshakes.said(hook, request)):
+        assert told is None or told.status == HTTPStatus.OK
     try:
         plain = unpacked(body, sent.get(b"content-encoding", b"").decode("latin-1"), MOST)
         read = sent_of(request, plain, Proven())
@@ -131,6 +176,6 @@ def outcome(number: int, sent: dict[bytes, bytes], body: bytes) -> str:
             found = Event.model_validate_json(event.value)
             assert (found.id, found.key) == (event.identity, event.key)
     except Refused as refused:
-        told = json.loads(refused.body())
-        return "refused" if told["who_must_act"] == "sender" else str(told)
+        problem = json.loads(refused.body())
+        return "refused" if problem["who_must_act"] == "sender" else str(problem)
     return "events"

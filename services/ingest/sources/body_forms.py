@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from services.ingest.sources.form_parts import Pointers, StrictForm
 
-TypeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+TypeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+# In the places of faults, and not in the file.
+IN_BODY, IN_HEADER = "[body]", "[header]"
 SECRET_WORDS = ("authorization", "cookie", "token", "secret", "password", "signature", "api-key", "api_key", "apikey")
 CHECKS = "checks"
 LONGEST_ANSWER = 4096
@@ -80,11 +82,12 @@ Items = Annotated[str, AfterValidator(_items)]
 """Where the events stand: a pointer with `*` for each item of a list on the way; empty: the body is the list."""
 
 
-def _place(value: object) -> object:
-    return value if isinstance(value, dict | HeaderForm | list) else [value]
+def place(value: object) -> str:
+    """Whether a value's place is a header or pointers, by how it is written."""
+    return IN_HEADER if isinstance(value, dict | HeaderForm) else IN_BODY
 
 
-Type = Annotated[HeaderForm | Pointers, BeforeValidator(_place)]
+Type = Annotated[Annotated[Pointers, Tag(IN_BODY)] | Annotated[HeaderForm, Tag(IN_HEADER)], Discriminator(place)]
 """Where the type of an event stands: a header, or the first of the pointers that finds a text."""
 
 

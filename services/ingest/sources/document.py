@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from services.ingest.sources.file_form import IN_BODY, IN_HEADER, TOGETHER
+from services.ingest.sources.body_forms import IN_BODY, IN_HEADER
+from services.ingest.sources.file_form import TOGETHER
 from services.runtime.documents import yaml_file
 from services.runtime.documents.faults import Fault, FaultCode
 from services.runtime.documents.suggestion import nearest

@@ -28,6 +28,8 @@ from contracts.triggers.registry import TRIGGERS
 from services.flows.durations import parse_duration
 from services.ingest.auth.presets import PRESETS
 from services.ingest.sources.body_forms import (
+    IN_BODY,
+    IN_HEADER,
     AnswerForm,
     HandshakeForm,
     HeaderForm,
@@ -36,6 +38,7 @@ from services.ingest.sources.body_forms import (
     Type,
     TypeForm,
     TypeName,
+    place,
 )
 from services.ingest.sources.form_parts import Pointer, Pointers, StrictForm
 from services.ingest.sources.secret import Secrets
@@ -53,8 +56,7 @@ def _network(value: object) -> object:
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 LEAST_SECONDS = 1.0
-# In the places of faults, and not in the file.
-IN_BODY, IN_HEADER, TOGETHER = "[body]", "[header]", "[together]"
+TOGETHER = "[together]"  # in the places of faults, and not in the file
 CRON_FIELDS = 5
 BESIDE_SHAPE = "id, time, subject, type, headers, query, leave_out and on_mismatch"
 OF_REQUESTS = "handshakes, answer, from_query, items, leave_out, headers, query and types"
@@ -235,7 +237,7 @@ class TogetherForm(StrictForm):
 def _identity(value: object) -> str:
     if isinstance(value, TogetherForm) or (isinstance(value, dict) and "all" in value):
         return TOGETHER
-    return IN_HEADER if isinstance(value, dict | HeaderForm) else IN_BODY
+    return place(value)
 
 
 Identity = Annotated[
