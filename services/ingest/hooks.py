@@ -77,7 +77,7 @@ class HookEndpoint:
         if hook.proof is None or not hook.proof.needs_body:
             proven = await self._admit(hook, request)
         else:
-            most = _begun(hook, hook.proof, request, most)
+            _begin(hook, hook.proof, request)
         # A token in the address is a proof, and comes before the body.
         known = proven is not None or bool(hook.tokens)
         with self._parts.in_flight.hold(hook.name, peer, proven=known) as held:
@@ -126,18 +126,17 @@ def _handshake(hook: Hook, request: AuthRequest) -> Response | None:
     return challenge
 
 
-def _begun(hook: Hook, proof: AuthScheme, request: AuthRequest, most: int) -> int:
-    """How much of a body is read for a proof over it. Raises Refused: 401 when none can come of it.
+def _begin(hook: Hook, proof: AuthScheme, request: AuthRequest) -> None:
+    """Raises Refused: 401 when no proof can come of the body.
 
-    What is not signed can be a challenge, where its source declares that bodies are: these are short.
+    What is not signed can be a challenge, where its source declares that bodies are: these are short, and say so.
     """
     try:
         proof.begin(request)
     except Refused:
-        if not hook.handshakes.in_body:
+        length = request.header("content-length")
+        if not (hook.handshakes.in_body and length.isdigit() and int(length[:9]) <= handshakes.LONGEST):
             raise
-        return min(most, handshakes.LONGEST)
-    return most
 
 
 def declared_answer(answer: Answer) -> Response:

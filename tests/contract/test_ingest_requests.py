@@ -230,7 +230,7 @@ async def test_challenges_are_answered_unproved(ingest: Ingest) -> None:
     assert (secret.status_code, secret.headers["x-hook-secret"]) == (200, "s3cret")
     assert (await http.post(url, json={"challenge": "c", "type": "x"})).json() == {"challenge": "c"}
     assert (await http.post(url, data={"webhook_id": "7"})).status_code == 200
-    for body in ({"webhook_id": "7", "more": 1}, {}, {"challenge": 1}):
+    for body in ({"webhook_id": "7", "more": 1}, {}, {"challenge": 1}, {"challenge": "c" * 5000}):
         assert (await http.post(url, json=body)).status_code == 401, body
     assert kafka.records == []
 

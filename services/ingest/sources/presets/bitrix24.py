@@ -19,7 +19,7 @@ PRESET = Preset(
     entry={
         "id": {"all": ["/data/FIELDS/ID", "/event", "/ts", "/event_handler_id"]},
         "time": "/ts",
-        "subject": ["/data/FIELDS/ID", "/data/FIELDS_AFTER/ID"],
+        "subject": ["/data/FIELDS/ID", "/data/FIELDS_AFTER/ID", "/document_id/2"],
         "leave_out": ["/auth"],
         "answer": {"status": 200},
         "token": TOKEN,
@@ -46,6 +46,5 @@ PRESET = Preset(
         inferred(SAMPLE, "id", "/event_handler_id"),
         assumed(EVENTS, "retries", "answer"),
     ),
-    required=("event",),
     free=("/data",),
 )

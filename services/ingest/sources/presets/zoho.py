@@ -50,6 +50,5 @@ PRESET = Preset(
         inferred(WATCH, "id"),
         assumed(WATCH, "retries", "answer"),
     ),
-    required=("module", "operation"),
     free=("/query_params", "/affected_fields", "/affected_values/*/values", "/channel_id", "/ids/*"),
 )
