@@ -68,13 +68,14 @@ class Folder:
     def secrets(self, beside: Sequence[Path] = ()) -> dict[str, str]:
         """Tokens and keys by variable: those of the environment, else those made at the first start.
 
-        Also those that the sources files beside the flows name, so that every one of them can be tried at once.
+        Also those that the sources files beside the flows name, so that every one of them can be tried at once. They
+        are hexadecimal, which is fit for an address and is base64 too, as secrets of Standard Webhooks are.
         """
         named = [name for file in beside for name in sources_files.variables(file)]
         wanted = dict.fromkeys((*SECRETS, *named))
         kept = local.kept_secrets(self.path)
         if set(kept) != set(wanted):
-            kept = {name: kept.get(name) or secrets.token_urlsafe(24) for name in wanted}
+            kept = {name: kept.get(name) or secrets.token_hex(24) for name in wanted}
             file = self.path / local.SECRETS
             file.touch(mode=0o600)
             file.write_text(json.dumps(kept))

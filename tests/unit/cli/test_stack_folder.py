@@ -7,12 +7,14 @@ import stat
 from pathlib import Path
 
 import pytest
+import yaml
 
 from services.cli.stack.folder import SECRETS, held
 from services.cli.terminal import CommandError
 from services.ingest.sources.load import load
 from services.project import local
 from services.project.connections_file import connection_names
+from services.project.source_presets import PRESETS
 
 
 def test_a_second_user_is_told_who_has_it(tmp_path: Path) -> None:
@@ -71,3 +73,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CommandError, match="file"), held(tmp_path / "file" / "x", "flows dev"):
         pass
+
+
+def test_every_preset_can_be_tried_with_the_secrets_that_are_made(tmp_path: Path) -> None:
+    """Also those whose secret is base64."""
+    file = tmp_path / "all.sources.yaml"
+    made = {"sources": {name: preset.source(name) for name, preset in PRESETS.items()}}
+    file.write_text(yaml.safe_dump(made))
+    with held(tmp_path / "stack", "flows dev") as folder:
+        assert len(load(file, folder.secrets([file])).hooks) == len(PRESETS)
