@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
-from contracts.triggers.payload import Payload, Text, Words, digits, spelled
-from contracts.triggers.phones import E164, e164
+from contracts.triggers.payload import Payload, Text, Words, spelled
+from contracts.triggers.phones import E164, e164, number_subject
 from contracts.triggers.sent_times import Moment
 
 MOST_CHANGES = 500
@@ -94,7 +94,7 @@ class ContactUpdated(Payload):
 
     def subject(self) -> str | None:
         """The contact's id, else the e-mail, else the phone's digits."""
-        number = digits(self.mobile_number) or self.mobile_number.strip()
+        number = number_subject(self.mobile_number)
         return self.contact_id.strip() or self.email.strip().lower() or number
 
     def own_id(self) -> str | None:

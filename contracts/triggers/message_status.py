@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from contracts.triggers.message_statuses import MessageStatus, status_of
-from contracts.triggers.payload import Payload, Text, digits, spelled
-from contracts.triggers.phones import E164, e164
+from contracts.triggers.payload import Payload, Text, spelled
+from contracts.triggers.phones import E164, e164, number_subject
 from contracts.triggers.sent_times import Moment
 
 SPELLINGS = ("status", "state", "delivery_status", "message_status")
@@ -59,7 +59,7 @@ class MessageStatusPayload(Payload):
 
     def subject(self) -> str | None:
         """The recipient's digits, else the message."""
-        return digits(self.recipient) or self.recipient.strip() or self.message_id.strip() or None
+        return number_subject(self.recipient) or self.message_id.strip() or None
 
     def own_id(self) -> str | None:
         """The message and its status: each status happens once."""

@@ -8,10 +8,23 @@ from typing import Annotated
 import phonenumbers
 from pydantic import Field
 
+from contracts.phones import NoPhoneError, one_form, read
+from contracts.triggers.payload import Text, digits
+
 E164 = Annotated[
     str, Field(default="", json_schema_extra={"refined": "phone"}, description="in E.164; empty: no phone")
 ]
 """A phone in E.164, or an empty text. The type checker of flows takes it where a phone is needed."""
+
+WhatsAppId = Annotated[
+    Text,
+    Field(
+        max_length=250,
+        json_schema_extra={"refined": "whatsapp_id"},
+        description="as WhatsApp writes it: digits with country code, of every country; a username has none",
+    ),
+]
+"""Who is meant on WhatsApp, as it was sent. International by nature: tools read it with `international: true`."""
 
 LONGEST = 64
 REGION_LETTERS = 2
@@ -27,18 +40,16 @@ def e164(text: str, region: str = "", *, international: bool = False) -> str:
     >>> e164("912 345 678", "PT"), e164("351912345678", international=True), e164("912 345 678")
     ('+351912345678', '+351912345678', '')
     """
-    number = text.strip()
-    if not number or len(number) > LONGEST:
+    if len(text) > LONGEST:
         return ""
-    if number.startswith("00"):
-        number = "+" + number[2:]
-    if international and not number.startswith("+"):
-        number = "+" + number
     home = region.strip().upper()
     try:
-        parsed = phonenumbers.parse(number, home if len(home) == REGION_LETTERS else None)
-    except phonenumbers.NumberParseException:
+        number = read(text, home if len(home) == REGION_LETTERS else "", international=international)
+    except NoPhoneError:
         return ""
-    if not phonenumbers.is_valid_number(parsed):
-        return ""
-    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def number_subject(text: str) -> str:
+    """The order's key of a phone: its digits, in today's form where they begin with the country code; else the text."""
+    return one_form(digits(text).removeprefix("00")) or text.strip()

@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from contracts.triggers.payload import Absent, Payload, Text, TolerantModel, digits, spelled
-from contracts.triggers.phones import E164, e164
+from contracts.triggers.payload import Absent, Payload, Text, TolerantModel, spelled
+from contracts.triggers.phones import E164, WhatsAppId, e164, number_subject
 from contracts.triggers.sent_times import Moment
 
 
@@ -33,11 +33,10 @@ class WhatsAppMessageReceived(Payload):
     }
 
     message_id: Text = Field(default="", validation_alias=spelled("message_id", "id", "wamid"), max_length=512)
-    from_: Text = Field(
+    from_: WhatsAppId = Field(
         validation_alias=spelled("from", "from_", "phone", "mobile_number", "sender", "phone_number"),
         serialization_alias="from",
         min_length=1,
-        max_length=250,
     )
     from_e164: E164 = ""
     text: Text = Field(default="", validation_alias=spelled("text", "message", "body"), max_length=65_536)
@@ -50,8 +49,8 @@ class WhatsAppMessageReceived(Payload):
         return self
 
     def subject(self) -> str | None:
-        """The phone, as sent but for everything that is no digit."""
-        return digits(self.from_) or self.from_.strip() or None
+        """The phone's digits, old and new form alike."""
+        return number_subject(self.from_) or None
 
     def own_id(self) -> str | None:
         """The message's id."""

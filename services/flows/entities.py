@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 
 from contracts.ids import stable_id
+from contracts.phones import one_form
+from contracts.texts import same_text
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "id": ("contact_id", "lead_id", "id"),
@@ -18,7 +20,9 @@ _LEAST_DIGITS = 6
 
 
 def same_key(text: str) -> str:
-    """One form for all spellings of a phone or an e-mail: digits without `+` or `00`; else lower case, trimmed.
+    """One form for all spellings of a phone or an e-mail: digits without `+` or `00`; else lower case, trimmed, in NFC.
+
+    Old and new numbers of Brazil, Mexico and Argentina are one (contracts/phones.py).
 
     >>> same_key("+351 912 345 678") == same_key("00351912345678") == same_key("351912345678")
     True
@@ -27,8 +31,8 @@ def same_key(text: str) -> str:
     if _PHONE.fullmatch(text):
         digits = "".join(character for character in text if character.isdigit())
         if len(digits) >= _LEAST_DIGITS:
-            return digits.removeprefix("00")
-    return text.casefold()
+            return one_form(digits.removeprefix("00"))
+    return same_text(text)
 
 
 def alias_hash(account: str, system: str, kind: str, value: str) -> str:

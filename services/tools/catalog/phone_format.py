@@ -14,6 +14,7 @@ class Inputs(BaseInputs):
 
     number: str = Field(max_length=250, description="as typed: spaces, dots, brackets, 00 or + in front")
     region: Region = Field(default="PT", description="country of numbers without a prefix, by its two letters")
+    international: bool = Field(default=False, description=phones.INTERNATIONAL)
 
 
 class Outputs(BaseModel):
@@ -49,7 +50,7 @@ class Outputs(BaseModel):
 )
 async def phone_format(inputs: Inputs) -> Outputs:
     """Turn a phone number as people type it into E.164, digits, international and national form."""
-    found = phones.read(inputs.number, inputs.region)
+    found = phones.read(inputs.number, inputs.region, international=inputs.international)
     if isinstance(found, str):
         return Outputs(valid=False, reason=found)
     return Outputs(

@@ -16,6 +16,7 @@ class Inputs(BaseInputs):
 
     number: str = Field(max_length=250, description="as typed; with + or country code the region is not needed")
     region: Region = Field(default="PT", description="country of numbers without a prefix, by its two letters")
+    international: bool = Field(default=False, description=phones.INTERNATIONAL)
     language: Language = Field(default="en", description="the language in which the country is named")
 
 
@@ -59,7 +60,7 @@ def languages_of(country: str) -> list[str]:
 )
 async def phone_region(inputs: Inputs) -> Outputs:
     """Tell the country of a phone number, and the languages that are spoken there."""
-    found = phones.read(inputs.number, inputs.region)
+    found = phones.read(inputs.number, inputs.region, international=inputs.international)
     if isinstance(found, str):
         return Outputs(valid=False)
     languages = languages_of(found.country)

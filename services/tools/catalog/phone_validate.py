@@ -18,6 +18,7 @@ class Inputs(BaseInputs):
 
     number: str = Field(max_length=250, description="as typed: spaces, dots, brackets, 00 or + in front")
     region: Region = Field(default="PT", description="country of numbers without a prefix, by its two letters")
+    international: bool = Field(default=False, description=phones.INTERNATIONAL)
     type: Wanted = Field(default="any", description="mobile: a number that can take an SMS")
     countries: list[Region] = Field(
         default_factory=list, max_length=300, description="only these; empty: all countries"
@@ -55,7 +56,7 @@ KINDS = {"mobile": ("mobile", "fixed_or_mobile"), "fixed": ("fixed", "fixed_or_m
 )
 async def phone_validate(inputs: Inputs) -> Outputs:
     """Tell whether a phone number is valid, of a wanted type, and of a wanted country."""
-    found = phones.read(inputs.number, inputs.region)
+    found = phones.read(inputs.number, inputs.region, international=inputs.international)
     if isinstance(found, str):
         return Outputs(valid=False, reason=found)
     reason = ""

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import phonenumbers
-from phonenumbers import PhoneNumberFormat, PhoneNumberType, ValidationResult
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-WITH_PREFIX = 11
+from contracts import phones
+
+INTERNATIONAL = (
+    "true: the digits begin with the country code, as in a WhatsApp id such as ${ trigger.from }; `region` is not asked"
+)
 Kind = Literal["mobile", "fixed", "fixed_or_mobile", "toll_free", "premium", "shared_cost", "voip", "other", ""]
 
 KINDS: dict[int, Kind] = {
@@ -19,13 +23,6 @@ KINDS: dict[int, Kind] = {
     PhoneNumberType.PREMIUM_RATE: "premium",
     PhoneNumberType.SHARED_COST: "shared_cost",
     PhoneNumberType.VOIP: "voip",
-}
-REASONS: dict[int, str] = {
-    ValidationResult.INVALID_COUNTRY_CODE: "no country has this prefix",
-    ValidationResult.TOO_SHORT: "too few digits",
-    ValidationResult.TOO_LONG: "too many digits",
-    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "the area code is missing",
-    ValidationResult.INVALID_LENGTH: "no number of this country has so many digits",
 }
 
 
@@ -41,44 +38,17 @@ class PhoneNumber:
     prefix: int
 
 
-def read(text: str, region: str) -> PhoneNumber | str:
-    """The number, or why the text is none.
+def read(text: str, region: str, *, international: bool = False) -> PhoneNumber | str:
+    """The number, or why the text is none (contracts/phones.py says how it is read).
 
-    What is no number of the region is tried as an international one when it begins with 00, or has 11 digits or more
-    (WhatsApp writes `351912345678`). A shorter one is not: a typing error must not become a stranger's number.
+    `international`: the digits begin with the country code, as in a WhatsApp id. Else they are tried so only where the
+    region has no such number, and there are 11 or more: a typing error must not become a stranger's number.
     """
-    count = sum(character.isdecimal() for character in text)
-    if not count:
-        return "no digits"
-    digits = text.strip()
-    candidates = [digits]
-    if digits.startswith("00"):
-        candidates.append("+" + digits[2:])
-    elif count >= WITH_PREFIX:
-        candidates.append("+" + digits)
-    for candidate in candidates:
-        number = parsed(candidate, region)
-        # A number is valid when it has a type: asking for both runs a country's patterns twice.
-        if not isinstance(number, str) and (kind := phonenumbers.number_type(number)) != PhoneNumberType.UNKNOWN:
-            return described(number, kind)
-    number = parsed(digits, region)
-    if isinstance(number, str):
-        return number
-    possible = phonenumbers.is_possible_number_with_reason(number)
-    return REASONS.get(possible, "not a number of the numbering plan")
-
-
-def parsed(text: str, region: str) -> phonenumbers.PhoneNumber | str:
-    """What phonenumbers reads, or why it reads nothing."""
     try:
-        return phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException as error:
-        return {
-            phonenumbers.NumberParseException.INVALID_COUNTRY_CODE: "no country has this prefix",
-            phonenumbers.NumberParseException.TOO_SHORT_AFTER_IDD: "too few digits",
-            phonenumbers.NumberParseException.TOO_SHORT_NSN: "too few digits",
-            phonenumbers.NumberParseException.TOO_LONG: "too many digits",
-        }.get(error.error_type, "not a phone number")
+        number = phones.read(text, region, international=international, guess=True)
+    except phones.NoPhoneError as error:
+        return str(error)
+    return described(number, phonenumbers.number_type(number))
 
 
 def described(number: phonenumbers.PhoneNumber, kind: int) -> PhoneNumber:
