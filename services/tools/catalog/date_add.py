@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import isleap
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -10,8 +11,8 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import Timestamp, TimeZone
-from services.tools.toolkit.date_reading import Moment, demand, told
-from services.tools.toolkit.working_days import after_working_days, days_of
+from services.tools.toolkit.date_reading import GIVEN, Given, Moment, demand, told
+from services.tools.toolkit.working_days import LeapDay, after_working_days, days_of, is_leap_day
 
 Snap = Literal["none", "start_of_day", "end_of_day", "start_of_week", "start_of_month", "end_of_month", "start_of_year"]
 MOST = 1_000_000
@@ -20,10 +21,10 @@ MOST = 1_000_000
 class Inputs(BaseInputs):
     """What it takes. Negative numbers go back."""
 
-    at: str = Field(
-        max_length=100, description="ISO 8601 or seconds since 1970; date.parse makes it of other spellings"
+    at: Given = Field(description=GIVEN)
+    years: int = Field(
+        default=0, ge=-1000, le=1000, description="by the calendar: 29 February + 1 year is as `leap_day` says"
     )
-    years: int = Field(default=0, ge=-1000, le=1000, description="by the calendar: 29 February + 1 year is the 28th")
     months: int = Field(
         default=0, ge=-12_000, le=12_000, description="by the calendar: 31 January + 1 month is the last of February"
     )
@@ -34,6 +35,9 @@ class Inputs(BaseInputs):
     working_days: int = Field(default=0, ge=-5000, le=5000, description="Monday to Friday, without the holidays")
     holidays: list[str] = Field(
         default_factory=list, max_length=1000, description="days such as 2026-12-25 that are no working days"
+    )
+    leap_day: LeapDay = Field(
+        default="february_28", description="where whole years from a 29 February end in a year without one"
     )
     hours: int = Field(default=0, ge=-MOST, le=MOST, description="as time passes")
     minutes: int = Field(default=0, ge=-MOST * 60, le=MOST * 60, description="as time passes")
@@ -51,6 +55,12 @@ class Outputs(BaseModel):
     date: str = Field(description="2026-05-31")
     unix: int = Field(description="seconds since 1970")
     weekday: int = Field(description="1 Monday … 7 Sunday")
+
+
+def calendar_years(inputs: Inputs) -> bool:
+    """Whether years are added, and no days that would go on from there."""
+    years, rest = divmod(inputs.years * 12 + inputs.months, 12)
+    return years != 0 and not rest and not inputs.weeks and not inputs.days
 
 
 def snapped(at: datetime, snap: Snap) -> datetime:
@@ -94,6 +104,8 @@ async def date_add(inputs: Inputs) -> Outputs:
     start = demand(inputs.at, "at", inputs.time_zone)
     try:
         at = start.at + relativedelta(years=inputs.years, months=inputs.months, weeks=inputs.weeks, days=inputs.days)
+        if inputs.leap_day == "march_1" and is_leap_day(start.at) and calendar_years(inputs) and not isleap(at.year):
+            at += timedelta(days=1)
         if inputs.working_days:
             at = after_working_days(at, inputs.working_days, days_of(inputs.holidays))
         passing = timedelta(hours=inputs.hours, minutes=inputs.minutes, seconds=inputs.seconds)

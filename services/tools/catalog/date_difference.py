@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from calendar import isleap
+from datetime import timedelta
+
 from dateutil.relativedelta import relativedelta
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import TimeZone
-from services.tools.toolkit.date_reading import demand
-from services.tools.toolkit.working_days import days_of, working_days_between
+from services.tools.toolkit.date_reading import GIVEN, Given, demand
+from services.tools.toolkit.working_days import LeapDay, days_of, is_leap_day, working_days_between
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    start: str = Field(
-        max_length=100, description="ISO 8601 or seconds since 1970; date.parse makes it of other spellings"
-    )
-    end: str = Field(max_length=100, description="the same; before `start`, all numbers are negative")
+    start: Given = Field(description=GIVEN)
+    end: Given = Field(description="the same; before `start`, all numbers are negative")
     holidays: list[str] = Field(
         default_factory=list, max_length=1000, description="days such as 2026-12-25 that are no working days"
+    )
+    leap_day: LeapDay = Field(
+        default="february_28", description="when a 29 February has its birthday in a year without one"
     )
     time_zone: TimeZone = Field(
         default="UTC", description="on whose calendar days begin; also of a text that names no zone"
@@ -63,7 +67,10 @@ async def date_difference(inputs: Inputs) -> Outputs:
     early, late = min(start, end), max(start, end)
     seconds = int(late.timestamp()) - int(early.timestamp())
     days = (late.date() - early.date()).days
-    apart = relativedelta(late.replace(tzinfo=None), early.replace(tzinfo=None))
+    born = early.replace(tzinfo=None)
+    if inputs.leap_day == "march_1" and is_leap_day(born) and not isleap(late.year):
+        born += timedelta(days=1)
+    apart = relativedelta(late.replace(tzinfo=None), born)
     return Outputs(
         seconds=sign * seconds,
         minutes=sign * (seconds // 60),

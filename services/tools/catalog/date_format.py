@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language, TimeZone, locale
 from services.tools.toolkit.date_forms import MAX_FORM, cldr_form
-from services.tools.toolkit.date_reading import demand
+from services.tools.toolkit.date_reading import GIVEN, Given, demand
 
 STYLES = ("short", "medium", "long", "full")
 
@@ -18,9 +18,7 @@ STYLES = ("short", "medium", "long", "full")
 class Inputs(BaseInputs):
     """What it takes."""
 
-    at: str = Field(
-        max_length=100, description="ISO 8601 or seconds since 1970; date.parse makes it of other spellings"
-    )
+    at: Given = Field(description=GIVEN)
     format: str = Field(
         default="yyyy-MM-dd",
         min_length=1,

@@ -1,19 +1,23 @@
-"""date.parse: a date or time in one of many spellings → ISO 8601 with its zone (standard library, then dateutil)."""
+"""date.parse: a date or time in one of many spellings → ISO 8601 with its zone (date_phrases.py has the rest)."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language, Timestamp, TimeZone
-from services.tools.toolkit.date_reading import Order, read, told
+from services.tools.toolkit.date_phrases import FIRST_OF_CENTURY, Order
+from services.tools.toolkit.date_reading import Numbers, read, told
+from services.tools.toolkit.value_texts import as_text
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    text: str = Field(
-        max_length=1000, description="such as 31/05/2026 14h30, 5 de janeiro de 2026, 2026-05-31T14:30Z, 1767225600"
+    text: Annotated[str, Field(max_length=1000)] | int | float = Field(
+        description="such as 31/05/2026 14h30, 5 de janeiro de 2026, 2026-05-31T14:30Z, 1767225600"
     )
     formats: list[str] = Field(
         default_factory=list,
@@ -21,7 +25,20 @@ class Inputs(BaseInputs):
         description="only these, such as dd/MM/yyyy HH:mm; empty: all usual spellings",
     )
     order: Order = Field(default="day_first", description="how 1/2/2026 is read")
-    language: Language = Field(default="pt-PT", description="whose names of months are read, beside the English ones")
+    language: Language = Field(
+        default="pt-PT", description="whose names of months are read beside those of en, pt, es, fr, de and it"
+    )
+    century: int = Field(
+        default=FIRST_OF_CENTURY,
+        ge=1000,
+        le=9900,
+        description="years of two digits are of the hundred that begin here: by 1969, 69 is 1969 and 68 is 2068",
+    )
+    numbers: Numbers = Field(
+        default="unix",
+        description="unix: seconds or milliseconds since 1970; excel, excel_1904: up to 7 digits are a day of a sheet"
+        ", such as 46173.5",
+    )
     time_zone: TimeZone = Field(default="UTC", description="zone of a text that names none, and of what comes out")
 
 
@@ -56,15 +73,18 @@ class Outputs(BaseModel):
 )
 async def date_parse(inputs: Inputs) -> Outputs:
     """Read a date or time in many spellings."""
+    text = as_text(inputs.text)
     moment = read(
-        inputs.text,
+        text,
         time_zone=inputs.time_zone,
         order=inputs.order,
         language=inputs.language,
         formats=tuple(inputs.formats),
+        century=inputs.century,
+        numbers=inputs.numbers,
     )
     if moment is None:
-        return Outputs(valid=False, reason=f"{inputs.text[:60]!r} is no whole date")
+        return Outputs(valid=False, reason=f"{text[:60]!r} is no whole date")
     return Outputs(
         valid=True,
         timestamp=told(moment),

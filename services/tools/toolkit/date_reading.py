@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
-from functools import lru_cache
-from typing import Literal
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Literal
 
-from babel.dates import get_day_names, get_month_names
-from dateutil.parser import ParserError, parser, parserinfo
+from pydantic import Field
 
+from contracts.phones import without_marks
 from services.flows.catalogue import ToolError
-from services.flows.refined import locale, zone
+from services.flows.refined import zone
 from services.tools.toolkit.date_forms import strptime_form
+from services.tools.toolkit.date_phrases import FIRST_OF_CENTURY, Order, combined, read_phrase, whole_year
+from services.tools.toolkit.value_texts import as_text
 
 MAX_TEXT = 100
 ISO = re.compile(r"^[0-9]{4}-?([0-9]{2}|W[0-9]{2})")
-SECONDS = re.compile(r"^-?[0-9]{9,11}$")
-MILLISECONDS = re.compile(r"^-?[0-9]{12,14}$")
-# Two days that differ in year, month and day: what a text leaves open, each fills in its own way.
-OPEN = (datetime(2000, 1, 1), datetime(2005, 2, 8))  # noqa: DTZ001 (only fills what a text leaves open)
+SECONDS = re.compile(r"^-?[0-9]{9,11}(\.[0-9]+)?$")
+MILLISECONDS = re.compile(r"^-?[0-9]{12,14}(\.[0-9]+)?$")
+# `20260506103000`: as milliseconds it would be in the year 2612.
+COMPACT = re.compile(r"^(19|20|21)[0-9]{12}$")
+SERIAL = re.compile(r"^[0-9]{1,7}([.,][0-9]+)?$")
 
-Order = Literal["day_first", "month_first", "year_first"]
+Numbers = Literal["unix", "excel", "excel_1904"]
+"""What a number is: seconds or milliseconds since 1970; or, of up to 7 digits, a day of a spreadsheet."""
+
+Given = Annotated[str, Field(max_length=MAX_TEXT)] | int | float
+"""A moment as an input: ISO 8601, or seconds or milliseconds since 1970, as a number or as text."""
+
+GIVEN = "ISO 8601, or seconds or milliseconds since 1970; date.parse makes it of other spellings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,41 +39,6 @@ class Moment:
 
     at: datetime
     has_time: bool
-
-
-@lru_cache(maxsize=64)
-def words(language: str) -> parserinfo:
-    """The words of dateutil, with the months and days of a language beside the English ones."""
-    found = locale(language)
-    months = [
-        (*english, *{get_month_names(width, context, found)[number].lower() for width, context in NAMES})
-        for number, english in enumerate(parserinfo.MONTHS, start=1)
-    ]
-    days = [
-        (*english, *{get_day_names(width, context, found)[number].lower() for width, context in NAMES})
-        for number, english in enumerate(parserinfo.WEEKDAYS)
-    ]
-    made: parserinfo = type(
-        "Words",
-        (parserinfo,),
-        {
-            "MONTHS": [tuple(name.rstrip(".") for name in names) for names in months],
-            "WEEKDAYS": [tuple(name.rstrip(".") for name in names) for names in days],
-            # What stands between the parts of a date in Portuguese, Spanish, French, German.
-            "JUMP": [*parserinfo.JUMP, "de", "del", "às", "as", "a", "las", "-feira", "feira", "le", "den", "um"],
-        },
-    )()
-    return made
-
-
-Width = Literal["wide", "abbreviated"]
-Context = Literal["format", "stand-alone"]
-NAMES: tuple[tuple[Width, Context], ...] = (
-    ("wide", "format"),
-    ("abbreviated", "format"),
-    ("wide", "stand-alone"),
-    ("abbreviated", "stand-alone"),
-)
 
 
 def from_iso(text: str) -> tuple[datetime, bool] | None:
@@ -80,30 +53,53 @@ def from_iso(text: str) -> tuple[datetime, bool] | None:
         return None
 
 
-def from_format(text: str, form: str) -> tuple[datetime, bool] | None:
+def from_format(text: str, form: str, century: int) -> tuple[datetime, bool] | None:
     """By a given form, as `dd/MM/yyyy HH:mm`. Raises ToolError for a form with letters that mean nothing."""
     strptime = strptime_form(form)
     try:
-        return datetime.strptime(text, strptime), "%H" in strptime or "%I" in strptime  # noqa: DTZ007 (the caller's zone)
+        found = datetime.strptime(text, strptime)  # noqa: DTZ007 (the caller's zone)
+        if "%y" in strptime:
+            found = found.replace(year=whole_year(f"{found.year % 100:02}", century))
     except (ValueError, re.error):
         return None
+    return found, "%H" in strptime or "%I" in strptime
 
 
-def loosely(text: str, order: Order, language: str) -> tuple[datetime, bool] | None:
-    """By dateutil, in the given order of day and month. A text that leaves year, month or day open is no date."""
-    reader = parser(words(language))
-    found = []
-    for default in OPEN:
+def from_number(text: str, numbers: Numbers) -> tuple[datetime, bool] | None:
+    """A number without marks: `yyyyMMddHHmmss`, seconds, milliseconds, or a day of a spreadsheet."""
+    if numbers != "unix" and SERIAL.match(text):
+        return from_serial(float(text.replace(",", ".")), numbers)
+    if COMPACT.match(text):
         try:
-            found.append(
-                reader.parse(text, default=default, dayfirst=order == "day_first", yearfirst=order == "year_first")
-            )
-        except (ParserError, OverflowError, ValueError, TypeError, AttributeError, IndexError):
-            # dateutil's own faults on odd texts: https://github.com/dateutil/dateutil/issues/1071 and its kin.
+            return datetime.strptime(text, "%Y%m%d%H%M%S"), True  # noqa: DTZ007 (the caller's zone)
+        except ValueError:
             return None
-    if not isinstance(found[0], datetime) or found[0].date() != found[1].date():
+    if SECONDS.match(text) or MILLISECONDS.match(text):
+        whole = MILLISECONDS.match(text) is not None
+        return datetime.fromtimestamp(float(text) / 1000 if whole else float(text), UTC), True
+    return None
+
+
+def from_serial(serial: float, numbers: Numbers) -> tuple[datetime, bool] | None:
+    """A day of a spreadsheet, to the second (ECMA-376, part 1, 18.17.4.1).
+
+    The 1900 system counts a 29 February 1900 that never was, its day 60; the 1904 system begins with 0.
+    """
+    days = int(serial)
+    seconds = round((serial - days) * 86_400)
+    if numbers == "excel_1904":
+        start = datetime(1904, 1, 1)  # noqa: DTZ001 (the caller's zone)
+    elif not days or days == 60:  # noqa: PLR2004
         return None
-    return found[0], ":" in text or bool(re.search(r"[0-9]\s*([hH]|am|pm|AM|PM)", text))
+    else:
+        start = datetime(1899, 12, 31 if days < 60 else 30)  # noqa: DTZ001, PLR2004 (the caller's zone)
+    return start + timedelta(days=days, seconds=seconds), bool(seconds)
+
+
+def from_words(text: str, order: Order, language: str, century: int) -> tuple[datetime, bool] | None:
+    """As people write it. A text that leaves year, month or day open is no date."""
+    phrase = read_phrase(text, order, language, century=century)
+    return None if phrase is None else (combined(phrase), phrase.time is not None)
 
 
 def read(
@@ -113,47 +109,45 @@ def read(
     order: Order = "day_first",
     language: str = "en",
     formats: tuple[str, ...] = (),
+    century: int = FIRST_OF_CENTURY,
+    numbers: Numbers = "unix",
 ) -> Moment | None:
     """The moment that a text names, in the given zone when it has no offset of its own; None when it names none.
 
-    Tried in turn: the given formats, ISO 8601, Unix seconds or milliseconds, then dateutil. Formats exclude the rest.
+    Tried in turn: the given formats, a number (`numbers`), ISO 8601, then words. Formats exclude the rest. A time that
+    summer time skips is the one that exists, as in `date.add`; of one that it repeats, the first.
     """
-    text = text.strip()
+    text = without_marks(text).strip()
     if not text or len(text) > MAX_TEXT:
         return None
     try:
         if formats:
-            found = next((hit for form in formats if (hit := from_format(text, form))), None)
-        elif SECONDS.match(text):
-            found = datetime.fromtimestamp(int(text), UTC), True
-        elif MILLISECONDS.match(text):
-            found = datetime.fromtimestamp(int(text) / 1000, UTC), True
+            found = next((hit for form in formats if (hit := from_format(text, form, century))), None)
         else:
-            found = from_iso(text) or loosely(text, order, language)
+            found = from_number(text, numbers) or from_iso(text) or from_words(text, order, language, century)
         if found is None:
             return None
-        at = (
-            found[0].replace(tzinfo=zone(time_zone))
-            if found[0].tzinfo is None
-            else found[0].astimezone(zone(time_zone))
-        )
-        at.astimezone(UTC)
+        wanted = zone(time_zone)
+        at = found[0].replace(tzinfo=wanted) if found[0].tzinfo is None else found[0]
+        at = at.astimezone(UTC).astimezone(wanted)
     except (OverflowError, ValueError, OSError):
         return None
     return Moment(at, found[1])
 
 
-def plain(text: str, time_zone: str) -> Moment | None:
+def plain(value: str, time_zone: str) -> Moment | None:
     """As `read`, but ISO 8601 and Unix time only: what systems write. Fast, and never a guess."""
-    text = text.strip()
-    written = ISO.match(text) or SECONDS.match(text) or MILLISECONDS.match(text)
-    if not written or (ISO.match(text) and from_iso(text) is None):
+    text = value.strip()
+    if not text or len(text) > MAX_TEXT:
+        return None
+    if not (SECONDS.match(text) or MILLISECONDS.match(text)) and from_iso(text) is None:
         return None
     return read(text, time_zone=time_zone)
 
 
-def demand(text: str, name: str, time_zone: str) -> Moment:
-    """As `plain`, but raises ToolError that names the input."""
+def demand(value: str | float, name: str, time_zone: str) -> Moment:
+    """As `plain`, but raises ToolError that names the input. Of numbers too."""
+    text = as_text(value)
     found = plain(text, time_zone)
     if found is None:
         raise ToolError(f"{name} is {text[:60]!r}: not a time such as 2026-05-31T14:30:00+01:00; date.parse makes one")

@@ -1,10 +1,14 @@
-"""Days from Monday to Friday that are no holidays."""
+"""Days of the calendar: from Monday to Friday and no holidays; 29 February in years without one."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Literal
 
 from services.flows.catalogue import ToolError
+
+LeapDay = Literal["february_28", "march_1"]
+"""When a 29 February is in a year without one."""
 
 FRIDAY = 5
 WEEK = 7
@@ -42,3 +46,8 @@ def working_days_between(early: date, late: date, holidays: frozenset[date]) -> 
     tail = sum((early + timedelta(days=weeks * WEEK + n)).isoweekday() <= FRIDAY for n in range(1, rest + 1))
     free = sum(early < day <= late and day.isoweekday() <= FRIDAY for day in holidays)
     return weeks * FRIDAY + tail - free
+
+
+def is_leap_day(day: date) -> bool:
+    """Whether it is a 29 February."""
+    return (day.month, day.day) == (2, 29)
