@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
 
+from contracts.texts import one_text
 from contracts.triggers.sent_times import TimeField, moment
 
 EXACT = 2**53  # up to here a double holds every whole number
@@ -47,7 +48,7 @@ def _text(value: object) -> object:
         if value.is_integer() and abs(value) <= EXACT:
             return str(int(value))
         raise ValueError("a number that is not whole, or too long to be exact: send it as a string")
-    return value
+    return one_text(value) if isinstance(value, str) else value
 
 
 def _object(value: object) -> object:
@@ -79,7 +80,7 @@ def _consent(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-"""A text; `null` is the empty one, a whole number its digits."""
+"""A text, in NFC: a name from a Mac is equal to the same name. `null` is the empty one, a whole number its digits."""
 
 Consent = Annotated[bool, BeforeValidator(_consent)]
 """Whether somebody agreed to something: never inferred, so `null` and absent are no."""

@@ -13,7 +13,7 @@ Facts about the binding, each tried:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,12 +21,29 @@ from typing import Any
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
 
+from contracts.texts import one_text
+
+
+def _changed(change: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda text: one_text(change(one_text(text)))
+
+
+_CASES = [
+    cel.FunctionDecl(
+        name,
+        [cel.Overload(f"string_{name}", cel.Type.STRING, [cel.Type.STRING], is_member=True, impl=_changed(change))],
+    )
+    for name, change in (("lower", str.lower), ("upper", str.upper))
+]
+"""`name.lower()` and `name.upper()` for every alphabet; those of the strings extension change A to Z only."""
+
 _EXTENSIONS = [
     ext_strings.ExtStrings(),
     ext_optional.ExtOptional(),
     ext_math.ExtMath(),
     ext_bindings.ExtBindings(),
     ext_encoders.ExtEncoders(),
+    cel.CelExtension("cases", _CASES),
 ]
 _STATUS = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")

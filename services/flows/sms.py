@@ -33,20 +33,21 @@ class Parts:
 def divided(text: str) -> Parts:
     """The parts of a text. A character of two places is never torn between two parts; no text is no part."""
     encoding: Encoding = "gsm7" if GSM7.issuperset(text) else "ucs2"
-    widths = [_width(character, encoding) for character in text]
+    widths = [places(character, encoding) for character in text]
     total = sum(widths)
     if total <= SINGLE[encoding]:
         return Parts(encoding, total, 1 if total else 0, SINGLE[encoding], SINGLE[encoding] - total)
     room = JOINED[encoding]
     parts, used = 1, 0
-    for places in widths:
-        if used + places > room:
+    for width in widths:
+        if used + width > room:
             parts, used = parts + 1, 0
-        used += places
+        used += width
     return Parts(encoding, total, parts, room, room - used)
 
 
-def _width(character: str, encoding: Encoding) -> int:
+def places(character: str, encoding: Encoding) -> int:
+    """How many places one character takes."""
     if encoding == "gsm7":
         return 2 if character in EXTENSION else 1
     return 2 if ord(character) > WIDE else 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from contracts.texts import one_text
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import Duration, TimeZone
 from services.flows.state.rotations import Turn
@@ -14,7 +15,7 @@ from services.flows.working_hours import HoursError, WorkingHours, days_of, holi
 from services.tools.toolkit.state_inputs import seconds
 
 MOST = 500
-Member = Annotated[str, MinLen(1), MaxLen(200)]
+Member = Annotated[str, MinLen(1), MaxLen(200), AfterValidator(one_text)]
 Members = Annotated[list[Member], Field(min_length=1, max_length=MOST)]
 Absent = Annotated[list[Member], Field(max_length=MOST)]
 Weight = Annotated[int, Ge(0), Le(1000)]
@@ -44,15 +45,15 @@ class Inputs(BaseInputs):
         description="name of the rotation: flows that write the same share its turns; `flows rotation show NAME`"
     )
     values: Members = Field(description="who takes turns")
-    weights: dict[str, Weight] = Field(
+    weights: dict[Member, Weight] = Field(
         default_factory=dict, max_length=MOST, description="turns a round, 0 to 1000, for those that do not get 1"
     )
-    sticky_key: str = Field(
+    sticky_key: Annotated[str, AfterValidator(one_text)] = Field(
         default="", max_length=1000, description="this key keeps who it got, such as ${ trigger.from }"
     )
     sticky_for: Duration = Field(default="365d", description="for so long after its last turn")
     absent: Absent = Field(default=[], description="who is away now")
-    hours: dict[str, MemberHours] = Field(
+    hours: dict[Member, MemberHours] = Field(
         default_factory=dict, max_length=MOST, description="who is there only at times"
     )
     all_absent: Literal["rotate", "none", "fail"] = Field(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from anyascii import anyascii
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.sms import GSM7, divided
+from services.tools.toolkit.characters import gsm7
 
 
 class Inputs(BaseInputs):
@@ -16,7 +16,8 @@ class Inputs(BaseInputs):
 
     text: str = Field(max_length=20_000, description="the message")
     transliterate: bool = Field(
-        default=False, description="true: `text` has each character that GSM-7 lacks replaced by its nearest (ã → a)"
+        default=False,
+        description="true: `text` has what GSM-7 lacks replaced by its nearest (ã → a), pictures by nothing",
     )
     max_parts: int = Field(default=0, ge=0, le=255, description="the most parts that are wanted; 0: any number")
 
@@ -33,11 +34,6 @@ class Outputs(BaseModel):
     left: int = Field(description="places left in the last part")
     outside_gsm7: list[str] = Field(description="the characters that do not fit into gsm7, each once, in order")
     fits: bool = Field(description="whether the parts are not more than wanted")
-
-
-def nearest(character: str) -> str:
-    """A character in GSM-7, or what comes nearest, or nothing."""
-    return character if character in GSM7 else "".join(near for near in anyascii(character) if near in GSM7)
 
 
 @tool(
@@ -61,7 +57,7 @@ def nearest(character: str) -> str:
 async def sms_segments(inputs: Inputs) -> Outputs:
     """Count the parts of an SMS, and show which characters make it longer."""
     outside = [*dict.fromkeys(character for character in inputs.text if character not in GSM7)]
-    text = "".join(nearest(character) for character in inputs.text) if inputs.transliterate else inputs.text
+    text = gsm7(inputs.text) if inputs.transliterate else inputs.text
     found = divided(text)
     return Outputs(
         text=text,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from contracts.texts import one_text
 from services.flows.catalogue import BaseInputs, Example, Group, tool
+from services.tools.toolkit.letter_cases import capital, sentence
 from services.tools.toolkit.size_bounds import Text
 
 Form = Literal["upper", "lower", "sentence", "swap", "snake", "kebab", "camel", "pascal"]
@@ -27,19 +30,12 @@ class Outputs(BaseModel):
 
 
 WORD = re.compile(r"[^\W_]+")
-HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def words(text: str) -> list[str]:
     """The words of a text, also of `camelCase` and `snake_case`."""
-    return [word.lower() for word in WORD.findall(HUMP.sub(" ", text))]
-
-
-def sentence(text: str) -> str:
-    """The first letter a capital, the others small."""
-    small = text.lower()
-    at = next((index for index, character in enumerate(small) if character.isalpha()), 0)
-    return small[:at] + small[at : at + 1].upper() + small[at + 1 :]
+    humps = (f" {sign}" if sign.isupper() and not before.isupper() else sign for before, sign in pairwise(f" {text}"))
+    return [word.lower() for word in WORD.findall("".join(humps))]
 
 
 def in_form(text: str, to: Form) -> str:
@@ -47,7 +43,7 @@ def in_form(text: str, to: Form) -> str:
     if to in ("snake", "kebab"):
         return {"snake": "_", "kebab": "-"}[to].join(words(text))
     if to in ("camel", "pascal"):
-        joined = "".join(word.capitalize() for word in words(text))
+        joined = "".join(capital(word) for word in words(text))
         return joined if to == "pascal" else joined[:1].lower() + joined[1:]
     return {"upper": str.upper, "lower": str.lower, "swap": str.swapcase, "sentence": sentence}[to](text)
 
@@ -64,4 +60,4 @@ def in_form(text: str, to: Form) -> str:
 )
 async def text_case(inputs: Inputs) -> Outputs:
     """Change a text to upper, lower, sentence, snake, kebab, camel or pascal case."""
-    return Outputs(text=in_form(inputs.text, inputs.to))
+    return Outputs(text=one_text(in_form(one_text(inputs.text), inputs.to)))

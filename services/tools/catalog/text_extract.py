@@ -9,6 +9,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, Field
 from typing_extensions import override
 
+from contracts.texts import one_text
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import MAX_PATTERN, Region, pattern
 from services.flows.unknown import known
@@ -56,11 +57,11 @@ MAX_PHONE_TEXT = 5000
 def hits(text: str, form: str, limit: int, *, ignore_case: bool) -> list[str]:
     """What a pattern finds: its first group, or all of the hit. Raises ToolError for a wrong pattern."""
     try:
-        compiled = pattern(form, ignore_case=ignore_case)
+        compiled = pattern(one_text(form), ignore_case=ignore_case)
     except ValueError as error:
         raise ToolError(str(error)) from None
     found: list[str] = []
-    for hit in compiled.finditer(text):
+    for hit in compiled.finditer(one_text(text)):
         found.append((hit.group(1) if compiled.groups else hit.group()) or "")
         if len(found) == limit:
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 from typing_extensions import override
 
+from contracts.texts import one_text
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import MAX_PATTERN, PatternMatch, pattern
 from services.flows.unknown import known
@@ -54,23 +55,24 @@ class Outputs(BaseModel):
 )
 async def text_replace(inputs: Inputs) -> Outputs:
     """Replace a text or a pattern in a text."""
-    quoted = inputs.find if inputs.pattern else literal(inputs.find)
+    text, find = one_text(inputs.text), one_text(inputs.find)
+    quoted = find if inputs.pattern else literal(find)
     try:
         compiled = pattern(quoted, ignore_case=inputs.ignore_case)
     except ValueError as error:
         raise ToolError(str(error)) from None
     pieces: list[str] = []
     at = length = count = 0
-    for found in compiled.finditer(inputs.text):
+    for found in compiled.finditer(text):
         new = expanded(found, inputs.replacement) if inputs.pattern else inputs.replacement
-        pieces += [inputs.text[at : found.start()], new]
+        pieces += [text[at : found.start()], new]
         length += len(new)
         at, count = found.end(), count + 1
         if length > MAX_OUTPUT:
             bounded(length, "text")
         if count == inputs.limit:
             break
-    pieces.append(inputs.text[at:])
+    pieces.append(text[at:])
     return Outputs(text="".join(pieces), count=count)
 
 

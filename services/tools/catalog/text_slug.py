@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from anyascii import anyascii
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
+from services.tools.toolkit.characters import latin
 
 
 class Inputs(BaseInputs):
@@ -40,7 +40,7 @@ OTHERS = re.compile(r"[^a-z0-9]+")
 )
 async def text_slug(inputs: Inputs) -> Outputs:
     """Turn a text into a slug for addresses and file names."""
-    words = [word for word in OTHERS.split(anyascii(inputs.text).lower().replace("'", "")) if word]
+    words = [word for word in OTHERS.split(latin(inputs.text).lower().replace("'", "")) if word]
     slug = inputs.separator.join(words)
     if len(slug) > inputs.length:
         ends_word = bool(inputs.separator) and slug[inputs.length] == inputs.separator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from contracts.texts import one_text
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.tools.toolkit.size_bounds import MAX_ITEMS, Text
 
@@ -42,7 +43,7 @@ class Outputs(BaseModel):
 )
 async def text_split(inputs: Inputs) -> Outputs:
     """Split a text at a separator."""
-    items = inputs.text.split(inputs.separator or None, inputs.limit - 1 if inputs.limit else -1)
+    items = one_text(inputs.text).split(one_text(inputs.separator) or None, inputs.limit - 1 if inputs.limit else -1)
     if inputs.trim:
         items = [item.strip() for item in items]
     if inputs.skip_empty:

@@ -10,11 +10,21 @@ from selectolax.lexbor import LexborHTMLParser
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.toolkit.size_bounds import Text
 
-HIDDEN = "script, style, template, noscript, head, iframe, object, svg"
-BREAKS = (
-    "br, p, div, li, tr, h1, h2, h3, h4, h5, h6, blockquote, section, article, header, footer, table, ul, ol, hr, pre"
+HIDDEN = (
+    "script, style, template, noscript, head, iframe, object, svg, [hidden],"
+    ' [style*="display:none" i], [style*="display: none" i]'
 )
-MARK = "\ue000"
+BREAKS = (
+    "br, p, div, li, tr, h1, h2, h3, h4, h5, h6, blockquote, section, article, header, footer, table, ul, ol, hr, pre,"
+    " dl, dt, dd, main, nav, aside, address, form, fieldset, legend, figure, figcaption, details, summary, caption,"
+    " option"
+)
+CELLS = "td, th"
+# What stands side by side without a space between, and is read as two: links of a menu, buttons.
+BESIDE = ("a", "button", "label", "select", "img")
+MARK, GAP = "\ue000", "\ue001"
+# Soft hyphens and what fills the previews of mails; a gap is a space.
+SHOWN = {**dict.fromkeys(map(ord, "\u00ad\u034f\u200b\u2060\ufeff")), ord(GAP): " "}
 
 
 class Inputs(BaseInputs):
@@ -39,20 +49,26 @@ SPACES = re.compile(r"[ \t\r\f\n\xa0]+")
     examples=[
         Example("a paragraph", {"html": "<p>Olá&nbsp;<b>Ana</b> &amp; Rui</p>"}, {"text": "Olá Ana & Rui"}),
         Example("lines", {"html": "<p>one</p><p>two<br>three</p>"}, {"text": "one\ntwo\nthree"}),
+        Example("cells", {"html": "<table><tr><td>a</td><td>b</td></tr></table>"}, {"text": "a b"}),
         Example("no script", {"html": "a<script>alert(1)</script>b"}, {"text": "ab"}),
         Example("one line", {"html": "<ul><li>a<li>b</ul>", "lines": False}, {"text": "a b"}),
     ],
 )
 async def text_strip_html(inputs: Inputs) -> Outputs:
     """Turn HTML into plain text."""
-    tree = LexborHTMLParser(inputs.html.replace(MARK, ""))
+    tree = LexborHTMLParser(inputs.html.replace(MARK, "").replace(GAP, ""))
     for node in tree.css(HIDDEN):
         node.decompose()
     for node in tree.css(BREAKS):
         node.insert_before(MARK)
         if node.tag != "br":
             node.insert_after(MARK)
+    for node in tree.css(CELLS):
+        node.insert_before(GAP)
+    for node in tree.css(", ".join(BESIDE)):
+        if node.prev is not None and node.prev.tag in BESIDE:
+            node.insert_before(GAP)
     body = tree.body
     text = body.text() if body is not None else ""
-    lines = [SPACES.sub(" ", line).strip() for line in text.split(MARK)]
+    lines = [SPACES.sub(" ", line.translate(SHOWN)).strip() for line in text.split(MARK)]
     return Outputs(text=("\n" if inputs.lines else " ").join(line for line in lines if line))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
+from services.flows.sms import GSM7, divided, places
+from services.tools.toolkit.characters import breaks, gsm7
 from services.tools.toolkit.size_bounds import MAX_TEXT, Text
 
 
@@ -17,6 +17,10 @@ class Inputs(BaseInputs):
     length: int = Field(ge=1, le=MAX_TEXT, description="at most so many characters, the ending counted")
     ending: str = Field(default="…", max_length=20, description="what shows that something was cut; may be empty")
     whole_words: bool = Field(default=True, description="whether to cut between words where possible")
+    sms: bool = Field(
+        default=False,
+        description="true: `length` counts the places of an SMS (€ takes two), and the ending is of its alphabet: ...",
+    )
 
 
 class Outputs(BaseModel):
@@ -26,20 +30,26 @@ class Outputs(BaseModel):
     cut: bool = Field(description="whether anything was cut")
 
 
-JOINER = "\u200d"
+def whole(text: str, length: int) -> str:
+    """The first so many characters, without half of one as people see it."""
+    while length > 0 and not breaks(text, length):
+        length -= 1
+    return text[: max(length, 0)]
 
 
-def splits_character(text: str, at: int) -> bool:
-    """Whether a cut before `at` parts a letter from its accent, or an emoji from its joined half."""
-    if not 0 < at < len(text):
-        return False
-    after = text[at]
-    return (
-        bool(unicodedata.combining(after))
-        or after in (JOINER, "\ufe0f")
-        or text[at - 1] == JOINER
-        or ("\U0001f3fb" <= after <= "\U0001f3ff")
-    )
+def sms_room(text: str, length: int) -> int:
+    """How many characters are at most so many places of an SMS. One pass."""
+    found = short = wide = 0
+    plain = True
+    for at, sign in enumerate(text, start=1):
+        plain = plain and sign in GSM7
+        short += places(sign, "gsm7")
+        wide += places(sign, "ucs2")
+        if min(short, wide) > length:
+            break
+        if (short if plain else wide) <= length:
+            found = at
+    return found
 
 
 @tool(
@@ -49,19 +59,20 @@ def splits_character(text: str, at: int) -> bool:
         Example("at a word's end", {"text": "Hello dear Ana", "length": 11}, {"text": "Hello dear…", "cut": True}),
         Example("anywhere", {"text": "Hello", "length": 3, "ending": "", "whole_words": False}, {"text": "Hel"}),
         Example("short enough", {"text": "Hello", "length": 5}, {"text": "Hello", "cut": False}),
+        Example("of an SMS", {"text": "Hello dear Ana", "length": 13, "sms": True}, {"text": "Hello dear..."}),
     ],
 )
 async def text_truncate(inputs: Inputs) -> Outputs:
     """Cut a text to a length."""
     text = inputs.text
-    if len(text) <= inputs.length:
+    if inputs.length >= (divided(text).units if inputs.sms else len(text)):
         return Outputs(text=text, cut=False)
-    ending = inputs.ending[: inputs.length]
-    room = inputs.length - len(ending)
-    while splits_character(text, room):
-        room -= 1
-    kept = text[:room]
-    if inputs.whole_words and not text[room : room + 1].isspace():
+    ending = whole(gsm7(inputs.ending) if inputs.sms else inputs.ending, inputs.length)
+    room = inputs.length - (divided(ending).units if inputs.sms else len(ending))
+    kept = whole(text, sms_room(text, room) if inputs.sms else room)
+    if inputs.whole_words and kept[-1:].isspace():
+        kept = kept.strip()
+    elif inputs.whole_words and not text[len(kept) : len(kept) + 1].isspace():
         words = kept.rsplit(maxsplit=1)
-        kept = words[0] if len(words) > 1 or kept[-1:].isspace() else kept
+        kept = words[0] if len(words) > 1 else kept
     return Outputs(text=kept.rstrip() + ending, cut=True)

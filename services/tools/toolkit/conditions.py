@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.texts import one_text, same_text
 from services.flows.catalogue import ToolError
 from services.flows.refined import MAX_PATTERN, pattern
 from services.tools.toolkit.date_reading import Moment, plain
@@ -61,8 +62,8 @@ class Condition(BaseModel):
 
 
 def folded(value: Any, *, ignore_case: bool) -> str:  # noqa: ANN401 (a JSON value)
-    """A value as text to compare."""
-    return as_text(value).casefold() if ignore_case else as_text(value)
+    """A value as text to compare, in NFC."""
+    return same_text(as_text(value)) if ignore_case else one_text(as_text(value))
 
 
 def prepare(test: Test, against: Any, *, ignore_case: bool = True, time_zone: str = "UTC") -> Holds:  # noqa: ANN401
@@ -89,7 +90,7 @@ def is_empty(value: Any) -> bool:  # noqa: ANN401 (a JSON value)
 
 def says(words: frozenset[str]) -> Holds:
     """A truth value as JSON or as a word."""
-    return lambda value: as_text(value).strip().casefold() in words
+    return lambda value: same_text(as_text(value).strip()) in words
 
 
 SIMPLE: dict[str, Holds] = {
@@ -157,10 +158,10 @@ def matching(text: str, *, ignore_case: bool) -> Holds:
     if len(text) > MAX_PATTERN:
         raise ToolError(f"the pattern has {len(text)} characters, the most is {MAX_PATTERN}")
     try:
-        compiled = pattern(text, ignore_case=ignore_case)
+        compiled = pattern(one_text(text), ignore_case=ignore_case)
     except ValueError as error:
         raise ToolError(str(error)) from None
-    return lambda value: compiled.search(as_text(value)) is not None
+    return lambda value: compiled.search(one_text(as_text(value))) is not None
 
 
 def text_test(test: str, against: Any, *, ignore_case: bool) -> Holds:  # noqa: ANN401 (a JSON value)

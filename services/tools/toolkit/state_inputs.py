@@ -6,17 +6,18 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from contracts.texts import one_text
 from services.flows.catalogue import ToolError
 from services.flows.durations import DurationError, parse_duration
 
 MOST_BYTES = 100_000
 
-Key = Annotated[str, Field(min_length=1, max_length=1000)]
-"""Whose state it is: a phone, an e-mail, an order's number. Another spelling is another key: normalize first."""
+Key = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(one_text)]
+"""Whose state it is: a phone, an e-mail, an order's number. In NFC; another spelling is another key: normalize."""
 
-Scope = Annotated[str, Field(max_length=100)]
+Scope = Annotated[str, Field(max_length=100), AfterValidator(one_text)]
 """Flows that write the same scope share the state; empty: this flow's own."""
 
 
