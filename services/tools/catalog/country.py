@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from functools import lru_cache
 
 import phonenumbers
-from babel.core import get_global
 from pydantic import BaseModel, Field
 
+from contracts.phones import without_marks
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language, locale
+from services.tools.toolkit.country_names import by_letters, by_name, letters
 
-# Codes that the CLDR still maps and ISO 3166 has withdrawn: Burma, Zaire, East Germany, metropolitan France, …
-WITHDRAWN = frozenset({"BUR", "ZAR", "DDR", "FXX", "TMP", "YMD"})
-THREE = re.compile(r"^[A-Z]{3}$")
-# ISO 3166 leaves these to users; the CLDR uses XKK for Kosovo, as everybody does.
-OWN_USE = re.compile(r"^(AA|Q[M-Z]|X(?!KK)|ZZ)")
-NAMED_IN = ("en", "pt", "pt_PT", "es", "fr", "de", "it")
-OTHER_NAMES = {
-    "uk": "GB",
-    "great britain": "GB",
-    "england": "GB",
-    "inglaterra": "GB",
-    "usa": "US",
-    "eua": "US",
-    "america": "US",
-    "holanda": "NL",
-    "holland": "NL",
-    "czech republic": "CZ",
-    "republica checa": "CZ",
-}
+DIALLED = re.compile(r"^(?:\+|00)([0-9]{1,4})$")
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
     country: str = Field(
-        max_length=100, description="a name (Portugal, Alemanha), PT, PRT, or a dialling code with plus: +351"
+        max_length=100, description="a name (Portugal, Alemanha), PT, PRT, a flag, or a dialling code: +351, 00351"
     )
     language: Language = Field(default="en", description="in which it is named; names in this language are found too")
 
@@ -53,42 +34,13 @@ class Outputs(BaseModel):
     prefix: str = Field(default="", description="dialling code with plus: +351; empty for one without")
 
 
-def folded(text: str) -> str:
-    """Without capitals, accents and marks."""
-    letters = unicodedata.normalize("NFKD", text.replace("&", " and ").casefold())
-    return " ".join("".join(c if c.isalnum() else " " for c in letters if not unicodedata.combining(c)).split())
-
-
-@lru_cache(maxsize=1)
-def letters() -> dict[str, str]:
-    """Three letters by two, of every country in ISO 3166 and of Kosovo."""
-    aliases = get_global("territory_aliases")
-    three = [code for code in aliases if THREE.match(code) and code not in WITHDRAWN and not OWN_USE.match(code)]
-    return {aliases[code][0]: code for code in three if len(aliases[code]) == 1}
-
-
-@lru_cache(maxsize=32)
-def names(language: str) -> dict[str, str]:
-    """Two letters by folded name, in one language."""
-    territories = locale(language).territories
-    return {folded(territories[code]): code for code in letters() if code in territories}
-
-
 def find(text: str, language: str) -> str | None:
     """The two letters of a country, or None."""
-    given = text.strip()
-    if given.startswith("+") and given[1:].isascii() and given[1:].isdecimal():
-        region = phonenumbers.region_code_for_country_code(int(given[1:4] if len(given) <= len("+1684") else "0"))
+    given = without_marks(text).strip()
+    if (dialled := DIALLED.match(given)) is not None:
+        region = phonenumbers.region_code_for_country_code(int(dialled[1]))
         return region if region in letters() else None
-    if given.upper() in letters():
-        return given.upper()
-    by_alpha3 = {alpha3: alpha2 for alpha2, alpha3 in letters().items()}
-    if given.upper() in by_alpha3:
-        return by_alpha3[given.upper()]
-    name = folded(given)
-    return next(
-        (names(tongue)[name] for tongue in (language, *NAMED_IN) if name in names(tongue)), OTHER_NAMES.get(name)
-    )
+    return by_letters(given) or by_name(given, language)
 
 
 @tool(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Email
+from services.tools.toolkit import emails
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    email: str = Field(max_length=1000, description="as typed; spaces around it and `mailto:` are dropped")
+    email: str = Field(max_length=1000, description="as typed, also as mailto:ana@x.pt or Ana <ana@x.pt>")
     remove_tag: bool = Field(default=False, description="true: ana+news@x.pt becomes ana@x.pt")
     gmail_dots: bool = Field(
         default=False, description="true: dots before @gmail.com are dropped, as Gmail itself does"
@@ -23,12 +23,11 @@ class Outputs(BaseModel):
     """What it gives. The texts are empty when the address is not valid; then `reason` says why."""
 
     valid: bool = Field(description="whether the address is well formed; not whether its mailbox exists")
-    email: Email = Field(default="", description="trimmed, in lower case, in one Unicode form")
+    email: Email = Field(
+        default="", description="trimmed, in lower case, in one Unicode form; @googlemail.com is @gmail.com"
+    )
     domain: str = Field(default="", description="what stands behind the @")
     reason: str = Field(default="", description="why it is not valid")
-
-
-GMAIL = ("gmail.com", "googlemail.com")
 
 
 @tool(
@@ -46,20 +45,14 @@ GMAIL = ("gmail.com", "googlemail.com")
 )
 async def email_normalize(inputs: Inputs) -> Outputs:
     """Bring an e-mail address into one form, so that the same person is the same text."""
-    text = inputs.email.strip()
-    if text[:7].lower() == "mailto:":
-        text = text[7:]
-    try:
-        found = validate_email(text, check_deliverability=False)
-        local, domain = found.local_part.lower(), found.domain.lower()
-        if inputs.remove_tag:
-            local = local.split("+")[0] or local
-        if inputs.gmail_dots and domain in GMAIL:
-            local = local.replace(".", "")
-        changed = f"{local}@{domain}"
-        if changed != found.normalized:
-            # Lower case can change a text's length in Unicode, so what comes out is proved again.
-            found = validate_email(changed, check_deliverability=False)
-    except EmailNotValidError as error:
-        return Outputs(valid=False, reason=str(error))
-    return Outputs(valid=True, email=found.normalized, domain=found.domain)
+    found = emails.read(inputs.email)
+    if isinstance(found, str):
+        return Outputs(valid=False, reason=found)
+    local = found.name if inputs.remove_tag else found.local
+    if inputs.gmail_dots and found.domain == emails.GMAIL:
+        local = local.replace(".", "")
+    # Without its dots or its tag a name can be none.
+    changed = emails.read(f"{local}@{found.domain}")
+    if isinstance(changed, str):
+        return Outputs(valid=False, reason=changed)
+    return Outputs(valid=True, email=f"{changed.local}@{changed.domain}", domain=changed.domain)

@@ -2,81 +2,16 @@
 
 from __future__ import annotations
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-
-FREE = frozenset(
-    [
-        "gmail.com",
-        "googlemail.com",
-        "hotmail.com",
-        "outlook.com",
-        "live.com",
-        "msn.com",
-        "yahoo.com",
-        "yahoo.com.br",
-        "icloud.com",
-        "me.com",
-        "aol.com",
-        "gmx.de",
-        "gmx.net",
-        "web.de",
-        "proton.me",
-        "protonmail.com",
-        "mail.com",
-        "sapo.pt",
-        "hotmail.pt",
-        "live.com.pt",
-        "netcabo.pt",
-        "iol.pt",
-        "clix.pt",
-        "uol.com.br",
-        "bol.com.br",
-        "terra.com.br",
-        "hotmail.es",
-        "hotmail.fr",
-        "hotmail.it",
-        "yahoo.fr",
-        "yahoo.es",
-        "yahoo.it",
-        "orange.fr",
-        "free.fr",
-    ]
-)
-ROLES = frozenset(
-    [
-        "admin",
-        "administrator",
-        "billing",
-        "contact",
-        "contacto",
-        "geral",
-        "hello",
-        "help",
-        "info",
-        "mail",
-        "marketing",
-        "no-reply",
-        "noreply",
-        "office",
-        "postmaster",
-        "sales",
-        "suporte",
-        "support",
-        "vendas",
-        "webmaster",
-        "comercial",
-        "abuse",
-    ]
-)
+from services.tools.toolkit import emails
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    email: str = Field(max_length=1000, description="the address; spaces around it do not count")
+    email: str = Field(max_length=1000, description="the address, as email.normalize reads it")
     allow_free: bool = Field(default=True, description="false: addresses of free providers (gmail.com …) are not valid")
     allow_role: bool = Field(default=True, description="false: addresses of a role (info@, noreply@ …) are not valid")
     domains: list[str] = Field(default_factory=list, max_length=1000, description="only these; empty: all domains")
@@ -87,7 +22,7 @@ class Outputs(BaseModel):
 
     valid: bool = Field(description="whether the address is well formed and allowed; not whether its mailbox exists")
     domain: str = Field(default="", description="what stands behind the @; empty when it is no address")
-    free: bool = Field(default=False, description="whether its domain is one of a list of free providers")
+    free: bool = Field(default=False, description="whether its domain is one of a list of free and disposable mail")
     role: bool = Field(default=False, description="whether it speaks of a role, not of a person")
     reason: str = Field(default="", description="why it is not valid")
 
@@ -107,17 +42,16 @@ class Outputs(BaseModel):
 )
 async def email_validate(inputs: Inputs) -> Outputs:
     """Tell whether an e-mail address is well formed, free, of a role, and of a wanted domain."""
-    try:
-        found = validate_email(inputs.email.strip(), check_deliverability=False)
-    except EmailNotValidError as error:
-        return Outputs(valid=False, reason=str(error))
-    domain, local = found.domain.lower(), found.local_part.lower()
-    free, role = domain in FREE, local.split("+")[0] in ROLES
+    found = emails.read(inputs.email)
+    if isinstance(found, str):
+        return Outputs(valid=False, reason=found)
+    domain = found.domain
+    free, role = emails.is_free(domain), emails.is_role(found.name)
     reason = ""
     if free and not inputs.allow_free:
         reason = f"{domain} is a free provider"
     elif role and not inputs.allow_role:
-        reason = f"{local}@ is a role, not a person"
+        reason = f"{found.local}@ is a role, not a person"
     elif inputs.domains and domain not in {name.lower().lstrip("@") for name in inputs.domains}:
         reason = f"{domain} is not among the wanted domains"
     return Outputs(valid=not reason, domain=domain, free=free, role=role, reason=reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -10,6 +12,8 @@ from pydantic import BaseModel, Field
 from contracts.json_values import plain
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.runtime.documents import json_schema
+
+DEEPEST = 64
 
 
 class Inputs(BaseInputs):
@@ -31,6 +35,33 @@ class Outputs(BaseModel):
         json_schema_extra={"given_when": "valid", "typed_by": "json_schema"},
     )
     reason: str = Field(default="", description="what is wrong, and where: line and column, or path")
+
+
+class UnclearError(ValueError):
+    """JSON that readers disagree about."""
+
+
+def refuse_deep(value: Any) -> None:  # noqa: ANN401 (a JSON value)
+    """Raise UnclearError for what is nested deeper than an event may be: no message could hold it."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [item for each in level if isinstance(each, list | dict) for item in children(each)]
+        if not level:
+            return
+    raise UnclearError(f"it is nested more than {DEEPEST} deep")
+
+
+def children(value: list[Any] | dict[str, Any]) -> Iterable[Any]:
+    """What is in it."""
+    return value.values() if isinstance(value, dict) else value
+
+
+def once(pairs: list[tuple[str, Any]]) -> None:
+    """Raise UnclearError for a name that stands twice (RFC 8259, section 4). Nothing is made: orjson has made it."""
+    if len(dict(pairs)) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise UnclearError(f"the name {twice[:60]!r} stands twice in one object: which is meant?")
 
 
 def fault(value: Any, schema: dict[str, Any]) -> str:  # noqa: ANN401 (a JSON value)
@@ -59,13 +90,18 @@ def fault(value: Any, schema: dict[str, Any]) -> str:  # noqa: ANN401 (a JSON va
             {"valid": False, "value": None, "reason": '/id: "x" is not of type "integer"'},
         ),
         Example("no JSON", {"text": "{id: 7}"}, {"valid": False, "value": None}),
+        Example("a name twice", {"text": '{"id": 7, "id": 8}'}, {"valid": False, "value": None}),
     ],
 )
 async def json_parse(inputs: Inputs) -> Outputs:
     """Read JSON text from an external API into a value."""
+    # Programs of Windows begin a text with a mark that RFC 8259 lets a reader pass over.
+    text = inputs.text.removeprefix("\ufeff")
     try:
-        value = orjson.loads(inputs.text)
-    except orjson.JSONDecodeError as error:
+        value = orjson.loads(text)
+        refuse_deep(value)
+        json.loads(text, object_pairs_hook=once)
+    except (orjson.JSONDecodeError, UnclearError) as error:
         return Outputs(valid=False, reason=str(error))
     wrong = fault(value, inputs.json_schema) if inputs.json_schema is not None else ""
     if wrong:

@@ -30,13 +30,15 @@ class Inputs(BaseInputs):
 
     @override
     def hopeless(self) -> None:
-        """A table of another kind, or a field that no row has."""
+        """A table of another kind, a field that no row has, or a key that stands twice."""
         if self.table is None or isinstance(self.table, str | int | float | bool):
             raise ToolError("table: is an object, a list of rows, or { csv: FILE } for a file beside the flow")
         values = list(self.table.values() if isinstance(self.table, dict) else self.table)
         if isinstance(self.table, list):
             refuse_absent("key_field", self.key_field, values)
         refuse_absent("value_field", self.value_field, values)
+        keys = list(self.table) if isinstance(self.table, dict) else [first(row, self.key_field) for row in self.table]
+        refuse_twice(keys, ignore_case=self.ignore_case, rows=isinstance(self.table, list))
 
     @override
     def possible(self, output: str) -> list[Any] | None:
@@ -60,6 +62,19 @@ class Outputs(BaseModel):
         description="the value, or the default",
         json_schema_extra={"given_with": "default"},
     )
+
+
+def refuse_twice(keys: list[Any], *, ignore_case: bool, rows: bool) -> None:
+    """Raise ValueError for a key that would be found once of two times: the second would never be."""
+    seen: dict[str, int] = {}
+    for at, key in enumerate(keys, start=1):
+        text = None if key is None else key_text(key, ignore_case=ignore_case)
+        if text is not None and seen.setdefault(text, at) != at:
+            where = f"in rows {seen[text]} and {at}" if rows else "as keys of the table"
+            like = "" if str(keys[seen[text] - 1]) == str(key) else ", but for capitals and spaces"
+            raise ValueError(
+                f"table: {str(key)[:60]!r} stands twice, {where}{like}: only the first would be found. Take one away"
+            )
 
 
 def refuse_absent(name: str, path: str, rows: list[Any]) -> None:

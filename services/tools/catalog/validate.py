@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import Region, TimeZone, Url
-from services.tools.toolkit import phones
+from services.tools.toolkit import emails, phones
 from services.tools.toolkit.conditions import TESTS, Test, is_empty, prepare
 from services.tools.toolkit.date_reading import read
 from services.tools.toolkit.numbers import as_decimal
@@ -64,12 +63,8 @@ class Outputs(BaseModel):
 
 
 def is_email(value: Any) -> bool:  # noqa: ANN401 (a JSON value)
-    """Whether email-validator takes it."""
-    try:
-        validate_email(as_text(value)[:1000], check_deliverability=False)
-    except EmailNotValidError:
-        return False
-    return True
+    """Whether it is one address, as email.normalize reads it."""
+    return not isinstance(emails.read(as_text(value)[:1000]), str)
 
 
 def is_url(value: Any) -> bool:  # noqa: ANN401 (a JSON value)

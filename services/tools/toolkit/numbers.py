@@ -11,15 +11,23 @@ from typing import Any
 
 from babel.numbers import get_currency_symbol, get_decimal_symbol
 
+from contracts.phones import without_marks
 from services.flows.refined import locale
 
 MAX_DIGITS = 30
 MINUS = str.maketrans({"−": "-", "–": "-", "＋": "+"})
 # Any space, and every mark that some language groups digits by.
 SPACES = " \u00a0\u202f\u2009\t"
-GROUPED = re.compile(r"^[0-9]{1,3}([^0-9])[0-9]{3}(?:\1[0-9]{3})*$")
+# No number begins with a group of nothing: 0.500 is none where the point groups.
+GROUPED = re.compile(r"^[1-9][0-9]{0,2}([^0-9])[0-9]{3}(?:\1[0-9]{3})*$")
+# Lakhs and crores, where the CLDR's pattern is #,##,##0.
+INDIAN = re.compile(r"^[1-9][0-9]?(?:(,)[0-9]{2}(?:,[0-9]{2})*),[0-9]{3}$")
+ACCOUNTING = re.compile(r"^\((.*[0-9].*)\)$")
 FRAME = re.compile(r"^([^0-9+\-.,]*)([+\-]?)([^0-9+\-.,]*)([0-9.,][0-9.,'’\s]*)(.*)$", re.DOTALL)
-SIGNS = ("EUR", "USD", "GBP", "BRL", "CHF", "JPY", "PLN", "SEK", "NOK", "DKK", "AOA", "MZN", "CVE")
+SIGNS = (
+    *("EUR", "USD", "GBP", "BRL", "CHF", "JPY", "PLN", "SEK", "NOK", "DKK", "AOA", "MZN", "CVE"),
+    *("INR", "MXN", "ARS", "COP", "CLP", "CNY"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +45,18 @@ def currencies(language: str) -> dict[str, str]:
     found = {code: code for code in SIGNS}
     for code in reversed(SIGNS):
         found[get_currency_symbol(code, locale(language))] = code
-        if code in ("EUR", "GBP", "BRL"):
+        if code in ("EUR", "GBP", "BRL", "INR"):
             found[get_currency_symbol(code, "en")] = code
     return found
 
 
-def digits_of(text: str, decimal: str) -> str | None:
+def groups_of_two(language: str) -> bool:
+    """Whether the language groups 12,34,567 (the CLDR's secondary grouping)."""
+    primary, secondary = locale(language).decimal_formats[None].grouping
+    return bool(primary != secondary and secondary == 2)  # noqa: PLR2004
+
+
+def digits_of(text: str, decimal: str, *, indian: bool = False) -> str | None:
     """`1.234,56` → `1234.56`, by the language's decimal mark; None when groups are not of three digits."""
     text = text.strip()
     whole, mark, fraction = text.partition(decimal)
@@ -53,7 +67,7 @@ def digits_of(text: str, decimal: str) -> str | None:
     whole = whole.replace("’", "'")
     if not whole and mark:
         whole = "0"
-    grouped = GROUPED.match(whole)
+    grouped = GROUPED.match(whole) or (INDIAN.match(whole) if indian else None)
     if grouped and grouped[1] in " '.,":
         whole = whole.replace(grouped[1], "")
     if not (whole.isascii() and whole.isdecimal() and fraction.isascii()):
@@ -61,13 +75,23 @@ def digits_of(text: str, decimal: str) -> str | None:
     return f"{whole}.{fraction}" if fraction else whole
 
 
+def latin_digits(text: str) -> str:
+    """Digits of all scripts as 0 to 9."""
+    return "".join(str(int(sign)) if sign.isdecimal() else sign for sign in text)
+
+
 def read(text: str, language: str) -> ReadNumber | None:
     """The number in a text with at most one unit or currency beside it, or None. More than 30 digits are none."""
-    found = FRAME.match(text.translate(MINUS).strip())
+    text = without_marks(text).translate(MINUS).strip()
+    if locale(language).default_numbering_system != "latn":
+        text = latin_digits(text)
+    if (negative := ACCOUNTING.match(text)) is not None:
+        text = f"-{negative[1].strip()}"
+    found = FRAME.match(text)
     if found is None:
         return None
     before, sign, between, digits, after = found.groups()
-    plain = digits_of(digits, get_decimal_symbol(locale(language)))
+    plain = digits_of(digits, get_decimal_symbol(locale(language)), indian=groups_of_two(language))
     units = [unit for part in (before, between, after) for unit in part.split()]
     if plain is None or len(plain) > MAX_DIGITS or len(units) > 1:
         return None
