@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from services.flows.cel import EvaluationError, compiled, evaluate
+from services.flows.cel import EvaluationError, bound, compiled, evaluate
 from services.flows.cel_tree import Tree, path_of, used_fields
 from services.flows.literals import is_literal, plain_of
 from services.flows.scope import Scope
@@ -65,15 +65,23 @@ def compile_expression(expression: Expression, env: Any) -> Compiled:  # noqa: A
     if (path := path_of(tree.root)) is not None:
         return _lookup(path)
     uses = [(root, None if names is None else tuple(sorted(names))) for root, names in used_fields(tree.root).items()]
+    refuse = bound(expression.source)
+
+    def bindings(scope: Scope) -> dict[str, Any]:
+        data = _bindings(scope, uses)
+        if refuse is not None:
+            refuse(data)
+        return data
+
     if made.return_type().name().startswith("optional_type"):
         inner = compiled(env, f"[?({expression.source}\n)]")
 
         def optional(scope: Scope) -> Any:  # noqa: ANN401
-            found = evaluate(inner, _bindings(scope, uses))
+            found = evaluate(inner, bindings(scope))
             return found[0] if found else ABSENT
 
         return optional
-    return lambda scope: evaluate(made, _bindings(scope, uses))
+    return lambda scope: evaluate(made, bindings(scope))
 
 
 def _bindings(scope: Scope, uses: list[tuple[str, tuple[str, ...] | None]]) -> dict[str, Any]:

@@ -83,9 +83,11 @@ def phones(text: str, region: str, limit: int) -> list[str]:
 
 def without_mark(url: str) -> str:
     """Without the sentence's mark behind it; a bracket stays when it closes one of the address's own."""
-    while url[-1] in ".,;:!?]}" or (url[-1] == ")" and url.count("(") < url.count(")")):
-        url = url[:-1]
-    return url
+    end, open_now = len(url), url.count("(") - url.count(")")
+    while url[end - 1] in ".,;:!?]}" or (url[end - 1] == ")" and open_now < 0):
+        open_now += url[end - 1] == ")"
+        end -= 1
+    return url[:end]
 
 
 def is_email(text: str) -> bool:

@@ -21,6 +21,8 @@ from services.tools.toolkit.template_values import SHOWN, put_out, shown, shown_
 
 MAX_TEMPLATE = 20_000
 FUEL = 1_000_000
+MAX_CODE = 2000
+"""Signs and words of one code. minijinja's parser ends the process for 20,000 minus signs: its stack is full."""
 OPEN = re.compile(r"\{[{%#]")
 # A text (to its end, or to that of the template), an end of code, a name, or one sign.
 TOKEN = re.compile(r"""\"(?:[^"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[-+]?%\}|\w+|\s+|.""", re.DOTALL)
@@ -97,6 +99,8 @@ def render(template: str, values: dict[str, Any], *, fuel: int = FUEL) -> str:
     `*` is refused: minijinja makes the whole list of `[1]*99999999` before its fuel ends it
     (https://github.com/mitsuhiko/minijinja/issues/924); flows calculate in `${ }`.
     """
+    if any(len(tokens) > MAX_CODE for _, tokens in codes(template)):
+        raise ToolError(f"the template has a code of more than {MAX_CODE:,} words and signs: make several of it")
     if multiplies(template):
         raise ToolError("the template multiplies with *: calculate in an expression, and give the template the result")
     try:
