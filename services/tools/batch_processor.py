@@ -152,7 +152,12 @@ class BatchProcessor:
             for one in arrived
         ]
         batch.admission = await self._door.open(
-            [(one.record, one.event, flows) for one, flows in zip(arrived, meant, strict=True)]
+            # What is a duplicate says nothing of what it was made of: the first of them does.
+            [
+                (one.record, one.event, flows)
+                for one, flows in zip(arrived, meant, strict=True)
+                if one.end is None or one.end.outcome is not Outcome.DUPLICATE
+            ]
         )
         for one, flows in zip(arrived, meant, strict=True):
             for flow in flows:

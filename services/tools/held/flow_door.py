@@ -37,7 +37,7 @@ class Admission:
     keep: list[HeldRun] = field(default_factory=list)
     again: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
-    """Rows whose records this batch brought, and that do not go on waiting."""
+    """Rows whose records this batch brought, and that wait no longer."""
     pairs: set[Pair] = field(default_factory=set)
     """Of whom a run of this batch waits."""
 
@@ -110,7 +110,8 @@ class FlowDoor:
             if _number(record) is not None
             for flow in flows
         )
-        return Admission(found, self._hold.now(), coming, gone=own)
+        over = {number for record, _, flows in records if not flows and (number := _number(record)) is not None}
+        return Admission(found, self._hold.now(), coming, gone=over)
 
     def admits(self, admission: Admission, record: ConsumedRecord, event: Event, flow: CompiledFlow) -> bool:
         """Whether this one may begin; else it waits, behind those of its subject that came before it."""
@@ -121,7 +122,6 @@ class FlowDoor:
             return False  # its record is done again, and it was kept before: by now it waits, or is done
         if number is not None and admission.found.rounds.get(number, 0) > round_of(_redriven(record)):
             admission.coming[pair] -= 1
-            admission.gone.discard(number)
             return False  # this record is done again, and its run was kept on: a later one begins it
         earlier = admission.found.first.get(pair)
         if number is None:
@@ -133,13 +133,14 @@ class FlowDoor:
         behind = behind or pair in admission.pairs
         if not behind and self._hold.held(flow.name, event.subject) <= 0:
             self._hold.took(flow.name, event.subject)
+            if number is not None:
+                admission.gone.add(number)
             return True
         admission.pairs.add(pair)
         if number is None:
             admission.keep.append(HeldRun(one.id, pair, record.offset, event.key, event.to_bytes(), event.occurrence))
         else:
             admission.again.add(number)
-            admission.gone.discard(number)
         return False
 
     async def kept(self, admission: Admission) -> None:
