@@ -9,7 +9,7 @@
     )
     async def contact_add(inputs: Inputs, call: ActionCall) -> Outputs:
         '''Add a contact.'''
-        reply = await call("POST", "/contacts", guarantee=Guarantee.KEYED, body=Body.json({"name": inputs.name}))
+        reply = await call("POST", "/contacts", guarantee=Guarantee.KEYED, body=RequestBody.json({"name": inputs.name}))
         return Outputs(id=reply.json()["id"])
 
 Its signature for the type checker, its validation, metrics, retries, its row in docs/actions.md and its conformance

@@ -29,7 +29,7 @@ class StopRun(Exception):  # noqa: N818 - no error: the run ends as filtered
 class Guarantee(StrEnum):
     """What happens when an action's call is made twice: decides whether a call of unknown outcome is repeated."""
 
-    REPEATABLE = "repeatable"  # the second call changes nothing more
+    REPEATABLE = "repeatable"  # a second call changes nothing more, or nothing that anybody would mind
     KEYED = "keyed"  # the destination knows a repetition by its Idempotency-Key
     AT_MOST_ONCE = "at_most_once"  # a second call is a second effect
 

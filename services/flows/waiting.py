@@ -34,7 +34,7 @@ class Wait:
         if self.length is not None:
             moment = now + _length(self.length(scope))
         elif self.until is not None:
-            moment = max(now, moment_given(self.until(scope), self.zone, "wait.until"))
+            moment = max(now, moment_given(self.until(scope), self.zone, "wait.until", "or with `zone`"))
         if moment - now > _LONGEST:
             raise EvaluationError("`wait` would end in more than ten years")
         if self.hours is None:
@@ -113,12 +113,17 @@ def _length(value: Any) -> timedelta:  # noqa: ANN401 - a JSON value
         raise EvaluationError(f"`wait`: {error}") from None
 
 
-def moment_given(value: Any, zone: tzinfo | None, what: str) -> datetime:  # noqa: ANN401 - a JSON value
-    """The moment that a value of `what` is, in UTC. Raises EvaluationError."""
+def moment_given(
+    value: Any,  # noqa: ANN401 - a JSON value
+    zone: tzinfo | None,
+    what: str,
+    how: str = "with its offset",
+) -> datetime:
+    """The moment that a value of `what` is, in UTC. Raises EvaluationError, that says `how` to write it."""
     try:
         return moment_of(value if isinstance(value, str) else "", zone)
     except ValueError:
-        text = f"`{what}`: {str(value)[:60]!r} is no moment: write it as 2026-12-24T18:00:00+00:00, with its offset"
+        text = f"`{what}`: {str(value)[:60]!r} is no moment: write it as 2026-12-24T18:00:00+00:00, {how}"
         raise EvaluationError(text) from None
 
 

@@ -9,11 +9,11 @@ from pydantic import BaseModel
 
 import services.tools.catalog
 from services.actions.action import Implementation
-from services.actions.registry import ACTIONS, ENDPOINTS, signatures, writes_of
+from services.actions.registry import ACTIONS, ENDPOINTS, shown_answers, signatures, writes_of
 from services.flows.catalogue import Catalogue, collect
 from services.project import sources_files
 
-__all__ = ["ACTIONS", "ENDPOINTS", "Implementation", "catalogue", "with_triggers", "writes_of"]
+__all__ = ["ACTIONS", "ENDPOINTS", "Implementation", "catalogue", "stand_in_answers", "with_triggers", "writes_of"]
 
 
 def catalogue(paths: Sequence[Path] = ()) -> Catalogue:
@@ -23,6 +23,11 @@ def catalogue(paths: Sequence[Path] = ()) -> Catalogue:
     sources file that is wrong.
     """
     return with_triggers(sources_files.triggers(paths))
+
+
+def stand_in_answers() -> dict[str, dict[str, object]]:
+    """What a stand-in Closum answers by each action's first example, by path: it knows what was added just now."""
+    return shown_answers(ACTIONS)
 
 
 def with_triggers(triggers: Mapping[str, type[BaseModel]]) -> Catalogue:

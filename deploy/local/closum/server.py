@@ -22,6 +22,9 @@ BIG = 4 * 1024 * 1024
 ANSWERS = TypeAdapter(dict[str, dict[str, object]])
 
 
+NOT_TAUGHT = "no endpoint {!r} here: POST /_answers gives one its answer"
+
+
 class StandIn:
     """One stand-in: its state, its faults, its request handler."""
 
@@ -79,7 +82,7 @@ class StandIn:
         name = call.path.removeprefix("/v2").strip("/")
         if name not in v2.ENDPOINTS:
             taught = self.answers.get(name)
-            return done("Done", taught) if taught else refused(f"no endpoint {name!r}", 404, HTTPStatus.NOT_FOUND)
+            return done("Done", taught) if taught else refused(NOT_TAUGHT.format(name), 404, HTTPStatus.NOT_FOUND)
         methods, endpoint = v2.ENDPOINTS[name]
         if call.method not in methods:
             return refused(f"{call.method} is not for {name!r}", 405, HTTPStatus.METHOD_NOT_ALLOWED)

@@ -21,7 +21,7 @@ WIDE = 120  # of a terminal: with fewer characters, more columns would leave a l
 NOTES = """basis: confirmed by Closum's own documents, or assumed by us where nothing is public (docs/closum.md).
 twice: what a second call of the same action does.   All about one: flows catalog NAME"""
 TWICE = {
-    "repeatable": "repeatable, it changes nothing more",
+    "repeatable": "repeatable, it harms nobody",
     "keyed": "keyed, the destination knows it by its Idempotency-Key",
     "at_most_once": "at_most_once, it would be a second effect and is not made",
 }

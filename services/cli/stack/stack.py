@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import asyncpg
+import httpx
 from aiokafka.errors import KafkaError
 
 from deploy.local.errors import PartError
@@ -24,6 +25,7 @@ from services.cli.stack.folder import Folder
 from services.cli.stack.process import Service, Sink
 from services.cli.stack.stopping import Stopping
 from services.cli.terminal import CommandError
+from services.project.catalogue import stand_in_answers
 from services.runtime.database import migrate
 from services.runtime.kafka import make_topics
 from services.runtime.settings import RuntimeSettings, SettingsError, load
@@ -199,7 +201,10 @@ def _with_services(
             "ingest": f"http://{HOST}:{ports.ingest_health}/readyz",
         }
         ready.wait(services, addresses, lambda name: progress(name, "ready"))
-        yield Stack(ports, environ, services)
+        stack = Stack(ports, environ, services)
+        told = httpx.post(f"{stack.closum}/_answers", json=stand_in_answers(), trust_env=False, timeout=10)
+        told.raise_for_status()
+        yield stack
     finally:
         with stopping.uncut():
             _end(services)
