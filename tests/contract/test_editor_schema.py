@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def loaded(text: str) -> list[Any]:
 
 
 def _keyed(value: Any) -> Any:
+    if isinstance(value, datetime):  # an editor reads YAML 1.2, where it is a text
+        return value.isoformat()
     if isinstance(value, dict):
         return {str(key): _keyed(item) for key, item in value.items()}
     return [_keyed(item) for item in value] if isinstance(value, list) else value

@@ -88,7 +88,8 @@ def of(annotation: Any, metadata: list[Any]) -> st.SearchStrategy[Any]:  # noqa:
     """Values of a type."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return of(arguments[0], [*metadata, *arguments[1:]])
+        own = [mark for each in arguments[1:] for mark in (each.metadata if isinstance(each, FieldInfo) else [each])]
+        return of(arguments[0], [*metadata, *own])
     if origin is Literal:
         return st.sampled_from(arguments)
     if origin in (Union, types.UnionType):
