@@ -19,7 +19,9 @@ from services.runtime.dead_letters.letters import FoundDeadLetter
 
 
 def number(sending: Sending) -> str:
-    return str(sending.body.get("from") or sending.body["phone"])
+    """As it can be read: WhatsApp gives digits with the country's code, people type as they like."""
+    sender = sending.body.get("from")
+    return f"+{sender}" if sender else str(sending.body["phone"])
 
 
 def valid(text: str) -> bool:

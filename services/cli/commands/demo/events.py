@@ -96,10 +96,16 @@ def _number(chance: random.Random) -> str:
     return "".join(str(chance.randint(0, 9)) if sign == "#" else sign for sign in shape)
 
 
+def _sender(typed: str) -> str:
+    """As WhatsApp tells who writes: digits, with the country's code and without a plus."""
+    digits = "".join(filter(str.isdigit, typed)).removeprefix("00")
+    return digits if typed.startswith(("+", "00", "(+")) else f"351{digits}"
+
+
 def _message(number: int, chance: random.Random) -> dict[str, Any]:
     return {
         "message_id": f"wamid.demo.{number:03}",
-        "from": _number(chance),
+        "from": _sender(_number(chance)),
         "text": chance.choice(TEXTS),
         "contact": {"name": chance.choice(PEOPLE)},
     }

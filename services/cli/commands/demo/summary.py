@@ -51,10 +51,10 @@ def _title(out: Console, text: str) -> None:
 def _crm(out: Console, account: Account, sent: Mapping[str, Sending]) -> None:
     contacts = account.closum["contacts"]
     _title(out, f"The CRM now holds {len(contacts)} contacts, all with E.164 numbers")
-    typed = {_digits(sending.body.get("from", ""))[-7:]: sending.body.get("from", "") for sending in sent.values()}
-    rows = [{**contact, "typed_as": typed.get(str(contact.get("phone"))[-7:], "")} for contact in contacts]
-    chosen = _various([row for row in rows if row["typed_as"]])
-    columns = [name for name in ("typed_as", "phone", "name", "text", "message") if any(name in row for row in chosen)]
+    senders = {_digits(sending.body.get("from", ""))[-7:]: sending.body.get("from", "") for sending in sent.values()}
+    rows = [{**contact, "sender": senders.get(str(contact.get("phone"))[-7:], "")} for contact in contacts]
+    chosen = _various([row for row in rows if row["sender"]])
+    columns = [name for name in ("sender", "phone", "name", "text", "message") if any(name in row for row in chosen)]
     out.print(table(chosen, columns))
     repeated = account.repeated_calls()
     if repeated:
