@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -167,6 +168,17 @@ def parked(offset: int, *, lane: str = "l", attempts: int = 0, wait: float = 0.0
     """A request."""
     record = ConsumedRecord(ACTIONS, "a", 0, offset, b"k", b"v", [("h", None), ("i", b"1")])
     return Parked("a/0", lane, record, attempts, 5.0, wait)
+
+
+async def test_what_is_past_its_deadline_is_found_wherever_it_waits(tables: Tables) -> None:
+    """With its lane or for a connection; what has time, or no deadline, is not."""
+    now = time.time()
+    await tables.parked.add([parked(1)._replace(deadline=now - 5), parked(2)._replace(deadline=now + 60), parked(3)])
+    await tables.parked.copy([shelved(4)._replace(deadline=now - 9), shelved(5)])
+    found = await tables.parked.late(["a/0", "a/1"], now, 9)
+    assert [one.record.offset for one in found] == [4, 1]
+    assert [one.record.offset for one in await tables.parked.late(["a/0"], now, 1)] == [4]
+    assert await tables.parked.late(["a/1"], now, 9) == []
 
 
 async def test_a_parked_lane_comes_back_in_order(tables: Tables) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from services.actions import metrics
-from services.actions.attempt import sending, verification
+from services.actions.attempt import deadline, sending, verification
 from services.actions.attempt.deadline import TooLateError
 from services.actions.attempt.ends import Ends, quietly
 from services.actions.attempt.http import Before, HttpCall
@@ -70,8 +70,10 @@ class Attempts:
     async def _send(self, way: UnderWay, call: Call, waiting: Waiting) -> Ended | Later | Lost:
         plan, began = way.plan, self._world.now()
         assert plan.request is not None  # noqa: S101 - as there is a call
-        way.state = Waiting(waiting.attempts + 1, self._since(plan, waiting, began), waiting.maybe, waiting.free)
         try:
+            if (cause := plan.request.too_late(self._world.wall())) is not None:
+                return await self._after(way, await way.too_late(cause))
+            way.state = Waiting(waiting.attempts + 1, self._since(plan, waiting, began), waiting.maybe, waiting.free)
             outcome = await attempt(call.action, call.inputs, self._call(plan, call, way.begin))
         except Known as found:
             made = sending.attempts(found.decision, waiting.attempts)
@@ -175,7 +177,7 @@ class Attempts:
             await self._ends.failed(plan, outcome, waiting, free=False, next_seconds=wait)
             return Later(wait, replace(waiting, free=0, still=self._world.now() if told else None))
         ended = await self._ends.publish(plan, outcome, waiting)
-        if isinstance(ended.outcome, Failed):
+        if isinstance(ended.outcome, Failed) and not deadline.never_made(ended.outcome):
             self._tell("call.failed", way, ended.outcome)
         return ended
 

@@ -25,11 +25,13 @@ def end(request: ActionRequest, wall: float, *, maybe: bool) -> Failed | None:
     `maybe`: an earlier attempt may have had its effect, so that nobody can say that it was not made.
     """
     cause = request.too_late(wall)
-    if cause is None:
-        return None
-    if maybe:
-        cause += ". An earlier attempt may have had its effect"
-    return Failed(ErrorCode.TOO_LATE, cause, again=False, maybe=maybe)
+    return None if cause is None else too_late(cause, maybe=maybe)
+
+
+def too_late(cause: str, *, maybe: bool) -> Failed:
+    """How a call ends that is too late for this cause. `maybe`: as above."""
+    told = ". An earlier attempt may have had its effect" if maybe else ""
+    return Failed(ErrorCode.TOO_LATE, cause + told, again=False, maybe=maybe)
 
 
 def check(request: ActionRequest, wall: float, *, maybe: bool) -> None:

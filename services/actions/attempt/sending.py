@@ -94,6 +94,21 @@ class UnderWay:
             deadline.check(plan.request, self._world.wall(), maybe=maybe)
         return maybe
 
+    async def too_late(self, cause: str) -> Failed:
+        """What is done instead of a call that is too late. Raises Known where the journal knows what came of it.
+
+        Nothing leaves, so whoever goes on with it after this worker may do the same.
+        """
+        plan, before = self.plan, self.state
+        decision = await self._journal.begin(
+            self.tenure, plan.effect, Guarantee.REPEATABLE, plan.record.offset, _keyed_seconds(plan)
+        )
+        if not isinstance(decision, Go):
+            raise Known(decision)
+        maybe = before.maybe or decision.maybe
+        self.state = Sending(before.attempts, before.began, maybe, before.free)
+        return deadline.too_late(cause, maybe=maybe)
+
     def left(self, *, maybe: bool = False) -> Waiting:
         """Nothing is under way any more. `maybe`: this attempt may have had its effect."""
         state, stood = self.state, self._limits.stood(self.plan.connection)

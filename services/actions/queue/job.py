@@ -41,6 +41,11 @@ class Job:
         """That of its record."""
         return self.plan.record.offset
 
+    def late(self, wall: float) -> bool:
+        """Whether its deadline is over at a moment, in seconds since 1970, and no call of it is under way."""
+        request = self.plan.request
+        return isinstance(self.state, Waiting) and request is not None and request.too_late(wall) is not None
+
     def finish(self) -> None:
         """All that follows from its record is safe."""
         self.assignment.offsets.finish(self.offset)

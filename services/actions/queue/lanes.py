@@ -166,12 +166,16 @@ class Lanes(Generic[J]):
         """Whether it has jobs."""
         return lane in self._lanes
 
-    def drop(self, unwanted: Callable[[J], bool]) -> int:
-        """Forget the jobs that are not at work now and that are unwanted; how many they were.
+    def some(self, wanted: Callable[[J], bool]) -> bool:
+        """Whether one of the jobs is such a one."""
+        return any(wanted(job) for queue in self._lanes.values() for job in queue)
+
+    def drop(self, unwanted: Callable[[J], bool]) -> list[J]:
+        """Take out the jobs that are not at work now and that are unwanted.
 
         One that is at work is finished, but makes no further attempt if `work` says so.
         """
-        dropped = 0
+        dropped: list[J] = []
         for lane in list(self._lanes):
             queue = self._lanes[lane]
             head = [queue.popleft()] if lane in self._working else []
@@ -180,7 +184,7 @@ class Lanes(Generic[J]):
             for job in queue:
                 (gone if unwanted(job) else kept).append(job)
             self._less(lane, gone)
-            dropped += len(gone)
+            dropped += gone
             self._lanes[lane] = deque(head + kept)
             if not self._lanes[lane]:
                 del self._lanes[lane]

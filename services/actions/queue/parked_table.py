@@ -26,6 +26,11 @@ from parked where place = $1 and connection = $2 and connection <> '' and positi
 NEWEST = """
 select lane from parked where place = $1 and connection = $2 and connection <> '' order by position desc limit $3
 """
+LATE = """
+select place, lane, position, attempts, coalesce(age, extract(epoch from now() - began_at)::float8) as age,
+       age is not null as still, key, value, headers
+from parked where place = any ($1::text[]) and deadline <= to_timestamp($2::float8) order by deadline limit $3
+"""
 BYTES = "select pg_total_relation_size('parked')"
 COLUMNS = (
     "place",
@@ -39,14 +44,15 @@ COLUMNS = (
     "value",
     "headers",
     "connection",
+    "deadline",
 )
 ADD = """
-insert into parked (place, lane, position, due_at, attempts, began_at, age, key, value, headers, connection)
+insert into parked (place, lane, position, due_at, attempts, began_at, age, key, value, headers, connection, deadline)
 select place, lane, position, now() + wait * interval '1 second', attempts, now() - age * interval '1 second',
-       case when still then age end, key, value, headers, connection
+       case when still then age end, key, value, headers, connection, to_timestamp(deadline)
 from unnest($1::text[], $2::text[], $3::bigint[], $4::float8[], $5::integer[], $6::float8[], $7::boolean[],
-            $8::bytea[], $9::bytea[], $10::bytea[], $11::text[])
-    as new (place, lane, position, wait, attempts, age, still, key, value, headers, connection)
+            $8::bytea[], $9::bytea[], $10::bytea[], $11::text[], $12::float8[])
+    as new (place, lane, position, wait, attempts, age, still, key, value, headers, connection, deadline)
 on conflict (place, lane, position) do update
 set due_at = excluded.due_at, attempts = excluded.attempts, began_at = excluded.began_at, age = excluded.age,
     connection = excluded.connection
@@ -71,7 +77,7 @@ class Parked(NamedTuple):
     """One request. `wait_seconds`: until its lane is worked on, if it is the first there.
 
     `age_seconds`: since when it is tried; `still`: it grows no older there. `connection`: it waits for that one, and
-    not with its lane.
+    not with its lane. `deadline`: when it is too late, in seconds since 1970.
     """
 
     place: str
@@ -82,6 +88,7 @@ class Parked(NamedTuple):
     wait_seconds: float = 0.0
     still: bool = False
     connection: str = ""
+    deadline: float | None = None
 
 
 class Head(NamedTuple):
@@ -117,6 +124,7 @@ class ParkedTable:
             [row.record.value or b"" for row in rows],
             [packed(row.record.headers) for row in rows],
             [row.connection for row in rows],
+            [row.deadline for row in rows],
         )
 
     async def copy(self, rows: Sequence[Parked]) -> None:
@@ -135,6 +143,7 @@ class ParkedTable:
                 row.record.value or b"",
                 packed(row.record.headers),
                 row.connection,
+                None if row.deadline is None else datetime.fromtimestamp(row.deadline, UTC),
             )
             for row in rows
         ]
@@ -151,6 +160,10 @@ class ParkedTable:
     async def next(self, place: str, connection: str, after: int, most: int) -> list[Parked]:
         """What waits for a connection behind an offset, in order."""
         return [_parked(row) for row in await self._pool.fetch(NEXT, place, connection, after, most)]
+
+    async def late(self, places: Sequence[str], wall: float, most: int) -> list[Parked]:
+        """What is past its deadline at a moment, the longest first. `wall`: in seconds since 1970."""
+        return [_parked(row) for row in await self._pool.fetch(LATE, places, wall, most)]
 
     async def newest(self, place: str, connection: str, most: int) -> list[str]:
         """The lanes of what came last of it."""

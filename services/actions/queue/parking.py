@@ -39,6 +39,7 @@ UNWRITTEN_SECONDS = 0.05
 AGAIN_SECONDS = 5.0
 ROWS_OF_A_SHELF = 200
 NEWEST_LANES = 10
+LATE_AT_ONCE = 500
 
 
 class Shelf:
@@ -231,6 +232,35 @@ class Parking:
                 lanes[lane] = ParkedLane(lane, assignment)
                 self._schedule(lanes[lane], 0.0)
 
+    async def late(self, wall: float) -> list[Job]:
+        """What is past its deadline at a moment, wherever it waits here; that in memory is found there.
+
+        In seconds since 1970. Each is to be ended, out of its turn: no call of it is made.
+        """
+        places = {assignment.name: assignment for assignment in self._lanes}
+        if not self.rows:
+            return []
+
+        async def read() -> list[Parked]:
+            return await self._table.late(list(places), wall, LATE_AT_ONCE)
+
+        rows = await database.patiently("parked.late", read, self._on_wait)
+        loaded = {lane for lanes in self._lanes.values() for lane in lanes.values() if lane.loaded > 0}
+        jobs = []
+        for row in rows:
+            assignment = places[row.place]
+            job, lane = self._job(row, assignment), self._lanes.get(assignment, {}).get(row.lane)
+            shelf = self._shelves.get(assignment, {}).get(job.turn.connection)
+            taken = lane in loaded or (shelf is not None and job.offset in shelf.loaded)
+            if assignment not in self._lanes or taken:
+                continue
+            if lane is not None:
+                lane.loaded += 1
+            if shelf is not None:
+                shelf.loaded[job.offset] = row.lane
+            jobs.append(job)
+        return jobs
+
     async def look(self) -> None:
         """How much of the disk is used. Raises one of database.FAULTS."""
         self._bytes = await self._table.bytes()
@@ -346,7 +376,10 @@ class Parking:
         state = job.state
         still = state.still if isinstance(state, Waiting) else None
         age = (self._world.now() if still is None else still) - state.began if state.attempts else 0.0
-        return Parked(*key, job.plan.record, state.attempts, age, wait_seconds, still=still is not None)
+        request = job.plan.request
+        deadline = None if request is None or request.deadline is None else request.deadline.timestamp()
+        still_now = still is not None
+        return Parked(*key, job.plan.record, state.attempts, age, wait_seconds, still=still_now, deadline=deadline)
 
     def _refuse(self, job: Job, fault: Exception) -> None:
         """PostgreSQL cannot hold this one."""

@@ -164,7 +164,7 @@ class Queue:
     def drain(self) -> int:
         """Begin nothing more at all; how many were left to whoever comes next."""
         self._leaving = True
-        return self._intake.drop() + self._lanes.drop(lambda _: True)
+        return self._intake.drop() + len(self._lanes.drop(lambda _: True))
 
     @property
     def pending(self) -> int:
@@ -295,7 +295,34 @@ class Queue:
                 with suppress(*database.FAULTS):
                     await self._parking.look()
             await self._try_newest(seldom=seldom)
+            await self._end_late()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _end_late(self) -> None:
+        """End what is past its deadline wherever it waits: behind others, for an ill connection, in PostgreSQL."""
+        if self._leaving:
+            return
+        wall = self._world.wall()
+
+        def is_late(job: Job) -> bool:
+            return not job.assignment.leaving and job.late(wall)
+
+        late = self._lanes.drop(is_late) if self._lanes.some(is_late) else []
+        late += await self._parking.late(wall)
+        await asyncio.gather(*map(self._end, late))
+
+    async def _end(self, job: Job) -> None:
+        try:
+            came = await self._attempts.make(job.plan, job.state, job.assignment.tenure)
+            if isinstance(came, Later):  # the journal knows more of it than that it is late
+                job.state = came.state
+                self._put(job)
+            elif isinstance(came, Ended):
+                await self._finish(job)
+                self._intake.finished(job.turn.flow)
+        except Exception as error:  # noqa: BLE001 - not even its dead letter could be made
+            self._bug(job, error)
+        self._moved()
 
     async def _try_newest(self, *, seldom: bool) -> None:
         """Lanes that came last are to try an ill connection: where none could, or, now and then, all failed last."""

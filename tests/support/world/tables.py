@@ -250,6 +250,16 @@ class FakeParked(ParkedTable):
             found = self._of(place, connection)
         return [row.lane for row in reversed(found)][:most]
 
+    async def late(self, places: Sequence[str], wall: float, most: int) -> list[Parked]:
+        """What is past its deadline."""
+        async with self.faults.around("parked.late"):
+            now, found = self.world.now(), []
+            for (where, _, _), (row, began, _) in self.rows.items():
+                if where in places and row.deadline is not None and row.deadline <= wall:
+                    age = row.age_seconds if row.still else now - began
+                    found.append(row._replace(age_seconds=age, wait_seconds=0.0, connection=""))
+        return sorted(found, key=lambda row: row.deadline or 0.0)[:most]
+
     async def bytes(self) -> int:
         """What it takes on disk."""
         async with self.faults.around("parked.bytes"):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -298,5 +299,36 @@ def test_credentials_are_the_connections(name: str) -> None:
         await one.end()
         assert set(it.world.outcomes().values()) == {Outcome.DELIVERED}
         assert len(authority.issued) <= 6
+
+    loop.run(story)
+
+
+@pytest.mark.parametrize(("name", "lanes"), [("refused", 4), ("refused", 600), ("503", 4), ("401", 60)])
+def test_a_deadline_runs_while_a_connection_is_ill(name: str, lanes: int) -> None:
+    """Whatever it waits for and behind: its run ends at its time, and no call of it is made after that.
+
+    None of these illnesses may have acted: what may have is no call that was not made.
+    """
+
+    async def story() -> None:
+        it = Story(while_ill(ILLNESSES[name]))
+        one = await it.world.start()
+        end = datetime.fromtimestamp(it.begun + 60, UTC)
+        count = max(120, lanes)
+        late = [call.model_copy(update={"deadline": end}) for call in calls(count, lanes=lanes)]
+        it.world.put(
+            [call for pair in zip(late, calls(count, lanes=lanes, first=10_000), strict=True) for call in pair]
+        )
+        await asyncio.sleep(57.0)
+        assert it.ended(0, count) == 0
+        await it.world.until(lambda: it.ended(0, count) == count, 15)
+        outcomes = it.world.outcomes()
+        assert {outcomes[f"r{number}"] for number in range(count)} == {Outcome.FILTERED}
+        await it.world.until(lambda: it.ended(10_000, count) == count, ILL_SECONDS + 600)
+        await one.end()
+        made = [asked.at for asked in it.world.destination.asked if asked.body["n"] < count]
+        assert max(made, default=0.0) < end.timestamp()
+        assert Counter(it.world.outcomes().values()) == {Outcome.FILTERED: count, Outcome.DELIVERED: count}
+        assert it.world.left() == 0
 
     loop.run(story)
