@@ -22,7 +22,6 @@ from services.tools.event_reading import event_of
 from tests.support.ingest import BEARER, EVENTS_TOKEN, application, client
 
 EVENT = {"specversion": "1.0", "id": "7", "source": "/shop", "type": "closum.lead.created", "data": {"email": "a@b.pt"}}
-NOW = datetime.now(UTC)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -32,7 +31,7 @@ def bearer(token: str) -> dict[str, str]:
 
 def live(token: str, seconds: float | None = None) -> dict[str, str]:
     """An entry of a token, that ends after so many seconds."""
-    until = {} if seconds is None else {"until": (NOW + timedelta(seconds=seconds)).isoformat()}
+    until = {} if seconds is None else {"until": (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()}
     return {"sha256": hash_of(token), **until}
 
 
@@ -52,7 +51,7 @@ def two(folder: Path) -> Path:
     """The shop of Porto, and a team of two accounts."""
     return file(
         folder,
-        shop=(["porto"], ["/shop", "/shop/*"], [live("shop-new"), live("shop-old", 60)]),
+        shop=(["porto"], ["/shop", "/shop/*"], [live("shop-new"), live("shop-old", 3_600)]),
         team=(["default", "team-*"], ["*"], [live("team"), live("team-ended", -1)]),
     )
 
