@@ -13,7 +13,7 @@ import random
 import shutil
 import time
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +79,7 @@ class Edits:
     async def edit(self, count: int) -> None:
         """So many edits more, of any contact and field, on either side. No two set the same value."""
         wanted = asyncio.Semaphore(AT_ONCE)
+        turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
         async def one() -> None:
             async with wanted:
@@ -86,11 +87,12 @@ class Edits:
                 phone = self._chance.choice(list(self.leads))
                 field, side = self._chance.choice(FIELDS), self._chance.choice(("closum", "crm"))
                 value = f"Name {number}" if field == "name" else f"e{number}@example.com"
-                if side == "crm":
-                    await self._crm({"phone": phone, field: value})
-                else:
-                    await self._v2("lead/update/", {"lead_id": self.leads[phone], field: value})
-                self.last[phone, field] = (side, value)
+                async with turns[phone]:  # of two at once nobody knows which was the last
+                    if side == "crm":
+                        await self._crm({"phone": phone, field: value})
+                    else:
+                        await self._v2("lead/update/", {"lead_id": self.leads[phone], field: value})
+                    self.last[phone, field] = (side, value)
                 self.sides.setdefault((phone, field), []).append(side)
 
         await asyncio.gather(*(one() for _ in range(count)))

