@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import NamedTuple
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
@@ -30,6 +31,7 @@ _LABEL = re.compile(
 _EXTENSION = re.compile(
     r"(?:;?\s*(?:ext|extn|extension|extens[ãa]o|ramal|anexo|x)\s*[.:=]?|#)\s*[0-9]{1,7}\s*$", re.IGNORECASE
 )
+_PLAIN = re.compile(r"\+?[0-9]+(?: [0-9]+)*")  # as most numbers are written: there is nothing to take away
 _JID = re.compile(r"(?::[0-9]{1,3})?@(?:s\.whatsapp\.net|c\.us)$", re.IGNORECASE)
 _FLOAT = re.compile(r"[+-]?[0-9]{6,}[.,]0{1,2}|[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+")
 _CPF = re.compile(r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}")
@@ -55,11 +57,18 @@ _UNREAD: dict[int, str] = {
 }
 
 
+class ValidPhone(NamedTuple):
+    """A number of its country's numbering plan, and what kind of line it is: a PhoneNumberType, never UNKNOWN."""
+
+    number: PhoneNumber
+    kind: int
+
+
 class NoPhoneError(ValueError):
     """The text is no phone number. The text of the error says why, for a person."""
 
 
-def read(text: str, region: str = "", *, international: bool = False, guess: bool = False) -> PhoneNumber:
+def read(text: str, region: str = "", *, international: bool = False, guess: bool = False) -> ValidPhone:
     """The valid number that a text names, in today's form. Raises NoPhoneError.
 
     `region`: two letters; how a number without country code is meant. Without it, such a number is none.
@@ -94,7 +103,7 @@ def one_form(digits: str) -> str:
     if not digits.startswith(("55", "52", "54")):
         return digits
     try:
-        number = _valid("+" + digits, "")
+        number = _valid("+" + digits, "").number
     except NoPhoneError:
         return digits
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))[1:]
@@ -102,12 +111,16 @@ def one_form(digits: str) -> str:
 
 def without_marks(text: str) -> str:
     """Without what nobody sees (marks of direction, zero widths, soft hyphens), and with plain spaces and signs."""
+    if text.isascii():
+        return text
     shown = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
     return unicodedata.normalize("NFKC", shown)
 
 
 def _written(text: str, *, international: bool) -> tuple[str, bool]:
     """The number alone, and whether it is international by how it stands there."""
+    if _PLAIN.fullmatch(text):
+        return text, international and not text.startswith("+")
     given = without_marks(text).strip().strip("'’`\"").strip()
     if not any(sign.isdecimal() for sign in given):
         raise NoPhoneError("no digits")
@@ -138,10 +151,11 @@ def _of_rfc3966(text: str) -> str:
 
 
 def _digits(text: str) -> str:
-    return "".join(str(int(sign)) for sign in text if sign.isdecimal())
+    decimals = filter(str.isdecimal, text)
+    return "".join(decimals if text.isascii() else (str(int(sign)) for sign in decimals))
 
 
-def _first(*candidates: tuple[str, str], told: NoPhoneError | None = None) -> PhoneNumber:
+def _first(*candidates: tuple[str, str], told: NoPhoneError | None = None) -> ValidPhone:
     for text, region in candidates:
         try:
             return _valid(text, region)
@@ -150,16 +164,15 @@ def _first(*candidates: tuple[str, str], told: NoPhoneError | None = None) -> Ph
     raise told or NoPhoneError("not a phone number")
 
 
-def _valid(text: str, region: str) -> PhoneNumber:
+def _valid(text: str, region: str) -> ValidPhone:
     try:
         number = phonenumbers.parse(text, region or None)
     except phonenumbers.NumberParseException as error:
         raise NoPhoneError(_UNREAD.get(error.error_type, "not a phone number")) from None
-    if phonenumbers.is_valid_number(number):
-        return number
-    today = _today(number)
-    if today is not None and phonenumbers.is_valid_number(today):
-        return today
+    for each in (number, _today(number)):
+        # Of no kind is what is in no plan: `is_valid_number` asks the same, and forgets the answer.
+        if each is not None and (kind := phonenumbers.number_type(each)) != PhoneNumberType.UNKNOWN:
+            return ValidPhone(each, kind)
     possible = phonenumbers.is_possible_number_with_reason(number)
     raise NoPhoneError(_REASONS.get(possible, "not a number of the numbering plan"))
 
@@ -174,13 +187,14 @@ def _today(number: PhoneNumber) -> PhoneNumber | None:
     return None
 
 
-def _written_at_home(number: PhoneNumber, digits: str) -> bool:
+def _written_at_home(home: ValidPhone, digits: str) -> bool:
     """Whether a usual line of the region stands there as its people write it: with its 0, or its country code."""
-    if number.country_code is None or phonenumbers.number_type(number) not in _PLAIN_KINDS:
+    number = home.number
+    if digits == f"{number.country_code}{phonenumbers.national_significant_number(number)}":
+        return True  # it is the same number, at home and from abroad
+    if home.kind not in _PLAIN_KINDS:
         return False
-    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
-    code = str(number.country_code)
-    return digits in (_digits(written), code + phonenumbers.national_significant_number(number))
+    return digits == _digits(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL))
 
 
 def _is_cpf(digits: str, region: str) -> bool:

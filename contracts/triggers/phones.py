@@ -44,7 +44,7 @@ def e164(text: str, region: str = "", *, international: bool = False) -> str:
         return ""
     home = region.strip().upper()
     try:
-        number = read(text, home if len(home) == REGION_LETTERS else "", international=international)
+        number = read(text, home if len(home) == REGION_LETTERS else "", international=international).number
     except NoPhoneError:
         return ""
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

@@ -22,6 +22,7 @@ from services.actions.limits.limits import Limits
 from services.actions.limits.limits_table import LimitsTable
 from services.actions.queue.assignment import Assignments
 from services.actions.queue.intake import Bounds
+from services.actions.queue.parked_rows import ParkedRows
 from services.actions.queue.parked_table import ParkedTable
 from services.actions.queue.parking import Parking
 from services.actions.queue.queue import Queue
@@ -87,13 +88,12 @@ def assembled(
         world=world,
     )
     parking = Parking(
-        given.parked,
+        ParkedRows(given.parked, moved),
         planner.plan,
         park_seconds=settings.park_seconds,
         most=settings.max_parked,
         most_bytes=settings.max_parked_bytes,
         news=news,
-        on_wait=moved,
         world=world,
     )
     queue = Queue(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,10 @@ class MemoryHeld:
     def _waiting(self, places: Collection[str], flow: str | None = None) -> list[_Row]:
         own = [row for row in self.rows.values() if not row.done and row.run.pair[0] in places]
         return [row for row in own if flow is None or row.run.pair[1] == flow]
+
+    async def any(self, places: Sequence[str]) -> bool:
+        """Whether there is a row of one of these places."""
+        return any(row.run.pair[0] in places for row in self.rows.values())
 
     async def found(self, arriving: Sequence[Arriving], without: Collection[int]) -> Found:
         """What is there of these that arrive."""
@@ -226,9 +231,9 @@ class HeldFlows(RuleBasedStateMachine):
     folder: Path
     runner: asyncio.Runner
 
+    @abstractmethod
     def table(self) -> HeldRuns:
         """An empty one."""
-        raise NotImplementedError
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Its result."""

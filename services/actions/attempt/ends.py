@@ -70,7 +70,7 @@ class Ends:
 
 
 async def quietly(work: Callable[[], Awaitable[object]]) -> None:
-    """Do it, or log why not: after an exception that nobody foresaw, there may be more."""
+    """Do it, or log why not: after an exception that nobody foresaw, and that was counted, there may be more."""
     try:
         await work()
     except Exception:

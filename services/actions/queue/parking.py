@@ -19,12 +19,13 @@ from contracts.topics import ACTIONS
 from services.actions import metrics as actions_metrics
 from services.actions.attempt.plan import Plan, broken
 from services.actions.attempt.states import Waiting
-from services.actions.batcher import Batcher
 from services.actions.queue.assignment import Assignment
 from services.actions.queue.job import Job
-from services.actions.queue.parked_table import Parked, ParkedTable
+from services.actions.queue.parked_places import ParkedLane, Shelf
+from services.actions.queue.parked_rows import ParkedRows
+from services.actions.queue.parked_table import Parked
 from services.actions.world import REAL, World
-from services.runtime import database, logging, metrics
+from services.runtime import logging, metrics
 from services.runtime.apart import apart
 from services.runtime.kafka import ConsumedRecord
 
@@ -42,64 +43,31 @@ NEWEST_LANES = 10
 LATE_AT_ONCE = 500
 
 
-class Shelf:
-    """What of one partition waits for one connection. `read`: up to this offset; `loaded`: lanes of those in memory."""
-
-    __slots__ = ("added", "adding", "loaded", "read")
-
-    def __init__(self) -> None:
-        self.read = -1
-        self.loaded: dict[int, str] = {}
-        self.adding = 0
-        self.added = 0
-
-
-class ParkedLane:
-    """One lane that waits in PostgreSQL."""
-
-    __slots__ = ("added", "adding", "assignment", "loaded", "name", "timer")
-
-    def __init__(self, name: str, assignment: Assignment) -> None:
-        self.name = name
-        self.assignment = assignment
-        self.timer: asyncio.TimerHandle | None = None
-        self.loaded = 0  # its rows that are in memory
-        self.adding = 0  # requests on their way into the table
-        self.added = 0  # how many ever went there
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """As the table knows it."""
-        return self.assignment.name, self.name
-
-
 class Parking:
     """`plan` reads a record. `most`: rows over which `full` says that no more should be consumed.
 
     `news` is set when a lane is due, and when PostgreSQL could not hold a request: that is in `refused` then, to be put
-    into memory instead. `on_wait` is called while PostgreSQL is away.
+    into memory instead.
     """
 
     def __init__(
         self,
-        table: ParkedTable,
+        stored: ParkedRows,
         plan: Callable[[ConsumedRecord], Plan],
         *,
         park_seconds: float,
         most: int,
         most_bytes: int,
         news: asyncio.Event,
-        on_wait: Callable[[], object],
         world: World = REAL,
     ) -> None:
         self.park_seconds = park_seconds
         self.refused: list[Job] = []
-        self._table = table
+        self._stored = stored
         self._plan = plan
         self._most = most
         self._most_bytes = most_bytes
         self._news = news
-        self._on_wait = on_wait
         self._world = world
         self._lanes: dict[Assignment, dict[str, ParkedLane]] = {}
         self._shelves: dict[Assignment, dict[str, Shelf]] = {}
@@ -107,9 +75,6 @@ class Parking:
         self._bytes = 0
         self._due: deque[ParkedLane] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._adder: Batcher[Parked, None] = Batcher(self._add)
-        self._shelver: Batcher[Parked, None] = Batcher(self._copy, most=2_000)
-        self._remover: Batcher[tuple[str, str, int], None] = Batcher(self._remove)
 
     @property
     def full(self) -> bool:
@@ -138,9 +103,8 @@ class Parking:
 
     async def enter(self, assignment: Assignment) -> None:
         """A partition was assigned: find the lanes that wait. Until then nothing of it may be worked on."""
-        heads = await database.patiently("parked.heads", lambda: self._table.heads(assignment.name), self._on_wait)
-        name = assignment.name
-        shelved = await database.patiently("parked.shelves", lambda: self._table.connections(name), self._on_wait)
+        heads = await self._stored.heads(assignment.name)
+        shelved = await self._stored.connections(assignment.name)
         self._shelves[assignment] = {connection: Shelf() for connection in shelved}
         self._rows[assignment] = sum(head.rows for head in heads) + sum(shelved.values())
         lanes = self._lanes[assignment] = {}
@@ -202,7 +166,7 @@ class Parking:
             return []
         before, after = shelf.added, shelf.read
         try:
-            rows = await self._next(assignment, connection, after, min(most, ROWS_OF_A_SHELF))
+            rows = await self._stored.next(assignment.name, connection, after, min(most, ROWS_OF_A_SHELF))
         except Exception as error:
             log.critical("shelf.broke", place=assignment.name, connection=connection, exc_info=error)
             metrics.BUGS.labels(ACTIONS.name).inc()
@@ -224,7 +188,7 @@ class Parking:
     async def take_newest(self, connection: str) -> None:
         """Some lanes that came last wait by themselves from now on, and are due: to try the connection with."""
         for assignment, name in self.shelves(connection):
-            names = await self._newest(assignment, name)
+            names = await self._stored.newest(assignment.name, name, NEWEST_LANES)
             lanes, shelf = self._lanes.get(assignment), self._shelves.get(assignment, {}).get(name)
             if lanes is None or shelf is None:
                 continue
@@ -241,10 +205,7 @@ class Parking:
         if not self.rows:
             return []
 
-        async def read() -> list[Parked]:
-            return await self._table.late(list(places), wall, LATE_AT_ONCE)
-
-        rows = await database.patiently("parked.late", read, self._on_wait)
+        rows = await self._stored.late(list(places), wall, LATE_AT_ONCE)
         loaded = {lane for lanes in self._lanes.values() for lane in lanes.values() if lane.loaded > 0}
         jobs = []
         for row in rows:
@@ -263,7 +224,7 @@ class Parking:
 
     async def look(self) -> None:
         """How much of the disk is used. Raises one of database.FAULTS."""
-        self._bytes = await self._table.bytes()
+        self._bytes = await self._stored.bytes()
 
     def spill(self, job: Job) -> None:
         """Put a request, of a lane that has none in memory, at the end of all that is due."""
@@ -284,7 +245,7 @@ class Parking:
     async def finished(self, job: Job) -> None:
         """A request that was parked came to its end."""
         assignment, name = job.assignment, job.parked or ""
-        await self._remover.ask((assignment.name, name, job.offset))
+        await self._stored.remove(assignment.name, name, job.offset)
         self._count(assignment, -1)
         if (shelf := self._shelves.get(assignment, {}).get(job.turn.connection)) is not None:
             shelf.loaded.pop(job.offset, None)
@@ -301,7 +262,7 @@ class Parking:
         chosen = [self._due.popleft() for _ in range(min(LANES_AT_ONCE, len(self._due)))]
         lanes = {lane.key: lane for lane in chosen if self._here(lane) and lane.loaded <= 0 and lane.timer is None}
         before = {key: (lane.added, lane.adding) for key, lane in lanes.items()}
-        loaded = await apart(list(lanes), self._rows_of, self._unloadable)
+        loaded = await apart(list(lanes), lambda keys: self._stored.load(keys, ROWS_A_LANE), self._unloadable)
         jobs: list[Job] = []
         for (key, lane), rows in zip(lanes.items(), loaded, strict=True):
             if not self._here(lane):
@@ -330,9 +291,7 @@ class Parking:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._adder.close()
-        await self._shelver.close()
-        await self._remover.close()
+        await self._stored.close()
 
     def _job(self, row: Parked, assignment: Assignment) -> Job:
         now = self._world.now()
@@ -350,7 +309,7 @@ class Parking:
         lane.added += 1
         rows = [self._row(lane.key, job, wait_seconds) for job in jobs]
         try:
-            came = await asyncio.gather(*(self._adder.ask(row) for row in rows), return_exceptions=True)
+            came = await asyncio.gather(*(self._stored.add(row) for row in rows), return_exceptions=True)
         finally:
             lane.adding -= 1
         for job, fault in zip(jobs, came, strict=True):
@@ -365,7 +324,7 @@ class Parking:
     async def _shelve(self, shelf: Shelf, job: Job) -> None:
         row = self._row((job.assignment.name, _name(job)), job, 0.0)
         try:
-            await self._shelver.ask(row._replace(connection=job.turn.connection, still=True))
+            await self._stored.copy(row._replace(connection=job.turn.connection, still=True))
         finally:
             shelf.adding -= 1
         shelf.read = min(shelf.read, job.offset - 1)  # others, of later records, can have been read before it was there
@@ -417,25 +376,6 @@ class Parking:
         if assignment in self._rows:
             self._rows[assignment] += more
 
-    async def _newest(self, assignment: Assignment, connection: str) -> list[str]:
-        async def read() -> list[str]:
-            return await self._table.newest(assignment.name, connection, NEWEST_LANES)
-
-        return await database.patiently("parked.newest", read, self._on_wait)
-
-    async def _next(self, assignment: Assignment, connection: str, after: int, most: int) -> list[Parked]:
-        async def read() -> list[Parked]:
-            return await self._table.next(assignment.name, connection, after, most)
-
-        return await database.patiently("parked.next", read, self._on_wait)
-
-    async def _rows_of(self, keys: Sequence[tuple[str, str]]) -> list[list[Parked] | None]:
-        rows = await database.patiently("parked.load", lambda: self._table.load(keys, ROWS_A_LANE), self._on_wait)
-        found: dict[tuple[str, str], list[Parked]] = {}
-        for row in rows:
-            found.setdefault((row.place, row.lane), []).append(row)
-        return [found.get(key, []) for key in keys]
-
     async def _unloadable(self, key: tuple[str, str], error: Exception) -> None:
         """A lane whose rows cannot be read waits, and is told of again and again: no other does."""
         log.critical("lane.broke", place=key[0], lane=key[1], exc_info=error)
@@ -443,21 +383,6 @@ class Parking:
 
     def _here(self, lane: ParkedLane) -> bool:
         return self._lanes.get(lane.assignment, {}).get(lane.name) is lane
-
-    async def _add(self, rows: list[Parked]) -> Sequence[None]:
-        # A record can come twice: taken anew from Kafka, and loaded from here. One that was tried has the word.
-        once = {(row.place, row.lane, row.record.offset): row for row in sorted(rows, key=lambda row: row.attempts)}
-        await database.patiently("parked.add", lambda: self._table.add(list(once.values())), self._on_wait)
-        return [None] * len(rows)
-
-    async def _copy(self, rows: list[Parked]) -> Sequence[None]:
-        once = {(row.place, row.lane, row.record.offset): row for row in rows}
-        await database.patiently("parked.copy", lambda: self._table.copy(list(once.values())), self._on_wait)
-        return [None] * len(rows)
-
-    async def _remove(self, rows: list[tuple[str, str, int]]) -> Sequence[None]:
-        await database.patiently("parked.remove", lambda: self._table.remove(rows), self._on_wait)
-        return [None] * len(rows)
 
 
 def _name(job: Job) -> str:

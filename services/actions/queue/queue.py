@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
+from contracts.topics import ACTIONS
 from services.actions import metrics
 from services.actions.attempt.attempts import Attempts
 from services.actions.attempt.plan import Plan
@@ -21,6 +22,7 @@ from services.actions.queue.lanes import Lanes
 from services.actions.queue.parking import Parking
 from services.actions.world import REAL, World
 from services.runtime import database, logging
+from services.runtime import metrics as runtime_metrics
 from services.runtime.flow_hold import FlowHold
 from services.runtime.kafka import ConsumedRecord
 from services.runtime.kafka.group_offsets import TopicAndPartition
@@ -220,6 +222,7 @@ class Queue:
                 await self._parking.finished(job)
             except Exception:
                 log.exception("row.left", position=job.plan.record.position)
+                runtime_metrics.BUGS.labels(ACTIONS.name).inc()
         job.finish()
 
     def _put(self, job: Job) -> None:

@@ -19,7 +19,17 @@ from services.flows.compiled import CompiledFlow
 from services.runtime import database
 from services.runtime.flow_hold import FlowHold
 from services.runtime.kafka import ConsumedRecord
-from services.tools.held.held_table import Arriving, Found, HeldRun, HeldRuns, Pair, number_of, pair_of, round_of
+from services.tools.held.held_table import (
+    Arriving,
+    Found,
+    HeldRun,
+    HeldRuns,
+    Pair,
+    number_of,
+    pair_of,
+    place_of,
+    round_of,
+)
 from services.tools.run_jobs import RunJob
 
 FLOW_FAULTS = frozenset({ErrorCode.EXPRESSION_FAILED})
@@ -31,6 +41,8 @@ class Admission:
 
     found: Found = field(default_factory=Found)
     """What waits already, but for the rows whose records this batch brings."""
+    calm: bool = False
+    """Nothing waits here: whoever's flow is not held may begin, without a look at whose order it keeps."""
     began: float = 0.0
     coming: Counter[Pair] = field(default_factory=Counter)
     """How many of the latter were not asked for yet: what came later goes behind them."""
@@ -95,6 +107,8 @@ class FlowDoor:
 
     async def open(self, records: Sequence[tuple[ConsumedRecord, Event, Sequence[CompiledFlow]]]) -> Admission:
         """Before the new runs of a batch: what waits already."""
+        if records and not await self._waiting(records):
+            return Admission(began=self._hold.now(), calm=True)
         own = {number for record, *_ in records if (number := _number(record)) is not None}
         arriving = [
             Arriving(pair_of(record, flow.name, event), record.position)
@@ -111,13 +125,15 @@ class FlowDoor:
             for flow in flows
         )
         over = {number for record, _, flows in records if not flows and (number := _number(record)) is not None}
-        return Admission(found, self._hold.now(), coming, gone=over)
+        return Admission(found, began=self._hold.now(), coming=coming, gone=over)
 
     def admits(self, admission: Admission, record: ConsumedRecord, event: Event, flow: CompiledFlow) -> bool:
         """Whether this one may begin; else it waits, behind those of its subject that came before it."""
+        self._hold.runs(flow.name, flow.version)
+        if admission.calm and not admission.pairs and not self._hold.holds(flow.name):
+            return True
         one, number = Arriving(pair_of(record, flow.name, event), record.position), _number(record)
         pair = one.pair
-        self._hold.runs(flow.name, flow.version)
         if admission.found.known and one.id in admission.found.known:
             return False  # its record is done again, and it was kept before: by now it waits, or is done
         if number is not None and admission.found.rounds.get(number, 0) > round_of(_redriven(record)):
@@ -142,6 +158,10 @@ class FlowDoor:
         else:
             admission.again.add(number)
         return False
+
+    async def _waiting(self, records: Sequence[tuple[ConsumedRecord, Event, Sequence[CompiledFlow]]]) -> bool:
+        places = sorted({place_of(record.name, record.partition) for record, *_ in records})
+        return await database.patiently("held.any", lambda: self._table.any(places), self._on_wait)
 
     async def kept(self, admission: Admission) -> None:
         """What waits is written. Before the batch is published."""

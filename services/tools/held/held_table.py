@@ -163,6 +163,10 @@ def number_of(redriven: bytes | None) -> int | None:
 class HeldRuns(Protocol):
     """The runs of an installation that wait for their flow: `HeldTable` is them."""
 
+    async def any(self, places: Sequence[str]) -> bool:
+        """Whether there is a row of one of these places."""
+        ...
+
     async def found(self, arriving: Sequence[Arriving], without: Collection[int]) -> Found:
         """What is there of these that arrive. `without`: rows that do not count as the first."""
         ...
@@ -198,11 +202,13 @@ class HeldTable:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
+    async def any(self, places: Sequence[str]) -> bool:
+        """Whether there is a row of one of these places."""
+        found: bool = await self._pool.fetchval(ANY, places)
+        return found
+
     async def found(self, arriving: Sequence[Arriving], without: Collection[int]) -> Found:
         """What is there of these that arrive. `without`: rows that do not count as the first."""
-        places = sorted({one.pair[0] for one in arriving})
-        if not places or not await self._pool.fetchval(ANY, places):
-            return Found()
         pairs = sorted({one.pair for one in arriving})
         rows = await self._pool.fetch(OLDEST, *(list(column) for column in zip(*pairs, strict=True)), sorted(without))
         known = await self._pool.fetch(KNOWN, [one.id for one in arriving])

@@ -45,10 +45,10 @@ def read(text: str, region: str, *, international: bool = False) -> PhoneNumber 
     region has no such number, and there are 11 or more: a typing error must not become a stranger's number.
     """
     try:
-        number = phones.read(text, region, international=international, guess=True)
+        found = phones.read(text, region, international=international, guess=True)
     except phones.NoPhoneError as error:
         return str(error)
-    return described(number, phonenumbers.number_type(number))
+    return described(found.number, found.kind)
 
 
 def described(number: phonenumbers.PhoneNumber, kind: int) -> PhoneNumber:
