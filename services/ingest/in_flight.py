@@ -8,10 +8,9 @@ too. Whoever fills one shuts nobody out but those of the same source or address.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Self
 
 from contracts.errors import ErrorCode
 from services.ingest.http_problems import Refused
@@ -21,102 +20,127 @@ OUTSIDE = 4
 OF_PROVEN, OF_SOURCE, OF_PEER = 2, 4, 8
 """The part of a room that is a proven source's, an unproven source's, and an address's: a half, a fourth, an eighth."""
 
+Share = tuple[int, str]
+"""Which part of a room, and whose."""
 
-@dataclass
+
 class _Room:
     """So many requests and bytes, of at most so many."""
 
-    most: int
-    most_bytes: int
-    now: int = 0
-    size: int = 0
+    __slots__ = ("most", "most_bytes", "now", "size")
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self.most = most
+        self.most_bytes = most_bytes
+        self.now = 0
+        self.size = 0
 
     def enter(self) -> None:
         if self.now >= self.most:
             raise _full(f"{self.now} requests are at work already, or on their way")
         self.now += 1
 
-    def add(self, size: int) -> None:
+    def has_room(self, size: int) -> None:
         if self.size + size > self.most_bytes:
             raise _full(f"{self.size} bytes are held already")
-        self.size += size
-
-    def leave(self, size: int) -> None:
-        self.now -= 1
-        self.size -= size
 
 
 class HeldRequest:
-    """One request, and what it holds: first on its way, in `rooms`, then at work."""
+    """One request, and the bytes that it holds: first on its way, then at work. It is over with the `with` block."""
 
-    def __init__(self, work: _Room) -> None:
-        self._work = work
-        self._rooms: dict[int, tuple[_Room, int]] = {}
+    __slots__ = ("_flying", "_names", "_room", "_rooms", "_size")
 
-    def enter(self, room: _Room) -> None:
-        """Take a place in a room. Raises Refused: 503."""
-        room.enter()
-        self._rooms[id(room)] = (room, 0)
+    def __init__(self, flying: RequestsInFlight, room: _Room, names: tuple[Share, ...]) -> None:
+        self._flying = flying
+        self._room = room
+        self._names = names
+        self._rooms: list[_Room] = []
+        self._size = 0
+
+    def __enter__(self) -> Self:
+        """Raises Refused: 503 when there is no place for it."""
+        try:
+            self._enter(self._room)
+            for name in self._names:
+                self._enter(self._flying.share(name, self._room))
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def add(self, size: int) -> None:
         """So many more bytes of it are held. Raises Refused: 503 when there is no room for them."""
-        for key, (room, held) in self._rooms.items():
-            room.add(size)
-            self._rooms[key] = (room, held + size)
+        for room in self._rooms:
+            room.has_room(size)
+        for room in self._rooms:
+            room.size += size
+        self._size += size
 
     def arrived(self) -> None:
         """Its body is here: it goes to work. Raises Refused: 503 when too many are."""
-        size = max((held for _, held in self._rooms.values()), default=0)
-        if id(self._work) not in self._rooms:
-            self.enter(self._work)
-            self._work.add(size)
-            self._rooms[id(self._work)] = (self._work, size)
-        for key in [key for key in self._rooms if key != id(self._work)]:
-            self._leave(key)
+        work = self._flying.work
+        if work in self._rooms:
+            others = [room for room in self._rooms if room is not work]
+        else:
+            work.has_room(self._size)
+            self._enter(work)
+            work.size += self._size
+            others = self._rooms[:-1]
+        for room in others:
+            self._leave(room)
 
     def end(self) -> None:
-        """It is answered."""
-        for key in list(self._rooms):
-            self._leave(key)
+        """It is answered. Twice is once."""
+        while self._rooms:
+            self._leave(self._rooms[-1])
+        self._flying.tidy(self._names)
 
-    def _leave(self, key: int) -> None:
-        room, held = self._rooms.pop(key)
-        room.leave(held)
+    def _enter(self, room: _Room) -> None:
+        room.enter()
+        self._rooms.append(room)
+
+    def _leave(self, room: _Room) -> None:
+        self._rooms.remove(room)
+        room.now -= 1
+        room.size -= self._size
 
 
 class RequestsInFlight:
     """All requests now. `most_body`: the largest body, for which there is room in every share."""
 
     def __init__(self, most: int, most_bytes: int, most_body: int) -> None:
-        self._work = _Room(most, most_bytes)
+        self.work = _Room(most, most_bytes)
         self._outside = _Room(most * OUTSIDE, max(most_body, most_bytes // OF_PROVEN))
         self._most_body = most_body
-        self._shares: dict[Hashable, _Room] = {}
+        self._shares: dict[Share, _Room] = {}
 
-    @contextmanager
-    def hold(self, source: str, peer: object, *, proven: bool) -> Iterator[HeldRequest]:
-        """Admits a request whose body is on its way. Raises Refused: 503 when there is no room for it.
+    def hold(self, source: str, peer: object, *, proven: bool) -> HeldRequest:
+        """A request whose body is on its way; admitted when its context is entered.
 
         `proven`: whether its sender is known before the body is; `peer`: the address that it comes from.
         """
-        room = self._work if proven else self._outside
-        parts: dict[Hashable, int] = {(source, proven): OF_PROVEN if proven else OF_SOURCE}
-        if not proven:
-            parts[("peer", str(peer))] = OF_PEER
-        held = HeldRequest(self._work)
-        try:
-            held.enter(room)
-            for name, part in parts.items():
-                held.enter(self._shares.setdefault(name, self._share(room, part)))
-            yield held
-        finally:
-            held.end()
-            for name in parts:
-                if name in self._shares and not self._shares[name].now:
-                    del self._shares[name]
+        if proven:
+            return HeldRequest(self, self.work, ((OF_PROVEN, source),))
+        return HeldRequest(self, self._outside, ((OF_SOURCE, source), (OF_PEER, str(peer))))
 
-    def _share(self, room: _Room, part: int) -> _Room:
-        return _Room(max(1, room.most // part), max(self._most_body, room.most_bytes // part))
+    def share(self, name: Share, room: _Room) -> _Room:
+        """The part of a room that is this source's or address's."""
+        share = self._shares.get(name)
+        if share is None:
+            part = name[0]
+            share = _Room(max(1, room.most // part), max(self._most_body, room.most_bytes // part))
+            self._shares[name] = share
+        return share
+
+    def tidy(self, names: Iterable[Share]) -> None:
+        """Forget shares that nobody is in."""
+        for name in names:
+            share = self._shares.get(name)
+            if share is not None and not share.now:
+                del self._shares[name]
 
 
 def _full(what: str) -> Refused:

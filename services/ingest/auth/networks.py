@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -49,6 +50,7 @@ def require(address: Address | None, networks: tuple[Network, ...]) -> None:
         raise Refused(HTTPStatus.FORBIDDEN, ErrorCode.UNAUTHENTICATED, "This address may not send to this source.")
 
 
+@lru_cache(maxsize=4_096)  # each request is asked for its peer, and most come from a few: proxies, senders' gateways
 def _address(text: str) -> Address | None:
     try:
         found = ip_address(text)

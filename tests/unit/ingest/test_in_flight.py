@@ -53,6 +53,7 @@ def test_what_came_counts_and_not_what_was_announced() -> None:
         proven.arrived()
         proven.add(399)
         strangers[0].arrived()
+        strangers[0].add(1)  # what was refused above is not held
         with pytest.raises(Refused):
             strangers[0].add(1)
         strangers[2].add(99)
