@@ -15,7 +15,6 @@ import pytest
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
-from services.cli import waits
 from services.cli.deployments import back_to, from_paths
 from services.flows.outcomes import Sleep
 from services.flows.waiting import timer_id
@@ -24,6 +23,7 @@ from services.runtime.dead_letters.letters import FoundDeadLetter
 from services.runtime.tables import audit
 from services.tools.deployed import deployment_tables
 from services.tools.state.rotation_absences import switch
+from services.tools.timers import waits
 from services.tools.timers.timer import timer_of
 from services.tools.timers.timer_table import TimerTable
 from tests.integration.test_timers import made

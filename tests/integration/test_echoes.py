@@ -23,6 +23,7 @@ from services.flows.sync import ReportedChange, Write, changed
 from services.runtime import database
 from services.runtime.tables.expiry import forget_expired
 from services.tools.echoes.echo_tables import EchoTables
+from services.tools.echoes.entity_changes import known_of
 from services.tools.echoes.echoes import DatabaseEchoes, NoSuppression
 from services.tools.echoes.loop_limits import LoopLimits
 from services.tools.service import EXPIRING
@@ -118,6 +119,23 @@ async def test_the_echo_is_found_by_any_name_of_the_entity(pool: asyncpg.Pool) -
     await store.write([(request, Write("crm", {"phone": "+351 912 345 678"}, {"name": "Ana"}))])
     (verdict,) = await store.judge([change(1, "ANA ", phone="351912345678")])
     assert (verdict.decision, verdict.near) == ("suppressed", 1)
+
+
+async def test_what_is_known_of_one_entity_is_told_by_any_of_its_names(pool: asyncpg.Pool) -> None:
+    store = EchoTables(pool, LoopLimits())
+    request, _ = write(1, "Ana")
+    await store.write([(request, Write("crm", {"phone": "+351 912 345 678"}, {"name": "Ana", "city": "Faro"}))])
+    await store.judge([change(1, "Ana", phone="351912345678"), change(2, "Rui", phone="351912345678")])
+    async with pool.acquire() as connection:
+        writes, changes = await known_of(connection, "default", "+351912345678")
+        assert await known_of(connection, "other", "+351912345678") == ([], [])
+    assert [(one.system, one.flow, one.run_id, one.fields) for one in writes] == [
+        ("crm", "f", "1", {"name": True, "city": False})
+    ]
+    assert [(one.system, one.event_id, one.decision) for one in changes] == [
+        ("crm", "1", "suppressed"),
+        ("crm", "2", "passed"),
+    ]
 
 
 async def test_another_contact_system_account_or_value_passes(pool: asyncpg.Pool) -> None:

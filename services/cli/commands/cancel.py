@@ -10,12 +10,12 @@ from aiokafka.errors import KafkaError
 from cyclopts import Parameter
 
 from contracts.runs import EndedBy, Wake
-from services.cli import database, installation, waits
+from services.cli import database, installation, wait_rows
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, show
 from services.runtime import kafka
 from services.runtime.kafka.publishing import BatchPublisher
-from services.tools.timers import timer
+from services.tools.timers import timer, waits
 
 BATCH = 500
 SECONDS = 60.0
@@ -60,8 +60,8 @@ def cancel_waits(
         reason = f"cancelled by hand: {why or getpass.getuser()}"
         found = asyncio.run(_cancel(wanted, reason))
     show(
-        [one.row(as_json=as_json) for one in found],
-        waits.COLUMNS,
+        [wait_rows.row(one, as_json=as_json) for one in found],
+        wait_rows.COLUMNS,
         as_json=as_json,
         empty="Nothing that waits fits. `flows runs --waiting` shows what does.",
     )

@@ -7,10 +7,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from services.cli import database, waits
+from services.cli import database, wait_rows
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, show
 from services.flows.durations import LONGEST_SECONDS, DurationError, parse_duration
+from services.tools.timers import waits
 
 command = declare("reschedule", OPERATE)
 
@@ -42,7 +43,7 @@ def reschedule_waits(
     found = database.ask(lambda connection: waits.reschedule(connection, waits.Wanted(run=run), due))
     if not found:
         raise CommandError(f"no run {run!r} waits. `flows runs --waiting` shows what does")
-    show([one.row(as_json=as_json) for one in found], waits.COLUMNS, as_json=as_json, empty="")
+    show([wait_rows.row(one, as_json=as_json) for one in found], wait_rows.COLUMNS, as_json=as_json, empty="")
 
 
 def _moment(text: str) -> datetime:

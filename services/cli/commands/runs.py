@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from contracts.runs import HistoryRecord, Outcome
-from services.cli import database, installation, times, waits
+from services.cli import database, installation, times, wait_rows
 from services.cli.command import WATCH, declare
 from services.cli.history import ends
 from services.cli.terminal import SHORT, Limit, show
+from services.tools.timers import waits
 
 COLUMNS = ("at", "outcome", "flow", "subject", "step", "reason", "run_id")
 command = declare("runs", WATCH)
@@ -61,8 +62,8 @@ def list_runs(
 
 def _waiting(flow: str | None, limit: int, *, as_json: bool) -> None:
     found = database.ask(lambda connection: waits.find(connection, waits.Wanted(flow=flow), limit + 1))
-    rows = [one.row(as_json=as_json) for one in found[:limit]]
-    show(rows, waits.COLUMNS, as_json=as_json, empty="No run waits.")
+    rows = [wait_rows.row(one, as_json=as_json) for one in found[:limit]]
+    show(rows, wait_rows.COLUMNS, as_json=as_json, empty="No run waits.")
     if not as_json and len(found) > limit:
         print(f"More wait than these {limit}: --limit N shows more")
 

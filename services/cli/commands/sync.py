@@ -5,36 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 import asyncpg
-import orjson
 from cyclopts import Parameter
 
 from services.cli import database, times
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import SHORT, Limit, console, show
-from services.flows.creations import NEW
-from services.flows.entities import ALIASES, alias_hash
-from services.flows.sync import people, system_of
+from services.flows.sync import people
+from services.tools.echoes import entity_changes
+from services.tools.echoes.entity_changes import CameIn, OurWrite
 
 COLUMNS = ("at", "what", "system", "decision", "fields", "why", "hops", "id")
 PEOPLE = ("at", "what", "fields", "why", "hops", "id")
 command = declare(
     "sync", OPERATE, "Our own echoes: what we wrote and made, what came back, and why an event passed or not."
 )
-
-SYSTEMS = "select distinct system from echoes where account = $1 union select distinct type from sync_ledger"
-WRITES = """
-select distinct on (echo.at, echo.id) echo.at, echo.system, echo.flow, echo.run_id, echo.fields, echo.hops,
-       echo.expires_at, echo.makes, echo.led, echo.told
-from echo_aliases known join echoes echo on echo.id = known.echo
-where known.alias = any ($1::uuid[]) order by echo.at, echo.id
-"""
-CHANGES = """
-select distinct on (at, origin) at, type, event_id, decision, why, hops from sync_ledger
-where alias = any ($1::uuid[]) order by at, origin
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +75,23 @@ def explain(
 
 
 async def _lines(connection: asyncpg.Connection, account: str, entity: str) -> list[Line]:
-    told = [row["system"] for row in await connection.fetch(SYSTEMS, account)]
-    systems = {one for each in told for one in (each, system_of(each))}
-    kinds = [kind for name in ALIASES for kind in (name, NEW + name)]
-    aliases = [UUID(alias_hash(account, system, kind, entity)) for system in systems for kind in kinds]
-    lines = [_write(row) for row in await connection.fetch(WRITES, aliases)]
-    for row in await connection.fetch(CHANGES, aliases):
-        system = system_of(row["type"])
-        lines.append(Line(row["at"], "change", system, row["decision"], "", row["why"], row["hops"], row["event_id"]))
+    writes, changes = await entity_changes.known_of(connection, account, entity)
+    lines = [_write(one) for one in writes] + [_change(one) for one in changes]
     return sorted(lines, key=lambda line: (line.at, line.what == "new"))
 
 
-def _write(row: asyncpg.Record) -> Line:
-    if row["makes"] is not None:
-        came = "came once without its id; " if row["told"] is not None else ""
-        why = f"{came}what tells of it does not start {', '.join(row['led'].split(','))}"
-        return Line(row["at"], "new", row["system"], row["flow"], row["makes"], why, row["hops"], row["run_id"])
-    fields = orjson.loads(row["fields"])
-    back = people(name for name, mark in fields.items() if mark[2] is not None)
-    waits_for = people(name for name, mark in fields.items() if mark[2] is None)
+def _change(one: CameIn) -> Line:
+    return Line(one.at, "change", one.system, one.decision, "", one.why, one.hops, one.event_id)
+
+
+def _write(one: OurWrite) -> Line:
+    if (made := one.made) is not None:
+        came = "came once without its id; " if made.told else ""
+        why = f"{came}what tells of it does not start {', '.join(made.led)}"
+        return Line(one.at, "new", one.system, one.flow, made.trigger, why, one.hops, one.run_id)
+    back = people(name for name, came in one.fields.items() if came)
+    waits_for = people(name for name, came in one.fields.items() if not came)
     told = [f"came back: {', '.join(back)}"] if back else []
-    told += [f"until {times.clock(row['expires_at'])} waits for: {', '.join(waits_for)}"] if waits_for else []
-    why = "; ".join(told)
-    names = ", ".join(people(fields))
-    return Line(row["at"], "write", row["system"], row["flow"], names, why, row["hops"], row["run_id"])
+    told += [f"until {times.clock(one.expires_at)} waits for: {', '.join(waits_for)}"] if waits_for else []
+    names = ", ".join(people(one.fields))
+    return Line(one.at, "write", one.system, one.flow, names, "; ".join(told), one.hops, one.run_id)

@@ -1,22 +1,18 @@
-"""Runs that wait, as commands see them: found by run, key or flow in the table `timers`."""
+"""Runs that wait, for who operates them: found by run, key or flow in the table `timers`, moved and ended by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from services.cli import times
-from services.cli.terminal import SHORT
 from services.flows.entities import same_key
 from services.runtime.database import storable
 from services.runtime.tables import audit
 
-COLUMNS = ("due", "flow", "subject", "step", "run_id")
 WANTED = """
 where ($1::text is null or run_id = $1 or (length($1) >= 12 and starts_with(run_id, $1)))
   and ($2::text is null or subject = $2 or lower(btrim(subject)) = $3
@@ -61,17 +57,6 @@ class Waiting:
     def timer(self) -> str:
         """Its id as messages have it."""
         return self.id.hex
-
-    def row(self, *, as_json: bool) -> dict[str, Any]:
-        """For a list."""
-        told: dict[str, Any] = {
-            "due": self.due.isoformat() if as_json else times.clock(self.due),
-            "flow": self.flow,
-            "subject": self.subject,
-            "step": self.step,
-            "run_id": self.run_id if as_json else self.run_id[:SHORT],
-        }
-        return {**told, "account": self.account, "set_at": self.set_at.isoformat()} if as_json else told
 
 
 async def find(connection: asyncpg.Connection, wanted: Wanted, limit: int | None = None) -> list[Waiting]:
