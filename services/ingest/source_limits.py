@@ -1,7 +1,8 @@
 """Requests a second of a source, shared by all replicas: permits are leased from PostgreSQL in blocks.
 
-A second's permits are counted in one row a source. A replica takes a twentieth of them at a time, so that the hot path
-asks PostgreSQL at most twenty times a second and replica. While PostgreSQL is away each replica counts for itself.
+A replica takes a twentieth of a second's permits at a time, so that the hot path asks PostgreSQL at most twenty times a
+second and replica. A source that was silent may send a second's requests at once. While PostgreSQL is away each replica
+counts for itself.
 """
 
 from __future__ import annotations
@@ -16,16 +17,12 @@ import asyncpg
 from contracts.errors import ErrorCode
 from services.ingest.http_problems import Refused
 from services.runtime.database import FAULTS
+from services.runtime.tables import limits
 
 BLOCKS = 20
 LEASE_SECONDS = 0.25
-LEASE = """
-insert into ingest_permits as held (source, second, taken) values ($1, $2, $3)
-on conflict (source) do update set
-    taken = case when held.second < excluded.second then excluded.taken else held.taken + excluded.taken end,
-    second = greatest(held.second, excluded.second)
-returning taken
-"""
+ALONE_SECONDS = 1.0
+"""While PostgreSQL is away: so long lasts what a replica gives itself, a second's permits."""
 
 
 class SourceLimit:
@@ -36,20 +33,19 @@ class SourceLimit:
         source: str,
         per_second: int,
         pool: Callable[[], asyncpg.Pool | None],
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._source = source
+        self._name = f"source:{source}"
         self._rate = per_second
         self._block = max(1, per_second // BLOCKS)
         self._pool = pool
         self._now = now
-        self._second = 0
         self._here = 0
-        self._gone = False
+        self._gone_until = 0.0
         self._lock = asyncio.Lock()
 
     async def take(self) -> None:
-        """One permit. Raises Refused: 429 when this second has no more."""
+        """One permit. Raises Refused: 429 when there is none now."""
         if self._took():
             return
         async with self._lock:
@@ -59,33 +55,28 @@ class SourceLimit:
                     raise self._refused()
 
     def _took(self) -> bool:
-        """Take one that is here. Raises Refused when nobody has any more in this second."""
-        second = int(self._now())
-        if second != self._second:
-            self._second, self._here, self._gone = second, 0, False
+        """Take one that is here. Raises Refused when nobody has any at this moment."""
         if self._here:
             self._here -= 1
             return True
-        if self._gone:
+        if self._now() < self._gone_until:
             raise self._refused()
         return False
 
     async def _lease(self) -> None:
-        pool, second = self._pool(), self._second
+        pool, seconds = self._pool(), self._block / self._rate
         try:
             if pool is None:
                 raise ConnectionError
             async with asyncio.timeout(LEASE_SECONDS):
-                row = await pool.fetchrow(LEASE, self._source, second, self._block)
-            # Clocks differ: whoever is behind counts in the second of whoever is ahead.
-            taken = row["taken"] if row else self._rate + self._block
-            granted = min(self._block, self._rate - (taken - self._block))
+                begins = await limits.lease(pool, self._name, seconds, 1 - seconds, most_seconds=0)
         except FAULTS:
-            granted = self._rate
-            self._gone = True
-        if second == self._second:
-            self._here = max(0, granted)
-            self._gone = self._gone or granted < self._block
+            self._here, self._gone_until = self._rate, self._now() + ALONE_SECONDS
+            return
+        if begins is None:
+            self._gone_until = self._now() + seconds
+        else:
+            self._here = self._block
 
     def _refused(self) -> Refused:
         return Refused(

@@ -23,8 +23,8 @@ from services.flows.sync import ReportedChange, Write, changed
 from services.runtime import database
 from services.runtime.tables.expiry import forget_expired
 from services.tools.echoes.echo_tables import EchoTables
-from services.tools.echoes.entity_changes import known_of
 from services.tools.echoes.echoes import DatabaseEchoes, NoSuppression
+from services.tools.echoes.entity_changes import known_of
 from services.tools.echoes.loop_limits import LoopLimits
 from services.tools.service import EXPIRING
 from tests.support import batches

@@ -6,29 +6,8 @@ from collections.abc import Sequence
 
 import asyncpg
 
-LEASE = """
-insert into limits as known (connection, next_at) values ($1, clock_timestamp() + $2 * interval '1 second')
-on conflict (connection) do update
-set next_at = greatest(known.next_at, clock_timestamp() - $3 * interval '1 second') + $2 * interval '1 second'
-returning extract(epoch from next_at - $2 * interval '1 second' - clock_timestamp())::float8
-"""
-QUOTA = """
-insert into limits as known (connection, next_at, day, used)
-values ($1, clock_timestamp(), (now() at time zone 'utc')::date, $2)
-on conflict (connection) do update
-set day = excluded.day, used = case when known.day = excluded.day then known.used + $2 else $2 end
-where known.day <> excluded.day or known.used + $2 <= $3
-returning used
-"""
-PAUSE = """
-insert into limits as known (connection, next_at, paused_until)
-values ($1, clock_timestamp(), clock_timestamp() + $2 * interval '1 second')
-on conflict (connection) do update set paused_until = greatest(known.paused_until, excluded.paused_until)
-"""
-PAUSES = """
-select connection, extract(epoch from paused_until - clock_timestamp())::float8 as seconds
-from limits where connection = any ($1::text[]) and paused_until > clock_timestamp()
-"""
+from services.runtime.tables import limits
+
 WORKERS = "select count(distinct owner)::int from delivery_places where place like $1 || '/%'"
 BREAKERS = """
 select connection, open_until <= clock_timestamp() as due from breakers where connection = any ($1::text[])
@@ -56,21 +35,21 @@ class LimitsTable:
 
     async def slots(self, connection: str, seconds: float, burst_seconds: float) -> float:
         """Lease the next free time of this length; it begins in so many seconds. Others get later ones."""
-        begins: float = await self._pool.fetchval(LEASE, connection, seconds, burst_seconds)
+        begins = await limits.lease(self._pool, connection, seconds, burst_seconds)
+        assert begins is not None  # noqa: S101 - however late
         return begins
 
     async def quota(self, connection: str, calls: int, most: int) -> int:
         """Lease so many calls of today's, or none when there are fewer left."""
-        leased = await self._pool.fetchval(QUOTA, connection, calls, most)
-        return 0 if leased is None else calls
+        return await limits.quota(self._pool, connection, calls, most)
 
     async def pause(self, connection: str, seconds: float) -> None:
         """Nothing is to be sent for so long."""
-        await self._pool.execute(PAUSE, connection, seconds)
+        await limits.pause(self._pool, connection, seconds)
 
     async def pauses(self, connections: Sequence[str]) -> dict[str, float]:
         """Those that nothing is to be sent to, and for how long."""
-        return {row["connection"]: row["seconds"] for row in await self._pool.fetch(PAUSES, list(connections))}
+        return await limits.pauses(self._pool, connections)
 
     async def workers(self, topic: str) -> int:
         """How many share the topic's partitions now."""

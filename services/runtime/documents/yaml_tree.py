@@ -109,7 +109,7 @@ class _Reader:
         self.faults.append(Fault(self.file, location.line, location.col, code, text))
 
     def tree(self, node: Node) -> Tree:
-        location = Location(node.start_mark.line + 1, node.start_mark.column + 1)
+        location = self.location(node)
         tag = str(node.tag)
         if not tag.startswith("tag:yaml.org,2002:"):
             self.fault(
@@ -122,6 +122,14 @@ class _Reader:
         if isinstance(node, SequenceNode):
             return Sequence(tuple(self.tree(item) for item in node.value), location)
         return self.scalar(cast("ScalarNode", node), location)
+
+    def location(self, node: Node) -> Location:
+        """Where it begins. YAML places a value that is not there at whatever follows: it belongs behind its colon."""
+        mark = node.start_mark
+        if mark.index < node.end_mark.index:
+            return Location(mark.line + 1, mark.column + 1)
+        before = self.text[: mark.index].rstrip()
+        return Location(before.count("\n") + 1, len(before) - before.rfind("\n"))
 
     def pairs(self, node: MappingNode) -> Iterator[tuple[Scalar, Tree]]:
         seen: dict[tuple[bool, Plain], Location] = {}  # `true` and 1 are equal in Python, and two keys here

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+from asyncpg.pool import PoolConnectionProxy
 
 from services.flows.creations import NEW
 from services.flows.entities import ALIASES, alias_hash
@@ -61,7 +62,9 @@ class CameIn:
     hops: int
 
 
-async def known_of(connection: asyncpg.Connection, account: str, entity: str) -> tuple[list[OurWrite], list[CameIn]]:
+async def known_of(
+    connection: asyncpg.Connection | PoolConnectionProxy, account: str, entity: str
+) -> tuple[list[OurWrite], list[CameIn]]:
     """What is kept of an entity by any of its names: an id, e-mail or phone in any spelling. Oldest first."""
     told = [row["system"] for row in await connection.fetch(SYSTEMS, account)]
     systems = {one for each in told for one in (each, system_of(each))}

@@ -113,7 +113,7 @@ class FakeLimits(LimitsTable):
         """Lease the next free time of this length."""
         async with self.faults.around("limits.slots"):
             now = self.world.now()
-            begins = max(self.next_at.get(connection, now), now - burst_seconds)
+            begins = max(self.next_at.get(connection, 0.0), now - burst_seconds)
             self.next_at[connection] = begins + seconds
         return begins - now
 

@@ -338,3 +338,20 @@ def test_a_text_has_a_most_of_nodes(right: str, wrong: str, monkeypatch: pytest.
     monkeypatch.setattr(bounds, "MAX_NODES", 5)
     assert told(right) == []
     assert told(wrong) == TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "col"),
+    [
+        ("a:\n  b:\n  c: 1\n", 2, 5),
+        ("a:   # why\n\n\nb: ''\n", 1, 11),
+        ("a: {b: , c: 1}\n", 1, 7),
+        ("a:\n- \n- x\n", 2, 2),
+        ("a: 1\nb:", 2, 3),
+        ("a: !!null\nb: 1\n", 1, 4),
+    ],
+)
+def test_a_value_that_is_not_there_is_told_behind_its_key(text: str, line: int, col: int) -> None:
+    """Not at the next key, which is well."""
+    empty = [scalar for scalar in scalars(one(text)) if scalar.text == "" and not scalar.quoted]
+    assert [scalar.location for scalar in empty] == [Location(line, col)]
