@@ -103,6 +103,21 @@ async def test_what_may_have_happened_and_must_not_be_repeated_is_unknown(tables
         assert found.code is ErrorCode.CALL_LOST
 
 
+async def test_what_is_ended_without_a_request_is_known_to_have_sent_none(tables: Tables) -> None:
+    """A worker ended while it ended a call that it did not make; what was sent before it is remembered."""
+    record = Record("a/0", 1)
+    for number in range(3):
+        epoch = (await tables.effects.enter(["a/0"], f"late {number}"))["a/0"]
+        for name in ("never", "sent"):
+            begin = Begin(key(name), REPEATABLE, epoch, record, leaves=name == "sent" and not number)
+            decisions, _ = await tables.effects.write([begin], [])
+            found = decisions[key(name)]
+            assert isinstance(found, Go)
+            assert found.maybe is (name == "sent" and number > 0)
+    assert await begun(tables, "never", AT_MOST_ONCE, epoch, record) == Go(1, 0.0)
+    assert await settled(tables, Settle(key("never"), epoch, EffectState.FAILED, code=ErrorCode.TOO_LATE))
+
+
 async def test_what_failed_is_tried_anew_by_another_record(tables: Tables) -> None:
     """The same record is a replay."""
     epoch = (await tables.effects.enter(["a/0"], "me"))["a/0"]

@@ -97,11 +97,11 @@ class UnderWay:
     async def too_late(self, cause: str) -> Failed:
         """What is done instead of a call that is too late. Raises Known where the journal knows what came of it.
 
-        Nothing leaves, so whoever goes on with it after this worker may do the same.
+        Nothing leaves, and the journal says so: whoever goes on with it after this worker does the same.
         """
         plan, before = self.plan, self.state
         decision = await self._journal.begin(
-            self.tenure, plan.effect, Guarantee.REPEATABLE, plan.record.offset, _keyed_seconds(plan)
+            self.tenure, plan.effect, Guarantee.REPEATABLE, plan.record.offset, _keyed_seconds(plan), leaves=False
         )
         if not isinstance(decision, Go):
             raise Known(decision)

@@ -44,6 +44,7 @@ class Begin:
     """A request is about to be sent, under this assignment's epoch.
 
     `keyed_seconds`: how long after the first one a keyed request is known again; None: for ever.
+    `leaves`: a request does; else it is about to be ended without one, and whoever comes after this worker knows that.
     """
 
     key: Key
@@ -51,6 +52,7 @@ class Begin:
     epoch: int
     record: Record
     keyed_seconds: float | None = None
+    leaves: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,10 @@ fence as (
 begun as (
     insert into effects
         (account, effect_id, state, guarantee, epoch, place, position, attempts, began_at, expires_at)
-    select new.account, new.effect_id, 'sent', new.guarantee, new.epoch, new.place, new.position, 1, now(),
-           now() + $8 * interval '1 second'
-    from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[])
-        as new (account, effect_id, guarantee, epoch, place, position)
+    select new.account, new.effect_id, case when new.leaves then 'sent' else 'claimed' end, new.guarantee, new.epoch,
+           new.place, new.position, new.leaves::integer, now(), now() + $9 * interval '1 second'
+    from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::boolean[])
+        as new (account, effect_id, guarantee, epoch, place, position, leaves)
     join fence on fence.place = new.place and fence.epoch = new.epoch
     order by new.account, new.effect_id
     on conflict do nothing
@@ -45,8 +45,8 @@ settled as (
     update effects as effect
     set state = after.state, answer = after.answer, code = after.code, cause = after.cause,
         maybe = (effect.maybe and not after.absent) or after.maybe, attempts = effect.attempts - after.free
-    from unnest($9::text[], $10::text[], $11::bigint[], $12::text[], $13::bytea[], $14::text[], $15::text[],
-                $16::boolean[], $17::integer[], $18::boolean[])
+    from unnest($10::text[], $11::text[], $12::bigint[], $13::text[], $14::bytea[], $15::text[], $16::text[],
+                $17::boolean[], $18::integer[], $19::boolean[])
         as after (account, effect_id, epoch, state, answer, code, cause, maybe, free, absent)
     where effect.account = after.account and effect.effect_id = after.effect_id and effect.epoch = after.epoch
     returning effect.account, effect.effect_id
@@ -173,6 +173,7 @@ def _begins(begins: Sequence[Begin]) -> tuple[list[Any], ...]:
         [begin.epoch for begin in begins],
         [begin.record.place for begin in begins],
         [begin.record.position for begin in begins],
+        [begin.leaves for begin in begins],
     )
 
 

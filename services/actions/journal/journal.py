@@ -58,11 +58,19 @@ class Journal:
         tenure.entering.cancel()
 
     async def begin(
-        self, tenure: Tenure, key: Key, guarantee: Guarantee, position: int, keyed_seconds: float | None = None
+        self,
+        tenure: Tenure,
+        key: Key,
+        guarantee: Guarantee,
+        position: int,
+        keyed_seconds: float | None = None,
+        *,
+        leaves: bool = True,
     ) -> Decision:
         """May a request be sent? `Go`: yes, and the journal says so. Returns only when PostgreSQL has answered.
 
         `keyed_seconds`: how long after its first call the destination knows a keyed one again.
+        `leaves`: False where none will be sent, and the effect is only held until it is settled.
         """
         if tenure.over:
             return Fenced()
@@ -75,7 +83,7 @@ class Journal:
             if epoch is None:
                 return decision
             answer = await self._batcher.ask(
-                Begin(key, guarantee, epoch, Record(tenure.place, position), keyed_seconds)
+                Begin(key, guarantee, epoch, Record(tenure.place, position), keyed_seconds, leaves)
             )
             decision = answer if not isinstance(answer, bool) else decision
             if isinstance(decision, Fenced):

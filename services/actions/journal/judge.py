@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.errors import ErrorCode
 from services.actions.journal.effects import (
@@ -59,8 +59,17 @@ UNRECOGNISED = (
 )
 
 
-def judge(row: Row, begin: Begin) -> tuple[Decision, Taken | None]:  # noqa: PLR0911 - one return a state
+def judge(row: Row, begin: Begin) -> tuple[Decision, Taken | None]:
     """The answer to `begin`, and how the row changes; None: it does not."""
+    decision, taken = _judged(row, begin)
+    if begin.leaves or taken is None or taken.state is not State.SENT:
+        return decision, taken
+    return decision, replace(
+        taken, state=State.CLAIMED, guarantee=row.guarantee, attempts=0 if taken.anew else row.attempts
+    )
+
+
+def _judged(row: Row, begin: Begin) -> tuple[Decision, Taken | None]:  # noqa: PLR0911 - one return a state
     if row.state is State.DONE:
         return WasDone(row.answer), None
     code, cause = row.code or ErrorCode.BUG, row.cause or ""

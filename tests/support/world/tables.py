@@ -59,7 +59,8 @@ class FakeEffects(EffectsTable):
         held = self.effects.get(begin.key)
         now = self.world.now()
         if held is None:
-            row = Row(State.SENT, begin.guarantee, begin.epoch, begin.record, 1, 0.0, held_elsewhere=False)
+            state, attempts = (State.SENT, 1) if begin.leaves else (State.CLAIMED, 0)
+            row = Row(state, begin.guarantee, begin.epoch, begin.record, attempts, 0.0, held_elsewhere=False)
             self.effects[begin.key] = _Effect(row, now)
             return Go(1, 0.0)
         alive = any(epoch == held.row.epoch for epoch, _ in self.places.values())

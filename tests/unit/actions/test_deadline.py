@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
+from contracts import topics
 from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from services.actions.attempt import deadline
+from services.actions.attempt.plan import Planner
+from services.actions.attempt.sending import UnderWay
+from services.actions.attempt.states import Waiting
+from services.actions.journal.journal import Journal
 from services.actions.outcome import Failed
+from services.actions.registry import ACTIONS
+from services.actions.world import REAL
+from services.flows.catalogue import Guarantee
+from services.runtime.kafka import ConsumedRecord
 from tests.support.actions import request
+from tests.support.world.tables import FakeEffects
 
 MOMENT = datetime(2026, 3, 2, 10, tzinfo=UTC)
 BEFORE, AFTER = MOMENT - timedelta(seconds=1), MOMENT + timedelta(seconds=1)
@@ -59,3 +70,29 @@ def test_the_clock_decides() -> None:
     with pytest.raises(deadline.TooLateError) as late:
         deadline.check(due(), AFTER.timestamp(), maybe=False)
     assert late.value.end.code is ErrorCode.TOO_LATE
+
+
+@pytest.mark.parametrize("called_before", [False, True])
+async def test_a_worker_that_ended_while_it_ended_a_late_call_leaves_it_as_it_was(called_before: bool) -> None:  # noqa: FBT001 - parametrized
+    """Whoever takes over says the same: not made where none was, and that it may have been where one was."""
+    table, one = FakeEffects(REAL), due()
+    plan = Planner(ACTIONS, {}).plan(ConsumedRecord(topics.ACTIONS, "a", 0, 0, one.key, one.to_bytes(), []))
+    limits = cast("Any", _Limits())
+    for number in range(3):  # the first may call; each ends before its end is told
+        journal = Journal(table, f"worker {number}", lambda: None)
+        way = UnderWay(plan, Waiting(), journal.enter("a/0"), journal=journal, limits=limits, world=REAL)
+        if called_before and number == 0:
+            await way.tenure.epoch()
+            await journal.begin(way.tenure, plan.effect, Guarantee.REPEATABLE, 0)
+        else:
+            end = await way.too_late("too late")
+            assert end.maybe is called_before
+            assert deadline.never_made(end) is not called_before
+        await journal.close()
+
+
+class _Limits:
+    """That hold nothing up."""
+
+    async def punctual(self, *_: object) -> None:
+        """At once."""

@@ -69,6 +69,22 @@ def test_what_follows(row: Row, decision: Decision, state: State | None) -> None
     assert (None if taken is None else taken.state) == state
 
 
+@pytest.mark.parametrize("guarantee", Guarantee)
+@pytest.mark.parametrize("state", [State.SENT, State.CLAIMED])
+def test_what_ends_without_a_request_is_held_as_one_that_sent_none(state: State, guarantee: Guarantee) -> None:
+    """Its attempts, its guarantee and what it may have done stay; what nobody knows is unknown all the same."""
+    row = replace(ROW, state=state, guarantee=guarantee)
+    found, taken = judge(row, replace(BEGIN, leaves=False))
+    assert taken is not None
+    if state is State.SENT and guarantee is NEVER:
+        assert isinstance(found, IsUnknown)
+        assert taken.state is State.UNKNOWN
+    else:
+        assert found == Go(3, 3.0, maybe=state is State.SENT)
+        assert (taken.state, taken.attempts, taken.guarantee) == (State.CLAIMED, 2, guarantee)
+        assert taken.maybe is (state is State.SENT)
+
+
 def test_a_redriven_effect_begins_anew() -> None:
     """Attempts and time are counted from the start."""
     _, taken = judge(replace(ROW, state=State.FAILED, record=Record("actions/0", 3)), BEGIN)

@@ -31,7 +31,7 @@ class Parts:
         parts, world = cast("Any", self), World(now=lambda: self.now)
         self.way = UnderWay(plan, Waiting(), cast("Any", None), journal=parts, limits=parts, world=world)
 
-    async def begin(self, *_: object) -> Decision:
+    async def begin(self, *_: object, **__: object) -> Decision:
         """The journal's next answer."""
         return self.decisions.pop(0)
 
