@@ -200,8 +200,8 @@ async def test_an_unknown_call_whose_flow_went_on_is_listed_too(stage: Stage) ->
             raise AssertionError("its run would go on twice")
 
         with pytest.raises(unknowns.WentOnError, match="by hand"):
-            await unknowns.decide(connection, found.key, unknowns.Decision.RESEND, put, reason="it is not there")
-        assert await unknowns.decide(connection, found.key, unknowns.Decision.DONE, put, reason="seen there")
+            await unknowns.decide(connection, found.key, unknowns.Decision.RESEND, put, reason="not there", who="me")
+        assert await unknowns.decide(connection, found.key, unknowns.Decision.DONE, put, reason="seen there", who="me")
         assert await unknowns.listed(connection, decided=False) == []
     finally:
         await connection.close()

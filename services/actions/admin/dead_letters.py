@@ -115,7 +115,7 @@ class DeadLetterAdmin:
             web.post("/v1/dead-letters/drop", self._guarded(self._drop)),
             *(
                 web.route(method, path, self._guarded(handler))
-                for method, path, handler in UnknownEffects(self._settings).handlers()
+                for method, path, handler in UnknownEffects(self._settings, WHO).handlers()
             ),
         ]
 

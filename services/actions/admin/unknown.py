@@ -64,10 +64,14 @@ class AskQuery(BaseModel):
 
 
 class UnknownEffects:
-    """The handlers, each with its path. They raise ProblemError, and what Kafka, PostgreSQL and pydantic raise."""
+    """The handlers, each with its path. `who` decides, for `audit`.
 
-    def __init__(self, settings: ActionsSettings) -> None:
+    They raise ProblemError, and what Kafka, PostgreSQL and pydantic raise.
+    """
+
+    def __init__(self, settings: ActionsSettings, who: str) -> None:
         self._settings = settings
+        self._who = who
 
     def handlers(self) -> list[tuple[str, str, Handler]]:
         """Method, path, handler."""
@@ -133,7 +137,9 @@ class UnknownEffects:
         producer = kafka.Producer(self._settings)
         await producer.start()
         try:
-            if not await unknown_calls.decide(connection, producer, one, decision, reason=reason, outputs=outputs):
+            if not await unknown_calls.decide(
+                connection, producer, one, decision, reason=reason, who=self._who, outputs=outputs
+            ):
                 raise ProblemError(HTTPStatus.CONFLICT, "somebody has decided already")
         except WentOnError as error:
             raise ProblemError(HTTPStatus.CONFLICT, str(error)) from None

@@ -34,14 +34,18 @@ async def decide(
     decision: Decision,
     *,
     reason: str,
+    who: str,
     outputs: dict[str, Any] | None = None,
 ) -> bool:
-    """Write the decision and put the request on `actions` again; False: it was decided already. Raises KafkaError."""
+    """Write the decision, as `who`, and put the request on `actions` again; False: it was decided already.
+
+    Raises KafkaError.
+    """
 
     async def put(key: bytes | None, value: bytes, headers: Headers) -> None:
         await asyncio.wait_for(await producer.send(ACTIONS, key, value, headers), PUT_SECONDS)
 
-    return await unknowns.decide(connection, one.key, decision, put, reason=reason, outputs=outputs)
+    return await unknowns.decide(connection, one.key, decision, put, reason=reason, who=who, outputs=outputs)
 
 
 async def asked(one: Open, connections: Mapping[str, Connection], client: Client, seconds: float) -> Verdict:

@@ -16,6 +16,7 @@ from contracts.errors import ErrorCode
 from services.actions.journal.effects import Key, State
 from services.runtime.database import storable
 from services.runtime.kafka import ConsumedRecord, Headers
+from services.runtime.tables import audit
 
 KEEP = """
 insert into unknown_effects
@@ -75,7 +76,7 @@ where effect_id like $1 || '%' and decided is null order by at
 DECIDE = """
 update unknown_effects set decided = $3, decided_at = now(), reason = $4
 where account = $1 and effect_id = $2 and decided is null
-returning key, value, headers, went_on
+returning key, value, headers, went_on, run_id, code
 """
 # The row can have expired meanwhile: then one is made.
 TELL = """
@@ -92,6 +93,9 @@ ANSWERED = """
 update unknown_effects set decided = $3, decided_at = now(), reason = 'the destination was asked'
 where account = $1 and effect_id = $2 and decided is null
 """
+
+
+DECIDED = "unknown_call.decided"
 
 
 class Decision(StrEnum):
@@ -140,6 +144,7 @@ async def decide(
     put: Callable[[bytes | None, bytes, Headers], Awaitable[object]],
     *,
     reason: str,
+    who: str,
     outputs: dict[str, Any] | None = None,
 ) -> bool:
     """Write the decision, and `put` the request on `actions` again; False: somebody has decided already.
@@ -152,11 +157,14 @@ async def decide(
         row = await connection.fetchrow(DECIDE, *key, decision.value, storable(reason))
         if row is None:
             return False
+        if row["went_on"] and decision is Decision.RESEND:
+            raise WentOnError(
+                "its flow went on without it (`on_error: continue`): make the call by hand, then say `done`"
+            )
+        before = {"code": row["code"], "run_id": row["run_id"], "went_on": row["went_on"]}
+        told = audit.Decided(key.effect_id, reason, before, {"decided": decision.value})
+        await audit.write(connection, who, DECIDED, [told])
         if row["went_on"]:
-            if decision is Decision.RESEND:
-                raise WentOnError(
-                    "its flow went on without it (`on_error: continue`): make the call by hand, then say `done`"
-                )
             return True
         done = decision is Decision.DONE
         state = State.DONE if done else State.CLAIMED

@@ -20,6 +20,7 @@ from services.cli.database import ask
 from services.cli.terminal import SHORT, CommandError, show
 from services.project.connections_file import connections_file, usable_connections
 from services.runtime.kafka import Producer
+from services.runtime.tables import audit
 
 COLUMNS = ("effect_id", "at", "code", "flow", "step", "action", "connection", "subject", "went_on", "cause")
 Effect = Annotated[str, Parameter(name="ID")]
@@ -128,7 +129,9 @@ def verify(
                 decision, outputs, words = unknown_calls.follows(verdict, one, quiet)
                 if decision is not None and not dry_run:
                     reason = f"the destination was asked: {words}"
-                    await unknown_calls.decide(connection, producer, one, decision, reason=reason, outputs=outputs)
+                    await unknown_calls.decide(
+                        connection, producer, one, decision, reason=reason, who=audit.direct(), outputs=outputs
+                    )
                 rows.append({"effect_id": one.key.effect_id, "decision": decision, "said": words})
         return rows
 
@@ -167,7 +170,7 @@ def _decide(start: str, decision: Decision, reason: str, outputs: dict[str, Any]
         async with _producer() as producer:
             try:
                 return await unknown_calls.decide(
-                    connection, producer, found[0], decision, reason=reason, outputs=outputs
+                    connection, producer, found[0], decision, reason=reason, who=audit.direct(), outputs=outputs
                 )
             except WentOnError as error:
                 raise CommandError(str(error)) from None
