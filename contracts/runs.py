@@ -20,6 +20,15 @@ class StepError(Message):
     attempts: Count = 1
 
 
+class NeedAnswers(Message):
+    """What a tool was told of the state that it asked for, as JSON, in the order of its questions."""
+
+    step: str = Field(description="path of its step, with the round of each `for_each` around it, as in `Run.at`")
+    answers: list[Any] | None = Field(
+        default=None, description="null in it: a pause that is over; absent: with those before, over 8 KB"
+    )
+
+
 class Run(Message):
     """Where an event is in a flow, with everything needed to go on."""
 
@@ -43,6 +52,9 @@ class Run(Message):
         default=None,
         description="whether a call counts on Idempotency-Key only where its connection declares it; absent, of runs of"
         " 0.2.0 and before: every POST and PATCH of `http.request` does",
+    )
+    need_answers: tuple[NeedAnswers, ...] | None = Field(
+        default=None, description="of each tool with state that ran, in their order: at most 8 KB in all"
     )
 
 
@@ -153,3 +165,4 @@ class HistoryRecord(Message):
     code: ErrorCode | None = None
     accepted: Moment | None = None
     last_call: LastCall | None = Field(default=None, description="the call that it ended with, where that was one")
+    need_answers: tuple[NeedAnswers, ...] | None = Field(default=None, description="those of its run")

@@ -55,6 +55,7 @@ def begin(flow: CompiledFlow, event: Event) -> Run:
         loops={},
         done=0,
         keys_declared=True,
+        need_answers=None,
     )
 
 

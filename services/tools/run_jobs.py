@@ -125,17 +125,20 @@ class RunJob:
         if end.error is not None:
             self._tell(end.error)
         if end.outcome is Outcome.DEAD:
-            self.dead(end.code or ErrorCode.BUG, end.reason or "the flow gave no reason", end.step)
+            self.dead(end.code or ErrorCode.BUG, end.reason or "the flow gave no reason", end.step, end.run)
         else:
             self.outputs.append(
                 history.end_of_run(end.run, end.outcome, reason=end.reason, code=end.code, step=end.step)
             )
 
-    def dead(self, code: ErrorCode, cause: str, step: str | None = None) -> None:
-        """Leave a dead letter of the record that the run came in. Other runs of the same event go on."""
+    def dead(self, code: ErrorCode, cause: str, step: str | None = None, run: Run | None = None) -> None:
+        """Leave a dead letter of the record that the run came in. Other runs of the same event go on.
+
+        `run`: as it is at its end; else as it came.
+        """
         self.died_at = Died(path_of(step or ""), code)
         self.outputs.append(dead_letter(self.record, code, cause, run=self.run, step=step))
-        self.outputs.append(history.end_of_run(self.run, Outcome.DEAD, reason=cause, code=code, step=step))
+        self.outputs.append(history.end_of_run(run or self.run, Outcome.DEAD, reason=cause, code=code, step=step))
 
     def broke(self, error: Exception) -> None:
         """Leave a dead letter for an error that nobody foresaw, and its stack in the log."""

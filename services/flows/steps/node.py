@@ -16,6 +16,7 @@ from contracts.actions import Priority
 from contracts.errors import ErrorCode
 from contracts.runs import Answer, Outcome, Run, StepError, Wake
 from services.flows.iterations import iterations_of
+from services.flows.need_answers import with_answers
 from services.flows.outcomes import End, Next
 from services.flows.scope import Scope
 from services.flows.traces import Trace
@@ -102,6 +103,7 @@ class Execution:
         self.errors = dict(run.errors)
         self.loops = dict(run.loops)
         self.done = run.done
+        self.need_answers = with_answers(run.need_answers, run.at, answers) if answers else run.need_answers
         self.iterations = iterations_of(run.at)
         self.scope = Scope(run.event, self.outputs, self.errors, blanks)
         self._now = now
@@ -125,6 +127,7 @@ class Execution:
             loops=self.loops,
             done=self.done,
             keys_declared=given.keys_declared,
+            need_answers=self.need_answers,
         )
 
     def dead(self, code: ErrorCode, cause: str, step: str | None = None) -> End:

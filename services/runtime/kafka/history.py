@@ -38,7 +38,8 @@ def end_of_run(
 ) -> OutgoingRecord:
     """A run is over."""
     event = run.event
-    ended = _ended(event, run.id, outcome, flow=run.flow, reason=reason, code=code, step=step, last_call=last_call)
+    told = {"flow": run.flow, "code": code, "step": step, "last_call": last_call, "need_answers": run.need_answers}
+    ended = _ended(event, run.id, outcome, reason=reason, **told)
     return OutgoingRecord(
         HISTORY, event.key, ended.to_bytes(), None, partial(_count_run, run.flow, outcome, event.accepted)
     )

@@ -129,6 +129,7 @@ def test_the_end_of_what_nobody_can_read_is_whole() -> None:
             "code": ErrorCode.RUN_INVALID,
             "accepted": None,
             "last_call": None,
+            "need_answers": None,
         }
         assert (datetime.now(UTC) - told.at).total_seconds() < 60
     for raw in (None, b"", b"{", b"\xff"):

@@ -11,10 +11,12 @@ from pydantic import BaseModel
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
-from contracts.topics import ACTIONS
-from services.flows.catalogue import BaseInputs, Tool
+from contracts.runs import HistoryRecord, Outcome, Run
+from contracts.topics import ACTIONS, HISTORY
+from services.flows.catalogue import BaseInputs, StopRun, Tool
 from services.flows.needs import Need
 from services.flows.state.cells import Asked
+from services.runtime.kafka import history
 from services.tools.need_answers import Answerers, Unanswered, answer
 from tests.support import batches
 
@@ -49,6 +51,11 @@ async def ask_twice(inputs: Inputs) -> Outputs:
     """Ask for a number, then for the letter with that number."""
     number = await Turn(inputs.name)
     return Outputs(phone=await Letter(number) + str(number))
+
+
+async def ask_and_stop(inputs: Inputs) -> Outputs:
+    """Ask, then end the run."""
+    raise StopRun(f"it is the turn of {await Turn(inputs.name)}")
 
 
 ASKING = Tool("ask.twice", "Asks twice.", Inputs, Outputs, ask_twice)
@@ -111,6 +118,39 @@ async def test_a_need_after_an_action_is_asked_too(tmp_path: Path) -> None:
     (request,) = published.to(ACTIONS)
     await processor.runs([batches.reply(request, outputs={"status": 200})])
     assert published.to(ACTIONS)[1]["inputs"]["json"] == {"phone": "a0"}
+
+
+async def test_the_end_of_a_run_tells_what_its_tools_were_told(tmp_path: Path) -> None:
+    """Whichever service ends it, and however: on its way with its calls, dead of an expression, stopped by the tool."""
+    texts = (
+        FLOW,
+        FLOW.replace("asking", "dying").replace("asked.phone }", "asked.phone[9] }"),
+        FLOW.replace("asking", "stopping").replace("ask.twice", "ask.stop"),
+    )
+    stops = Tool("ask.stop", "Asks, and stops.", Inputs, Outputs, ask_and_stop)
+    flows = batches.compiled(tmp_path, *texts, tools={"ask.twice": ASKING, "ask.stop": stops})
+    processor, published = batches.processor(flows, answer=World().answerers())
+    for _ in range(2):  # the second time as after a crash, when others ask for the first time
+        await processor.events(batches.records(batches.event(1)))
+    requests, ends = published.to(ACTIONS), published.to(HISTORY)
+    asked = requests[0]["run"]["need_answers"]
+    assert [one["step"] for one in asked] == ["0"]
+    assert asked[0]["answers"][1] == "abc"[asked[0]["answers"][0]]
+    by_flow = {end["flow"]: end for end in ends}
+    assert by_flow["dying"]["outcome"] == "dead"
+    assert len(by_flow["dying"]["need_answers"][0]["answers"]) == 2
+    assert by_flow["stopping"]["outcome"] == "filtered"
+    assert len(by_flow["stopping"]["need_answers"][0]["answers"]) == 1
+    run = Run.model_validate(requests[0]["run"])
+    ended = HistoryRecord.read(history.end_of_run(run, Outcome.DELIVERED).value)
+    assert ended.need_answers == run.need_answers
+
+
+async def test_a_run_without_state_carries_nothing_of_it(tmp_path: Path) -> None:
+    """Nor does its end."""
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL))
+    await processor.events(batches.records(batches.event(1)))
+    assert "need_answers" not in published.to(ACTIONS)[0]["run"]
 
 
 async def test_a_need_that_nobody_answers_is_a_bug_of_that_run_only(tmp_path: Path) -> None:
