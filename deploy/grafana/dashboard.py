@@ -88,6 +88,7 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
             "short",
             query("sum by (topic) (flows_lag_records)", "{{topic}}"),
             query("sum by (topic) (increase(flows_records_lost_total[10m]))", "{{topic}}: lost in ten minutes"),
+            query("sum by (topic) (increase(flows_positions_reset_total[10m]))", "{{topic}}: partitions begun anew"),
         ),
         graph(
             "Accepted to delivered",

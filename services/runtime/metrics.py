@@ -29,6 +29,11 @@ LAG = Gauge("flows_lag_records", "Records waiting behind the committed offset", 
 RECORDS_LOST = Counter(
     "flows_records_lost", "Records that Kafka deleted before they were read: by retention", ["topic", "partition"]
 )
+POSITIONS_RESET = Counter(
+    "flows_positions_reset",
+    "Partitions that end before where they were read to: the topic was made anew, or a broker lost its end",
+    ["topic", "partition"],
+)
 CONSUMED = Counter("flows_records_consumed", "Records taken from a topic", ["topic"])
 DELIVERY = Histogram("flows_delivery_seconds", "Event accepted to run delivered", ["flow"], buckets=SECONDS)
 FLOW_HELD = Gauge(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import faust
@@ -57,6 +57,21 @@ class _Consumer(driver.Consumer):  # type: ignore[misc]  # as above
 
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109 - faust's own
+        """As faust, which would drop without a word what lies before the offset that it read last."""
+        async for partition, message in super().getmany(timeout):
+            if message.offset < (self._read_offset[partition] or 0):
+                self._begin_anew(partition)
+            yield partition, message
+
+    def _begin_anew(self, partition: Any) -> None:  # noqa: ANN401 - as above
+        """Forget what was read of a partition, if its offsets have begun anew."""
+        anew: set[Any] = self._thread._ensure_consumer()._fetcher.begun_anew  # noqa: SLF001 - faust has no other place for it
+        if partition in anew:
+            anew.discard(partition)
+            for known in (self._gap, self._acked, self._acked_index, self._read_offset, self._committed_offset):
+                known.pop(partition, None)
 
 
 class _Transport(driver.Transport):  # type: ignore[misc]  # as above

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,12 +48,26 @@ def test_finishing_twice_is_once() -> None:
     assert (known.position, known.waiting) == (5, 1)
 
 
-def test_offsets_only_rise() -> None:
-    """Anything else would be a fault of the consumer, and must not be committed over."""
+@given(data=st.data(), before=st.integers(1, 12), after=st.integers(1, 12))
+def test_a_partition_that_begins_anew_is_counted_anew(data: st.DataObject, before: int, after: int) -> None:
+    """However the records of before and of now end: nothing unfinished is passed, and in the end all of now is."""
     known = Offsets()
-    known.take(3)
-    with pytest.raises(ValueError, match="3 after 3"):
-        known.take(3)
-    known.finish(3)
-    with pytest.raises(ValueError, match="2 before position 4"):
-        known.take(2)
+    for offset in range(before):
+        known.take(offset)
+    done = data.draw(st.sets(st.integers(0, before - 1), max_size=before - 1))
+    for offset in done:
+        known.finish(offset)
+    first = data.draw(st.integers(0, before - 1))
+    taken = range(first, first + after)
+    left = [(offset, False) for offset in range(before) if offset not in done] + [(offset, True) for offset in taken]
+    known.take(first)
+    for offset in taken[1:]:
+        known.take(offset)
+    finished = set()
+    for offset, now in data.draw(st.permutations(left)):
+        known.finish(offset)
+        if now:
+            finished.add(offset)
+        unfinished = [one for one in taken if one not in finished]
+        assert known.position is None or not unfinished or known.position <= unfinished[0]
+    assert (known.position, known.waiting) == (taken[-1] + 1, 0)

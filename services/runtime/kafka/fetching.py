@@ -4,7 +4,8 @@
   value is a `Gap`, and reading goes on behind it. aiokafka raises there for ever.
 - What transactions leave at the end of a partition comes as a `Gap` too. aiokafka passes over it without a word, so the
   committed offset would never reach the end, and lag would never be 0.
-- Records that retention deleted before a group read them are counted and logged. aiokafka resets the position silently.
+- Records that retention deleted before a group read them are counted and logged; so is a partition that begins anew.
+  aiokafka resets the position silently.
 
 aiokafka has no place for any of this, so `install` puts these classes where it looks for its own.
 tests/unit/runtime/test_fetching.py holds each private name that is used here.
@@ -136,6 +137,8 @@ class Fetcher(aiokafka.consumer.fetcher.Fetcher):  # type: ignore[misc]  # aioka
     def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 - aiokafka's own
         super().__init__(*given, **named)
         self._left_at: dict[TopicPartition, int] = {}
+        self.begun_anew: set[TopicPartition] = set()
+        """Partitions whose offsets do not go on where they were: whoever keeps account of offsets takes them out."""
 
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> Any:  # noqa: ANN401 - as above
         answered = await super()._proc_fetch_request(assignment, node_id, request)
@@ -157,6 +160,8 @@ class Fetcher(aiokafka.consumer.fetcher.Fetcher):  # type: ignore[misc]  # aioka
                 left_at = self._left_at.pop(place)
                 # Who reads for a person, without a group, begins where Kafka begins.
                 if self._subscriptions.partitions_auto_assigned():
+                    if state.position <= left_at:
+                        self.begun_anew.add(place)
                     tell(place, left_at, state.position)
         return answered
 
@@ -182,12 +187,14 @@ def tell(place: TopicPartition, left_at: int, goes_on: int) -> None:
     """A group's position was outside of what the partition holds: say and count what nobody will read."""
     where = {"topic": place.topic, "partition": place.partition}
     if goes_on <= left_at:
+        metrics.POSITIONS_RESET.labels(label(place.topic), str(place.partition)).inc()
         log.error(
             "position.reset",
             **where,
             position=left_at,
             goes_on=goes_on,
             cause="the partition ends before it: the topic was made anew, or a broker lost its end",
+            remedy="see docs/production.md, A topic that begins anew",
         )
         return
     metrics.RECORDS_LOST.labels(label(place.topic), str(place.partition)).inc(goes_on - left_at)

@@ -94,11 +94,15 @@ def test_what_is_lost_is_counted_under_the_topics_name_and_said() -> None:
     def counted() -> float:
         return REGISTRY.get_sample_value("flows_records_lost_total", {"topic": "events", "partition": "3"}) or 0.0
 
-    before = counted()
+    def anew() -> float:
+        labels = {"topic": "events", "partition": "3"}
+        return REGISTRY.get_sample_value("flows_positions_reset_total", labels) or 0.0
+
+    before, begun = counted(), anew()
     with capture_logs() as lines:
         fetching.tell(HERE, 10, 25)
         fetching.tell(HERE, 30, 4)
-    assert counted() - before == 15
+    assert (counted() - before, anew() - begun) == (15, 1)
     lost, reset = lines
     assert (lost["event"], lost["log_level"], lost["first"], lost["last"]) == ("records.lost", "critical", 10, 24)
     assert (reset["event"], reset["log_level"], reset["goes_on"]) == ("position.reset", "error", 4)
