@@ -21,10 +21,17 @@ class BackOff:
 
     def __init__(self) -> None:
         self.attempt = 0
+        self._told: type[BaseException] | None = None
 
     def worked(self) -> None:
         """The next wait is a first one."""
         self.attempt = 0
+        self._told = None
+
+    def news(self, error: BaseException) -> bool:
+        """Whether it fails in another way than before: an hour's wait is no reason for an hour of lines."""
+        told, self._told = self._told, type(error)
+        return told is not self._told
 
     def failed(self) -> float:
         """Count a failure; answer for how many seconds to wait."""

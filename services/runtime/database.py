@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import TypeVar
 
 import asyncpg
+from asyncpg.connection import LoggedQuery
 
 from contracts.ids import stable_id
 from services.runtime import logging, metrics
@@ -41,17 +42,30 @@ class MigrationChangedError(Exception):
 async def connect(url: str, *, size: int = 4) -> asyncpg.Pool:
     """A pool of at most `size` connections. Raises one of FAULTS when the server does not answer within 5 s.
 
-    A pool outlives its server: connections that broke are made anew by the next query. It is for rows by their keys:
-    who reads a whole table uses a connection of its own.
+    A pool outlives its server: connections that broke are made anew by the next query; so are those to a server that
+    takes no writes any more, as another one is the primary now. It is for rows by their keys: who reads a whole table
+    uses a connection of its own.
     """
-    return await asyncpg.create_pool(
+    pool: asyncpg.Pool = asyncpg.create_pool(
         url,
         min_size=1,
         max_size=size,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
         server_settings=BY_KEYS,  # not by `init`: a pool resets what was set when a connection comes back
+        init=lambda connection: _leave_replicas(pool, connection),
     )
+    return await pool
+
+
+async def _leave_replicas(pool: asyncpg.Pool, connection: asyncpg.Connection) -> None:
+    """A server that was the primary keeps its connections, and refuses each write on them for ever."""
+
+    async def look(query: LoggedQuery) -> None:
+        if isinstance(query.exception, asyncpg.ReadOnlySQLTransactionError):
+            await pool.expire_connections()
+
+    connection.add_query_logger(look)
 
 
 async def answers(pool: asyncpg.Pool) -> None:
@@ -62,21 +76,27 @@ async def answers(pool: asyncpg.Pool) -> None:
 async def patiently(what: str, work: Callable[[], Awaitable[T]], on_wait: Callable[[], object] = lambda: None) -> T:
     """Do the work; while PostgreSQL is away, wait and do it again, for ever. So the work must bear being done twice.
 
-    Each wait is logged and counted, and `on_wait` is called: waiting for a part that is known to be away is no stall.
+    Each wait is counted, the first and each for another cause is logged, as is the end of them. `on_wait` is called at
+    each: waiting for a part that is known to be away is no stall.
     Raises what no waiting cures (`cures.NEVER`, and what is no part's error): the fault of what the work holds.
     """
     log = logging.get("database")
     back_off = BackOff()
     while True:
         try:
-            return await work()
+            done = await work()
         except Exception as error:
             if not curable(error):
                 raise
             on_wait()
             metrics.WAITS.labels("postgresql").inc()
-            cause = f"{type(error).__name__}: {error}"[:500]
-            log.warning("database.awaited", work=what, attempt=back_off.attempt + 1, cause=cause)
+            if back_off.news(error):
+                cause = f"{type(error).__name__}: {error}"[:500]
+                log.warning("database.awaited", work=what, attempt=back_off.attempt + 1, cause=cause)
+        else:
+            if back_off.attempt:
+                log.info("database.answered", work=what, attempts=back_off.attempt)
+            return done
         await back_off.wait()
 
 

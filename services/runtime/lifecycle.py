@@ -72,7 +72,7 @@ async def until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
 
 
 async def patiently(what: str, make: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T:
-    """Try again until Kafka or PostgreSQL is there or the service is told to stop.
+    """Try again until Kafka or PostgreSQL is there or the service is told to stop. Each change of the cause is logged.
 
     Raises SettingsError when PostgreSQL refuses the user, and SystemExit(0) when told to stop. What
     no waiting cures is raised.
@@ -81,15 +81,20 @@ async def patiently(what: str, make: Callable[[], Awaitable[T]], stop: asyncio.E
     back_off = BackOff()
     while not stop.is_set():
         try:
-            return await make()
+            made = await make()
         except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.exceptions.ClientConfigurationError) as error:
             raise settings.SettingsError(f"DATABASE_URL: {error}. Look at its user and password") from error
         except Exception as error:
             if not curable(error):
                 raise
-            log.warning("start.delayed", waiting_for=what, cause=f"{type(error).__name__}: {error}")
+            if back_off.news(error):
+                log.warning("start.delayed", waiting_for=what, cause=f"{type(error).__name__}: {error}")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), back_off.failed())
+        else:
+            if back_off.attempt:
+                log.info("start.continued", waited_for=what, attempts=back_off.attempt)
+            return made
     raise SystemExit(0)
 
 

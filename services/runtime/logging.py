@@ -6,7 +6,8 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+import time
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import orjson
@@ -24,6 +25,30 @@ SECRET_IN_TEXT = re.compile(
 )
 HIDDEN = "[hidden]"
 DEEPEST = 8
+LIBRARIES = ("aiokafka", "faust", "mode", "asyncio", "httpx", "granian", "_granian")
+AGAIN_SECONDS = 60.0
+MOST_SAID = 1_000
+
+
+class OnceAMinute(logging.Filter):
+    """Libraries say the same at each try, as while Kafka is away: what it means is told by who waits for it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is news: ours always are."""
+        if record.name.partition(".")[0] not in LIBRARIES:
+            return True
+        line, now = (record.name, record.getMessage()), self._clock()
+        if now - self._said.get(line, -AGAIN_SECONDS) < AGAIN_SECONDS:
+            return False
+        if len(self._said) >= MOST_SAID:
+            self._said.clear()
+        self._said[line] = now
+        return True
 
 
 def _hide(found: re.Match[str]) -> str:
@@ -94,10 +119,11 @@ def configure(service: str, level: str = "INFO") -> None:
             ],
         )
     )
+    handler.addFilter(OnceAMinute())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("aiokafka", "faust", "mode", "asyncio", "httpx", "granian", "_granian"):
+    for noisy in LIBRARIES:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 

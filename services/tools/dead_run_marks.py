@@ -58,11 +58,13 @@ class DeadRunMarker:
             consumer.subscribe([ACTIONS_DLQ.under(self._settings.topic_prefix)])
             try:
                 await consumer.start()
+                back_off.worked()
                 await self._follow(consumer)
             except Exception as error:  # noqa: BLE001 - no letter ends this process; a bug is told
                 if not curable(error):
                     _bug(error)
-                log.warning("deaths.delayed", cause=f"{type(error).__name__}: {error}"[:500])
+                if back_off.news(error):
+                    log.warning("deaths.delayed", cause=f"{type(error).__name__}: {error}"[:500])
             finally:
                 await consumer.stop()
             await back_off.wait()

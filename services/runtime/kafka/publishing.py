@@ -64,12 +64,12 @@ class BatchPublisher:
             for output in left[:acknowledged]:
                 output.on_acknowledged()
             del left[:acknowledged]
+            if back_off.attempt and (acknowledged or fault is None):
+                log.info("publish.continued", attempts=back_off.attempt, records_left=len(left))
+                back_off.worked()
             if fault is None:
                 alone = False
-                back_off.worked()
                 continue
-            if acknowledged:
-                back_off.worked()
             if curable(fault):
                 await self._wait(fault, back_off, len(left), generation)
                 continue
@@ -111,8 +111,9 @@ class BatchPublisher:
     async def _wait(self, fault: Exception, back_off: BackOff, left: int, generation: int) -> None:
         self._on_wait()
         metrics.WAITS.labels("kafka").inc()
-        cause = f"{type(fault).__name__}: {fault}"[:500]
-        log.warning("publish.delayed", cause=cause, attempt=back_off.attempt + 1, records_left=left)
+        if back_off.news(fault):
+            cause = f"{type(fault).__name__}: {fault}"[:500]
+            log.warning("publish.delayed", cause=cause, attempt=back_off.attempt + 1, records_left=left)
         await back_off.wait()
         if not isinstance(fault, KafkaTimeoutError):
             await self._renew(generation)

@@ -32,3 +32,11 @@ def test_many_do_not_come_back_at_once() -> None:
     for _ in range(50):
         waits.add(BackOff().failed())
     assert len(waits) > 40
+
+
+def test_a_cause_is_told_once_until_it_changes_or_ends() -> None:
+    back_off = BackOff()
+    causes = (OSError("a"), OSError("b"), TimeoutError(), TimeoutError(), OSError())
+    assert [back_off.news(one) for one in causes] == [True, False, True, False, True]
+    back_off.worked()
+    assert back_off.news(OSError())

@@ -132,3 +132,21 @@ def test_no_value_loses_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     log.info("b", value="\ud83d", number=2**70)
     log.info("c", value={1: 2})
     assert [line["event"] for line in lines(capsys)] == ["a", "b", "c"]
+
+
+def test_a_library_says_the_same_once_a_minute_and_we_whenever_we_do() -> None:
+    now = [0.0]
+    news = logging.OnceAMinute(lambda: now[0])
+
+    def told(name: str, text: str) -> bool:
+        return bool(news.filter(stdlib.LogRecord(name, stdlib.ERROR, "", 0, "%s", (text,), None)))
+
+    assert [told("aiokafka.conn", text) for text in ("refused", "refused", "other", "refused")] == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert [told("lifecycle", "start.delayed") for _ in range(2)] == [True, True]
+    now[0] = 61.0
+    assert told("aiokafka.conn", "refused")
