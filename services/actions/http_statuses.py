@@ -22,6 +22,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -70,15 +71,18 @@ def meaning_of(status: int, *, repeated: bool = False) -> StatusMeaning:
     return REJECTED if status in REDIRECTS or status in REFUSALS else FAILED
 
 
-def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
+def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """The header Retry-After, in seconds or as a date (RFC 9110, 10.2.3); None when absent or neither.
 
-    A fraction is taken, though it is against the rule; of several numbers the largest; a date that is past is 0.
+    A fraction is taken, though it is against the rule; of several numbers the largest; a date that is past is 0. A date
+    is by the destination's own clock, where it tells it (`Date`): it need not agree with ours.
     """
+    value = headers.get("retry-after")
     if value is None:
         return None
     text = value.strip()
     if text.isascii() and SECONDS.fullmatch(text):
         return min(MOST_SECONDS, max(float(part) for part in text.split(",")))
     until = moment_of(text)
-    return None if until is None else max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+    here = moment_of(headers.get("date")) or now or datetime.now(UTC)
+    return None if until is None else max(0.0, (until - here).total_seconds())

@@ -337,3 +337,25 @@ async def test_a_member_reads_in_order_pauses_and_goes_on_where_it_was_committed
     await side.put(b"5")
     assert await read(second, side.place, 3) == [b"3", b"4", b"5"]
     await side.leave(second)
+
+
+async def test_a_clock_that_is_set_back_lets_nobody_wait_for_hours(own_database: str) -> None:
+    """PostgreSQL's, by which slots, pauses and breakers go: what lies hours ahead is over."""
+    pool = await database.connect(own_database)
+    try:
+        limits = LimitsTable(pool)
+        await limits.slots("crm", 1.0, 0.0)
+        await limits.pause("crm", 30.0)
+        await limits.open("crm", 5.0, 60.0, "ill", again=False)
+        await pool.execute(
+            "update limits set next_at = next_at + interval '3 h', paused_until = paused_until + interval '3 h'"
+        )
+        await pool.execute("update breakers set open_until = open_until + interval '3 h'")
+        assert await limits.slots("crm", 1.0, 0.0) <= 0.1
+        assert 0.5 < await limits.slots("crm", 1.0, 0.0) <= 1.1
+        assert await limits.pauses(["crm"]) == {}
+        assert await limits.breakers(["crm"]) == {"crm": True}
+        assert await limits.probe("crm", 30.0, 0.0)
+        assert await limits.breakers(["crm"]) == {"crm": False}
+    finally:
+        await pool.close()

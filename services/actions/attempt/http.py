@@ -243,6 +243,6 @@ def _refused(request: Request, reply: DestinationReply, *, repeated: bool) -> Ca
         effect_possible=meaning.effect_possible,
         # Credentials are the connection's: they may be good again for the same call.
         retriable=True if reply.status == UNAUTHORIZED else meaning.again,
-        retry_after_seconds=retry_after_seconds(reply.headers.get("retry-after")),
+        retry_after_seconds=retry_after_seconds(reply.headers),
         status=reply.status,
     )

@@ -169,7 +169,8 @@ class ClientCredentials:
         if denied and self._denied < MOST_DENIED:
             return
         untaken = min(MOST_UNTAKEN_SECONDS, UNTAKEN_SECONDS * 2.0**self._untaken)
-        if self._world.wall() - token.got < (BETWEEN_SECONDS if self._taken else untaken):
+        age = self._world.wall() - token.got  # below 0: the clock was set back since
+        if 0 <= age < (BETWEEN_SECONDS if self._taken else untaken):
             return
         self._untaken += not self._taken
         self._refused, self._token, self._grant = token.value, None, None
@@ -222,7 +223,7 @@ class ClientCredentials:
             raise CallFailedError(
                 refused,
                 f"no access token: {oauth2.token_url}: HTTP {answer.status}: {words}",
-                retry_after_seconds=retry_after_seconds(answer.headers.get("retry-after")),
+                retry_after_seconds=retry_after_seconds(answer.headers),
                 retriable=True,
                 away=True,
             )

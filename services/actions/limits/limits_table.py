@@ -9,8 +9,10 @@ import asyncpg
 from services.runtime.tables import limits
 
 WORKERS = "select count(distinct owner)::int from delivery_places where place like $1 || '/%'"
+# Its clock may be set back: a breaker is open for 60 s at most, and tried for 30.
 BREAKERS = """
-select connection, open_until <= clock_timestamp() as due from breakers where connection = any ($1::text[])
+select connection, open_until <= clock_timestamp() or open_until > clock_timestamp() + interval '90 seconds' as due
+from breakers where connection = any ($1::text[])
 """
 OPEN = """
 insert into breakers as known (connection, open_until, cause) values ($1, now() + $2 * interval '1 second', $4)
@@ -23,7 +25,9 @@ returning extract(epoch from open_until - now())::float8
 # For its time it is this worker's turn to try one call.
 PROBE = """
 update breakers set open_until = clock_timestamp() + $2 * interval '1 second'
-where connection = $1 and open_until <= clock_timestamp() - $3 * interval '1 second' returning true
+where connection = $1 and (open_until <= clock_timestamp() - $3 * interval '1 second'
+    or open_until > clock_timestamp() + interval '90 seconds')
+returning true
 """
 
 

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 
 import asyncpg
 
+# Its clock may be set back by hours: what lies further ahead than anything that is ever written here is over.
 LEASE = """
 insert into limits as known (connection, next_at)
 values ($1, clock_timestamp() + ($2::float8 - $3::float8) * interval '1 second')
 on conflict (connection) do update
-set next_at = greatest(known.next_at, clock_timestamp() - $3 * interval '1 second') + $2 * interval '1 second'
+set next_at = case when known.next_at > clock_timestamp() + ($2 * 100 + 60) * interval '1 second' then clock_timestamp()
+    else greatest(known.next_at, clock_timestamp() - $3 * interval '1 second') end + $2 * interval '1 second'
 where $4::float8 is null or known.next_at <= clock_timestamp() + $4 * interval '1 second'
+    or known.next_at > clock_timestamp() + ($2 * 100 + 60) * interval '1 second'
 returning extract(epoch from next_at - $2 * interval '1 second' - clock_timestamp())::float8
 """
 QUOTA = """
@@ -33,6 +36,7 @@ on conflict (connection) do update set paused_until = greatest(known.paused_unti
 PAUSES = """
 select connection, extract(epoch from paused_until - clock_timestamp())::float8 as seconds
 from limits where connection = any ($1::text[]) and paused_until > clock_timestamp()
+    and paused_until <= clock_timestamp() + interval '61 seconds'
 """
 
 

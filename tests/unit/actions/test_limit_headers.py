@@ -93,7 +93,7 @@ def test_whatever_a_destination_writes_fails_no_call(headers: dict[str, str]) ->
     seconds = pause_seconds(headers)
     assert seconds is None or seconds > 0
     for value in headers.values():
-        later = retry_after_seconds(value)
+        later = retry_after_seconds({"retry-after": value})
         assert later is None or later >= 0
 
 

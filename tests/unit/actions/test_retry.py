@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -105,7 +105,14 @@ def test_a_wait_stays_within_its_bounds(made: int, elapsed: float, chance: float
 )
 def test_retry_after_in_both_forms(value: str | None, seconds: float | None) -> None:
     """Seconds or a date (RFC 9110), in each of its three forms; nonsense counts as absent."""
-    assert retry_after_seconds(value, AT) == seconds
+    assert retry_after_seconds({} if value is None else {"retry-after": value}, AT) == seconds
+
+
+def test_a_date_of_retry_after_is_by_the_destinations_own_clock() -> None:
+    """Where it tells it: ours may be hours off, and nothing is asked too early for that, or hours too late."""
+    headers = {"retry-after": "Tue, 24 Nov 2026 12:00:30 GMT", "date": "Tue, 24 Nov 2026 12:00:00 GMT"}
+    for hours in (-3, 0, 3):
+        assert retry_after_seconds(headers, AT + timedelta(hours=hours)) == 30
 
 
 CODES = {
