@@ -104,7 +104,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
             async with asyncio.timeout(COMMIT_SECONDS):
                 await self._kafka.commit(positions)
         except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("commit.failed", cause=f"{type(error).__name__}: {error}"[:500])
+            logging.failed(log, "commit.failed", error)
         else:
             self._committed.update(positions)
 

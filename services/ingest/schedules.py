@@ -50,7 +50,7 @@ async def _keep(schedule: Schedule, data: Database, taker: EventAcceptor) -> Non
             if not (isinstance(error, Refused) or curable(error)):
                 log.critical("schedule.broke", schedule=schedule.name, exc_info=error)
                 metrics.BUGS.labels(schedule.uri).inc()
-            log.warning("schedule.delayed", schedule=schedule.name, cause=f"{type(error).__name__}: {error}"[:300])
+            logging.failed(log, "schedule.delayed", error, schedule=schedule.name)
             await back_off.wait()
             continue
         back_off.worked()

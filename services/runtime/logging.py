@@ -28,6 +28,25 @@ DEEPEST = 8
 LIBRARIES = ("aiokafka", "faust", "mode", "asyncio", "httpx", "granian", "_granian")
 AGAIN_SECONDS = 60.0
 MOST_SAID = 1_000
+LONGEST_CAUSE = 500
+
+
+class LastSaid:
+    """When each thing was said last: the same again is news after a minute."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: dict[tuple[str, ...], float] = {}
+
+    def news(self, what: tuple[str, ...]) -> bool:
+        """Whether it is to be said now, and so it is."""
+        now = self._clock()
+        if now - self._said.get(what, -AGAIN_SECONDS) < AGAIN_SECONDS:
+            return False
+        if len(self._said) >= MOST_SAID:
+            self._said.clear()
+        self._said[what] = now
+        return True
 
 
 class OnceAMinute(logging.Filter):
@@ -35,20 +54,21 @@ class OnceAMinute(logging.Filter):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self._clock = clock
-        self._said: dict[tuple[str, str], float] = {}
+        self._said = LastSaid(clock)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is news: ours always are."""
-        if record.name.partition(".")[0] not in LIBRARIES:
-            return True
-        line, now = (record.name, record.getMessage()), self._clock()
-        if now - self._said.get(line, -AGAIN_SECONDS) < AGAIN_SECONDS:
-            return False
-        if len(self._said) >= MOST_SAID:
-            self._said.clear()
-        self._said[line] = now
-        return True
+        theirs = record.name.partition(".")[0] in LIBRARIES
+        return not theirs or self._said.news((record.name, record.getMessage()))
+
+
+_failed = LastSaid()
+
+
+def failed(log: structlog.stdlib.BoundLogger, event: str, error: BaseException, **about: str) -> None:
+    """Warn of what fails and is tried again soon, as while a part is away: each cause, and the same once a minute."""
+    if _failed.news((event, type(error).__name__, *about.values())):
+        log.warning(event, cause=f"{type(error).__name__}: {error}"[:LONGEST_CAUSE], **about)
 
 
 def _hide(found: re.Match[str]) -> str:

@@ -84,7 +84,7 @@ class Watchdog:
             async with asyncio.timeout(self._seconds / 3):
                 seen = await self._offsets.progress(partitions)
         except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("lag.unknown", cause=f"{type(error).__name__}: {error}"[:500])
+            logging.failed(log, "lag.unknown", error)
             return {}
         self._show(seen)
         return {f"{topic}/{partition}": one.lag for (topic, partition), one in seen.items() if one.lag}

@@ -21,7 +21,7 @@ from services.runtime import database
 from tests.support import ingest
 from tests.support.both import Both, both
 
-LEADS = 400
+LEADS = 200
 RECOVERY_SECONDS = 5.0
 """Alone on two cores it is below 1.5."""
 MOST_LINES = 12
@@ -149,7 +149,7 @@ async def test_started_before_kafka_and_postgresql_in_any_order_they_wait_visibl
                 await _all_wait(stage, ports)
                 for part in late[:-1]:
                     await asyncio.to_thread(part.start)
-                    await asyncio.sleep(1.0)
+                    await asyncio.sleep(0.5)
                     assert [readiness(port or 0)[0] for port in ports] == [503, 503]
                 if kafka_server in late:
                     assert not gateway.ready()["ready"]
@@ -173,7 +173,7 @@ async def _all_wait(stage: Both, ports: tuple[str | int | None, ...]) -> None:
     async with asyncio.timeout(30):
         while not waiting():  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.1)
-    await asyncio.sleep(3.0)  # in which a flood would come
+    await asyncio.sleep(2.0)  # in which a flood would come
 
 
 def _few_words(stage: Both, gateway: ingest.Ingest) -> None:

@@ -184,7 +184,7 @@ class ClientCredentials:
                 await self._store.keep(connection, token)
                 return token
         except database.FAULTS as error:
-            log.warning("token.not_shared", cause=f"{type(error).__name__}: {error}"[:300])
+            logging.failed(log, "token.not_shared", error)
             return await self._fetch()
 
     async def _fetch(self) -> Token:

@@ -131,7 +131,7 @@ class Limits:
         try:
             await self._look(waits)
         except database.FAULTS as error:
-            log.warning("limits.blind", cause=f"{type(error).__name__}: {error}"[:300])
+            logging.failed(log, "limits.blind", error)
 
     async def close(self) -> None:
         """Stop at once."""
@@ -189,7 +189,7 @@ class Limits:
                 begins = await self._table.slots(name, gate.block / rate, ((limits.burst or 1) - 1) / rate)
             quota = await self._quota(name, limits.per_day) if limits.per_day else 0
         except database.FAULTS as error:
-            log.warning("lease.failed", connection=name, cause=f"{type(error).__name__}: {error}"[:300])
+            logging.failed(log, "lease.failed", error, connection=name)
             gate.failed()
             return
         gate.leased(begins, gate.block, quota)
@@ -199,7 +199,7 @@ class Limits:
         try:
             await self._table.pause(name, seconds)
         except database.FAULTS as error:  # then the others hear it from the destination themselves
-            log.warning("pause.not_shared", connection=name, cause=f"{type(error).__name__}: {error}"[:300])
+            logging.failed(log, "pause.not_shared", error, connection=name)
 
     async def _quota(self, name: str, most: int) -> int:
         """A block; near the end of the day's quota, single calls."""

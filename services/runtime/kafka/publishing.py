@@ -123,7 +123,7 @@ class BatchPublisher:
         try:
             await self._producer.renew(generation)
         except (KafkaError, OSError) as error:
-            log.warning("producer.renewal_failed", cause=f"{type(error).__name__}: {error}"[:500])
+            logging.failed(log, "producer.renewal_failed", error)
 
 
 async def _failure(future: asyncio.Future[object]) -> Exception | None:

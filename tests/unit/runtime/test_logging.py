@@ -150,3 +150,12 @@ def test_a_library_says_the_same_once_a_minute_and_we_whenever_we_do() -> None:
     assert [told("lifecycle", "start.delayed") for _ in range(2)] == [True, True]
     now[0] = 61.0
     assert told("aiokafka.conn", "refused")
+
+
+def test_what_is_tried_again_soon_is_told_once_a_minute_for_each_cause() -> None:
+    log, about = logging.get("a-test"), {"connection": "only-here"}
+    with structlog.testing.capture_logs() as lines:
+        for error in (OSError("a"), OSError("b"), TimeoutError("c"), OSError("d")):
+            logging.failed(log, "lease.failed", error, **about)
+    assert [line["cause"] for line in lines] == ["OSError: a", "TimeoutError: c"]
+    assert {line["connection"] for line in lines} == {"only-here"}
