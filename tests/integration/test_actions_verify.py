@@ -230,6 +230,13 @@ async def test_unknown_effects_by_http(stage: Stage) -> None:
         assert (await client.post(f"{url}/{one.effect_id}/resend", json={"reason": "no"})).status_code == 404
         decided = (await client.get(url, params={"decided": "1"})).json()
         assert [(row["decided"], row["reason"]) for row in decided["effects"]] == [("done", "seen")]
+    connection = await asyncpg.connect(stage.worker.environ["DATABASE_URL"])
+    try:
+        row = await connection.fetchrow("select who, action, target, reason from audit")
+    finally:
+        await connection.close()
+    assert row is not None
+    assert tuple(row) == ("FLOWS_ADMIN_TOKEN", "unknown_call.decided", one.effect_id, "seen")
     assert (await stage.went_on()).outputs == {"lead_id": "7"}
     assert stage.calls("POST", "/v2/lead/add/") == 1
 

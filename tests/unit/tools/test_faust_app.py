@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import faust
 import faust.streams
+import faust.transport.consumer
 import pytest
+from aiokafka import TopicPartition
+from faust.transport.drivers import aiokafka as driver
 
 from services.runtime.kafka import ConsumedRecord
 from services.runtime.kafka.group_consumer import GroupConsumer
@@ -131,3 +137,36 @@ asyncio.run(body())
     assert done.returncode == faust_app.BROKEN
     assert "control left the body" not in done.stdout
     assert "planted" in done.stdout + done.stderr
+
+
+async def test_a_partition_that_begins_anew_is_read_though_faust_knows_later_offsets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would pass over what lies before the last offset. Of one that does not begin anew nothing is forgotten."""
+    anew, other = TopicPartition("t", 0), TopicPartition("t", 1)
+    kept = ("_gap", "_acked", "_acked_index", "_read_offset", "_committed_offset")
+
+    async def theirs(_self: object, _timeout: float) -> AsyncIterator[tuple[TopicPartition, SimpleNamespace]]:
+        for partition, offset in ((anew, 31), (anew, 0), (other, 0), (anew, 1)):
+            yield partition, SimpleNamespace(offset=offset)
+
+    monkeypatch.setattr(driver.Consumer, "getmany", theirs)
+    consumer = object.__new__(faust_app._Consumer)
+    for name in kept:
+        setattr(consumer, name, defaultdict(lambda: None, {anew: 30, other: 30}))
+    fetcher = SimpleNamespace(begun_anew={anew})
+    consumer._thread = SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_fetcher=fetcher))
+    seen = [(partition, message.offset) async for partition, message in consumer.getmany(1.0)]
+    assert seen == [(anew, 31), (anew, 0), (other, 0), (anew, 1)]
+    assert fetcher.begun_anew == set()
+    for name in kept:
+        assert getattr(consumer, name)[anew] is None
+        assert getattr(consumer, name)[other] == 30
+
+
+def test_faust_keeps_account_of_offsets_under_the_names_that_we_clear() -> None:
+    """When one is gone, look at how faust passes over what it has read."""
+    made = inspect.getsource(faust.transport.consumer.Consumer)
+    for name in ("_gap", "_acked", "_acked_index", "_read_offset", "_committed_offset"):
+        assert f"self.{name} = defaultdict(" in made
+    assert "offset >= r_offset" in made
