@@ -23,6 +23,9 @@ WHOLE = {
     "services.actions.limits.limits_table.WORKERS",  # a row a partition
     "services.actions.journal.unknowns.FIND",  # for a person, of what persons have to decide
     "services.actions.journal.unknowns.LIST",
+    "services.tools.echoes.entity_changes.SYSTEMS",  # for a person at the command line, over a connection of its own
+    "services.tools.timers.waits.FIND",
+    "services.tools.timers.waits.MOVE",
 }
 """Those that may read their whole table."""
 VALUES: dict[str, Any] = {
