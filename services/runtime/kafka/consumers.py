@@ -6,13 +6,14 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
-from services.runtime.kafka import fetching
+from services.runtime.kafka import brokers, fetching
 from services.runtime.kafka.group_consumer import GroupConsumer, coordinated
 from services.runtime.settings import RuntimeSettings
 
 COMMITTED = "read_committed"
 """What every reader of ours reads: not what a producer wrote in a transaction that it aborted, or has not ended yet."""
 
+brokers.install()
 fetching.install()
 
 

@@ -6,6 +6,8 @@
   committed offset would never reach the end, and lag would never be 0.
 - Records that retention deleted before a group read them are counted and logged; so is a partition that begins anew.
   aiokafka resets the position silently.
+- It ends also while Kafka is away. In aiokafka a fetch that is cancelled in its back-off has the end of a process raise
+  CancelledError.
 
 aiokafka has no place for any of this, so `install` puts these classes where it looks for its own.
 tests/unit/runtime/test_fetching.py holds each private name that is used here.
@@ -13,6 +15,7 @@ tests/unit/runtime/test_fetching.py holds each private name that is used here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -139,6 +142,15 @@ class Fetcher(aiokafka.consumer.fetcher.Fetcher):  # type: ignore[misc]  # aioka
         self._left_at: dict[TopicPartition, int] = {}
         self.begun_anew: set[TopicPartition] = set()
         """Partitions whose offsets do not go on where they were: whoever keeps account of offsets takes them out."""
+
+    async def close(self) -> None:
+        """End what is under way, whatever it raises when it is cancelled."""
+        pending = list(self._pending_tasks)
+        for task in (self._fetch_task, *pending):
+            task.cancel()
+        await asyncio.gather(self._fetch_task, *pending, return_exceptions=True)
+        self._pending_tasks.clear()
+        await super().close()
 
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> Any:  # noqa: ANN401 - as above
         answered = await super()._proc_fetch_request(assignment, node_id, request)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.client import CoordinationType
 from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
@@ -21,6 +21,7 @@ from aiokafka.errors import (
 from aiokafka.protocol.admin import DescribeGroupsRequest
 
 from services.runtime import logging
+from services.runtime.kafka.brokers import Client
 from services.runtime.kafka.membership import Assignor, Membership, Seen
 
 log = logging.get("membership")
@@ -125,7 +126,7 @@ async def coordinated(bootstrap: str, group: str) -> None:
 
     That takes it a second. aiokafka asks too, and logs a warning or an error for each "not yet". Raises KafkaError.
     """
-    client = AIOKafkaClient(bootstrap_servers=bootstrap)
+    client = Client(bootstrap_servers=bootstrap)
     await client.bootstrap()
     try:
         async with asyncio.timeout(COORDINATOR_SECONDS):

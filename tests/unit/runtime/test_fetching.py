@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aiokafka.consumer.consumer
 import aiokafka.consumer.fetcher
 import pytest
@@ -108,11 +110,22 @@ def test_what_is_lost_is_counted_under_the_topics_name_and_said() -> None:
     assert (reset["event"], reset["log_level"], reset["goes_on"]) == ("position.reset", "error", 4)
 
 
+async def test_it_ends_while_kafka_is_away() -> None:
+    """A fetch in its back-off raises CancelledError when it is cancelled: no end of a process may."""
+    fetcher = Fetcher.__new__(Fetcher)
+    fetcher._fetch_waiters = set()
+    fetcher._fetch_task = asyncio.create_task(asyncio.sleep(60))
+    fetches = [asyncio.create_task(asyncio.sleep(60)) for _ in range(3)]
+    fetcher._pending_tasks = set(fetches)
+    await fetcher.close()
+    assert all(task.done() for task in (fetcher._fetch_task, *fetches))
+
+
 def test_aiokafka_has_what_we_take_the_place_of() -> None:
     """The names that we override or read. When one is gone, look at what aiokafka does instead."""
     assert callable(kafka.consumer)  # whoever can make a consumer has had them put there
     theirs = Fetcher.__mro__[1]
-    assert {"_proc_fetch_request", "_update_fetch_positions"} <= vars(theirs).keys()
+    assert {"_proc_fetch_request", "_update_fetch_positions", "close"} <= vars(theirs).keys()
     assert "_unpack_records" in vars(Records.__mro__[1])
     assert aiokafka.consumer.fetcher.PartitionRecords is Records
     assert aiokafka.consumer.consumer.Fetcher is Fetcher
