@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 MUTANTS := .mutants-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint unit mutants bench schemas release lock clean
+.PHONY: help install demo dev test lint unit mutants chaos bench schemas release lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ $(MUTANTS)/bin/mutmut: $(STAMP)
 mutants: $(MUTANTS)/bin/mutmut ## Change lines of our code, one at a time (a sample, or all of FILE=…): does a test fail?
 	@$(BIN)/python -m tests.mutants $(if $(FILE),--file "$(FILE)")
 
+chaos: $(STAMP) ## Twenty seeds of many troubles at once on the real parts, judged at the destinations (SEED=… one)
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed "$(SEED)")
+
 bench: $(STAMP) ## Delivered flows a second on this machine, with CPU seconds a process
 	@$(BIN)/python -m tests.bench
 
@@ -63,4 +66,4 @@ lock: $(STAMP) ## Resolve requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-annotate --quiet -o requirements.lock
 
 clean: ## Remove .venv, .flows and caches
-	@rm -rf $(VENV) $(MUTANTS) mutants mutants.log .flows .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(MUTANTS) mutants mutants.log .chaos .flows .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,8 +13,8 @@ from tests.bench import load
 from tests.support import actions, ingest, tools_process
 from tests.support.closum import Closum, closum
 
-EVENTS = 20_000
-KILLS = 5
+EVENTS = 8_000
+KILLS = 3
 PATIENCE_SECONDS = 240.0
 FLOW = (Path(__file__).parents[2] / "examples/whatsapp-to-crm.yaml").read_text()
 
@@ -22,7 +22,7 @@ FLOW = (Path(__file__).parents[2] / "examples/whatsapp-to-crm.yaml").read_text()
 async def test_every_accepted_event_reaches_the_crm_in_order_though_workers_are_killed(
     kafka_server: KafkaServer, database_url: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    """20,000 events over HTTP; tools and actions are killed five times each while they work on them."""
+    """8,000 events over HTTP; tools and actions are killed three times each while they work on them."""
     async with (
         tools_process.stack(kafka_server.bootstrap, database_url, topic_prefix, tmp_path, FLOW) as tools,
         actions.kafka(kafka_server.bootstrap, topic_prefix) as kafka,
