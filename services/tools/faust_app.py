@@ -9,6 +9,7 @@ from typing import Any
 
 import faust
 import faust.streams
+from faust.tables import TableManager
 from faust.transport.drivers import aiokafka as driver
 
 from contracts.topics import EVENTS, RUNS, Topic
@@ -26,6 +27,14 @@ POLL_SECONDS = 1000.0
 """Faust asks for no more while its buffer is full, and a topic may be held for long."""
 
 Handler = Callable[[Sequence[ConsumedRecord]], Coroutine[Any, Any, None]]
+
+
+class _NoTables(TableManager):  # type: ignore[misc]  # faust is untyped here
+    async def on_start(self) -> None:
+        # Without faust's sleep of a second, for tables that modules declare meanwhile: there are none.
+        if not self.should_stop:
+            await self._update_channels()
+            await self.recovery.start()
 
 
 class FaustApp(faust.App):  # type: ignore[misc]  # faust is untyped here
@@ -100,6 +109,7 @@ def make(settings: ToolsSettings, events: Handler, runs: Handler) -> faust.App:
         topic_disable_leader=True,
         # Health is ours: faust's web server does not know whether anything is consumed (faust #136).
         web_enabled=False,
+        TableManager=_NoTables,
         # No standby tables: also selects the plain round-robin assignor.
         table_standby_replicas=0,
         autodiscover=False,

@@ -83,7 +83,7 @@ class Pace:
             return
         borne = sum(1 for moment in self._well if now - moment <= ROUND_SECONDS)
         rate = borne / ROUND_SECONDS if borne else min(self._rate, START_RATE) / 2
-        self._growth = FAST if self._cut_at == -math.inf or self._rate == math.inf else SLOW
+        self._growth = SLOW if borne and self.limited else FAST
         self._rate = max(LEAST_RATE, min(self._rate, rate * LESS))
         self._threshold = self._bound = max(1.0, min(self._bound, float(at_work)) / 2)
         self._cut_at = self._grown_at = now

@@ -123,6 +123,24 @@ def test_the_pace_that_a_destination_bears_is_found() -> None:
     assert world.trips == []
 
 
+def test_after_a_storm_in_which_it_took_nothing_calls_come_back_as_after_an_outage() -> None:
+    """Six seconds of 429 for all, without a Retry-After, and tried all the while: that is no pace that it bears."""
+    world = World()
+    gate = world.gate()
+    begun: Counter[int] = Counter()
+    for tick in range(25 * 100):
+        world.now = 100.0 + tick / 100
+        second = tick // 100
+        while begun[second] < 300 and gate.take() == 0:
+            begun[second] += 1
+            told(gate, (tick, begun[second]), Word.BUSY if 1 <= second < 7 else Word.WELL)
+            gate.release()
+    assert sum(begun[second] for second in range(2, 7)) < 30
+    assert all(begun[second] for second in range(2, 7))
+    assert begun[19] > 200
+    assert world.trips == []
+
+
 def test_a_few_in_a_hundred_that_are_told_busy_slow_nobody() -> None:
     """At random, five of a hundred, of many lanes, for a minute: as fast as ever. Nearly each is its call's own."""
     world = World()

@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
-from unittest.mock import patch
+from unittest.mock import AsyncMock, patch
 
 import faust
 import faust.streams
@@ -55,6 +55,19 @@ def test_faust_makes_no_topics_no_tables_and_serves_no_web(application: faust.Ap
     assert not application.tables
     assert not application.tables.changelog_topics
     assert conf.table_standby_replicas == 0
+
+
+async def test_its_start_waits_for_no_tables(application: faust.App) -> None:
+    """Faust sleeps a second there, at each start of each replica, for tables that are declared meanwhile."""
+    tables = application.tables
+    done = AsyncMock()
+    with (
+        patch.object(tables, "sleep", side_effect=AssertionError("it sleeps")),
+        patch.object(tables, "_update_channels", done),
+        patch.object(tables.recovery, "start", done),
+    ):
+        await tables.on_start()
+    assert done.await_count == 2
 
 
 def test_bytes_come_in_as_they_are(application: faust.App) -> None:
