@@ -9,6 +9,8 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from tests.support.turns import of_no_group
+
 LONG_RUN_SECONDS = 60.0
 """A shorter run says nothing: whoever runs one file wants its result."""
 LONG_FOLDER_SECONDS = 30.0
@@ -23,7 +25,7 @@ class Minutes:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test's setup, call or teardown."""
-        self.seconds[_of_no_group(report.nodeid)] += report.duration
+        self.seconds[of_no_group(report.nodeid)] += report.duration
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say it, before pytest's own closing line."""
@@ -31,13 +33,6 @@ class Minutes:
             terminalreporter.section("where the time went")
             for line in lines(self.seconds):
                 terminalreporter.write_line(line)
-
-
-def _of_no_group(test: str) -> str:
-    """A test's id without the group that workers are given (tests/support/turns.py)."""
-    for group in ("@alone", f"@{test.partition('::')[0]}"):
-        test = test.removesuffix(group)
-    return test
 
 
 def lines(seconds: Mapping[str, float]) -> Iterator[str]:

@@ -30,7 +30,7 @@ def test_a_run_of_this_suite_counts(request: pytest.FixtureRequest) -> None:
     assert any(isinstance(plugin, Minutes) for plugin in request.config.pluginmanager.get_plugins())
 
 
-@pytest.mark.parametrize("group", ["tests/a.py", "alone"])
+@pytest.mark.parametrize("group", ["tests/a.py", "tests/chaos", "alone"])
 def test_the_group_of_a_worker_is_no_part_of_a_tests_name(group: str) -> None:
     """With several workers pytest adds it."""
     minutes = Minutes()

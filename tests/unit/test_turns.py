@@ -41,12 +41,14 @@ def test_files_are_groups_and_what_measures_comes_last() -> None:
         "tests/unit/test_u.py::b[x@y]",
         "tests/e2e/test_e.py::a",
         "tests/chaos/test_k.py::a",
+        "tests/chaos/test_l.py::a",
     )
     items = [Item(_id=Id(name), marks=()) for name in names]
     items.insert(1, Item(_id=Id("tests/integration/test_i.py::timed"), marks=("alone",)))
     turns.arrange(cast("list[Any]", items), worker=True)
     assert [(item.nodeid.partition("::")[2].rpartition("@")[::2]) for item in items] == [
-        ("a", "tests/chaos/test_k.py"),
+        ("a", "tests/chaos"),
+        ("a", "tests/chaos"),
         ("a", "tests/e2e/test_e.py"),
         ("a", "tests/unit/test_u.py"),
         ("b[x@y]", "tests/unit/test_u.py"),
