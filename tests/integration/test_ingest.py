@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -51,6 +52,16 @@ def ingest(topics: dict[str, str], tmp_path: Path) -> Iterator[Ingest]:
     """The process, ready."""
     with running(tmp_path, **topics) as process:
         process.until_ready()
+        yield process
+
+
+@pytest.fixture(scope="module")
+async def shared(kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ingest]:
+    """One for all that neither end it nor count what it did."""
+    settings = {"KAFKA_BOOTSTRAP": kafka_bootstrap, "FLOWS_TOPIC_PREFIX": f"t{uuid.uuid4().hex[:12]}."}
+    await make_topics(load(RuntimeSettings, settings), [EVENTS])
+    with running(tmp_path_factory.mktemp("ingest"), **settings) as process:
+        await asyncio.to_thread(process.until_ready)
         yield process
 
 
@@ -114,9 +125,9 @@ def test_wrong_requests_are_answered_by_the_server_too(ingest: Ingest) -> None:
 
 
 @pytest.mark.parametrize("head", ["Content-Length: 300000", "Transfer-Encoding: chunked"])
-def test_too_large_is_answered_before_the_body_is_read(ingest: Ingest, head: str) -> None:
+def test_too_large_is_answered_before_the_body_is_read(shared: Ingest, head: str) -> None:
     """413 comes while the sender has sent nothing yet, or just too much of a chunked body."""
-    with socket.create_connection(("127.0.0.1", ingest.port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", shared.port), 10) as connection:
         connection.sendall(f"POST {WHATSAPP} HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
         if "chunked" in head:
             connection.sendall(b"%x\r\n%s\r\n" % (270_000, b" " * 270_000))
@@ -125,10 +136,10 @@ def test_too_large_is_answered_before_the_body_is_read(ingest: Ingest, head: str
     assert b"body_too_large" in answer
 
 
-def test_readiness_and_metrics_stand_on_their_own_port(ingest: Ingest) -> None:
+def test_readiness_and_metrics_stand_on_their_own_port(shared: Ingest) -> None:
     """What Kubernetes and Prometheus ask for; no token among it."""
-    assert post(ingest, LEADS, {"email": "a@b.pt"}).status_code == httpx.codes.ACCEPTED
-    base = f"http://127.0.0.1:{ingest.health_port}"
+    assert post(shared, LEADS, {"email": "a@b.pt"}).status_code == httpx.codes.ACCEPTED
+    base = f"http://127.0.0.1:{shared.health_port}"
     assert httpx.get(f"{base}/livez", trust_env=False).json()["alive"]
     metrics = httpx.get(f"{base}/metrics", trust_env=False).text
     assert 'flows_events_accepted_total{source="leads",trigger="closum.lead.created"} 1.0' in metrics
@@ -316,8 +327,8 @@ def test_a_wrong_setting_stops_the_start(tmp_path: Path, settings: dict[str, str
     assert "Traceback" not in result.stderr
 
 
-def test_two_gateways_do_not_share_a_port(ingest: Ingest, tmp_path: Path) -> None:
+def test_two_gateways_do_not_share_a_port(shared: Ingest, tmp_path: Path) -> None:
     """The second one says so and ends."""
-    result = ended(tmp_path, FLOWS_INGEST_PORT=str(ingest.port))
+    result = ended(tmp_path, FLOWS_INGEST_PORT=str(shared.port))
     assert result.returncode == 2
-    assert f"FLOWS_INGEST_PORT={ingest.port}: another program listens there" in result.stderr
+    assert f"FLOWS_INGEST_PORT={shared.port}: another program listens there" in result.stderr
