@@ -247,17 +247,19 @@ async def test_a_missing_topic_is_told(kafka_bootstrap: str, topic_prefix: str, 
         assert response.status_code == httpx.codes.ACCEPTED
 
 
-async def test_kafka_may_go_away_and_come_back(tmp_path: Path) -> None:
+async def test_kafka_may_go_away_and_come_back(kafka_server: KafkaServer, topic_prefix: str, tmp_path: Path) -> None:
     """503 within 5 seconds while it is away, 202 when it is back; what was refused and sent again is one event."""
-    server = KafkaServer(tmp_path / "kafka")
-    await asyncio.to_thread(server.start)
-    settings = {"KAFKA_BOOTSTRAP": server.bootstrap, "FLOWS_TOPIC_PREFIX": "t.", "FLOWS_TOPIC_PARTITIONS": "3"}
+    settings = {
+        "KAFKA_BOOTSTRAP": kafka_server.bootstrap,
+        "FLOWS_TOPIC_PREFIX": topic_prefix,
+        "FLOWS_TOPIC_PARTITIONS": "3",
+    }
     try:
         await make_topics(load(RuntimeSettings, settings), [EVENTS])
         with running(tmp_path, **settings) as ingest:
             await asyncio.to_thread(ingest.until_ready)
             ids = [post(ingest, WHATSAPP, MESSAGE).json()["id"]]
-            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(kafka_server.kill)
             for number in range(2):
                 begun = time.monotonic()
                 response = await asyncio.to_thread(post, ingest, WHATSAPP, MESSAGE | {"message_id": f"away{number}"})
@@ -265,7 +267,7 @@ async def test_kafka_may_go_away_and_come_back(tmp_path: Path) -> None:
                 assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE
                 assert int(response.headers["retry-after"]) > 0
             assert not ingest.ready()["ready"]
-            await asyncio.to_thread(server.start)
+            await asyncio.to_thread(kafka_server.start)
             await asyncio.to_thread(ingest.until_ready)
             for number in range(2):
                 body = MESSAGE | {"message_id": f"away{number}"}
@@ -283,7 +285,7 @@ async def test_kafka_may_go_away_and_come_back(tmp_path: Path) -> None:
             log = [json.loads(line)["event"] for line in ingest.text().splitlines()]
             assert log.count("kafka.lost") == log.count("kafka.returned") >= 1
     finally:
-        await asyncio.to_thread(server.stop)
+        await asyncio.to_thread(kafka_server.start)
 
 
 def ended(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
