@@ -14,8 +14,6 @@ from tests.support.actions import Kafka, kafka
 from tests.support.limited import of_flow, until, workers
 from tests.support.recorder import Recorder, recorder
 
-pytestmark = pytest.mark.alone
-
 
 async def test_a_limit_holds_over_workers_and_flows(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
@@ -43,6 +41,7 @@ async def test_a_limit_holds_over_workers_and_flows(
     assert took >= (500 - 55) / 50
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("limits", ["{}", "{ requests_per_second: 100 }"])
 async def test_one_request_does_not_wait_for_another_flows_campaign(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str, limits: str
@@ -57,6 +56,7 @@ async def test_one_request_does_not_wait_for_another_flows_campaign(
             assert len(destination.seen) < 10_000
 
 
+@pytest.mark.alone
 async def test_a_campaign_of_minutes_waits_in_postgresql(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
 ) -> None:
