@@ -82,14 +82,14 @@ async def test_a_killed_worker_loses_nothing(
 ) -> None:
     """SIGKILL five times in the middle: every effect is there once (the calls are keyed), per contact in order."""
     stand_in.reset()
-    requests = batch(6_000)
+    requests = batch(2_400)
     async with kafka(kafka_bootstrap, topic_prefix) as topics:
         with worker(topics, tmp_path, stand_in.url, own_database) as one:
             await topics.put(requests)
             for _ in range(5):
                 before = stand_in.state("received")
                 one.start()
-                await _called(stand_in, before + 1_000)
+                await _called(stand_in, before + 250)
                 one.kill()
             one.start()
             await all_ended(topics, requests)
@@ -104,7 +104,7 @@ async def test_a_stopped_worker_finishes_what_is_at_work(
     """SIGTERM: calls at work end, what was done is committed, nothing is called twice, exit 0."""
     stand_in.reset()
     stand_in.fault(path="/crm/*", kind="slow", seconds=0.05)
-    requests = batch(2_000)
+    requests = batch(1_000)
     async with kafka(kafka_bootstrap, topic_prefix) as topics:
         with worker(topics, tmp_path, stand_in.url, own_database) as one:
             await topics.put(requests)
@@ -158,7 +158,7 @@ async def test_memory_is_bounded(
     """With a destination that hangs, partitions are paused, and the worker is alive and ready all the while."""
     stand_in.reset()
     stand_in.fault(path="/crm/*", kind="hang", times=20)
-    requests = batch(3_000)
+    requests = batch(1_000)
     async with kafka(kafka_bootstrap, topic_prefix) as topics:
         with worker(
             topics,
@@ -188,7 +188,7 @@ async def test_kafka_goes_away_and_comes_back(
     """Killed in the middle, for longer than the watchdog's patience: not ready but alive, then everything is done."""
     stand_in.reset()
     stand_in.fault(path="/crm/*", kind="slow", seconds=0.05)
-    requests = batch(3_000)
+    requests = batch(1_500)
     async with kafka(kafka_server.bootstrap, topic_prefix) as topics:
         with worker(topics, tmp_path, stand_in.url, own_database, FLOWS_STALL_SECONDS="4") as one:
             await topics.put(requests)
@@ -199,7 +199,7 @@ async def test_kafka_goes_away_and_comes_back(
             try:
                 await _until(lambda: _get(port, "readyz") == 503)
                 gone = time.monotonic()
-                await _until(lambda: _get(port, "livez") == 200 and time.monotonic() > gone + 8)
+                await _until(lambda: _get(port, "livez") == 200 and time.monotonic() > gone + 5)
             finally:
                 await asyncio.to_thread(kafka_server.start)
             await all_ended(topics, requests)
@@ -214,7 +214,7 @@ async def test_a_long_wait_for_a_retry_is_no_stall(
 ) -> None:
     """Nothing moves for longer than the watchdog's patience, and rightly: Retry-After says so."""
     stand_in.reset()
-    stand_in.fault(path="/crm/*", kind="status", status=429, retry_after=6, times=1)
+    stand_in.fault(path="/crm/*", kind="status", status=429, retry_after=5, times=1)
     async with kafka(kafka_bootstrap, topic_prefix) as topics:
         with worker(topics, tmp_path, stand_in.url, own_database, FLOWS_STALL_SECONDS="2") as one:
             one.start()

@@ -156,7 +156,7 @@ async def test_kafka_away_is_waited_for_and_nothing_is_lost(
         try:
             await replica.until("/readyz", lambda status, _: status == 503)
             gone = time.monotonic()
-            await replica.until("/livez", lambda status, _: status == 200 and time.monotonic() > gone + 8)
+            await replica.until("/livez", lambda status, _: status == 200 and time.monotonic() > gone + 5)
         finally:
             await asyncio.to_thread(kafka_server.start)
         requests = await read(replica.settings, ACTIONS, all_of(count))

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -114,13 +115,14 @@ async def test_what_the_release_before_began_is_ended_once(
         health_port=free_port(),
     )
     (tmp_path / "upgrade.yaml").write_text(FLOW)
-    with closum() as stand_in:
+    with closum() as stand_in, ExitStack() as around:
         for phone in parked:
             stand_in.fault(path="/crm/*", kind="status", status=429, retry_after=6, contains=phone, times=1)
         said = by_old("-c", OLD, SOON, *done, *parked)
         assert said.startswith(str(Path(old).parents[1])), "the code of the previous release"
         by_old("-m", "services.cli", "deploy", "upgrade.yaml")
         tools = ToolsProcess(settings, tmp_path, python=old, more={"PYTHONSAFEPATH": "1"})
+        around.callback(tools.kill)
         async with actions.kafka(kafka_bootstrap, topic_prefix) as topics:
             with actions.worker(
                 # The release before knows no `idempotency`.
