@@ -34,7 +34,7 @@ lint: $(STAMP) ## Style, types and import rules
 	@$(BIN)/lint-imports
 
 test: lint ## Everything: style, types, import rules, and all tests against real Kafka and PostgreSQL
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 unit: $(STAMP) ## Only the tests that need neither Kafka nor PostgreSQL
 	@$(BIN)/python -m pytest tests/unit tests/contract tests/property
