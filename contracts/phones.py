@@ -109,6 +109,18 @@ def one_form(digits: str) -> str:
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))[1:]
 
 
+def written_digits(text: str) -> str:
+    """The digits of a text that is written as a number is; empty for any other, such as an id with letters.
+
+    >>> written_digits("+351 912-345"), written_digits("PT.13491208655302741918"), written_digits("12036@g.us")
+    ('351912345', '', '')
+    """
+    try:
+        return _digits(_written(text, international=True)[0])
+    except NoPhoneError:
+        return ""
+
+
 def without_marks(text: str) -> str:
     """Without what nobody sees (marks of direction, zero widths, soft hyphens), and with plain spaces and signs."""
     if text.isascii():

@@ -14,6 +14,7 @@ from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.ids import stable_id
+from contracts.refused import RefusedRequest
 from contracts.runs import Answer, AttemptRecord, HistoryRecord, Outcome, Run, RunMessage
 from contracts.triggers.registry import TRIGGERS
 from contracts.triggers.whatsapp_message_received import WhatsAppMessageReceived
@@ -145,7 +146,14 @@ PUBLISHED: tuple[PublishedSchema, ...] = (
                 effect_id=_REQUEST.effect_id,
             )
         ),
-        (topics.EVENTS_DLQ, topics.RUNS_DLQ, topics.ACTIONS_DLQ),
+        (topics.EVENTS_DLQ, topics.RUNS_DLQ, topics.ACTIONS_DLQ, topics.REFUSED_DLQ),
+        headers=True,
+    ),
+    PublishedSchema(
+        "refused-request",
+        RefusedRequest,
+        _json(RefusedRequest(source="shop", received=_AT, headers={"content-type": "application/json"}, place="/3")),
+        (topics.REFUSED, topics.REFUSED_DLQ),
         headers=True,
     ),
     *(PublishedSchema(f"triggers/{name}", model, model.example) for name, model in sorted(TRIGGERS.items())),

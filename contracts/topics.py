@@ -28,12 +28,16 @@ EVENTS = Topic("events", "what happened (CloudEvents)", ("ingest", "other teams"
 RUNS = Topic("runs", "runs that go on", ("tools", "actions"), ("tools",), 7)
 ACTIONS = Topic("actions", "calls to make", ("tools",), ("actions",), 7)
 HISTORY = Topic("history", "how runs ended", ("ingest", "tools", "actions"), ("people", "accounting"), 30)
+REFUSED = Topic("refused", "bodies of requests that are to be read again", ("people",), ("ingest",), 7)
 EVENTS_DLQ = Topic("events.dlq", "events nobody could read", ("ingest", "tools"), ("people",), 30, 1)
 RUNS_DLQ = Topic("runs.dlq", "runs that could not go on", ("tools",), ("people",), 30, 1)
 ACTIONS_DLQ = Topic("actions.dlq", "calls that could not be made", ("actions",), ("people",), 30, 1)
+REFUSED_DLQ = Topic(
+    "refused.dlq", "bodies, and items of them, that ingest could not read", ("ingest",), ("people",), 30, 1
+)
 
-ALL = (EVENTS, RUNS, ACTIONS, HISTORY, EVENTS_DLQ, RUNS_DLQ, ACTIONS_DLQ)
-DLQ_OF = {EVENTS: EVENTS_DLQ, RUNS: RUNS_DLQ, ACTIONS: ACTIONS_DLQ}
+ALL = (EVENTS, RUNS, ACTIONS, HISTORY, REFUSED, EVENTS_DLQ, RUNS_DLQ, ACTIONS_DLQ, REFUSED_DLQ)
+DLQ_OF = {EVENTS: EVENTS_DLQ, RUNS: RUNS_DLQ, ACTIONS: ACTIONS_DLQ, REFUSED: REFUSED_DLQ}
 
 
 def label(name: str) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated
 import phonenumbers
 from pydantic import Field
 
-from contracts.phones import NoPhoneError, one_form, read
-from contracts.triggers.payload import Text, digits
+from contracts.phones import NoPhoneError, one_form, read, written_digits
+from contracts.triggers.payload import Text
 
 E164 = Annotated[
     str, Field(default="", json_schema_extra={"refined": "phone"}, description="in E.164; empty: no phone")
@@ -21,7 +21,8 @@ WhatsAppId = Annotated[
     Field(
         max_length=250,
         json_schema_extra={"refined": "whatsapp_id"},
-        description="as WhatsApp writes it: digits with country code, of every country; a username has none",
+        description="as WhatsApp writes it: digits with country code, of every country. Of a person with a username who"
+        " shows no phone, the id that WhatsApp has for them with this business, such as PT.13491208655302741918",
     ),
 ]
 """Who is meant on WhatsApp, as it was sent. International by nature: tools read it with `international: true`."""
@@ -51,5 +52,8 @@ def e164(text: str, region: str = "", *, international: bool = False) -> str:
 
 
 def number_subject(text: str) -> str:
-    """The order's key of a phone: its digits, in today's form where they begin with the country code; else the text."""
-    return one_form(digits(text).removeprefix("00")) or text.strip()
+    """The order's key of a phone: its digits, in today's form where they begin with the country code.
+
+    What is no number is its own key: a group's id, a person's id (`PT.1349…`), the name of a sender.
+    """
+    return one_form(written_digits(text).removeprefix("00")) or text.strip()

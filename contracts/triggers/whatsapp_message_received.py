@@ -7,19 +7,16 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from contracts.triggers.payload import Absent, Payload, Text, TolerantModel, spelled
+from contracts.triggers.payload import Absent, Text, spelled
 from contracts.triggers.phones import E164, WhatsAppId, e164, number_subject
 from contracts.triggers.sent_times import Moment
+from contracts.triggers.whatsapp_updates import USER_ID, Contact, WhatsAppAccount, identified
+
+SENDER = ("from", "from_", "phone", "mobile_number", "sender", "phone_number")
+SPELLINGS = spelled(*SENDER)
 
 
-class Contact(TolerantModel):
-    """Who wrote, as far as Closum knows them."""
-
-    name: Text = Field(default="", validation_alias=spelled("name", "full_name", "profile_name"), max_length=1024)
-    email: Text = Field(default="", max_length=512)
-
-
-class WhatsAppMessageReceived(Payload):
+class WhatsAppMessageReceived(WhatsAppAccount):
     """A contact wrote on WhatsApp."""
 
     trigger: ClassVar[str] = "closum.whatsapp.message_received"
@@ -34,14 +31,25 @@ class WhatsAppMessageReceived(Payload):
 
     message_id: Text = Field(default="", validation_alias=spelled("message_id", "id", "wamid"), max_length=512)
     from_: WhatsAppId = Field(
-        validation_alias=spelled("from", "from_", "phone", "mobile_number", "sender", "phone_number"),
+        validation_alias=SPELLINGS,
         serialization_alias="from",
         min_length=1,
     )
     from_e164: E164 = ""
+    user_id: Text = Field(
+        default="", validation_alias=spelled("user_id", "from_user_id"), max_length=512, description=USER_ID
+    )
+    group_id: Text = Field(
+        default="", max_length=512, description="the group that it was written in; empty: to us alone"
+    )
     text: Text = Field(default="", validation_alias=spelled("text", "message", "body"), max_length=65_536)
     contact: Annotated[Contact, Absent] = Contact()
     at: Moment = Field(default=None, validation_alias=spelled("at", "time", "timestamp", "received_at"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _someone(cls, value: object) -> object:
+        return identified(value, tuple(str(name) for name in SPELLINGS.choices))
 
     @model_validator(mode="after")
     def _phone(self) -> Self:
@@ -49,7 +57,7 @@ class WhatsAppMessageReceived(Payload):
         return self
 
     def subject(self) -> str | None:
-        """The phone's digits, old and new form alike."""
+        """The phone's digits, old and new form alike; of a person who shows none, WhatsApp's id of them."""
         return number_subject(self.from_) or None
 
     def own_id(self) -> str | None:

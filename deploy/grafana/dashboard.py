@@ -110,6 +110,24 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
             stacked=True,
         ),
         graph(
+            "Refused, by source",
+            "Bodies and items a minute that could not be read, and what became of them: `flows dead list --source`.",
+            "short",
+            query(
+                f"sum by (source, code, kept) (rate(flows_refused_total{RATE})) * 60", "{{source}}: {{code}}, {{kept}}"
+            ),
+            stacked=True,
+        ),
+        graph(
+            "Refused for",
+            "How long each source has been refused, by its last cause. An hour without ends it.",
+            "s",
+            query(
+                "time() - min by (source, cause) (flows_source_refused_since_timestamp_seconds)",
+                "{{source}}: {{cause}}",
+            ),
+        ),
+        graph(
             "Kafka and PostgreSQL away",
             "Tries in ten minutes that waited for one of them. Nothing is lost meanwhile.",
             "short",

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter
 
+from contracts.errors import ErrorCode
 from services.ingest.acknowledged_ids import AcknowledgedIds, Origin
 from services.ingest.event_publisher import EventPublisher
+from services.ingest.http_problems import Refused
 from services.ingest.responses import Response, accepted
 
 
@@ -43,15 +45,34 @@ class EventAcceptor:
         A redelivery is published too: the claim where it is consumed decides, and so the accounts add up.
         """
         before = self.known(events)
-        if len(events) == 1:
-            await self._publish(events[0])
-        elif events:
-            done = await asyncio.gather(*(self._publish(event) for event in events), return_exceptions=True)
-            for result in done:
-                if isinstance(result, BaseException):
-                    raise result
+        for _, refused in await self.take_each(events):
+            raise refused
         return accepted([event.identity for event in events], duplicate=before)
+
+    async def take_each(self, events: Sequence[PublishableEvent]) -> list[tuple[int, Refused]]:
+        """Publish them; those that Kafka never takes, by index, with the 413. Raises Refused: 503."""
+        if len(events) == 1:
+            done: list[BaseException | None] = [await self._or_too_large(events[0])]
+        else:
+            done = list(await asyncio.gather(*map(self._or_too_large, events), return_exceptions=True))
+        for result in done:
+            if isinstance(result, BaseException) and not _too_large(result):
+                raise result
+        return [(index, one) for index, one in enumerate(done) if isinstance(one, Refused)]
+
+    async def _or_too_large(self, event: PublishableEvent) -> Refused | None:
+        try:
+            await self._publish(event)
+        except Refused as refused:
+            if not _too_large(refused):
+                raise
+            return refused
+        return None
 
     async def _publish(self, event: PublishableEvent) -> None:
         await self.publisher.publish(event.key, event.value, event.accepted)
         self._acknowledged.add(event.origin, event.identity, event.duplicate_seconds, event.key, event.content)
+
+
+def _too_large(error: BaseException) -> bool:
+    return isinstance(error, Refused) and error.code is ErrorCode.MESSAGE_TOO_LARGE

@@ -19,18 +19,19 @@ from services.ingest.auth.event_tokens import EventTokens, unbound
 from services.ingest.auth.scheme import request_of, unproven
 from services.ingest.database import Database
 from services.ingest.event_publisher import EventPublisher
+from services.ingest.hook_bodies import HookBodies
 from services.ingest.http_problems import Refused
 from services.ingest.in_flight import RequestsInFlight
+from services.ingest.refusals import Refusals
 from services.ingest.replayed_requests import ReplayedRequests
 from services.ingest.settings import IngestSettings
 from services.ingest.source_limits import SourceLimit
+from services.ingest.sources.file_form import LARGEST_BODY
 from services.ingest.sources.load import Sources
 from services.runtime import logging
 from services.runtime.version import version
 
 HOUR_SECONDS = 3600.0
-LARGEST_BODY = 800_000
-"""What a source may take at most: `limits: { body_bytes }`."""
 
 log = logging.get("http")
 
@@ -42,12 +43,16 @@ class IntakeParts:
     taker: EventAcceptor
     acknowledged: AcknowledgedIds
     data: Database
+    refusals: Refusals
+    bodies: HookBodies
 
 
 def core(settings: IngestSettings, publisher: EventPublisher) -> IntakeParts:
     """The shared parts of one process."""
     acknowledged = AcknowledgedIds(settings.acknowledged_ids, settings.duplicate_hours * HOUR_SECONDS)
-    return IntakeParts(EventAcceptor(publisher, acknowledged), acknowledged, Database(settings.database_url))
+    taker, data = EventAcceptor(publisher, acknowledged), Database(settings.database_url)
+    refusals = Refusals(publisher, lambda: data.pool, settings.max_body_bytes)
+    return IntakeParts(taker, acknowledged, data, refusals, HookBodies(taker, refusals))
 
 
 def tokens_of(settings: IngestSettings) -> EventTokens:
@@ -75,7 +80,9 @@ def build(settings: IngestSettings, sources: Sources, shared: IntakeParts) -> AS
     }
     most = settings.max_body_bytes
     replays = ReplayedRequests(lambda: shared.data.pool, settings.duplicate_hours * HOUR_SECONDS)
-    hook = hooks.HookEndpoint(hooks.HookDependencies(sources.hooks, shared.taker, in_flight, replays, limits, most))
+    hook = hooks.HookEndpoint(
+        hooks.HookDependencies(sources.hooks, shared.bodies, shared.refusals, in_flight, replays, limits, most)
+    )
     tokens = tokens_of(settings)
     event = events.EventsEndpoint(tokens, shared.taker, in_flight, most, sources.triggers)
     found = event_lookup.EventLookupEndpoint(tokens, shared.data, shared.acknowledged)

@@ -15,15 +15,27 @@ from services.ingest.http_problems import FieldError, Refused
 from services.ingest.in_flight import HeldRequest
 
 BODY_SECONDS = 10.0
+FIRST_SECONDS = 0.5
+FIRST_BYTES = 4096
 DEEPEST = 64
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 NUL = "\x00"
 
 
-def _check_announced(scope: Scope, most: int) -> None:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value[:20]) > most:
-            raise _too_large(most)
+def announced(scope: Scope) -> int:
+    """What Content-Length says; 0 where it says nothing."""
+    found = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    return int(found[:20]) if found.isdigit() else 0
+
+
+async def first_bytes(receive: Receive) -> bytes:
+    """The beginning of a body that is too large to be read: what is there already."""
+    try:
+        async with asyncio.timeout(FIRST_SECONDS):
+            found: bytes = (await receive()).get("body", b"")
+    except TimeoutError:
+        return b""
+    return found[:FIRST_BYTES]
 
 
 async def read(scope: Scope, receive: Receive, most: int, held: HeldRequest) -> bytes:
@@ -34,7 +46,8 @@ async def read(scope: Scope, receive: Receive, most: int, held: HeldRequest) -> 
     come within 10 seconds; 400 when its connection ends first, in whatever way: ASGI servers tell that as
     `http.disconnect` in place of a last part.
     """
-    _check_announced(scope, most)
+    if announced(scope) > most:
+        raise _too_large(most)
     chunks: list[bytes] = []
     size = 0
     try:
@@ -59,7 +72,7 @@ async def read(scope: Scope, receive: Receive, most: int, held: HeldRequest) -> 
             f"The body did not come within {BODY_SECONDS:g} seconds. Send it at once.",
             headers={"Connection": "close"},
         ) from None
-    raise _too_large(most)
+    raise _too_large(most, b"".join(chunks)[:FIRST_BYTES])
 
 
 def _cut(size: int) -> Refused:
@@ -71,12 +84,13 @@ def _cut(size: int) -> Refused:
     )
 
 
-def _too_large(most: int) -> Refused:
+def _too_large(most: int, head: bytes = b"") -> Refused:
     return Refused(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         ErrorCode.BODY_TOO_LARGE,
         f"The body is over {most} bytes. Send less, for example a link instead of a file.",
         headers={"Connection": "close"},
+        head=head,
         limit_bytes=most,
     )
 

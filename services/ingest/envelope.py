@@ -37,15 +37,16 @@ def envelope(
     *,
     duplicate_seconds: int | None = None,
     content: str | None = None,
+    received: datetime | None = None,
 ) -> tuple[bytes, bytes]:
     """The Kafka key and the event's bytes, as contracts.events.Event reads them.
 
     `duplicate_seconds`: how long the same id is a duplicate, where the source declares it. `content`: what it was made
-    of, where the sender sent none and the same content can come to be again.
+    of, where the sender sent none and the same content can come to be again. `received`: when it came; absent: now.
     """
     payload = reading.payload
     subject = (reading.subject or payload.subject() or identity)[:LONGEST]
-    now = datetime.now(UTC)
+    now = received or datetime.now(UTC)
     declared: dict[str, object] = {} if duplicate_seconds is None else {"duplicateseconds": duplicate_seconds}
     if content is not None:
         declared["contentid"] = content

@@ -13,7 +13,7 @@ from prometheus_client import Counter
 
 from contracts.errors import ErrorCode
 from contracts.events import CONTENT_TYPE
-from contracts.topics import EVENTS, Topic
+from contracts.topics import EVENTS, REFUSED, REFUSED_DLQ, Topic
 from services.ingest import metrics
 from services.ingest.http_problems import Refused
 from services.ingest.settings import IngestSettings
@@ -73,10 +73,10 @@ class EventPublisher:
             await back_off.wait()
 
     async def answers(self) -> None:
-        """Raise unless Kafka answers now and has the topic."""
+        """Raise unless Kafka answers now and has the topics."""
         if self._producer is None:
             raise ConnectionError("no connection to Kafka yet")
-        await self._producer.require([EVENTS])
+        await self._producer.require([EVENTS, REFUSED, REFUSED_DLQ])
 
     async def publish(self, key: bytes, event: bytes, accepted: Counter) -> None:
         """Send one event; return when Kafka acknowledged it, and count it in `accepted`.

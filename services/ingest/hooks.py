@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
 
-from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
 from contracts.errors import ErrorCode
-from contracts.triggers.sent_times import moment
-from services.ingest import cloudevents, forms, handshakes, xml_bodies
-from services.ingest.accepting import EventAcceptor, PublishableEvent
+from services.ingest import handshakes
 from services.ingest.auth import networks
 from services.ingest.auth.scheme import AuthRequest, AuthScheme, Proven, request_of
-from services.ingest.body import parse, read
-from services.ingest.cloudevents import ContentMode
-from services.ingest.decompression import unpacked
-from services.ingest.envelope import content_id, envelope, event_id
-from services.ingest.http_problems import Refused, wrong_shape
+from services.ingest.body import announced, first_bytes, read
+from services.ingest.hook_bodies import HookBodies
+from services.ingest.http_problems import Refused
 from services.ingest.in_flight import HeldRequest, RequestsInFlight
-from services.ingest.readers.reader import Reading, ReceivedBody
+from services.ingest.parsed_bodies import sent_of
+from services.ingest.proved_request import ProvedRequest
+from services.ingest.refusals import Refusals
 from services.ingest.replayed_requests import ReplayedRequests
 from services.ingest.responses import UNKNOWN, Response, answer
 from services.ingest.source_limits import SourceLimit
@@ -39,7 +34,8 @@ class HookDependencies:
     """What the endpoint works with."""
 
     hooks: Hooks
-    taker: EventAcceptor
+    bodies: HookBodies
+    refusals: Refusals
     in_flight: RequestsInFlight
     replays: ReplayedRequests
     limits: dict[str, SourceLimit]
@@ -55,8 +51,10 @@ class HookEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. The token is in no log, no metric and no answer."""
         parameters = scope["path_params"]
-        hook = self._parts.hooks.find(parameters["source"], parameters.get("token"))
-        await answer(hook.name if hook else UNKNOWN, self._answer(hook, scope, receive), send)
+        name = parameters["source"]
+        hook = self._parts.hooks.find(name, parameters.get("token"))
+        # A wrong token counts under the name: whoever set it up wants to see that.
+        await answer(name if self._parts.hooks.named(name) else UNKNOWN, self._answer(hook, scope, receive), send)
 
     async def _answer(self, hook: Hook | None, scope: Scope, receive: Receive) -> Response:
         if hook is None:
@@ -81,12 +79,22 @@ class HookEndpoint:
         # A token in the address is a proof, and comes before the body.
         known = proven is not None or bool(hook.tokens)
         with self._parts.in_flight.hold(hook.name, peer, proven=known) as held:
-            body = await read(scope, receive, most, held)
-            request = replace(request, body=body)
-            challenge = handshakes.said(hook, request)
-            if challenge is not None:
-                return challenge
-            return await self._take(hook, request, proven or await self._admit(hook, request), held)
+            try:
+                request = replace(request, body=await read(scope, receive, most, held))
+                challenge = handshakes.said(hook, request)
+                if challenge is not None:
+                    return challenge
+                proven = proven or await self._admit(hook, request)
+                return await self._take(hook, request, proven, held)
+            except Refused as refused:
+                # Of strangers nothing is kept: they could fill it.
+                if proven is not None:
+                    size = None
+                    if refused.code is ErrorCode.BODY_TOO_LARGE and not request.body:
+                        request = replace(request, body=refused.head or await first_bytes(receive))
+                        size = announced(scope) or most + 1
+                    await self._parts.refusals.keep(ProvedRequest(hook, request, proven), refused, size)
+                raise
 
     async def _admit(self, hook: Hook, request: AuthRequest) -> Proven:
         """The proof first: a stranger must not use up what the source may send."""
@@ -98,18 +106,14 @@ class HookEndpoint:
 
     async def _take(self, hook: Hook, request: AuthRequest, proven: Proven, held: HeldRequest) -> Response:
         marks = await self._parts.replays.check(hook, request, proven) if hook.refuse_replays else ()
-        encoding = request.headers.get(b"content-encoding")
-        body = request.body
-        if encoding:
-            body = unpacked(body, encoding.decode("latin-1"), hook.body_bytes or self._parts.most_bytes)
+        most = hook.body_bytes or self._parts.most_bytes
+        body, sent = sent_of(request, proven, most)
+        if body is not request.body:
             held.add(len(body))
-        sent = sent_of(request, body, proven)
         challenge = handshakes.slack(sent[0].value) if sent else None
         if challenge is not None:
             return challenge
-        reply = await self._parts.taker.take(
-            events_of(hook, sent, cloudevents.content(proven.told(request.headers), body or request.query))
-        )
+        reply = await self._parts.bodies.take(ProvedRequest(hook, request, proven), body, sent)
         if marks:
             await self._parts.replays.add(hook, marks)
         return reply if hook.answer is None else declared_answer(hook.answer)
@@ -142,80 +146,6 @@ def _begin(hook: Hook, proof: AuthScheme, request: AuthRequest) -> None:
 def declared_answer(answer: Answer) -> Response:
     """What the source's sender takes for success."""
     return Response(HTTPStatus(answer.status), answer.body, answer.content_type)
-
-
-def sent_of(request: AuthRequest, body: bytes, proven: Proven) -> list[ReceivedBody]:
-    """The parsed body, or what is in its batch; of each CloudEvent its data, with what the envelope says.
-
-    Of a signed request only what is signed says what it is: headers can be added by whoever sends it again.
-    """
-    kind = request.headers.get(b"content-type", b"").decode("latin-1")
-    plain = _no_json(request, kind, body)
-    if plain is not None:
-        return [ReceivedBody(plain, request.headers, query=request.query)]
-    value = parse(body)
-    told = proven.told(request.headers)
-    how = cloudevents.mode(told)
-    if how is ContentMode.NONE and proven.headers is not None:
-        how = cloudevents.mode_of(value)
-    if how is ContentMode.NONE:
-        return [ReceivedBody(value, request.headers, query=request.query)]
-    found = cloudevents.documents(how, told, value)
-    return [
-        _unwrapped(document, request, (index,) if how is ContentMode.BATCH else ())
-        for index, document in enumerate(found)
-    ]
-
-
-def _no_json(request: AuthRequest, kind: str, body: bytes) -> dict[str, object] | None:
-    """What a query, a form or XML says; None: it is to be read as JSON."""
-    if request.method == "GET":
-        return forms.parse(request.query, forms.URLENCODED)
-    if forms.is_form(kind, body):
-        return forms.parse(body, kind)
-    return xml_bodies.parse(body) if xml_bodies.is_xml(kind) else None
-
-
-def _unwrapped(document: Any, request: AuthRequest, path: tuple[int, ...]) -> ReceivedBody:  # noqa: ANN401 - any JSON value
-    if not isinstance(document, dict) or "data" not in document:
-        return ReceivedBody(document, request.headers, path=path, query=request.query)
-    identity, origin = _text(document.get("id")), _text(document.get("source"))
-    return ReceivedBody(
-        document["data"],
-        request.headers,
-        identity=f"{origin} {identity}" if identity else None,
-        time=moment(document.get("time")),
-        subject=_text(document.get("subject")) or None,
-        path=path and (*path, "data"),
-        query=request.query,
-    )
-
-
-def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    return value[:512] if isinstance(value, str) else ""
-
-
-def events_of(hook: Hook, sent: Sequence[ReceivedBody], body: bytes) -> list[PublishableEvent]:
-    """The events that a body holds, ready for Kafka: all of them, or none. Raises Refused: 422.
-
-    `body` is what identifies those without an id: the body, with what stands of the event outside of it.
-    """
-    events = []
-    for index, reading in enumerate(reading for one in sent for reading in _readings(hook, one)):
-        identity = event_id(hook.uri, reading, body, index)
-        content = content_id(hook.uri, reading, body)
-        keep = hook.duplicate_seconds if content is None else hook.repeat_seconds or reading.repeat_seconds
-        key, value = envelope(hook.uri, hook.account, reading, identity, duplicate_seconds=keep, content=content)
-        counter = hook.accepted[reading.payload.trigger]
-        events.append(PublishableEvent((hook.account, hook.uri), identity, key, value, counter, keep, content))
-    return events
-
-
-def _readings(hook: Hook, sent: ReceivedBody) -> Sequence[Reading]:
-    try:
-        return hook.reader.read(sent)
-    except ValidationError as error:
-        raise wrong_shape(error, below=sent.path) from None
 
 
 def only_post(method: str) -> Refused:

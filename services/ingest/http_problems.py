@@ -19,6 +19,7 @@ from contracts.faults import first_faults
 
 CONTENT_TYPE = "application/problem+json"
 MOST_ERRORS = 50
+SHOWN_FAULTS = 5
 
 
 class FieldError(TypedDict):
@@ -29,7 +30,10 @@ class FieldError(TypedDict):
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours
-    """The request is answered with a problem. `detail` is for the sender: what is wrong and what to do."""
+    """The request is answered with a problem. `detail` is for the sender: what is wrong and what to do.
+
+    `head`: what was read of a body that is too large, for us.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours
         *,
         headers: Mapping[str, str] | None = None,
         errors: Sequence[FieldError] = (),
+        head: bytes = b"",
         **members: Any,  # noqa: ANN401 - further members of the JSON object
     ) -> None:
         super().__init__(detail)
@@ -46,6 +51,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours
         self.code = code
         self.detail = detail
         self.headers = dict(headers or {})
+        self.head = head
         self.members: dict[str, Any] = dict(members)
         if errors:
             self.members["errors"] = list(errors)
@@ -105,6 +111,12 @@ def wrong_shape(error: ValidationError, *, below: tuple[str | int, ...] = ()) ->
         f"{error.error_count()} field(s) are wrong; `errors` says which and why. Correct them and send again.",
         errors=errors,
     )
+
+
+def in_words(error: ValidationError) -> str:
+    """The first faults of a value, in one line; without a value of it."""
+    faults = ((pointer(fault["loc"]) or "it", _words(fault)) for fault in first_faults(error, SHOWN_FAULTS))
+    return "; ".join(f"{place} {text}" for place, text in faults)
 
 
 def _words(fault: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails, absent from its public names

@@ -17,17 +17,15 @@ from asyncpg.pool import PoolConnectionProxy
 from contracts.errors import ErrorCode
 from contracts.events import CONTENT_TYPE, partition_key
 from contracts.ids import stable_id
-from contracts.runs import HistoryRecord, Outcome
 from contracts.topics import EVENTS, EVENTS_DLQ
 from services.ingest import metrics
+from services.ingest.dead_items import DeadItem, bury
 from services.ingest.event_publisher import EventPublisher
 from services.ingest.sources.schedules_and_polls import Poll
 from services.runtime import logging
-from services.runtime.kafka import ConsumedRecord, Headers, history
-from services.runtime.kafka.dead_letters import dead_letter
+from services.runtime.kafka import ConsumedRecord, Headers
 from services.runtime.tables import claims
 
-SERVICE = "ingest"
 SCOPE = "poll.letter"
 KEEP = timedelta(days=EVENTS_DLQ.keep_days)
 """As long as the letter lies in its topic, the same item is not another one."""
@@ -86,22 +84,10 @@ async def _bury(publisher: EventPublisher, poll: Poll, identity: str, one: Unfit
         "accepted": now,
         "data": one.item,
     }
-    ended = HistoryRecord(
-        run_id=stable_id("record", identity),
-        event_id=identity,
-        source=poll.uri,
-        account=poll.account,
-        subject=identity,
-        outcome=Outcome.DEAD,
-        at=now,
-        accepted=now,
-        reason=cause,
-        code=one.code,
-    )
     key = partition_key(poll.account, identity)
     headers: Headers = [("content-type", CONTENT_TYPE.encode())]
     record = ConsumedRecord(EVENTS, poll.uri, 0, one.number, key, orjson.dumps(event), headers)
-    await publisher.put(dead_letter(record, one.code, cause, SERVICE, event_id=identity))
-    await publisher.put(history.end_of_event(key, ended))
-    metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=poll.trigger.trigger).inc()
+    item = DeadItem(identity, poll.account, poll.uri, one.code, cause, now)
+    accepted = metrics.EVENTS_ACCEPTED.labels(source=poll.name, trigger=poll.trigger.trigger)
+    await bury(publisher, record, item, accepted)
     log.warning("poll.item_refused", source=poll.name, event_id=identity, cause=cause)

@@ -26,7 +26,7 @@ from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.body import parse
 from services.ingest.database import Database
 from services.ingest.envelope import envelope, event_id
-from services.ingest.http_problems import Refused, wrong_shape
+from services.ingest.http_problems import Refused, in_words
 from services.ingest.poll_dead_letters import UnfitItem
 from services.ingest.poll_repeats import PollAnswer
 from services.ingest.readers.reader import Reading
@@ -39,7 +39,6 @@ from services.runtime.http import CallError, Client
 CALL_SECONDS = 20.0
 MOST_PAGES = 100
 MOST_ITEMS = 5000
-SHOWN_FAULTS = 5
 OK = range(200, 300)
 BEGIN = "insert into polls (name, cursor, asked_at) values ($1, $2, '-infinity') on conflict do nothing"
 LOCK = "select cursor, asked_at, listed from polls where name = $1 for update skip locked"
@@ -121,19 +120,9 @@ def _is_time(asked_at: datetime, poll: Poll, now: datetime) -> bool:
 
 async def _take(page: _Page, taker: EventAcceptor) -> None:
     """Publish the events. One that Kafka never takes is unfit, and the others go on. Raises Refused."""
-    try:
-        if page.events:
-            await taker.take(page.events)
-    except Refused as refused:
-        if refused.code is not ErrorCode.MESSAGE_TOO_LARGE:
-            raise
-        for event, (item, pointer, number) in zip(page.events, page.items, strict=True):
-            try:
-                await taker.take([event])
-            except Refused as error:
-                if error.code is not ErrorCode.MESSAGE_TOO_LARGE:
-                    raise
-                page.unfit.append(UnfitItem(item, pointer, number, error.code, error.detail))
+    for index, refused in await taker.take_each(page.events):
+        item, pointer, number = page.items[index]
+        page.unfit.append(UnfitItem(item, pointer, number, refused.code, refused.detail))
 
 
 Item = tuple[object, str, int]
@@ -198,9 +187,7 @@ def _event(poll: Poll, item: object, pointer: str, number: int, listing: PollAns
     try:
         payload = poll.trigger.read(item)
     except ValidationError as error:
-        faults = wrong_shape(error).members["errors"][:SHOWN_FAULTS]
-        why = "; ".join(f"{fault['pointer'] or 'it'} {fault['detail']}" for fault in faults)
-        return UnfitItem(item, pointer, number, ErrorCode.SHAPE_INVALID, why)
+        return UnfitItem(item, pointer, number, ErrorCode.SHAPE_INVALID, in_words(error))
     reading = Reading(payload, payload.own_id(), payload.happened())
     content = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
     identity = event_id(poll.uri, reading, content)

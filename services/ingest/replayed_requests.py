@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Callable
 from hashlib import blake2b
 from http import HTTPStatus
 
@@ -15,17 +11,12 @@ import asyncpg
 from contracts.errors import ErrorCode
 from services.ingest.auth.scheme import AuthRequest, Proven
 from services.ingest.http_problems import Refused
+from services.ingest.shared_claims import SharedClaims
 from services.ingest.sources.hook import Hook
-from services.runtime import logging
-from services.runtime.database import FAULTS
-from services.runtime.tables import claims
 
-MOST = 100_000
 SIGNING = (b"signature", b"timestamp", b"webhook-id", b"authorization")
-SHARED_SECONDS = 0.25
 Marks = tuple[str, ...]
 SCOPE = "ingest.replay"
-log = logging.get("replays")
 
 
 class ReplayedRequests:
@@ -37,15 +28,13 @@ class ReplayedRequests:
     """
 
     def __init__(self, pool: Callable[[], asyncpg.Pool | None], keep_seconds: float) -> None:
-        self._pool = pool
+        self._claims = SharedClaims(pool, SCOPE)
         self._keep = keep_seconds
-        self._until: OrderedDict[str, float] = OrderedDict()
 
     async def check(self, hook: Hook, request: AuthRequest, proven: Proven) -> Marks:
         """The marks of this request. Raises Refused: 409 when one was taken before."""
         marks = _marks(hook.name, request, proven)
-        here = any(time.monotonic() <= self._until.get(mark, 0.0) for mark in marks)
-        if here or await self._shared(lambda pool: claims.held(pool, hook.account, SCOPE, marks)):
+        if await self._claims.held(hook.account, marks):
             raise Refused(
                 HTTPStatus.CONFLICT,
                 ErrorCode.REPLAYED,
@@ -56,24 +45,7 @@ class ReplayedRequests:
     async def add(self, hook: Hook, marks: Marks) -> None:
         """It was taken."""
         keep = self._keep if hook.duplicate_seconds is None else hook.duplicate_seconds
-        for mark in marks:
-            self._until[mark] = time.monotonic() + keep
-            if len(self._until) > MOST:
-                self._until.popitem(last=False)
-        time_kept = timedelta(seconds=keep)
-        await self._shared(lambda pool: claims.hold(pool, hook.account, SCOPE, marks, by=hook.uri, keep=time_kept))
-
-    async def _shared(self, work: Callable[[asyncpg.Pool], Awaitable[set[str] | None]]) -> bool:
-        """Whether PostgreSQL knows; False while it is away, so that no sender waits for it."""
-        pool = self._pool()
-        if pool is None:
-            return False
-        try:
-            async with asyncio.timeout(SHARED_SECONDS):
-                return bool(await work(pool))
-        except FAULTS as error:
-            log.debug("replays.alone", cause=f"{type(error).__name__}: {error}"[:300])
-            return False
+        await self._claims.hold(hook.account, marks, by=hook.uri, seconds=keep)
 
 
 def _marks(source: str, request: AuthRequest, proven: Proven) -> Marks:

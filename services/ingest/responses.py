@@ -12,13 +12,14 @@ from starlette.types import Send
 
 from contracts.errors import ErrorCode
 from services.ingest import http_problems, metrics
-from services.ingest.http_problems import Refused
+from services.ingest.http_problems import FieldError, Refused
 from services.runtime import logging
 
 UNKNOWN = "unknown"
 """The `source` label of requests that name no hook, or prove nothing."""
 
 JSON = b"application/json"
+MOST_UNREAD = 50
 
 log = logging.get("http")
 _counters: dict[tuple[str, int], Counter] = {}
@@ -34,11 +35,16 @@ class Response:
     headers: Sequence[tuple[bytes, bytes]] = field(default=())
 
 
-def accepted(ids: Sequence[str], *, duplicate: bool) -> Response:
-    """The 202: `id` of the one event, or `ids` of all, in order. `duplicate`: Kafka had acknowledged all of them."""
+def accepted(ids: Sequence[str], *, duplicate: bool, unread: Sequence[FieldError] = ()) -> Response:
+    """The 202: `id` of the one event, or `ids` of all, in order. `duplicate`: Kafka had acknowledged all of them.
+
+    `unread`: the items that are no events, of which there are dead letters.
+    """
     body: dict[str, object] = {"id": ids[0]} if len(ids) == 1 else {"ids": list(ids)}
     if duplicate:
         body["duplicate"] = True
+    if unread:
+        body["unread"] = list(unread)
     return Response(HTTPStatus.ACCEPTED, orjson.dumps(body))
 
 
@@ -51,7 +57,8 @@ async def answer(source: str, work: Awaitable[Response], send: Send) -> None:
     except Refused as refused:
         status, headers, body = _refusal(refused)
         # Who set up a hook wants to read why it is refused. Strangers, and a Kafka that is away, must not fill the log.
-        quiet = source == UNKNOWN or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        stranger = source == UNKNOWN or status == HTTPStatus.NOT_FOUND
+        quiet = stranger or status >= HTTPStatus.INTERNAL_SERVER_ERROR
         tell = log.debug if quiet else log.info
         fields = refused.members.get("errors")
         tell(

@@ -7,8 +7,9 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from services.ingest import app, event_ends, polls, schedules
+from services.ingest import app, event_ends, polls, refused_again, schedules
 from services.ingest.event_publisher import EventPublisher
+from services.ingest.refused_again import Rereading
 from services.ingest.server import HttpServer
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.load import Sources, load
@@ -42,6 +43,7 @@ async def serve(settings: IngestSettings) -> None:
     stop = lifecycle.stop_signal()
     publisher = EventPublisher(settings)
     shared = app.core(settings, publisher)
+    again = Rereading(loaded.hooks, shared.bodies, shared.refusals, publisher, settings.max_body_bytes)
     server = HttpServer(
         app.build(settings, loaded, shared),
         settings.ingest_host,
@@ -67,6 +69,8 @@ async def serve(settings: IngestSettings) -> None:
             _beside("ends", lambda: event_ends.keep(settings, shared.data)),
             _beside("schedules", lambda: schedules.keep(loaded.schedules, shared.data, shared.taker)),
             _beside("polls", lambda: polls.keep(loaded.polls, shared.data, shared.taker, client)),
+            _beside("refused", lambda: refused_again.keep(settings, again)),
+            _beside("refusals", lambda: shared.refusals.keep_counted(shared.data)),
         ):
             await lifecycle.until(stop, server.serve(), _turn(state), _watch(connecting))
     finally:

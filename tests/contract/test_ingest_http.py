@@ -65,7 +65,7 @@ async def test_a_hook_becomes_an_event(ingest: Ingest) -> None:
     assert (event.source, event.type) == ("/hooks/whatsapp", "closum.whatsapp.message_received")
     assert event.accepted == event.time
     assert event.data["from"] == MESSAGE["from"]
-    assert event.data["contact"] == {"name": "Inês", "email": "", "raw": {}}
+    assert event.data["contact"] == {"name": "Inês", "email": "", "user_id": "", "username": "", "raw": {}}
 
 
 async def test_a_hook_has_the_account_of_its_source(ingest: Ingest) -> None:
@@ -288,13 +288,13 @@ async def test_a_wrong_event_is_a_422_with_pointers(
 
 
 async def test_an_unknown_type_is_answered_with_the_nearest(ingest: Ingest) -> None:
-    """Or with all there are."""
+    """Or with the first of those there are."""
     answers = [
         await ingest[0].post("/v1/events", json=EVENT | {"type": name}, headers=BEARER)
         for name in ("closum.lead.craeted", "x")
     ]
     assert "did you mean 'closum.lead.created'?" in answers[0].json()["detail"]
-    assert all(name in answers[1].json()["detail"] for name in TRIGGERS)
+    assert all(name in answers[1].json()["detail"] for name in TRIGGERS if name.startswith("closum."))
 
 
 async def test_answers_are_counted_by_source_and_status(ingest: Ingest) -> None:

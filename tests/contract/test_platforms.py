@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from contracts.refused import RefusedRequest
+from contracts.topics import REFUSED_DLQ
 from services.ingest.sources.presets import PRESETS
 from services.ingest.sources.presets.preset import JSON, PARTS, Known, Preset
 from tests.support.platforms import SIGNERS, Shape, over, send, shapes, source_of
@@ -98,6 +100,8 @@ async def test_what_a_platform_really_sends(shape: Shape, tmp_path: Path) -> Non
         assert answer.headers[name] == value
     if "answer" in expect:
         assert answer.json() == expect["answer"]
+    letters = [RefusedRequest.of(headers).place for topic, _, headers in kafka.others if topic is REFUSED_DLQ]
+    assert letters == expect.get("letters", [])
     events = [event for _, event in kafka.records]
     wanted = expect.get("events", [])
     assert [event["type"] for event in events] == [one.get("type", "webhook.one") for one in wanted]

@@ -18,8 +18,10 @@ from starlette.types import Message
 
 from services.ingest.accepting import EventAcceptor
 from services.ingest.acknowledged_ids import AcknowledgedIds
+from services.ingest.hook_bodies import HookBodies
 from services.ingest.hooks import HookDependencies, HookEndpoint
 from services.ingest.in_flight import RequestsInFlight
+from services.ingest.refusals import Refusals
 from services.ingest.replayed_requests import ReplayedRequests
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.load import load
@@ -101,7 +103,9 @@ async def sent(hook: Hook, body: bytes, headers: list[tuple[str, str]], query: s
     _, kafka = application()
     taker = EventAcceptor(kafka, AcknowledgedIds(10, 60))
     replays = ReplayedRequests(lambda: None, 60)
-    parts = HookDependencies(Hooks([hook]), taker, RequestsInFlight(10, 10**7, 10**6), replays, {}, 10**6)
+    refusals = Refusals(kafka, lambda: None, 10**6)
+    bodies = HookBodies(taker, refusals)
+    parts = HookDependencies(Hooks([hook]), bodies, refusals, RequestsInFlight(10, 10**7, 10**6), replays, {}, 10**6)
     scope = {
         "type": "http",
         "method": "POST",
@@ -122,7 +126,8 @@ async def sent(hook: Hook, body: bytes, headers: list[tuple[str, str]], query: s
     events = [
         (key, {name: value for name, value in event.items() if name != "accepted"}) for key, event in kafka.records
     ]
-    return answers[0]["status"], answers[1]["body"], _timeless(events), tuple(replays._until)
+    marks = tuple(mark for _, mark in replays._claims._until)
+    return answers[0]["status"], answers[1]["body"], _timeless(events), marks
 
 
 def _timeless(events: list[tuple[bytes, dict[str, Any]]]) -> object:

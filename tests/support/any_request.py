@@ -20,9 +20,9 @@ from services.ingest.auth.client_certificate import ClientCertificate
 from services.ingest.auth.presets import PRESETS
 from services.ingest.auth.scheme import AuthRequest, AuthScheme, Proven
 from services.ingest.auth.signature import Signature, SignatureTime
-from services.ingest.decompression import unpacked
-from services.ingest.hooks import events_of, sent_of
+from services.ingest.hook_bodies import events_of
 from services.ingest.http_problems import Refused
+from services.ingest.parsed_bodies import sent_of
 from services.ingest.readers.items import Items
 from services.ingest.readers.reader import Reader
 from services.ingest.readers.request_parts import RequestParts
@@ -168,11 +168,13 @@ def outcome(number: int, sent: dict[bytes, bytes], body: bytes) -> str:
     for told in (handshakes.asked(hook, request), handshakes.said(hook, request)):
         assert told is None or told.status == HTTPStatus.OK
     try:
-        plain = unpacked(body, sent.get(b"content-encoding", b"").decode("latin-1"), MOST)
-        read = sent_of(request, plain, Proven())
+        plain, read = sent_of(request, Proven(), MOST)
         if read and handshakes.slack(read[0].value) is not None:
             return "handshake"
-        for event in events_of(hook, read, plain):
+        brought = events_of(hook, read, plain)
+        for one in brought.unread:
+            json.dumps(one.alone())
+        for event in brought.events:
             found = Event.model_validate_json(event.value)
             assert (found.id, found.key) == (event.identity, event.key)
     except Refused as refused:

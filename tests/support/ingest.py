@@ -67,7 +67,11 @@ class Recorder(EventPublisher):
         """Keep one record of another topic."""
         if self.refuse is not None:
             raise self.refuse
-        self.others.append((output.topic, json.loads(output.value or b"null"), list(output.headers or ())))
+        try:
+            value = json.loads(output.value or b"null")
+        except ValueError:
+            value = output.value  # a body that was refused because it is no JSON
+        self.others.append((output.topic, value, list(output.headers or ())))
         output.on_acknowledged()
 
 

@@ -51,7 +51,7 @@ def test_unknown_fields_are_kept_where_they_came_in() -> None:
     body = {"from": "1", "campaign": 7, "raw": [1], "contact": {"name": "Inês", "vip": True}}
     flow = seen(WHATSAPP.read(body))
     assert flow["raw"] == {"campaign": 7, "raw": [1]}
-    assert flow["contact"] == {"name": "Inês", "email": "", "raw": {"vip": True}}
+    assert flow["contact"] == {"name": "Inês", "email": "", "user_id": "", "username": "", "raw": {"vip": True}}
 
 
 def test_raw_of_an_event_that_was_read_before_is_kept_as_it_is() -> None:

@@ -3,7 +3,7 @@
 It is not on ingest, whose port does face the Internet. Every request needs `Authorization: Bearer FLOWS_ADMIN_TOKEN`;
 without that setting nothing is offered. Errors are RFC 9457.
 
-    GET  /v1/dead-letters?each=1&group=&code=&flow=&connection=&subject=&since=&until=&decided=1&limit=50
+    GET  /v1/dead-letters?each=1&group=&code=&flow=&connection=&source=&subject=&since=&until=&decided=1&limit=50
     GET  /v1/dead-letters/{topic}/{partition}/{offset}
     POST /v1/dead-letters/redrive  {"ids": […] or a filter, "dry_run", "rate", "set": {path: value}, "even_if_sent",
                                     "other_connection"}
@@ -54,6 +54,7 @@ class LetterFilterQuery(BaseModel):
     code: ErrorCode | None = None
     flow: str | None = None
     connection: str | None = None
+    source: str | None = None
     subject: str | None = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
@@ -66,6 +67,7 @@ class LetterFilterQuery(BaseModel):
             self.code,
             self.flow,
             self.connection,
+            source=self.source,
             subject=self.subject,
             since=self.since,
             until=self.until,

@@ -35,6 +35,7 @@ from services.runtime.tables import audit
 EACH = ("id", "at", "code", "who_must_act", "flow", "step", "attempts", "cause")
 GROUPED = ("group", "count", "first_and_last", "error", "where", "cause")
 DECIDED = ("id", "decision", "when", "reason")
+REFUSED = "select letter_group, count from refusals where letter_group = any ($1::text[])"
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Flag = Annotated[bool, Parameter(negative="")]
 command = declare("dead", WATCH, "Dead letters: what could not be done, why, who must act; and doing it after all.")
@@ -55,6 +56,8 @@ class Chosen:
         Only this flow.
     connection:
         Only calls to this connection.
+    source:
+        Only what this source sent and ingest could not read.
     subject:
         Only this contact, phone or lead.
     since:
@@ -67,6 +70,7 @@ class Chosen:
     code: ErrorCode | None = None
     flow: str | None = None
     connection: str | None = None
+    source: str | None = None
     subject: str | None = None
     since: str | None = None
     until: str | None = None
@@ -79,6 +83,7 @@ class Chosen:
             self.code,
             self.flow,
             self.connection,
+            source=self.source,
             subject=self.subject,
             since=times.moment(self.since),
             until=times.moment(self.until),
@@ -118,6 +123,8 @@ def list_letters(
         show(rows, EACH, as_json=as_json, empty="There are no dead letters.")
         return
     rows = [group.row() for group in groups(found)[:limit]]
+    refused = asyncio.run(_refused(settings, [row["group"] for row in rows]))
+    rows = [{**row, "refused": refused.get(row["group"])} for row in rows]
     if not as_json:
         rows = [_shown(row) for row in rows]
     show(rows, GROUPED, as_json=as_json, empty="There are no dead letters.")
@@ -136,10 +143,12 @@ def _line(one: FoundDeadLetter) -> dict[str, Any]:
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     """A group in few columns: a terminal is narrow."""
     first, last = times.clock(row["first"]), times.clock(row["last"])
-    where = (row["flow"], row["step"] and f"step {row['step']}", row["action"], row["connection"])
+    where = (row["source"], row["flow"], row["step"] and f"step {row['step']}", row["action"], row["connection"])
     error = (row["code"], row["who_must_act"] and f"{row['who_must_act']} must act")
+    often = f"{row['count']}\n({row['refused']} refused)" if row["refused"] else row["count"]
     return {
         **row,
+        "count": often,
         "first_and_last": first if first == last else f"{first}\n{last}",
         "error": "\n".join(filter(None, error)),
         "where": "\n".join(filter(None, where)),
@@ -349,6 +358,18 @@ async def _if_known(settings: RuntimeSettings, found: Sequence[FoundDeadLetter])
         return await _decisions(settings, found)
     except CommandError as error:
         print(f"note: what was redriven or dropped already is listed as well. {error}", file=sys.stderr)
+        return {}
+
+
+async def _refused(settings: RuntimeSettings, found: Sequence[str]) -> dict[str, int]:
+    """How often ingest refused each group's cause, repeats and what was not kept included; empty while nobody knows."""
+    try:
+        connection = await asyncpg.connect(settings.database_url, timeout=database.CONNECT_SECONDS)
+        try:
+            return {row["letter_group"]: row["count"] for row in await connection.fetch(REFUSED, found)}
+        finally:
+            await connection.close()
+    except database.FAULTS:
         return {}
 
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from contracts.events import CONTENT_TYPE
 from contracts.published_schemas import PUBLISHED, PublishedSchema
-from contracts.topics import ALL, DLQ_OF, EVENTS, MAX_MESSAGE_BYTES, RUNS, Topic
+from contracts.refused import HEADER
+from contracts.topics import ALL, DLQ_OF, EVENTS, MAX_MESSAGE_BYTES, REFUSED, RUNS, Topic
 from contracts.triggers.registry import TRIGGERS
 from services.runtime.version import version
 
 Json = dict[str, Any]
+JSON = "application/json"
 DIALECT = "application/schema+json;version=draft-2020-12"
 EXTERNAL = "other teams"
 ABOUT = (
@@ -109,6 +113,14 @@ def _message(published: PublishedSchema) -> Json:
         "contentType": CONTENT_TYPE if EVENTS in topics else "application/json",
         "bindings": {"kafka": {"key": KEY, "bindingVersion": "0.5.0"}},
     }
+    if REFUSED in topics:
+        return {
+            **message,
+            "summary": "The header `request`, as JSON",
+            "headers": {"type": "object", "properties": {HEADER: {"type": "string", "contentMediaType": JSON}}},
+            "payload": {"description": f"The body as it was sent. Its header `{HEADER}` is {published.name}.json"},
+            "examples": [{"name": "one", "headers": {HEADER: orjson.dumps(published.example).decode()}, "payload": {}}],
+        }
     if published.headers:
         return {
             **message,

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from pydantic import ValidationError
+
+from contracts.errors import ErrorCode
 from contracts.triggers.payload import Payload
+from services.ingest.http_problems import in_words, pointer
+from services.runtime import logging, metrics
+
+PLACE = "items"
+log = logging.get("items")
+Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -19,12 +28,19 @@ class ReceivedBody:
     identity: str | None = None
     time: datetime | None = None
     subject: str | None = None
-    path: tuple[str | int, ...] = ()  # where in the body it stands
+    path: Path = ()  # where in the body it stands
     query: bytes = field(default=b"", repr=False)
+    enclosed: Callable[[Any], Any] | None = field(default=None, repr=False)  # puts a value into the envelope it came in
+    again: str = ""  # of an item that is read again, alone: the pointer to where it stood in its body
 
     def header(self, name: str) -> str:
         """A header's text, empty when it is not there."""
         return self.headers.get(name.lower().encode(), b"").decode("latin-1").replace("\x00", "").strip()[:LONGEST]
+
+    @property
+    def place(self) -> str:
+        """What tells it from others of its body where an id is that of all of them; empty: it is the whole body."""
+        return self.again or pointer(self.path)
 
 
 LONGEST = 512
@@ -34,14 +50,20 @@ RECUR_SECONDS = 30
 """The same where nothing tells a delivery from the next happening that is alike: two `Sim` a minute apart are two."""
 
 
+Alone = Callable[[], Any]
+"""Makes the body with one item alone: read again, it gives that item and nothing else."""
+
+
 @dataclass(frozen=True)
 class Reading:
-    """One event: its payload, and what stands outside of it."""
+    """One event: its payload, and what stands outside of it. `alone`: where its body can hold others."""
 
     payload: Payload
     identity: str | None = None
     time: datetime | None = None
     subject: str | None = None
+    path: Path = ()
+    alone: Alone | None = field(default=None, repr=False, compare=False)
 
     @property
     def repeat_seconds(self) -> int:
@@ -53,11 +75,50 @@ class Reading:
         return REPEAT_SECONDS if known and (self.time or not self.payload.recurs) else RECUR_SECONDS
 
 
+@dataclass(frozen=True)
+class UnreadItem:
+    """An item that is no event, of a body that can hold several: where it stood, and why. The others go on."""
+
+    trigger: str
+    path: Path
+    code: ErrorCode
+    why: str
+    alone: Alone = field(repr=False)
+
+
+Item = Reading | UnreadItem
+
+
 class Reader(Protocol):
     """Reads one kind of body."""
 
     triggers: tuple[type[Payload], ...]
 
-    def read(self, sent: ReceivedBody) -> Sequence[Reading]:
-        """The events in a body, in order. Raises pydantic.ValidationError, with paths into the body."""
+    def read(self, sent: ReceivedBody) -> Sequence[Item]:
+        """What is in a body, in order.
+
+        Raises pydantic.ValidationError, with paths into the body, where nothing of it can be read.
+        """
         ...
+
+    def shown(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """The body without what people must not see."""
+        ...
+
+
+def item(read: Callable[[], Sequence[Item]], trigger: str, path: Path, alone: Alone) -> Sequence[Item]:
+    """One item of several: what reads it, or why nobody can. Never raises."""
+    try:
+        found = read()
+    except ValidationError as error:
+        return (UnreadItem(trigger, path, ErrorCode.SHAPE_INVALID, in_words(error), alone),)
+    except Exception as error:
+        log.critical("item.broke", trigger=trigger, item=path, exc_info=error)
+        metrics.BUGS.labels(PLACE).inc()
+        return (UnreadItem(trigger, path, ErrorCode.BUG, type(error).__name__, alone),)
+    return [placed(one, path, alone) for one in found]
+
+
+def placed(one: Item, path: Path, alone: Alone) -> Item:
+    """An item of a body that stands in another one: at `path` there. One that knows its place better keeps it."""
+    return one if one.path else replace(one, path=path, alone=alone)

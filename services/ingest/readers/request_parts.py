@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from contracts.triggers.payload import Payload
-from services.ingest.readers.reader import LONGEST, Reader, Reading, ReceivedBody
+from services.ingest.readers.reader import LONGEST, Item, Reader, ReceivedBody
 
 HEADERS, QUERY, RAW = "headers", "query", "raw"
 MOST_PARAMETERS = 100
@@ -45,14 +45,18 @@ class RequestParts:
         self._query = query
         self._leave_out = [pointer.split("/")[1:] for pointer in leave_out]
 
-    def read(self, sent: ReceivedBody) -> Sequence[Reading]:
+    def read(self, sent: ReceivedBody) -> Sequence[Item]:
         """The events of the body with its parts."""
-        value = sent.value
-        for path in self._leave_out:
-            value = _without(value, path)
+        value = self.shown(sent.value)
         if isinstance(value, dict) and (self._headers or self._query):
             value = self._told(sent, value)
         return self._reader.read(replace(sent, value=value))
+
+    def shown(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """The body without what flows must not see."""
+        for path in self._leave_out:
+            value = _without(value, path)
+        return self._reader.shown(value)
 
     def _told(self, sent: ReceivedBody, body: dict[str, Any]) -> dict[str, Any]:
         parts: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from contracts.triggers.payload import Payload
 from services.ingest.readers.reader import Reading, ReceivedBody
@@ -20,6 +21,10 @@ class SinglePayload:
         """The one event. Its id: of the envelope, else of the declared header, else the payload's own."""
         payload = self._trigger.read(sent.value)
         identity = sent.identity
-        if identity is None and self._id_header is not None:
-            identity = sent.header(self._id_header)
+        if identity is None and self._id_header is not None and (found := sent.header(self._id_header)):
+            identity = f"{found} {sent.place}" if sent.place else found
         return (Reading(payload, identity or payload.own_id(), sent.time or payload.happened(), sent.subject),)
+
+    def shown(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """The body as it is."""
+        return value

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from contracts.triggers.payload import Payload
 from services.flows.declared_triggers import at
-from services.ingest.readers.reader import Reader, Reading, ReceivedBody
+from services.ingest.readers.reader import Item, Reader, ReceivedBody
 
 
 class Typed:
@@ -22,9 +23,13 @@ class Typed:
         self._header = header
         self._pointers = pointers
 
-    def read(self, sent: ReceivedBody) -> Sequence[Reading]:
+    def read(self, sent: ReceivedBody) -> Sequence[Item]:
         """The events of a body, by the reader of its type."""
         return self._readers.get(self._type(sent), self._general).read(sent)
+
+    def shown(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """The body as it is."""
+        return value
 
     def _type(self, sent: ReceivedBody) -> str:
         if self._header is not None:

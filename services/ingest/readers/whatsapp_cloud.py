@@ -1,129 +1,130 @@
-"""WhatsApp Cloud API, without Closum between: one body carries any number of messages and statuses.
+"""WhatsApp Cloud API, without Closum between: one body carries any number of messages, statuses and other changes.
 
-Source of the shape: https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/payload-examples
+Sources of the shapes, read 2026-11-30: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview
+(a body is up to 3 MB) and the references below it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
 from typing import Any
 
-from pydantic import ValidationError
-
-from contracts.faults import first_faults
 from contracts.triggers.payload import Payload
-from contracts.triggers.whatsapp_message_received import WhatsAppMessageReceived
-from contracts.triggers.whatsapp_status_updated import WhatsAppStatusUpdated
 from services.ingest.http_problems import invalid
-from services.ingest.readers.reader import Reading, ReceivedBody
+from services.ingest.readers import whatsapp_updates
+from services.ingest.readers.items import only
+from services.ingest.readers.reader import Item, Path, Reading, ReceivedBody, item
+from services.ingest.readers.whatsapp_updates import LISTS, Around
 
 OBJECT = "whatsapp_business_account"
-MOST_EVENTS = 1000
+MOST_UPDATES = 1000
+CONTEXT = frozenset({"messaging_product", "metadata", "contacts"})
+"""What stands beside the updates of a change, and says whom they concern."""
+
+
+@dataclass(frozen=True)
+class _Update:
+    """One update: its list's name (empty: the change itself), where it stands, what stands around it."""
+
+    name: str
+    value: Any
+    path: Path
+    around: Around
 
 
 class WhatsAppCloud:
-    """Messages become `closum.whatsapp.message_received`, statuses `whatsapp.status_updated`.
+    """Messages become `closum.whatsapp.message_received`, statuses `whatsapp.status_updated`, each other kind its own.
 
-    What is neither, such as changes of a template, is taken and starts nothing.
+    What has no kind of its own is `whatsapp.changed`. An update that cannot be read stops no other.
     """
 
-    triggers: tuple[type[Payload], ...] = (WhatsAppMessageReceived, WhatsAppStatusUpdated)
+    triggers: tuple[type[Payload], ...] = whatsapp_updates.TRIGGERS
 
-    def read(self, sent: ReceivedBody) -> Sequence[Reading]:
-        """All events of the body, in order."""
+    def read(self, sent: ReceivedBody) -> Sequence[Item]:
+        """All updates of the body, in order. Raises pydantic.ValidationError: another body, or too many updates."""
         body = sent.value
         if not isinstance(body, dict) or body.get("object") != OBJECT or not isinstance(body.get("entry"), list):
             raise invalid("whatsapp_cloud", "must be what WhatsApp Cloud API sends: object and entry", ())
-        readings: list[Reading] = []
-        values = list(_values(body))
-        if sum(_count(value, "messages") + _count(value, "statuses") for _, value in values) > MOST_EVENTS:
-            raise invalid("whatsapp_cloud", f"more than {MOST_EVENTS} messages and statuses", ("entry",))
-        for path, value in values:
-            names = _names(value)
-            for index, message in _objects(value, "messages"):
-                readings.append(_reading(WhatsAppMessageReceived, _message(message, names), (*path, "messages", index)))
-            for index, status in _objects(value, "statuses"):
-                readings.append(_reading(WhatsAppStatusUpdated, _status(status), (*path, "statuses", index)))
-        return readings
+        updates = list(islice(_updates(body), MOST_UPDATES + 1))
+        if len(updates) > MOST_UPDATES:
+            raise invalid("whatsapp_cloud", f"holds more than {MOST_UPDATES} updates", ("entry",))
+        return [one for update in updates for one in _read(sent, body, update)]
+
+    def shown(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """The body as it is."""
+        return value
 
 
-def _values(body: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
-    for index, entry in _objects(body, "entry"):
-        for number, change in _objects(entry, "changes"):
-            if isinstance(change.get("value"), dict):
-                yield ("entry", index, "changes", number, "value"), change["value"]
+def _read(sent: ReceivedBody, body: dict[str, Any], update: _Update) -> Sequence[Item]:
+    def made() -> Sequence[Reading]:
+        if not isinstance(update.value, dict):
+            raise invalid("whatsapp_cloud", "must be a JSON object", ())
+        payload = whatsapp_updates.payload_of(update.name, update.value, update.around)
+        return (Reading(payload, payload.own_id(), payload.happened()),)
+
+    trigger = whatsapp_updates.trigger_of(update.name)
+    return item(made, trigger, (*sent.path, *update.path), partial(_alone, body, update))
 
 
-def _objects(parent: dict[str, Any], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _updates(body: dict[str, Any]) -> Iterator[_Update]:
+    found = False
+    for entry, path in _each(body, "entry", ()):
+        for update in _of_entry(entry, path):
+            found = True
+            yield update
+    if not found:
+        yield _Update("", {key: part for key, part in body.items() if key != "object"}, (), Around())
+
+
+def _of_entry(entry: Any, path: Path) -> Iterator[_Update]:  # noqa: ANN401 - any JSON value
+    if not isinstance(entry, dict) or not entry.get("changes"):
+        yield _Update("", entry, path, Around.of(entry))
+        return
+    for change, place in _each(entry, "changes", path):
+        value = change.get("value") if isinstance(change, dict) else None
+        around = Around.of(entry, change)
+        if not isinstance(value, dict):
+            yield _Update("", change if value is None else value, place, around)
+            continue
+        yield from _of_value(value, (*place, "value"), around)
+
+
+def _of_value(value: dict[str, Any], path: Path, around: Around) -> Iterator[_Update]:
+    """Each of its lists' items; and whatever stands there that is no such list, as one."""
+    named = ((name, one, place) for name in LISTS for one, place in _each(value, name, path))
+    first = next(named, None)
+    rest = {name: part for name, part in value.items() if name not in LISTS}
+    if first is None or rest.keys() - CONTEXT:
+        yield _Update("", rest, path, around)
+    for name, one, place in chain((first,) if first else (), named):
+        yield _Update(name, one, place, around)
+
+
+def _each(parent: dict[str, Any], name: str, path: Path) -> Iterator[tuple[Any, Path]]:
+    """The items of a list; what stands there alone is a list of one."""
     found = parent.get(name)
     if isinstance(found, list):
-        yield from ((index, item) for index, item in enumerate(found) if isinstance(item, dict))
+        yield from ((one, (*path, name, index)) for index, one in enumerate(found))
+    elif found is not None:
+        yield found, (*path, name)
 
 
-def _count(parent: dict[str, Any], name: str) -> int:
-    found = parent.get(name)
-    return len(found) if isinstance(found, list) else 0
-
-
-def _names(value: dict[str, Any]) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for _, contact in _objects(value, "contacts"):
-        profile, number = contact.get("profile"), contact.get("wa_id")
-        if isinstance(profile, dict) and isinstance(profile.get("name"), str) and isinstance(number, str):
-            names[number] = profile["name"]
-    return names
-
-
-def _message(message: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    number = message.get("from")
-    text = message.get("text")
-    body = text.get("body") if isinstance(text, dict) else _shown(message)
-    name = names.get(number) if isinstance(number, str) else None
-    rest = {key: item for key, item in message.items() if key not in {"id", "from", "text", "timestamp", "contact"}}
-    return {
-        **{f"whatsapp_{key}" if key in WhatsAppMessageReceived.spellings else key: item for key, item in rest.items()},
-        "message_id": message.get("id"),
-        "from": number,
-        "text": body,
-        "at": message.get("timestamp"),
-        "contact": {"name": name},
-    }
-
-
-def _shown(message: dict[str, Any]) -> str | None:
-    """The text of a button, of a chosen list item, or under a picture."""
-    kind = message.get("type")
-    part = message.get(kind) if isinstance(kind, str) else None
-    if not isinstance(part, dict):
-        return None
-    reply = part.get(str(part.get("type"))) if kind == "interactive" else part
-    found = [reply.get(name) for name in ("text", "title", "caption")] if isinstance(reply, dict) else []
-    return next((text for text in found if isinstance(text, str)), None)
-
-
-def _status(status: dict[str, Any]) -> dict[str, Any]:
-    errors = [error for _, error in _objects(status, "errors")]
-    texts = [str(error.get("title") or error.get("message") or error.get("code")) for error in errors]
-    known = ("id", "recipient_id", "status", "timestamp")
-    rest = {key: item for key, item in status.items() if key not in {*known, *WhatsAppStatusUpdated.spellings}}
-    return {
-        **rest,
-        "message_id": status.get("id"),
-        "recipient": status.get("recipient_id"),
-        "status": status.get("status"),
-        "at": status.get("timestamp"),
-        "error": "; ".join(texts)[:4096],
-    }
-
-
-def _reading(trigger: type[Payload], value: dict[str, Any], path: tuple[str | int, ...]) -> Reading:
-    try:
-        payload = trigger.read(value)
-    except ValidationError as error:
-        raise invalid("whatsapp_cloud", f"cannot be read: {_first(error)}", path) from None
-    return Reading(payload, payload.own_id(), payload.happened())
-
-
-def _first(error: ValidationError) -> str:
-    fault = first_faults(error, 1)[0]
-    return f"{'/'.join(map(str, fault['loc']))}: {fault['msg']}"
+def _alone(body: dict[str, Any], update: _Update) -> Any:  # noqa: ANN401 - any JSON value
+    """The body with this update and what stands around it."""
+    made = only(body, update.path)
+    where = next((index for index, part in enumerate(update.path) if part == "value"), None)
+    if where is None:
+        return made
+    # On the way to the value each list has one item now.
+    holder = made
+    for part in update.path[:where]:
+        holder = holder[0] if isinstance(holder, list) else holder[part]
+    held = holder["value"]
+    if update.name:
+        holder["value"] = {key: held[key] for key in held if key == update.name or key in CONTEXT}
+    else:
+        holder["value"] = {key: part for key, part in held.items() if key not in LISTS}
+    return made

@@ -56,6 +56,9 @@ def _network(value: object) -> object:
 
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 LEAST_SECONDS = 1.0
+LARGEST_BODY = 3_145_728
+"""What a source may take at most, and one whose bodies carry several events takes: Meta sends up to 3 MB. An event
+alone is at most what a topic takes."""
 TOGETHER = "[together]"  # in the places of faults, and not in the file
 CRON_FIELDS = 5
 BESIDE_SHAPE = "id, time, subject, type, headers, query, leave_out and on_mismatch"
@@ -144,7 +147,7 @@ class LimitsForm(StrictForm):
     """What a source may send, over all replicas."""
 
     requests_per_second: int | None = Field(default=None, ge=1, le=100_000)
-    body_bytes: int | None = Field(default=None, ge=1, le=800_000)
+    body_bytes: int | None = Field(default=None, ge=1, le=LARGEST_BODY)
 
 
 class ScheduleForm(StrictForm):
@@ -320,6 +323,11 @@ class SourceEntry(StrictForm):
     def shaped(self) -> bool:
         """Whether it brings its own shape."""
         return any(part is not None for part in (self.json_schema, self.schema_file, self.example, self.example_file))
+
+    @property
+    def several(self) -> bool:
+        """Whether one body can carry several events."""
+        return self.items is not None or self.platform is not None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

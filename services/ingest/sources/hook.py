@@ -48,7 +48,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Hook:
-    """One source of the sources file. Its repr holds no secret. No tokens: its address ends with its name."""
+    """One source of the sources file. Its repr holds no secret. No tokens: its address ends with its name.
+
+    `hides`: its bodies hold what people must not see, which its reader takes out.
+    """
 
     name: str
     reader: Reader
@@ -66,6 +69,7 @@ class Hook:
     handshakes: Handshakes = Handshakes()
     answer: Answer | None = None
     from_query: bool = False
+    hides: bool = False
 
     @cached_property
     def uri(self) -> str:
@@ -90,6 +94,10 @@ class Hooks:
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+    def named(self, name: str) -> Hook | None:
+        """The hook of this name, whoever asks."""
+        return self._by_name.get(name)
 
     def find(self, name: str, token: str | None) -> Hook | None:
         """The hook, if the token is its own. An unknown name takes as long as a wrong token."""

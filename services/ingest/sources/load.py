@@ -37,7 +37,7 @@ from services.ingest.sources import document
 from services.ingest.sources.auth_schemes import proof_of
 from services.ingest.sources.body_forms import AnswerForm, HeaderForm
 from services.ingest.sources.document import SourcesError
-from services.ingest.sources.file_form import SourceEntry, SourcesFile, TogetherForm
+from services.ingest.sources.file_form import LARGEST_BODY, SourceEntry, SourcesFile, TogetherForm
 from services.ingest.sources.form_parts import StrictForm
 from services.ingest.sources.hook import Answer, Handshakes, Hook, Hooks
 from services.ingest.sources.schedules_and_polls import Poll, Schedule
@@ -317,12 +317,13 @@ def _hook(name: str, entry: SourceEntry, reader: Reader, made: Mapping[str, Any]
         networks=tuple(entry.networks),
         proxies=tuple(entry.proxies),
         requests_per_second=entry.limits.requests_per_second,
-        body_bytes=entry.limits.body_bytes,
+        body_bytes=entry.limits.body_bytes or (LARGEST_BODY if entry.several else None),
         duplicate_seconds=_duplicate_seconds(entry),
         repeat_seconds=None if entry.deduplicate is None else entry.deduplicate.repeat_seconds,
         handshakes=_handshakes(entry),
         answer=None if entry.answer is None else _answer(entry.answer),
         from_query=entry.from_query,
+        hides=bool(entry.leave_out),
     )
 
 

@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.topics import ACTIONS_DLQ, EVENTS_DLQ
+from contracts.topics import ACTIONS_DLQ, EVENTS_DLQ, REFUSED_DLQ
 from services.runtime.dead_letters.letters import FoundDeadLetter
 
 ELSEWHERE = "connection"
 """Where a call goes, and with whose credentials: another one needs a right of its own."""
-# What else a message holds says which run it is of: changed, it would no longer find its way back.
+# What else a message holds says which run it is of: changed, it would no longer find its way back. Of a body that was
+# refused anything may be changed: it is read again.
 MAY_CHANGE = {ACTIONS_DLQ.name: ("inputs", "connection", "retry", "timeout_seconds"), EVENTS_DLQ.name: ("data",)}
 
 
@@ -27,15 +28,15 @@ def edited(letter: FoundDeadLetter, changes: Mapping[str, Any], *, elsewhere: bo
     if not changes:
         return letter.value
     allowed = MAY_CHANGE.get(letter.topic, ())
-    body = json.loads(letter.value) if isinstance(letter.body, dict) else None
+    body = json.loads(letter.value) if isinstance(letter.body, dict | list) else None
     if body is None:
-        raise EditError(f"{letter.id} is no JSON object, so nothing in it can be changed")
+        raise EditError(f"{letter.id} is no JSON object or list, so nothing in it can be changed")
     for path, value in changes.items():
         names = path.split(".")
-        if names[0] not in allowed:
+        if names[0] not in allowed and letter.topic != REFUSED_DLQ.name:
             what = ", ".join(allowed) or "nothing: it is a run on its way"
             raise EditError(f"{path!r} cannot be changed; in {letter.topic} this can: {what}")
-        if names[0] == ELSEWHERE and not elsewhere:
+        if names[0] == ELSEWHERE and letter.topic != REFUSED_DLQ.name and not elsewhere:
             raise EditError(
                 "another connection sends what this call holds elsewhere, with other credentials: that is a right of "
                 "its own (--other-connection; by HTTP, FLOWS_ADMIN_OTHER_CONNECTION and `other_connection`)"

@@ -10,6 +10,7 @@ from typing import Any
 
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
+from contracts.topics import REFUSED_DLQ
 from services.runtime.dead_letters.letters import FoundDeadLetter
 
 ID_LENGTH = 8
@@ -27,8 +28,15 @@ def group_of(letter: FoundDeadLetter) -> str:
     if letter.letter is None:
         return stable_id(letter.topic)[:ID_LENGTH]
     known = letter.letter
+    if letter.topic == REFUSED_DLQ.name:
+        return refused_group(known.topic, known.code, known.cause)
     parts = (letter.topic, known.code.value, known.flow or "", known.step or "", letter.action, letter.connection)
     return stable_id(*parts, shape(known.cause))[:ID_LENGTH]
+
+
+def refused_group(source: str, code: ErrorCode, cause: str) -> str:
+    """The id of the group of what was refused of a source, `/hooks/NAME`, for a cause."""
+    return stable_id(REFUSED_DLQ.name, source, code.value, shape(cause))[:ID_LENGTH]
 
 
 @dataclass
@@ -48,6 +56,7 @@ class DeadLetterGroup:
             "first": self.letters[0].at,
             "last": newest.at,
             "topic": newest.topic,
+            "source": newest.source or None,
             "code": known.code.value if known else None,
             "who_must_act": known.who_must_act.value if known else None,
             "flow": known.flow if known else None,
@@ -78,6 +87,7 @@ class DeadLetterFilter:
     flow: str | None = None
     connection: str | None = None
     topic: str | None = None
+    source: str | None = None
     subject: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -97,6 +107,7 @@ class DeadLetterFilter:
             and (self.flow is None or (known is not None and known.flow == self.flow))
             and (self.connection is None or letter.connection == self.connection)
             and (self.topic is None or letter.topic == self.topic)
+            and (self.source is None or self.source in {letter.source, letter.source.rpartition("/")[2]})
             and (self.subject is None or _subject(letter) == self.subject)
             and (self.since is None or letter.at >= self.since)
             and (self.until is None or letter.at <= self.until)

@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
 from contracts.dead_letters import PREFIX, DeadLetter
-from contracts.topics import DLQ_OF, Topic
+from contracts.topics import ACTIONS_DLQ, DLQ_OF, Topic
 from services.runtime.kafka import topic_reading
 from services.runtime.settings import RuntimeSettings
 
@@ -58,12 +58,17 @@ class FoundDeadLetter:
     @property
     def action(self) -> str:
         """The action that was asked for, where one was."""
-        return self.field("action")
+        return self.field("action") if self.topic == ACTIONS_DLQ.name else ""
 
     @property
     def connection(self) -> str:
         """Its connection."""
-        return self.field("connection")
+        return self.field("connection") if self.topic == ACTIONS_DLQ.name else ""
+
+    @property
+    def source(self) -> str:
+        """Of what ingest could not read the source that sent it, `/hooks/NAME` or `/polls/NAME`."""
+        return self.letter.topic if self.letter is not None and self.letter.topic.startswith("/") else ""
 
     def row(self) -> dict[str, Any]:
         """Its headers as a row."""
