@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
 from prometheus_client import Counter
 
 from contracts.errors import ErrorCode
 from contracts.events import CONTENT_TYPE
-from contracts.topics import EVENTS, REFUSED, REFUSED_DLQ, Topic
+from contracts.topics import EVENTS, Topic
 from services.ingest import metrics
 from services.ingest.http_problems import Refused
 from services.ingest.settings import IngestSettings
@@ -26,6 +26,7 @@ from services.runtime.kafka.sizes import refusal
 HEADERS: Headers = [("content-type", CONTENT_TYPE.encode())]
 LEAST_REQUEST_SECONDS = 2.0
 STOP_SECONDS = 5.0
+ASK_AGAIN_SECONDS = 30.0
 RETRY_AFTER = {"Retry-After": "5"}
 
 Late = Callable[[asyncio.Future[object]], object]
@@ -48,6 +49,9 @@ class EventPublisher:
         self._producer: Producer | None = None
         self._broken = asyncio.Event()
         self._away = False
+        self._there: set[Topic] = set()
+        self._missing: set[Topic] = set()
+        self._ask_again = 0.0
 
     async def keep_connected(self) -> None:
         """Connect, and connect anew when the producer has failed for good. Runs until it is cancelled."""
@@ -73,10 +77,27 @@ class EventPublisher:
             await back_off.wait()
 
     async def answers(self) -> None:
-        """Raise unless Kafka answers now and has the topics."""
+        """Raise unless Kafka answers now and has the topic."""
         if self._producer is None:
             raise ConnectionError("no connection to Kafka yet")
-        await self._producer.require([EVENTS, REFUSED, REFUSED_DLQ])
+        await self._producer.require([EVENTS])
+
+    async def has(self, topic: Topic) -> bool:
+        """Whether the topic was made. True while nobody can say: then a record for it is refused with 503."""
+        if topic not in self._there and self._producer is not None and time.monotonic() >= self._ask_again:
+            try:
+                async with asyncio.timeout(self._settings.acknowledge_seconds):
+                    await self._producer.require([topic])
+            except UnknownTopicOrPartitionError as error:
+                self._ask_again = time.monotonic() + ASK_AGAIN_SECONDS
+                self._missing.add(topic)
+                log.warning("topic.missing", topic=topic.name, cause=str(error))
+            except (TimeoutError, KafkaError, OSError):
+                return True
+            else:
+                self._there.add(topic)
+                self._missing.discard(topic)
+        return topic not in self._missing
 
     async def publish(self, key: bytes, event: bytes, accepted: Counter) -> None:
         """Send one event; return when Kafka acknowledged it, and count it in `accepted`.

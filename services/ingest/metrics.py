@@ -15,7 +15,7 @@ ACKNOWLEDGEMENT = Histogram("flows_acknowledgement_seconds", "Request read to Ka
 REFUSED = Counter(
     "flows_refused",
     "Bodies of proved senders, and items of them, that could not be read, by what became of them: kept as a letter, the"
-    " same again, over the bound of letters, or an item of a body that was taken",
+    " same again, over the bound of letters, an item of a body that was taken, or no topic (`flows topics apply`)",
     ["source", "code", "kept"],
 )
 REFUSED_SINCE = Gauge(

@@ -95,11 +95,11 @@ class Refusals:
         cause = f"{hook.name}: HTTP {refused.status.value}: {_words(refused)}"
         mark = stable_id(hook.uri, refused.code.value, shape(cause), request.method, request.query, request.body)
         again = bool(await self._claims.held(hook.account, (mark,)))
-        kept = not again and self._has_room(hook, len(request.body))
-        if kept:
+        kept = "again" if again else await self._kept_as(hook, len(request.body))
+        if kept == "letter":
             await self._letter(came, refused.code, cause, size)
             await self._claims.hold(hook.account, (mark,), by=hook.uri, seconds=KEEP_SECONDS)
-        self._count(hook, refused.code, cause, "letter" if kept else "again" if again else "over_bound")
+        self._count(hook, refused.code, cause, kept)
 
     async def again(self, came: ProvedRequest, refused: Refused) -> None:
         """The same for a body that was read again: whoever put it back wants to see it, so it is always a letter."""
@@ -141,6 +141,12 @@ class Refusals:
             await database.patiently("refusals", lambda: self.counts.write(pool))
             self.since.forget_quiet()
             await asyncio.sleep(WRITE_SECONDS)
+
+    async def _kept_as(self, hook: Hook, size: int) -> str:
+        """`letter`, or why it is none: an installation that was upgraded may have no topic for it yet."""
+        if not await self._publisher.has(REFUSED_DLQ):
+            return "no_topic"
+        return "letter" if self._has_room(hook, size) else "over_bound"
 
     def _has_room(self, hook: Hook, size: int) -> bool:
         now = self._now()

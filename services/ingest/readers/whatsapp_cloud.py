@@ -125,6 +125,9 @@ def _alone(body: dict[str, Any], update: _Update) -> Any:  # noqa: ANN401 - any 
     held = holder["value"]
     if update.name:
         holder["value"] = {key: held[key] for key in held if key == update.name or key in CONTEXT}
+        if update.around.senders > 1 and isinstance(update.value, dict):
+            # Alone it would be taken for the only contact's.
+            holder["value"]["contacts"] = update.around.named_in(update.value)
     else:
         holder["value"] = {key: part for key, part in held.items() if key not in LISTS}
     return made

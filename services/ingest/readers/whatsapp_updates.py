@@ -111,6 +111,11 @@ class Around:
             "business_account_id": self.entry_id,
         }
 
+    def named_in(self, update: Json) -> list[Json]:
+        """The contacts whose number or id an update names."""
+        named = [value for value in update.values() if isinstance(value, str)]
+        return [one for one in self.contacts if one.get("wa_id") in named or one.get("user_id") in named]
+
     def person(self, number: Any, user_id: Any) -> Json:  # noqa: ANN401 - any JSON value
         """The contact with this number or id; the only one there is, where nobody else wrote."""
         for key, wanted in (("wa_id", number), ("user_id", user_id)):
