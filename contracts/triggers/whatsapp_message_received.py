@@ -14,6 +14,7 @@ from contracts.triggers.whatsapp_updates import USER_ID, Contact, WhatsAppAccoun
 
 SENDER = ("from", "from_", "phone", "mobile_number", "sender", "phone_number")
 SPELLINGS = spelled(*SENDER)
+SPELLED = tuple(str(name) for name in SPELLINGS.choices)
 
 
 class WhatsAppMessageReceived(WhatsAppAccount):
@@ -49,7 +50,7 @@ class WhatsAppMessageReceived(WhatsAppAccount):
     @model_validator(mode="before")
     @classmethod
     def _someone(cls, value: object) -> object:
-        return identified(value, tuple(str(name) for name in SPELLINGS.choices))
+        return identified(value, SPELLED)
 
     @model_validator(mode="after")
     def _phone(self) -> Self:

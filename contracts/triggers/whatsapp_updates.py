@@ -87,8 +87,11 @@ class WhatsAppPersonUpdate(WhatsAppUpdate):
 
 def identified(value: object, spellings: tuple[str, ...]) -> object:
     """The same with `from`, where it is empty: of people with a username there is only `user_id`."""
-    if not isinstance(value, dict) or any(_said(value.get(name)) for name in spellings):
+    if not isinstance(value, dict):
         return value
+    for name in spellings:
+        if name in value and _said(value[name]):
+            return value
     found = next((value[name] for name in ("user_id", "from_user_id") if _said(value.get(name))), None)
     if found is None:
         return value

@@ -52,22 +52,18 @@ class EventAcceptor:
     async def take_each(self, events: Sequence[PublishableEvent]) -> list[tuple[int, Refused]]:
         """Publish them; those that Kafka never takes, by index, with the 413. Raises Refused: 503."""
         if len(events) == 1:
-            done: list[BaseException | None] = [await self._or_too_large(events[0])]
-        else:
-            done = list(await asyncio.gather(*map(self._or_too_large, events), return_exceptions=True))
+            try:
+                await self._publish(events[0])
+            except Refused as refused:
+                if not _too_large(refused):
+                    raise
+                return [(0, refused)]
+            return []
+        done = await asyncio.gather(*(self._publish(event) for event in events), return_exceptions=True)
         for result in done:
             if isinstance(result, BaseException) and not _too_large(result):
                 raise result
         return [(index, one) for index, one in enumerate(done) if isinstance(one, Refused)]
-
-    async def _or_too_large(self, event: PublishableEvent) -> Refused | None:
-        try:
-            await self._publish(event)
-        except Refused as refused:
-            if not _too_large(refused):
-                raise
-            return refused
-        return None
 
     async def _publish(self, event: PublishableEvent) -> None:
         await self.publisher.publish(event.key, event.value, event.accepted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -25,13 +25,13 @@ from services.ingest.sources.hook import Hook
 from services.runtime import kafka
 
 
-@dataclass
+@dataclass(slots=True)
 class Brought:
     """What a body brought: the events, the reading of each, and the items that are none."""
 
-    events: list[PublishableEvent] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
-    unread: list[UnreadItem] = field(default_factory=list)
+    events: list[PublishableEvent]
+    readings: list[Reading]
+    unread: list[UnreadItem]
 
 
 class HookBodies:
@@ -56,8 +56,9 @@ class HookBodies:
                 raise refused
             brought.unread.append(too_large(reading, refused.code, refused.detail))
             ids.remove(brought.events[index].identity)
-        if brought.unread:
-            await self._refusals.bury(came, brought.unread)
+        if not brought.unread:
+            return accepted(ids, duplicate=before)
+        await self._refusals.bury(came, brought.unread)
         errors = [FieldError(pointer=pointer(one.path), detail=one.why) for one in brought.unread[:MOST_UNREAD]]
         return accepted(ids, duplicate=before, unread=errors)
 
@@ -67,8 +68,9 @@ def events_of(hook: Hook, sent: Sequence[ReceivedBody], body: bytes, received: d
 
     `body` is what identifies events without an id: the body, with what stands of the event outside of it.
     """
-    brought = Brought()
-    for index, one in enumerate(found for part in sent for found in _items(hook, part)):
+    brought = Brought([], [], [])
+    found = _items(hook, sent[0]) if len(sent) == 1 else [one for part in sent for one in _items(hook, part)]
+    for index, one in enumerate(found):
         if isinstance(one, UnreadItem):
             brought.unread.append(one)
             continue
@@ -109,13 +111,12 @@ def too_large(one: Reading, code: ErrorCode, why: str) -> UnreadItem:
 
 def _items(hook: Hook, sent: ReceivedBody) -> Sequence[Item]:
     """What is in a body, or in one document of a batch, of which a wrong one stops no other."""
-    read: Callable[[], Sequence[Item]] = partial(hook.reader.read, sent)
     if sent.path:
-        shown = partial(_shown, hook, sent)
+        read, shown = partial(hook.reader.read, sent), partial(_shown, hook, sent)
         found = item(read, hook.reader.triggers[0].trigger, sent.path, shown)
     else:
         try:
-            found = read()
+            found = hook.reader.read(sent)
         except ValidationError as error:
             raise wrong_shape(error) from None
     if sent.enclosed is None:

@@ -263,6 +263,11 @@ def _schemas(triggers: Triggers) -> Json:
                 "id": text,
                 "ids": {"type": "array", "items": text},
                 "duplicate": {"type": "boolean", "description": "Kafka had acknowledged it before"},
+                "unread": {
+                    "type": "array",
+                    "description": "items of the body that are no events, the first 50: each is a dead letter",
+                    "items": {"type": "object", "properties": {"pointer": text, "detail": text}},
+                },
             },
         },
         "EventState": {

@@ -24,17 +24,17 @@ def sent_of(request: AuthRequest, proven: Proven, most: int, again: str = "") ->
     """
     encoding = request.header("content-encoding").decode("latin-1")
     body = unpacked(request.body, encoding, most) if encoding else request.body
-    plain = ReceivedBody(None, request.headers, query=request.query, again=again)
-    parsed = _no_json(request, body)
-    if parsed is not None:
-        return body, [replace(plain, value=parsed)]
+    value = _no_json(request, body)
+    if value is not None:
+        return body, [ReceivedBody(value, request.headers, query=request.query, again=again)]
     value = parse(body)
     told = proven.told(request.headers)
     how = cloudevents.mode(told)
     if how is ContentMode.NONE and proven.headers is not None:
         how = cloudevents.mode_of(value)
     if how is ContentMode.NONE:
-        return body, [replace(plain, value=value)]
+        return body, [ReceivedBody(value, request.headers, query=request.query, again=again)]
+    plain = ReceivedBody(None, request.headers, query=request.query, again=again)
     found = cloudevents.documents(how, told, value)
     return body, [_unwrapped(document, plain, how, index) for index, document in enumerate(found)]
 
@@ -47,7 +47,7 @@ def value_of(request: AuthRequest, most: int) -> Any:  # noqa: ANN401 - any JSON
     return parse(body) if plain is None else plain
 
 
-def _no_json(request: AuthRequest, body: bytes) -> dict[str, object] | None:
+def _no_json(request: AuthRequest, body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """What a query, a form or XML says; None: it is to be read as JSON."""
     kind = request.header("content-type").decode("latin-1")
     if request.method == "GET":

@@ -97,7 +97,7 @@ class Around:
             entry_id=entry.get("id"),
             at=entry.get("time"),
             phone_number_id=metadata.get("phone_number_id"),
-            display_phone_number=metadata.get("display_phone_number"),
+            display_phone_number=metadata.get("display_phone_number") or value.get("display_phone_number"),
             contacts=tuple(_objects(value.get("contacts"))),
             senders=len(senders),
         )

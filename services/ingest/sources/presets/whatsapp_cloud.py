@@ -36,8 +36,8 @@ TEXT = {
 PRESET = Preset(
     name="whatsapp_cloud",
     title="WhatsApp Cloud API",
-    setup="developers.facebook.com, the app, WhatsApp, Configuration: the address, the verify token, the field "
-    "messages; App settings: the app secret",
+    setup="developers.facebook.com, the app, WhatsApp, Configuration: the address, the verify token, the fields "
+    "messages, user_preferences and whatever else flows are to know; App settings: the app secret",
     entry={
         "platform": "whatsapp_cloud",
         "answer": {"status": 200},
