@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -114,9 +115,12 @@ class Refusals:
         """
         hook, place = came.hook, came.place
         items: dict[str, tuple[DeadItem, ConsumedRecord, UnreadItem]] = {}
+        alike: Counter[str] = Counter()
         for one in unread:
             body = one.alone()
-            mark = stable_id(hook.uri, "unread", place, orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
+            content = stable_id(hook.uri, "unread", place, orjson.dumps(body, option=orjson.OPT_SORT_KEYS))
+            mark = stable_id(content, str(alike[content]))  # of several that are alike each is one
+            alike[content] += 1
             where = place or pointer(one.path)
             record, size = item_record(came, body, where)
             cause = f"{hook.name}: the item {where!r} of the body is no event: {one.why}"
@@ -133,13 +137,20 @@ class Refusals:
 
     async def keep_counted(self, data: Database) -> None:
         """Write the counts each second, and forget what is over, for ever. PostgreSQL may be away."""
-        pool = await data.connect()
-        await asyncio.gather(self._write(pool), expiry.keep_flat(pool, EXPIRING))
+        await asyncio.gather(self._forget(), self._write(data))
 
-    async def _write(self, pool: asyncpg.Pool) -> None:
+    async def _forget(self) -> None:
+        while True:
+            self.since.forget_quiet()
+            await asyncio.sleep(WRITE_SECONDS)
+
+    async def _write(self, data: Database) -> None:
+        pool = await data.connect()
+        await asyncio.gather(self._add(pool), expiry.keep_flat(pool, EXPIRING))
+
+    async def _add(self, pool: asyncpg.Pool) -> None:
         while True:
             await database.patiently("refusals", lambda: self.counts.write(pool))
-            self.since.forget_quiet()
             await asyncio.sleep(WRITE_SECONDS)
 
     async def _kept_as(self, hook: Hook, size: int) -> str:

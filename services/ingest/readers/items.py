@@ -65,13 +65,13 @@ class Items:
 
 
 def only(body: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON value
-    """The body with no other item in each list on the way than the one at `path`."""
+    """What stands at `path`, and nothing beside the way to it: an item is read by itself, so it needs no more."""
     if not path:
         return body
     name, rest = path[0], path[1:]
     if isinstance(body, list):
         return [only(body[int(name)], rest)]
-    return {**body, name: only(body[name], rest)}
+    return {name: only(body[name], rest)}
 
 
 def _changed(value: Any, parts: Sequence[str], change: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any JSON value

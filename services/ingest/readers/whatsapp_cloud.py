@@ -15,9 +15,8 @@ from typing import Any
 from contracts.triggers.payload import Payload
 from services.ingest.http_problems import invalid
 from services.ingest.readers import whatsapp_updates
-from services.ingest.readers.items import only
 from services.ingest.readers.reader import Item, Path, Reading, ReceivedBody, item
-from services.ingest.readers.whatsapp_updates import LISTS, Around
+from services.ingest.readers.whatsapp_updates import LISTS, Around, Json
 
 OBJECT = "whatsapp_business_account"
 MOST_UPDATES = 1000
@@ -27,12 +26,13 @@ CONTEXT = frozenset({"messaging_product", "metadata", "contacts"})
 
 @dataclass(frozen=True)
 class _Update:
-    """One update: its list's name (empty: the change itself), where it stands, what stands around it."""
+    """One update: its list's name (empty: the change itself), where it stands, what stands around it, its change."""
 
     name: str
     value: Any
     path: Path
     around: Around
+    change: Any = None
 
 
 class WhatsAppCloud:
@@ -51,14 +51,14 @@ class WhatsAppCloud:
         updates = list(islice(_updates(body), MOST_UPDATES + 1))
         if len(updates) > MOST_UPDATES:
             raise invalid("whatsapp_cloud", f"holds more than {MOST_UPDATES} updates", ("entry",))
-        return [one for update in updates for one in _read(sent, body, update)]
+        return [one for update in updates for one in _read(sent, update)]
 
     def shown(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         """The body as it is."""
         return value
 
 
-def _read(sent: ReceivedBody, body: dict[str, Any], update: _Update) -> Sequence[Item]:
+def _read(sent: ReceivedBody, update: _Update) -> Sequence[Item]:
     def made() -> Sequence[Reading]:
         if not isinstance(update.value, dict):
             raise invalid("whatsapp_cloud", "must be a JSON object", ())
@@ -66,10 +66,10 @@ def _read(sent: ReceivedBody, body: dict[str, Any], update: _Update) -> Sequence
         return (Reading(payload, payload.own_id(), payload.happened()),)
 
     trigger = whatsapp_updates.trigger_of(update.name)
-    return item(made, trigger, (*sent.path, *update.path), partial(_alone, body, update))
+    return item(made, trigger, (*sent.path, *update.path), partial(_alone, update))
 
 
-def _updates(body: dict[str, Any]) -> Iterator[_Update]:
+def _updates(body: Json) -> Iterator[_Update]:
     found = False
     for entry, path in _each(body, "entry", ()):
         for update in _of_entry(entry, path):
@@ -87,23 +87,23 @@ def _of_entry(entry: Any, path: Path) -> Iterator[_Update]:  # noqa: ANN401 - an
         value = change.get("value") if isinstance(change, dict) else None
         around = Around.of(entry, change)
         if not isinstance(value, dict):
-            yield _Update("", change if value is None else value, place, around)
+            yield _Update("", change if value is None else value, place, around, change)
             continue
-        yield from _of_value(value, (*place, "value"), around)
+        yield from _of_value(value, (*place, "value"), around, change)
 
 
-def _of_value(value: dict[str, Any], path: Path, around: Around) -> Iterator[_Update]:
+def _of_value(value: Json, path: Path, around: Around, change: Json) -> Iterator[_Update]:
     """Each of its lists' items; and whatever stands there that is no such list, as one."""
     named = ((name, one, place) for name in LISTS for one, place in _each(value, name, path))
     first = next(named, None)
     rest = {name: part for name, part in value.items() if name not in LISTS}
     if first is None or rest.keys() - CONTEXT:
-        yield _Update("", rest, path, around)
+        yield _Update("", rest, path, around, change)
     for name, one, place in chain((first,) if first else (), named):
-        yield _Update(name, one, place, around)
+        yield _Update(name, one, place, around, change)
 
 
-def _each(parent: dict[str, Any], name: str, path: Path) -> Iterator[tuple[Any, Path]]:
+def _each(parent: Json, name: str, path: Path) -> Iterator[tuple[Any, Path]]:
     """The items of a list; what stands there alone is a list of one."""
     found = parent.get(name)
     if isinstance(found, list):
@@ -112,22 +112,14 @@ def _each(parent: dict[str, Any], name: str, path: Path) -> Iterator[tuple[Any, 
         yield found, (*path, name)
 
 
-def _alone(body: dict[str, Any], update: _Update) -> Any:  # noqa: ANN401 - any JSON value
-    """The body with this update and what stands around it."""
-    made = only(body, update.path)
-    where = next((index for index, part in enumerate(update.path) if part == "value"), None)
-    if where is None:
-        return made
-    # On the way to the value each list has one item now.
-    holder = made
-    for part in update.path[:where]:
-        holder = holder[0] if isinstance(holder, list) else holder[part]
-    held = holder["value"]
-    if update.name:
-        holder["value"] = {key: held[key] for key in held if key == update.name or key in CONTEXT}
-        if update.around.senders > 1 and isinstance(update.value, dict):
-            # Alone it would be taken for the only contact's.
-            holder["value"]["contacts"] = update.around.named_in(update.value)
-    else:
-        holder["value"] = {key: part for key, part in held.items() if key not in LISTS}
-    return made
+def _alone(update: _Update) -> Any:  # noqa: ANN401 - any JSON value
+    """A body with this update alone, and what of its surroundings says whom it concerns."""
+    around, change = update.around, update.change
+    if not update.path:
+        return {"object": OBJECT, **update.value}
+    if change is None:
+        return {"object": OBJECT, "entry": [update.value]}
+    if isinstance(change, dict) and isinstance(change.get("value"), dict):
+        held = {**around.said(update.value), update.name: [update.value]} if update.name else update.value
+        change = {"field": around.field, "value": held}
+    return {"object": OBJECT, "entry": [{**around.entry, "changes": [change]}]}

@@ -111,10 +111,19 @@ class Around:
             "business_account_id": self.entry_id,
         }
 
-    def named_in(self, update: Json) -> list[Json]:
-        """The contacts whose number or id an update names."""
-        named = [value for value in update.values() if isinstance(value, str)]
-        return [one for one in self.contacts if one.get("wa_id") in named or one.get("user_id") in named]
+    @property
+    def entry(self) -> Json:
+        """What of its entry says where and when."""
+        return {name: part for name, part in (("id", self.entry_id), ("time", self.at)) if part is not None}
+
+    def said(self, update: Any) -> Json:  # noqa: ANN401 - any JSON value
+        """What of its change says whom it concerns: alone it must be nobody's but whose it was among the others."""
+        numbers = {name: part for name, part in self.ours.items() if name != "business_account_id" and part is not None}
+        contacts = self.contacts
+        if len(contacts) != 1 or self.senders > 1:
+            named = [value for value in _object(update).values() if isinstance(value, str)]
+            contacts = tuple(one for one in contacts if one.get("wa_id") in named or one.get("user_id") in named)
+        return {"metadata": numbers, "contacts": list(contacts)}
 
     def person(self, number: Any, user_id: Any) -> Json:  # noqa: ANN401 - any JSON value
         """The contact with this number or id; the only one there is, where nobody else wrote."""
