@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.errors import ErrorCode
 from contracts.triggers.registry import TRIGGERS
 from services.ingest.auth.scheme import AuthRequest, Proven
 from services.ingest.hook_bodies import Brought, events_of
 from services.ingest.parsed_bodies import sent_of
+from services.ingest.readers.whatsapp_updates import LISTS, TEMPLATES
 from services.ingest.sources.hook import Hook
 from services.ingest.sources.load import load
 from services.ingest.sources.presets import PRESETS
@@ -29,6 +31,12 @@ BAD: list[Callable[[str], Any]] = [
     lambda mark: [mark],
     lambda mark: {"email": {"x": mark}, "from": [mark], "status": [mark], "to": [mark], "n": mark},
     lambda mark: {"mark": mark},
+]
+NAMES = [
+    *LISTS,
+    *("metadata", "contacts", "groups", "id", "from", "from_user_id", "wa_id", "user_id", "type", "text", "body"),
+    *("system", "edit", "message", "reaction", "interactive", "recipient_id", "recipient_type", "status", "code"),
+    *("profile", "name", "value", "event", "timestamp", "display_phone_number"),
 ]
 Make = Callable[[str], Any]
 Whole = Callable[[list[Any]], Any]
@@ -151,3 +159,30 @@ def test_sent_is_seen_or_in_a_letter(hooks: dict[str, Hook], name: str, drawn: l
         again = brought(hook, dead_one.alone(), headers, again="/x")
         told = [(one.code, one.why) for one in again.unread]
         assert (again.events, told) == ([], [(dead_one.code, dead_one.why)])
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(["system", "edit", "interactive"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
+    max_leaves=25,
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), ANYTHING, max_size=8), st.sampled_from(["messages", "x", *TEMPLATES]))
+def test_whatever_stands_in_a_change_breaks_nothing(hooks: dict[str, Hook], value: dict[str, Any], field: str) -> None:
+    """It is events and letters, one or more, and no fault of ours; a letter read again is the same letter."""
+    body = {
+        "object": "whatsapp_business_account",
+        "entry": [{"id": "1", "changes": [{"field": field, "value": value}]}],
+    }
+    headers = {b"content-type": b"application/json"}
+    result = brought(hooks["whatsapp_cloud"], body, headers)
+    assert result.events or result.unread
+    assert {one.code for one in result.unread} <= {ErrorCode.SHAPE_INVALID}
+    for dead in result.unread:
+        again = brought(hooks["whatsapp_cloud"], dead.alone(), headers)
+        assert (again.events, [one.why for one in again.unread]) == ([], [dead.why])

@@ -5,6 +5,7 @@ Each trigger's file names the document of its shape.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ from contracts.triggers.whatsapp_reaction_received import WhatsAppReactionReceiv
 from contracts.triggers.whatsapp_status_updated import GROUP, WhatsAppStatusUpdated
 from contracts.triggers.whatsapp_template_updated import WhatsAppTemplateUpdated
 
+USER_ID = re.compile(r"[A-Z]{2}\.\S+")
+"""WhatsApp's id of a person with a business: a country, a point, letters and digits; a parent's has `.ENT.` too."""
 Json = dict[str, Any]
 Made = tuple[type[Payload], Json]
 LONGEST_ERROR = 4096
@@ -94,10 +97,10 @@ class Around:
         senders = {str(one.get("from") or one.get("from_user_id")) for one in _objects(value.get("messages"))}
         return cls(
             field=change["field"] if isinstance(change.get("field"), str) else "",
-            entry_id=entry.get("id"),
-            at=entry.get("time"),
-            phone_number_id=metadata.get("phone_number_id"),
-            display_phone_number=metadata.get("display_phone_number") or value.get("display_phone_number"),
+            entry_id=_plain(entry.get("id")),
+            at=_plain(entry.get("time")),
+            phone_number_id=_plain(metadata.get("phone_number_id")),
+            display_phone_number=_plain(metadata.get("display_phone_number") or value.get("display_phone_number")),
             contacts=tuple(_objects(value.get("contacts"))),
             senders=len(senders),
         )
@@ -146,16 +149,18 @@ def trigger_of(name: str) -> str:
 
 
 def _message(message: Json, around: Around) -> Made:
-    kind = message.get("type")
+    kind = _word(message.get("type"))
     if kind == "system":
         return _system(message, around)
-    if kind == "interactive" and _object(message.get("interactive")).get("type") in NO_MESSAGES:
-        return _other(message, around, str(message["interactive"]["type"]))
-    known = MESSAGES.get(kind) if isinstance(kind, str) else None
+    inner = _word(_object(message.get("interactive")).get("type"))
+    if kind == "interactive" and inner in NO_MESSAGES:
+        return _other(message, around, inner)
+    known = MESSAGES.get(kind)
     if known is not None:
         trigger, more = known[0], known[1](message)
-        return trigger, {**_rest(message, trigger, kind), **_person(message, around), **more}
-    if kind is None or kind in WRITTEN:
+        who = {"message_id": message.get("id"), **_person(message, around)}
+        return trigger, {**_rest(message, trigger, kind), **who, **more}
+    if message.get("type") is None or kind in WRITTEN:
         return WhatsAppMessageReceived, _written(message, around)
     return _other(message, around, kind)
 
@@ -165,7 +170,8 @@ def _written(message: Json, around: Around) -> Json:
     rest = {key: item for key, item in message.items() if key not in {*TAKEN, "text", "contact", "group_id"}}
     return {
         **{f"whatsapp_{key}" if key in WhatsAppMessageReceived.spellings else key: item for key, item in rest.items()},
-        **{key: person[key] for key in ("from", "user_id", "contact", "message_id", "at")},
+        **person,
+        "message_id": message.get("id"),
         "text": _text_of(message),
         "group_id": message.get("group_id"),
     }
@@ -175,20 +181,19 @@ TAKEN = frozenset({"id", "from", "from_user_id", "user_id", "timestamp"})
 
 
 def _person(message: Json, around: Around) -> Json:
-    """Who it is from, and its id and time."""
+    """Who it is from, and when it was."""
     number, user_id = message.get("from"), message.get("from_user_id") or message.get("user_id")
     contact = around.person(number, user_id)
     profile = _object(contact.get("profile"))
-    user_id = user_id or contact.get("user_id")
+    user_id = user_id or _plain(contact.get("user_id")) or (number if USER_ID.fullmatch(_word(number)) else None)
     return {
-        "message_id": message.get("id"),
-        "from": number or user_id or contact.get("wa_id"),
+        "from": number or user_id or _plain(contact.get("wa_id")),
         "user_id": user_id,
         "at": message.get("timestamp"),
         "contact": {
-            "name": profile.get("name"),
-            "user_id": contact.get("user_id") or user_id,
-            "username": profile.get("username") or contact.get("username"),
+            "name": _plain(profile.get("name")),
+            "user_id": user_id,
+            "username": _plain(profile.get("username") or contact.get("username")),
         },
     }
 
@@ -261,6 +266,7 @@ def _system(message: Json, around: Around) -> Made:
     return WhatsAppContactChanged, {
         **_rest(message, WhatsAppContactChanged),
         **person,
+        "message_id": message.get("id"),
         "from": message.get("from") or system.get("customer") or person["from"],
         "kind": kind,
         "new_number": system.get("wa_id") or system.get("new_wa_id"),
@@ -284,9 +290,7 @@ def _user_id_update(update: Json, around: Around) -> Made:
 
 
 def _other(message: Json, around: Around, kind: str) -> Made:
-    person = _person(message, around)
-    person.pop("message_id")
-    return WhatsAppChanged, {**person, "field": around.field, "kind": kind, "value": message}
+    return WhatsAppChanged, {**_person(message, around), "field": around.field, "kind": kind, "value": message}
 
 
 def _status(status: Json, around: Around) -> Made:
@@ -321,7 +325,7 @@ def _told(errors: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def _echo(message: Json, around: Around) -> Made:
-    kind = message.get("type")
+    kind = _word(message.get("type"))
     changed = _object(message.get(kind)) if kind in {"edit", "revoke"} else {}
     inner = _object(changed.get("message")) or message
     return WhatsAppMessageEchoed, {
@@ -423,6 +427,15 @@ TRIGGERS: tuple[type[Payload], ...] = (
     WhatsAppAccountUpdated,
     WhatsAppChanged,
 )
+
+
+def _word(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return value if isinstance(value, str) else ""
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """A text or a number; what stands around an update and is neither takes no update with it."""
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _object(value: Any) -> Json:  # noqa: ANN401 - any JSON value

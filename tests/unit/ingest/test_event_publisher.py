@@ -16,12 +16,13 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     NotLeaderForPartitionError,
     OutOfOrderSequenceNumber,
+    UnknownTopicOrPartitionError,
 )
 from prometheus_client import REGISTRY, CollectorRegistry, Counter
 from structlog.testing import capture_logs
 
 from contracts.errors import ErrorCode
-from contracts.topics import EVENTS, HISTORY, Topic
+from contracts.topics import EVENTS, HISTORY, REFUSED_DLQ, Topic
 from services.ingest import event_publisher as module
 from services.ingest.event_publisher import EventPublisher
 from services.ingest.http_problems import Refused
@@ -37,6 +38,7 @@ class Broker:
         self.starts: list[BaseException | None] = []
         self.outcome: Callable[[], BaseException | None] = lambda: None
         self.acknowledge = True
+        self.missing = False
         self.made = self.stopped = 0
         self.seconds = 0.0
         self.stopping: list[Exception] = []
@@ -62,8 +64,10 @@ class Broker:
             raise self.stopping.pop(0)
 
     async def require(self, topics: Iterable[Topic]) -> None:
-        """Always there."""
-        assert list(topics) == [EVENTS]
+        """There, but for what is missing."""
+        if self.missing:
+            raise UnknownTopicOrPartitionError("no topic")
+        assert list(topics) in ([EVENTS], [REFUSED_DLQ])
 
     async def send(self, *record: Any) -> asyncio.Future[object]:
         """Taken; acknowledged at once unless the test does it."""
@@ -382,3 +386,20 @@ async def test_between_two_producers_nothing_is_sent(
             await asyncio.sleep(0)
         await publisher.publish(b"k", b"{}", accepted)
     assert broker.made == 2
+
+
+async def test_a_topic_that_nobody_made_is_asked_for_again_and_found(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not there until it is; while nobody can say, a record for it is tried."""
+    alone = EventPublisher(IngestSettings())
+    assert await alone.has(REFUSED_DLQ), "no connection yet"
+    async with connected() as publisher:
+        broker.missing = True
+        assert not await publisher.has(REFUSED_DLQ)
+        broker.missing = False
+        assert not await publisher.has(REFUSED_DLQ), "it is not asked for each time"
+        monkeypatch.setattr(publisher, "_ask_again", 0.0)
+        assert await publisher.has(REFUSED_DLQ)
+        broker.missing = True
+        assert await publisher.has(REFUSED_DLQ), "what is there stays"

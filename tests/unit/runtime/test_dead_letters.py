@@ -245,3 +245,32 @@ async def test_a_request_that_cannot_be_shown(letter: FoundDeadLetter, told: str
     """Says why: mostly it is why the letter is dead."""
     shown = await preview(letter, {"crm": Connection("crm", "https://crm.example")})
     assert told in str(shown)
+
+
+def refused(number: int, source: str, cause: str, body: object) -> FoundDeadLetter:
+    """A dead letter of what a hook sent."""
+    letter = DeadLetter.of((f"/hooks/{source}", 0, 0), ErrorCode.SHAPE_INVALID, f"{source}: {cause}", "ingest")
+    headers = (("request", b"{}"), *letter.to_headers())
+    value = json.dumps(body).encode()
+    return FoundDeadLetter(f"refused.dlq/0/{number}", letter, value, b"default/x", tuple(headers), NOW, f"r/0/{number}")
+
+
+def test_what_was_refused_is_grouped_and_chosen_by_its_source() -> None:
+    """Two sources whose names differ in a digit are two; an action or a connection in a body means nothing."""
+    one = refused(1, "crm1", "/a is '5'", {"action": "x", "connection": "y"})
+    like, other = refused(2, "crm1", "/a is '6'", {}), refused(3, "crm2", "/a is '5'", {})
+    assert (group_of(one) == group_of(like), group_of(one) == group_of(other)) == (True, False)
+    assert (one.action, one.connection, one.source) == ("", "", "/hooks/crm1")
+    for named in ("crm1", "/hooks/crm1"):
+        assert [DeadLetterFilter(source=named).fits(letter) for letter in (one, like, other, dead(1))] == [
+            *(True, True, False, False),
+        ]
+
+
+def test_a_refused_body_goes_back_with_what_was_changed_in_it() -> None:
+    """Anything of it, also of a list; with the header that says how to read it."""
+    assert edited(refused(1, "crm", "x", {"n": "x"}), {"n": 5, "connection": "z"}) == b'{"n":5,"connection":"z"}'
+    assert edited(refused(1, "crm", "x", [{"n": "x"}]), {"0.n": 5}) == b'[{"n":5}]'
+    letter = refused(1, "crm", "x", {"n": "x"})
+    assert headers(letter) == [("request", b"{}"), ("flows-redriven", b"refused.dlq/0/1")]
+    assert [one.id for one in plan([letter], {}, HARMLESS).letters] == [letter.id]
