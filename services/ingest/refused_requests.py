@@ -42,10 +42,12 @@ def body_record(came: ProvedRequest, most: int, cut: int | None = None) -> Kept:
     headers = _headers(request.headers)
     if not hook.hides:
         return _record(came, headers, request.body, cut)
+    if cut is not None:
+        return _record(came, headers, b"", cut)
     try:
         shown = hook.reader.shown(value_of(request, most))
     except Refused:
-        return _record(came, headers, b"", cut or len(request.body))
+        return _record(came, headers, b"", len(request.body))
     return _record(came, _as_json(request, headers), orjson.dumps(shown))
 
 

@@ -42,6 +42,7 @@ sources:
   leads:  {{ trigger: closum.lead.created, token: {{ env: TOKEN }}, items: /leads }}
   signed: {{ schema: {SCHEMA}, authentication: {{ preset: github, secret: {{ env: SECRET }} }} }}
   small:  {{ schema: {SCHEMA}, token: {{ env: TOKEN }}, limits: {{ body_bytes: 100 }} }}
+  shut:   {{ schema: {SCHEMA}, token: {{ env: TOKEN }}, leave_out: [ /auth ], limits: {{ body_bytes: 50 }} }}
   query:  {{ schema: {{ type: object, required: [ to ] }}, token: {{ env: TOKEN }}, from_query: true }}
 """
 
@@ -321,8 +322,10 @@ async def test_what_people_must_not_see_is_in_no_letter(stage: Stage, *, form: b
     await stage.send("hidden", f'{{"n": 1, "auth": "{secret}"'.encode())
     values = [value for value, _, _ in stage.letters()]
     assert values == [{"payload": [{"n": "x"}]}, {"n": "x"}, None]
-    assert secret not in str(stage.kafka.others)
     assert stage.letters()[2][1].original_bytes
+    await stage.http.post(f"/v1/hooks/shut/{TOKEN}", data={"n": "1", "auth": secret, "more": "x" * 60})
+    assert (stage.letters()[3][0], (stage.letters()[3][1].original_bytes or 0) > 50) == (None, True)
+    assert secret not in str(stage.kafka.others)
 
 
 async def test_a_wrong_token_counts_under_its_name(stage: Stage) -> None:
