@@ -139,6 +139,18 @@ async def test_an_attempt_that_failed_is_counted(tables: Tables) -> None:
     assert (found.attempts, found.maybe) == (2, True)
 
 
+async def test_what_the_destination_says_is_not_there_may_be_sent_again(tables: Tables) -> None:
+    """Whatever an earlier attempt may have done: it has said that nothing is there."""
+    epoch = (await tables.effects.enter(["a/0"], "me"))["a/0"]
+    await begun(tables, "asked", AT_MOST_ONCE, epoch, Record("a/0", 1))
+    assert await settled(tables, Settle(key("asked"), epoch, EffectState.UNKNOWN, code=ErrorCode.CALL_LOST, maybe=True))
+    assert isinstance(await begun(tables, "asked", AT_MOST_ONCE, epoch, Record("a/0", 1)), IsUnknown)
+    assert await settled(tables, Settle(key("asked"), epoch, EffectState.CLAIMED, absent=True))
+    found = await begun(tables, "asked", AT_MOST_ONCE, epoch, Record("a/0", 1))
+    assert isinstance(found, Go)
+    assert not found.maybe
+
+
 async def test_slots_are_nobody_elses(tables: Tables) -> None:
     """One after the other; what passed unused is gone, but for a burst."""
     first = await tables.limits.slots("crm", 1.0, 0.0)

@@ -76,10 +76,12 @@ class Attempts:
             way.state = Waiting(waiting.attempts + 1, self._since(plan, waiting, began), waiting.maybe, waiting.free)
             outcome = await attempt(call.action, call.inputs, self._call(plan, call, way.begin))
         except Known as found:
-            made = sending.attempts(found.decision, waiting.attempts)
-            way.state = Waiting(made, way.state.began, waiting.maybe, waiting.free, waiting.still, waiting.stood)
             known = sending.outcome(found.decision, outputs_needed=not plan.request.last)
-            return Later(HELD_SECONDS, way.state, here=True) if known is None else await self._judge(way, call, known)
+            if known is None:
+                return Later(HELD_SECONDS, waiting, here=True)
+            made = sending.attempts(found.decision, waiting.attempts)
+            way.state = Waiting(made, way.state.began, waiting.maybe, waiting.free)
+            return await self._judge(way, call, known)
         except TooLateError as late:
             return await self._after(way, late.end)
         name, action = plan.connection, plan.request.action
@@ -93,7 +95,7 @@ class Attempts:
             outcome = self._denied(way, outcome, began, charged=charged)
             if outcome.again and not charged:
                 return await self._free(way, outcome, began)
-        return await self._judge(way, call, outcome)
+        return await self._judge(way, call, outcome, charged=charged)
 
     def _since(self, plan: Plan, waiting: Waiting, now: float) -> float:
         """Since when an attempt that begins now is tried, without the time that stood still."""
@@ -118,10 +120,14 @@ class Attempts:
 
     async def _free(self, way: UnderWay, failed: Failed, began: float) -> Later | Lost:
         """It was the connection's or the step's fault: no attempt is used up, and time stands still from its begin."""
-        if isinstance(way.state, Sending) and not await sending.settle(
-            self._journal, way.plan, way.tenure, failed, again=True, free=True
-        ):
-            return _lost(way)
+        asked = isinstance(way.state, Asking)
+        if asked or isinstance(way.state, Sending):
+            if not await sending.settle(
+                self._journal, way.plan, way.tenure, failed, again=True, free=True, asked=asked
+            ):
+                return _lost(way)
+            if asked:
+                await self._ends.answered(way.plan, failed)
         state = way.left(maybe=failed.maybe)
         if way.tenure.over:
             return LOST
@@ -131,14 +137,16 @@ class Attempts:
         way.state = waiting = replace(state, attempts=state.attempts - 1, free=state.free + 1, still=began)
         return Later(wait, waiting)
 
-    async def _judge(self, way: UnderWay, call: Call, outcome: Done | Failed) -> Ended | Later | Lost:
+    async def _judge(
+        self, way: UnderWay, call: Call, outcome: Done | Failed, *, charged: bool = True
+    ) -> Ended | Later | Lost:
         """It is unknown until the destination says more, where that can be asked."""
         if isinstance(outcome, Failed) and outcome.unknown and call.action.verifier(call.inputs) is not None:
-            return await self._doubt(way, outcome)
+            return await self._doubt(way, outcome, charged=charged)
         return await self._after(way, outcome)
 
-    async def _doubt(self, way: UnderWay, failed: Failed) -> Later | Lost:
-        """So it is for whoever goes on with it after this worker."""
+    async def _doubt(self, way: UnderWay, failed: Failed, *, charged: bool) -> Later | Lost:
+        """So it is for whoever goes on with it after this worker. `charged`: the attempt counts, if it was none."""
         # Not `maybe`, which stays: what is unknown may have happened anyway, and what comes of it is not known yet.
         sent, state = isinstance(way.state, Sending), way.left()
         unknown = Failed(failed.code, failed.cause, again=False, unknown=True)
@@ -146,7 +154,9 @@ class Attempts:
             return _lost(way)
         self._tell("call.doubted", way, failed)
         now = self._world.now()
-        way.state = asking = Asking(failed, state.attempts, state.began, self._verify_seconds, now)
+        way.state = asking = Asking(
+            failed, state.attempts, state.began, self._verify_seconds, now, free=state.free, charged=charged
+        )
         return Later(max(0.0, verification.wait_seconds(asking, now)), asking, here=True)
 
     async def _ask(self, way: UnderWay, call: Call, asking: Asking) -> Ended | Later | Lost:
@@ -156,8 +166,15 @@ class Attempts:
         self._limits.told(plan.connection, plan.lane, plan.step, came)
         label = verification.LABELS[type(verdict)]
         metrics.VERIFICATIONS.labels(plan.connection, plan.request.action, label).inc()
-        judged = verification.judged(asking, verdict, self._world.now())
-        return judged if isinstance(judged, Later) else await self._after(way, judged)
+        now = self._world.now()
+        judged = verification.judged(asking, verdict, now)
+        if isinstance(judged, Later):
+            return judged
+        # What it waited for was our not knowing: `within` stood still.
+        way.state = replace(asking, began=asking.began + now - asking.since)
+        if isinstance(judged, Failed) and judged.again and not asking.charged:
+            return await self._free(way, judged, now)
+        return await self._after(way, judged)
 
     async def _after(self, way: UnderWay, outcome: Done | Failed) -> Ended | Later | Lost:
         plan, asked = way.plan, isinstance(way.state, Asking)

@@ -178,4 +178,4 @@ async def settle(
             absent=asked and not came.unknown,
         )
 
-    return await journal.settle(tenure, entry)
+    return await journal.settle(tenure, plan.effect, entry)

@@ -44,7 +44,8 @@ class Sending:
 class Asking:
     """The call `failed` may have been made, and must not be made twice; its destination is being asked.
 
-    For `quiet_seconds` from `since` on it may still arrive.
+    For `quiet_seconds` from `since` on it may still arrive. `charged`: where it did not happen, that was one of its own
+    attempts; else its connection or step was ill.
     """
 
     failed: Failed
@@ -55,6 +56,7 @@ class Asking:
     asked: int = 0
     maybe: bool = False
     free: int = 0
+    charged: bool = True
 
 
 State = Waiting | Sending | Asking

@@ -93,15 +93,17 @@ class Journal:
                 self._open.discard(key)
         return decision
 
-    async def settle(self, tenure: Tenure, settle: Callable[[int], Settle]) -> bool:
-        """Write what came of a request; False: the effect is somebody else's now, and so is what follows from it."""
-        if tenure.over or (epoch := await self._epoch(tenure)) is None:
-            return False
-        entry = settle(epoch)
+    async def settle(self, tenure: Tenure, key: Key, settle: Callable[[int], Settle]) -> bool:
+        """Write what came of a request; False: the effect is somebody else's now, and so is what follows from it.
+
+        Somebody else can be this worker, under the number that it has of the same partition by now.
+        """
         try:
-            return await self._batcher.ask(entry) is True
+            if tenure.over or (epoch := await self._epoch(tenure)) is None:
+                return False
+            return await self._batcher.ask(settle(epoch)) is True
         finally:
-            self._open.discard(entry.key)
+            self._open.discard(key)
 
     def abandon(self, key: Key) -> None:
         """Nothing more is known of a request that was begun: its row stays `sent`."""

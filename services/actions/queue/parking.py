@@ -192,9 +192,11 @@ class Parking:
             lanes, shelf = self._lanes.get(assignment), self._shelves.get(assignment, {}).get(name)
             if lanes is None or shelf is None:
                 continue
-            for lane in set(names) - lanes.keys() - set(shelf.loaded.values()):
-                lanes[lane] = ParkedLane(lane, assignment)
-                self._schedule(lanes[lane], 0.0)
+            loaded = set(shelf.loaded.values())
+            for lane in dict.fromkeys(names):  # the newest first
+                if lane not in lanes and lane not in loaded:
+                    lanes[lane] = ParkedLane(lane, assignment)
+                    self._schedule(lanes[lane], 0.0)
 
     async def late(self, wall: float) -> list[Job]:
         """What is past its deadline at a moment, wherever it waits here; that in memory is found there.
@@ -267,6 +269,8 @@ class Parking:
         for (key, lane), rows in zip(lanes.items(), loaded, strict=True):
             if not self._here(lane):
                 continue  # its partition was given up meanwhile
+            if lane.loaded > 0:
+                continue  # what was late was taken out meanwhile: when that has ended the lane is due again
             if rows is None:
                 self._schedule(lane, UNLOADABLE_SECONDS)
             elif rows:

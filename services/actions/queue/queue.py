@@ -226,7 +226,9 @@ class Queue:
         job.finish()
 
     def _put(self, job: Job) -> None:
-        """Take in a job that was parked."""
+        """Take in a job that was parked; of a partition that is being given up it is left to the next owner."""
+        if job.assignment.leaving:
+            return
         if job.state.attempts:
             self._limits.suspect(job.turn.connection, job.lane)
         self._lanes.put(job.lane, job)

@@ -17,6 +17,7 @@ from services.actions.limits.limits_table import LimitsTable
 from services.actions.outcome import Failed
 from services.actions.queue.parked_table import Head, Parked, ParkedTable
 from services.actions.world import World
+from services.runtime import database
 from services.runtime.kafka import ConsumedRecord
 from tests.support.world.faults import NONE, Faults
 
@@ -85,7 +86,7 @@ class FakeEffects(EffectsTable):
         held = self.effects.get(settle.key)
         if held is None or held.row.epoch != settle.epoch:
             return False
-        maybe = held.row.maybe or settle.maybe
+        maybe = (held.row.maybe and not settle.absent) or settle.maybe
         held.row = replace(
             held.row,
             state=settle.state,
@@ -273,19 +274,27 @@ class FakeParked(ParkedTable):
 
 @dataclass
 class FakeUnknownCalls(UnknownCalls):
-    """What waits for a person."""
+    """What waits for a person. It outlasts PostgreSQL's absence, as the real one."""
 
     faults: Faults = NONE
     open: dict[Key, Failed] = field(default_factory=dict)
 
     async def keep(self, key: Key, request: ActionRequest, record: ConsumedRecord, failed: Failed) -> None:
         """A person decides."""
-        async with self.faults.around("unknown.keep"):
-            del request, record
-            self.open[key] = failed
+        del request, record
+
+        async def keep() -> None:
+            async with self.faults.around("unknown.keep"):
+                self.open[key] = failed
+
+        await database.patiently("unknown.keep", keep)
 
     async def answered(self, key: Key, *, happened: bool) -> None:
         """The destination has decided."""
-        async with self.faults.around("unknown.answered"):
-            del happened
-            self.open.pop(key, None)
+        del happened
+
+        async def answer() -> None:
+            async with self.faults.around("unknown.answered"):
+                self.open.pop(key, None)
+
+        await database.patiently("unknown.answered", answer)

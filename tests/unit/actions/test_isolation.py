@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from contracts.actions import ActionRequest
+from contracts.actions import ActionRequest, Retry
 from contracts.runs import Outcome
 from services.actions.connections.oauth import ClientCredentials, Token, TokenStore
 from services.actions.connections.parts import OAuth2
@@ -99,6 +99,35 @@ def test_calls_wait_for_an_ill_connection_and_none_dies(name: str, lanes: int) -
         few = 4 if name == "403" and lanes == 4 else 0
         assert outcomes[Outcome.DEAD] <= few, outcomes
         assert len(it.world.limits.opened) == 0
+
+    loop.run(story)
+
+
+@pytest.mark.parametrize("attempts", [1, 5])
+def test_a_call_that_the_destination_is_asked_about_waits_as_well(attempts: int) -> None:
+    """It hung in an outage, and did not happen: that was no attempt of its own, and no time of its `within`."""
+    check = {"repeat": "never", "verify": {"url": "/check"}}
+
+    async def story() -> None:
+        it = Story(while_ill(Says(seconds=1e6, acts=False)), FLOWS_VERIFY_SECONDS="30")
+        well = it.world.destination.says
+        it.world.destination.says = lambda asked: (
+            Says(404) if asked.url.endswith("/check") and asked.at - it.begun > ILL_SECONDS else well(asked)
+        )
+        one = await it.world.start()
+        made = [
+            call.model_copy(
+                update={"inputs": call.inputs | check, "retry": Retry(attempts=attempts, within_seconds=60)}
+            )
+            for call in calls(10, lanes=10)
+        ]
+        it.world.put(calls(40, lanes=40, first=100))
+        await asyncio.sleep(20.0)  # it is known to be ill by now
+        it.world.put(made)
+        await it.world.until(lambda: it.ended(0, 10) == 10, ILL_SECONDS + 200)
+        await one.end()
+        outcomes = it.world.outcomes()
+        assert {outcomes[f"r{number}"] for number in range(10)} == {Outcome.DELIVERED}
 
     loop.run(story)
 

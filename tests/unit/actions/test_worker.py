@@ -8,9 +8,22 @@ from collections import defaultdict
 from contracts.actions import ActionRequest, Retry
 from contracts.errors import ErrorCode
 from contracts.runs import Outcome
+from contracts.topics import ACTIONS as TOPIC
+from services.actions.attempt.attempts import Attempts
+from services.actions.attempt.ends import Ends
+from services.actions.attempt.plan import Planner
+from services.actions.attempt.states import Later, Waiting
+from services.actions.journal.effects import Go, Held, Key, Settle, State
+from services.actions.journal.journal import Journal
+from services.actions.limits.limits import Limits
+from services.actions.registry import ACTIONS
+from services.flows.catalogue import Guarantee
+from services.runtime.kafka import ConsumedRecord
+from services.runtime.kafka.publishing import BatchPublisher
 from tests.support.actions import request
 from tests.support.world import loop
 from tests.support.world.destination import Asked, Destination, Says
+from tests.support.world.kafka import FakeProducer
 from tests.support.world.worker import PLACES, Simulation
 
 
@@ -146,5 +159,80 @@ def test_failed_attempts_and_the_last_call_are_told() -> None:
         assert (last.action, last.connection, last.attempts) == ("http.request", "crm", 3)
         assert last.outputs is not None
         assert last.outputs["json"] == {"id": 7}
+
+    loop.run(story)
+
+
+def test_nothing_is_begun_of_a_partition_that_is_being_given_up() -> None:
+    """A parked lane that is due meanwhile waits for the next owner: what is under way then could be cut off."""
+    hangs, waits = "+351910000001", "+351910000002"
+
+    def says(asked: Asked) -> Says:
+        if asked.body["phone"] == hangs:
+            return Says(seconds=14.0)
+        return Says(503, headers={"retry-after": "6"}) if len(worlds[0].destination.asked) < 2 else Says()
+
+    async def story() -> None:
+        worlds.append(world := Simulation(destination=Destination(says)))
+        one = await world.start()
+        world.put([request(1, hangs, last=True), request(2, waits, last=True)])
+        await world.until(lambda: len(world.parked.rows) == 1)
+        await one.kafka.assign(PLACES)  # once the call that hangs has ended
+        again = world.world.now()
+        await world.until(lambda: len(world.ends()) == 2)
+        await one.end()
+        assert [asked.at > again for asked in world.destination.asked] == [False, False, True]
+
+    worlds: list[Simulation] = []
+    loop.run(story)
+
+
+def test_an_effect_given_up_under_way_is_free_for_who_goes_on_with_it() -> None:
+    """That can be the same worker, which has the partition again before its call has ended."""
+
+    async def story() -> None:
+        world = Simulation()
+        journal = Journal(world.effects, "me", lambda: None, world=world.world)
+        before, effect = journal.enter("t/0"), Key("default", "one")
+        assert isinstance(await journal.begin(before, effect, Guarantee.REPEATABLE, 1), Go)
+        journal.leave(before)
+        now = journal.enter("t/0")
+        assert isinstance(await journal.begin(now, effect, Guarantee.REPEATABLE, 1), Held)
+        assert not await journal.settle(before, effect, lambda epoch: Settle(effect, epoch, State.DONE))
+        assert isinstance(await journal.begin(now, effect, Guarantee.REPEATABLE, 1), Go)
+        await journal.close()
+
+    loop.run(story)
+
+
+def test_what_is_held_elsewhere_grows_no_younger() -> None:
+    """However often it is asked for in vain: `within` counts from its first attempt."""
+
+    async def story() -> None:
+        world = Simulation()
+        made = request(1, last=True)
+        plan = Planner(ACTIONS, world.connections).plan(
+            ConsumedRecord(TOPIC, "t.actions", 0, 0, b"", made.to_bytes(), [])
+        )
+        assert isinstance(world.destination, Destination)
+        journal = Journal(world.effects, "me", lambda: None, world=world.world)
+        limits = Limits(world.limits, world.connections, "t", most=1, news=asyncio.Event(), world=world.world)
+        attempts = Attempts(
+            world.destination,
+            journal,
+            limits,
+            Ends(BatchPublisher(FakeProducer(world.broker)), world.unknowns),
+            call_seconds=5.0,
+            verify_seconds=5.0,
+            world=world.world,
+        )
+        elsewhere, here = journal.enter("t/1"), journal.enter("t/0")
+        await journal.begin(elsewhere, plan.effect, Guarantee.REPEATABLE, 0)
+        waiting = Waiting(1, world.world.now() - 20.0, still=world.world.now() - 10.0)
+        for _ in range(3):
+            came = await attempts.make(plan, waiting, here)
+            assert isinstance(came, Later)
+            assert came.state == waiting
+        await journal.close()
 
     loop.run(story)
