@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 MUTANTS := .mutants-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint unit mutants chaos bench schemas release lock clean
+.PHONY: help install demo dev test lint unit simulate mutants chaos bench schemas release lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ test: lint ## Everything: style, types, import rules, and all tests against real
 
 unit: $(STAMP) ## Only the tests that need neither Kafka nor PostgreSQL
 	@$(BIN)/python -m pytest tests/unit tests/contract tests/property
+
+simulate: $(STAMP) ## Workers over fakes on made time, several troubles at once: 10,000 seeds, or SEEDS=…; goes on where it was broken off
+	@$(BIN)/python -m tests.simulate $(if $(SEEDS),--count $(SEEDS))
 
 # mutmut needs a click that faust refuses, so it has an environment of its own, which sees the packages of ours behind its own.
 $(MUTANTS)/bin/mutmut: $(STAMP)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError
 
 from contracts.topics import Topic
 from services.runtime.kafka import Headers
@@ -28,11 +29,12 @@ class Stored(NamedTuple):
 
 @dataclass
 class Broker:
-    """Its records, and what the one group has committed."""
+    """Its records, and what the one group has committed. While it is `away` nobody gets any."""
 
     records: dict[TopicPartition, list[Stored]] = field(default_factory=lambda: defaultdict(list))
     committed: dict[TopicPartition, int] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    away: bool = False
 
     def put(
         self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers | None = None
@@ -60,7 +62,12 @@ class FakeConsumer:
         self._listener: Any = None
         self._positions: dict[TopicPartition, int] = {}
         self._paused: set[TopicPartition] = set()
-        self._rebalance: tuple[asyncio.Event, Collection[TopicPartition]] | None = None
+        self.expelled = False  # the group goes on without it, and it does not know yet
+
+    @property
+    def has(self) -> list[TopicPartition]:
+        """What it was assigned."""
+        return sorted(self._positions)
 
     def subscribe(self, topics: Sequence[str], listener: Any) -> None:
         """As aiokafka's."""
@@ -69,13 +76,25 @@ class FakeConsumer:
 
     async def assign(self, places: Collection[TopicPartition]) -> None:
         """It has these from now on. Returns once its listener was told."""
-        while self._listener is None:  # noqa: ASYNC110 - on made time
+        await self.give_up()
+        await self.take_over(places)
+
+    async def listens(self) -> None:
+        """Returns once it has subscribed."""
+        while self._listener is None:
             await asyncio.sleep(0.01)
-        before = set(self._positions)
-        await self._listener.on_partitions_revoked(before)
-        self._positions = {place: self._broker.committed.get(place, 0) for place in places}
+
+    async def give_up(self) -> None:
+        """It is told that it has nothing any more. Until it has taken note of that, it may commit."""
+        await self.listens()
+        await self._listener.on_partitions_revoked(set(self._positions))
+        self._positions = {}
+
+    async def take_over(self, places: Collection[TopicPartition]) -> None:
+        """It is told that it has these, each from its committed offset on."""
+        self._positions = {place: self._broker.committed.get(place, 0) for place in sorted(places)}
         self._paused.clear()
-        await self._listener.on_partitions_assigned(set(places))
+        await self._listener.on_partitions_assigned(list(self._positions))
 
     def paused(self) -> set[TopicPartition]:
         """As aiokafka's."""
@@ -103,14 +122,18 @@ class FakeConsumer:
         return found or {}
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Of partitions that it has."""
+        """Of partitions that it has. Raises CommitFailedError when the group goes on without it."""
         async with self._faults.around("kafka.commit"):
+            if self.expelled:
+                raise CommitFailedError("the group goes on without this member")
             for place, position in positions.items():
                 if place in self._positions:
                     self._broker.committed[place] = position
 
     def _fetched(self, most: int) -> dict[TopicPartition, list[Stored]] | None:
         found: dict[TopicPartition, list[Stored]] = {}
+        if self._broker.away:
+            return None
         for place, position in self._positions.items():
             if place not in self._paused and (records := self._broker.records[place][position : position + most]):
                 found[place] = records

@@ -7,6 +7,8 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from tests.support.world import processes
+
 T = TypeVar("T")
 
 
@@ -29,8 +31,9 @@ def run(story: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     def made() -> asyncio.AbstractEventLoop:
         leaps = _Leaps()
-        loop = asyncio.SelectorEventLoop(leaps)
+        loop = processes.Loop(leaps)
         loop.time = lambda: leaps.now  # type: ignore[method-assign]
+        loop.set_task_factory(processes.task)
         return loop
 
     with asyncio.Runner(loop_factory=made) as runner:

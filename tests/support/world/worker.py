@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from zlib import crc32
 
 from aiokafka import TopicPartition
@@ -30,6 +30,15 @@ from tests.support.world.tables import FakeEffects, FakeLimits, FakeParked, Fake
 
 PREFIX = "t."
 PLACES = [TopicPartition(ACTIONS.under(PREFIX), number) for number in range(4)]
+
+
+class Made(NamedTuple):
+    """A worker, put together."""
+
+    kafka: FakeConsumer
+    worker: Worker
+    assignments: Assignments
+    stop: asyncio.Event
 
 
 @dataclass
@@ -66,7 +75,7 @@ class Simulation:
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        loop, chance = asyncio.get_running_loop(), Random(self.seed)  # noqa: S311 - the same for each seed
+        loop, chance = asyncio.get_running_loop(), Random(self.seed)
         self.world = World(now=loop.time, wall=loop.time, chance=chance.random)
         self.broker = Broker()
         self.effects = FakeEffects(self.world, self.faults)
@@ -80,11 +89,18 @@ class Simulation:
 
     async def start(self, places: Iterable[TopicPartition] = PLACES) -> Running:
         """A further worker, with these partitions."""
+        made = self.made(self.world, self.connections)
+        running = Running(*made, asyncio.create_task(made.worker.run(made.stop)))
+        await made.kafka.assign(list(places))
+        return running
+
+    def made(self, world: World, connections: Mapping[str, Connection], owner: str | None = None) -> Made:
+        """One that does not run yet, and has no partitions. `owner`: its name, new with each."""
         made = {"KAFKA_BOOTSTRAP": "none:1", "DATABASE_URL": "postgresql://u:p@none/none", "FLOWS_TOPIC_PREFIX": PREFIX}
         settings = load(ActionsSettings, {**made, **self.settings})
         kafka, assignments = FakeConsumer(self.broker, self.faults), Assignments()
         given = Given(
-            f"w{next(self._names)}",
+            owner or f"w{next(self._names)}",
             self.destination,
             FakeProducer(self.broker, self.faults),
             cast("Any", kafka),
@@ -92,13 +108,10 @@ class Simulation:
             self.unknowns,
             self.limits,
             self.parked,
-            self.world,
+            world,
         )
-        worker = assembled(settings, KNOWN, self.connections, given, assignments=assignments, moved=lambda: None)
-        stop = asyncio.Event()
-        running = Running(kafka, worker, assignments, stop, asyncio.create_task(worker.run(stop)))
-        await kafka.assign(list(places))
-        return running
+        worker = assembled(settings, KNOWN, connections, given, assignments=assignments, moved=lambda: None)
+        return Made(kafka, worker, assignments, asyncio.Event())
 
     def put(self, requests: Iterable[ActionRequest]) -> None:
         """On `actions`, each in its partition."""
