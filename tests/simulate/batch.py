@@ -47,7 +47,10 @@ def one(seed: int) -> Result:
 
 def run(seeds: Sequence[int], at_once: int, progress: Path, *, anew: bool) -> int:
     """All of them. 0: nothing was found; 1: something was; 130: it was broken off."""
-    done = {} if anew else _done(progress)
+    for end in (signal.SIGINT, signal.SIGTERM):  # also where a shell has it ignored, as for what runs behind
+        signal.signal(end, signal.default_int_handler)
+    code = _code()
+    done = {} if anew else _done(progress, code)
     left = [seed for seed in seeds if seed not in done]
     cpu = sum(one.cpu_seconds for one in done.values()) / len(done) if done else USUAL_SECONDS
     minutes = len(left) * cpu / max(1, at_once) / 60
@@ -64,7 +67,7 @@ def run(seeds: Sequence[int], at_once: int, progress: Path, *, anew: bool) -> in
             _tell(result)
             now = time.monotonic()
             if now - saved > SAVE_SECONDS:
-                _save(progress, done)
+                _save(progress, code, done)
                 saved = now
             if now - told > TELL_SECONDS:
                 rest = (now - began) / number * (len(left) - number) / 60
@@ -76,7 +79,7 @@ def run(seeds: Sequence[int], at_once: int, progress: Path, *, anew: bool) -> in
     finally:
         pool.terminate()
         pool.join()
-        _save(progress, done)
+        _save(progress, code, done)
     return _report(seeds, done, time.monotonic() - began, broken_off=broken_off)
 
 
@@ -114,17 +117,17 @@ def _code() -> str:
     return text.hexdigest()
 
 
-def _done(progress: Path) -> dict[int, Result]:
+def _done(progress: Path, code: str) -> dict[int, Result]:
     if not progress.exists():
         return {}
     kept = json.loads(progress.read_text())
-    if kept["code"] != _code():
+    if kept["code"] != code:
         print(f"{progress}: of other code, so all is played anew", flush=True)
         return {}
     return {one[0]: Result(*one) for one in kept["done"]}
 
 
-def _save(progress: Path, done: dict[int, Result]) -> None:
+def _save(progress: Path, code: str, done: dict[int, Result]) -> None:
     new = progress.with_suffix(".new")
-    new.write_text(json.dumps({"code": _code(), "done": sorted(done.values())}))
+    new.write_text(json.dumps({"code": code, "done": sorted(done.values())}))
     os.replace(new, progress)  # noqa: PTH105 - in one step

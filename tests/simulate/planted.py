@@ -27,11 +27,15 @@ MOST_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """`where`: module:function. `changes`: texts of it, and what stands there instead."""
+    """`where`: module:function. `changes`: texts of it, and what stands there instead.
+
+    `needs`: with which troubles, by how they begin, it can be seen at all.
+    """
 
     name: str
     where: str
     changes: tuple[tuple[str, str], ...]
+    needs: tuple[str, ...] = ()
 
 
 BEGIN = "Begin(key, guarantee, epoch, Record(tenure.place, position), keyed_seconds)"
@@ -62,6 +66,12 @@ FAULTS = (
         (("return row.age_seconds < begin.keyed_seconds", "return True"),),
     ),
     Planted(
+        "attempts that do not count renew a key",
+        "services.actions.journal.judge:judge",
+        (("not row.attempts and not row.maybe", "not row.attempts"),),
+        needs=("cut",),
+    ),
+    Planted(
         "the end is published before the journal is told",
         "services.actions.attempt.attempts:Attempts._after",
         (
@@ -89,6 +99,7 @@ FAULTS = (
         "what is to be parked counts as finished before it is written",
         "services.actions.queue.parking:Parking._append",
         (("lane.added += 1", "lane.added += 1; [job.finish() for job in jobs]"),),
+        needs=("pg", "crash"),
     ),
     Planted(
         "what comes for a parked lane does not wait behind it",
@@ -114,11 +125,13 @@ FAULTS = (
         "while the destination is asked, `within` goes on",
         "services.actions.attempt.attempts:Attempts._ask",
         (("way.state = replace(asking, began=asking.began + now - asking.since)", "pass"),),
+        needs=("hangs",),
     ),
     Planted(
         "an ill connection is tried with any lane, also one that fails always",
         "services.actions.limits.limits:Limits.doubts",
         (("return gate.failed_last if gate.probing else None", "return None"),),
+        needs=("lanes",),
     ),
     Planted(
         "Retry-After is not read",
@@ -129,26 +142,31 @@ FAULTS = (
         "no slow start",
         "services.actions.limits.gate:Gate.breaker",
         (("self._pace.start_slowly()", "pass"),),
+        needs=("refused",),
     ),
     Planted(
         "a token endpoint that fails makes dead letters",
         "services.actions.connections.oauth:ClientCredentials._fetch",
         (("retriable=True, away=True,", "retriable=False,"),),
+        needs=("token",),
     ),
     Planted(
         "parked lanes of a partition that is taken over are not resumed",
         "services.actions.queue.parking:Parking.enter",
         (("self._schedule(lane, head.wait_seconds)", "pass"),),
+        needs=("crash",),
     ),
     Planted(
         "the shelves of a partition that is taken over are not known",
         "services.actions.queue.parking:Parking.enter",
         (("{connection: Shelf() for connection in shelved}", "{}"),),
+        needs=("crash",),
     ),
     Planted(
         "a held flow is never let go",
         "services.runtime.flow_hold:FlowHold.passed",
         (('self._let_go(flow, known, "one came past the step")', "pass"),),
+        needs=("step 404",),
     ),
     Planted(
         "a breaker never closes",
@@ -159,6 +177,7 @@ FAULTS = (
         "partitions are given up without waiting for what is under way",
         "services.actions.consumer:Consumer.on_partitions_revoked",
         (("finished = await self._queue.settled(self._queue.longest_seconds)", "finished = True"),),
+        needs=("rebalance",),
     ),
     Planted(
         "a deadline counts only when a call's turn comes",
@@ -184,11 +203,13 @@ FAULTS = (
                 "if not isinstance(verdict, EffectAbsent) and (wait := wait_seconds(asked, now)) > 0:",
             ),
         ),
+        needs=("hangs",),
     ),
     Planted(
         "PostgreSQL that is away makes dead letters",
         "services.runtime.database:patiently",
         (("if not curable(error):", "if True:"),),
+        needs=("pg",),
     ),
 )
 
@@ -237,8 +258,11 @@ def find(fault: Planted, most_seconds: float = MOST_SECONDS) -> Found:
     seed = 0
     with planted(fault):
         while (passed := time.process_time() - began) < most_seconds:
-            faults = judge(play(scenario(seed)))
-            if faults:
+            made = scenario(seed)
+            there = [trouble.what for trouble in made.troubles]
+            if all(any(what.startswith(need) for what in there) for need in fault.needs) and (
+                faults := judge(play(made))
+            ):
                 return Found(seed, str(faults[0]), time.process_time() - began)
             seed += 1
     return Found(None, f"{seed} seeds", passed)

@@ -165,9 +165,12 @@ def _puts(chance: Random, kinds: list[Kind], subjects: list[str], count: int, lo
 
 
 def _troubles(chance: Random, kinds: list[Kind], subjects: list[str], workers: int, load: float) -> list[Trouble]:
-    made = []
+    made: list[Trouble] = []
     for _ in range(chance.choice((1, 2, 2, 3, 3, 4, 5))):
         at, seconds = chance.uniform(0, load), chance.uniform(*TROUBLE_SECONDS)
+        if made and chance.random() < 0.5:  # in the middle of another
+            other = chance.choice(made)
+            at = other.at + chance.random() * min(other.seconds, 20.0)
         match chance.choice(("connection", "connection", "some", "token", "pg", "kafka", "worker", "worker", "worker")):
             case "connection":
                 where = chance.choice(("crm", "crm", "shop", SECURE))

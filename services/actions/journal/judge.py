@@ -86,15 +86,17 @@ def _judged(row: Row, begin: Begin) -> tuple[Decision, Taken | None]:  # noqa: P
         return _unknown(row, ErrorCode.CALL_LOST, LOST)
     # Claimed; or sent by a worker that is gone, and harmless; or sent by this very assignment: then the answer to an
     # earlier asking was lost on its way, and nothing has left yet.
-    if row.state is State.CLAIMED and not row.attempts:  # none that counts
-        return Go(1, 0.0, maybe=row.maybe), Taken(begin.guarantee, 1, anew=True, maybe=row.maybe)
+    if row.state is State.CLAIMED and not row.attempts and not row.maybe:  # none that counts, or had its effect
+        return Go(1, 0.0), Taken(begin.guarantee, 1, anew=True)
     own = row.state is State.SENT and row.epoch == begin.epoch
     attempts = row.attempts if own else row.attempts + 1
     guarantee = min(row.guarantee, begin.guarantee, key=WEAKEST.index) if own else begin.guarantee
     lost = row.state is State.SENT and not own
     if (row.maybe or lost) and not _recognised(row, begin):
         return _unknown(row, row.code or ErrorCode.CALL_LOST, f"{cause or MAY_HAVE_HAPPENED}. {UNRECOGNISED}")
-    return Go(attempts, row.age_seconds, maybe=row.maybe or lost), Taken(guarantee, attempts, maybe=lost)
+    # The age of a key is that of its first attempt, also of one that does not count; `within` is not.
+    age_seconds = row.age_seconds if row.attempts else 0.0
+    return Go(attempts, age_seconds, maybe=row.maybe or lost), Taken(guarantee, attempts, maybe=lost)
 
 
 def _recognised(row: Row, begin: Begin) -> bool:

@@ -140,3 +140,18 @@ def test_a_repetition_leaves_early_enough_to_arrive() -> None:
     assert IdempotencyKey(seconds=86_400).safe_seconds == 86_340
     assert IdempotencyKey(seconds=10).safe_seconds == 9
     assert IdempotencyKey(seconds=None).safe_seconds is None
+
+
+def test_an_attempt_that_does_not_count_does_not_renew_a_key() -> None:
+    """In an outage all are free: what one of them may have done is known to its destination for as long as it says."""
+    free = replace(ROW, state=State.CLAIMED, attempts=0, maybe=True, age_seconds=19.0)
+    decision, taken = judge(free, replace(BEGIN, keyed_seconds=20.0))
+    assert decision == Go(1, 0.0, maybe=True)
+    assert taken is not None
+    assert not taken.anew
+    forgotten, _ = judge(replace(free, age_seconds=21.0), replace(BEGIN, keyed_seconds=20.0))
+    assert isinstance(forgotten, IsUnknown)
+    harmless, taken = judge(replace(free, maybe=False, age_seconds=21.0), replace(BEGIN, keyed_seconds=20.0))
+    assert harmless == Go(1, 0.0)
+    assert taken is not None
+    assert taken.anew
