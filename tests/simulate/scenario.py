@@ -192,9 +192,10 @@ def _troubles(chance: Random, kinds: list[Kind], subjects: list[str], workers: i
 def _some(chance: Random, kinds: list[Kind], subjects: list[str], at: float, seconds: float) -> Trouble:
     if chance.random() < 0.5:
         ill = chance.choice([one for one in kinds if one.connection != CALM])
-        return Trouble(
-            chance.choice(("step 403", "step 404", "step 500")), at, seconds, ill.connection, 1.0, (ill.path,)
-        )
+        what = chance.choice(("step 403", "step 404", "step 500"))
+        if what == "step 404":  # by its deploy: from the first call on, until there is another
+            at, seconds = 0.0, at + seconds
+        return Trouble(what, at, seconds, ill.connection, 1.0, (ill.path,))
     few = tuple(chance.sample(subjects, max(1, len(subjects) // 8)))
     seconds = chance.choice((seconds, seconds, 300.0))
     return Trouble(chance.choice(("lanes 500", "lanes cut", "lanes 429 later")), at, seconds, "crm", 1.0, few)

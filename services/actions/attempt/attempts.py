@@ -70,17 +70,18 @@ class Attempts:
     async def _send(self, way: UnderWay, call: Call, waiting: Waiting) -> Ended | Later | Lost:
         plan, began = way.plan, self._world.now()
         assert plan.request is not None  # noqa: S101 - as there is a call
+        since = self._since(plan, waiting, began)
         try:
             if (cause := plan.request.too_late(self._world.wall())) is not None:
                 return await self._after(way, await way.too_late(cause))
-            way.state = Waiting(waiting.attempts + 1, self._since(plan, waiting, began), waiting.maybe, waiting.free)
+            way.state = Waiting(waiting.attempts + 1, since, waiting.maybe, waiting.free)
             outcome = await attempt(call.action, call.inputs, self._call(plan, call, way.begin))
         except Known as found:
             known = sending.outcome(found.decision, outputs_needed=not plan.request.last)
             if known is None:
                 return Later(HELD_SECONDS, waiting, here=True)
             made = sending.attempts(found.decision, waiting.attempts)
-            way.state = Waiting(made, way.state.began, waiting.maybe, waiting.free)
+            way.state = Waiting(made, since, waiting.maybe, waiting.free)
             return await self._judge(way, call, known)
         except TooLateError as late:
             return await self._after(way, late.end)

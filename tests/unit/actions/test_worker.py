@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from datetime import UTC, datetime
 
 from contracts.actions import ActionRequest, Retry
 from contracts.errors import ErrorCode
@@ -234,5 +235,35 @@ def test_what_is_held_elsewhere_grows_no_younger() -> None:
             assert isinstance(came, Later)
             assert came.state == waiting
         await journal.close()
+
+    loop.run(story)
+
+
+def test_a_call_that_did_not_happen_and_is_too_late_by_now_is_filtered() -> None:
+    """Its worker was killed under it. The next one asks the destination first, and then has no time left for it."""
+    inputs = {
+        "method": "POST",
+        "url": "/contacts",
+        "json": {"n": 1},
+        "repeat": "never",
+        "verify": {"url": "/check"},
+    }
+
+    def says(asked: Asked) -> Says:
+        return Says(404) if asked.url.endswith("/check") else Says(seconds=9.0, acts=False)
+
+    async def story() -> None:
+        world = Simulation(destination=Destination(says))
+        one = await world.start()
+        deadline = datetime.fromtimestamp(world.world.wall() + 5.0, UTC)
+        world.put([request(1, last=True, inputs=inputs, deadline=deadline)])
+        await asyncio.sleep(1.0)
+        await one.crash()
+        await asyncio.sleep(10.0)
+        two = await world.start()
+        await world.until(lambda: len(world.ends()) == 1, 60)
+        await two.end()
+        assert list(world.outcomes().values()) == [Outcome.FILTERED]
+        assert len([asked for asked in world.destination.asked if asked.method == "POST"]) == 1
 
     loop.run(story)
