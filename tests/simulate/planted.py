@@ -206,6 +206,12 @@ FAULTS = (
         needs=("hangs",),
     ),
     Planted(
+        "what a destination says when it is asked is no evidence",
+        "services.actions.attempt.verification:ask",
+        (("Failed.of(error, None)", "Failed(error.code, error.cause, again=False, away=error.away)"),),
+        needs=("403",),
+    ),
+    Planted(
         "PostgreSQL that is away makes dead letters",
         "services.runtime.database:patiently",
         (("if not curable(error):", "if True:"),),

@@ -61,7 +61,7 @@ async def ask(action: Implementation, inputs: BaseInputs, call: ActionCall) -> t
     try:
         return await verify(inputs, call), Done({})
     except CallFailedError as error:
-        return EffectUnknown(error.cause[:LONGEST_WHY]), Failed(error.code, error.cause, again=False, away=error.away)
+        return EffectUnknown(error.cause[:LONGEST_WHY]), Failed.of(error, None)
     except Exception as error:
         # A fault in an action's file must not end the worker.
         log.exception("verify.broke", action=action.signature.name, effect_id=call.effect_id)

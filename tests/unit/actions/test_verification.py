@@ -16,6 +16,8 @@ from services.actions.catalog import lead_add
 from services.actions.catalog.http_request import Outputs as Answered
 from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
 from services.actions.endpoint import Basis
+from services.actions.http_statuses import meaning_of
+from services.actions.limits.evidence import Word, word_of
 from services.actions.outcome import Done, Failed
 from services.actions.registry import ACTIONS, ENDPOINTS
 from services.flows.catalogue import BaseInputs
@@ -150,3 +152,18 @@ def test_verify_is_for_what_must_not_be_made_twice(repeat: dict[str, str]) -> No
     found = checked(ACTIONS["http.request"], given)
     assert isinstance(found, Failed)
     assert "repeat: never" in found.cause
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [(401, Word.AWAY), (403, Word.DENIED), (405, Word.DENIED), (429, Word.BUSY), (503, Word.BUSY), (500, Word.FAILED)],
+)
+async def test_what_a_destination_says_when_it_is_asked_speaks_of_its_health(status: int, word: Word) -> None:
+    """As any call's answer: one that is denied says nowhere that the connection is well."""
+    given = ORDER | {"verify": {"url": "/orders/1"}}
+    refused = CallFailedError(meaning_of(status).code, "no", status=status, retry_after_seconds=7.0)
+    found, came = await ask(ACTIONS["http.request"], inputs("http.request", given), FakeCall(refused))
+    assert isinstance(found, EffectUnknown)
+    assert word_of(came) is word
+    assert isinstance(came, Failed)
+    assert came.retry_after_seconds == 7.0
