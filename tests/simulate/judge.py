@@ -275,13 +275,16 @@ class _Judge:
         for lane, asked in lanes.items():
             newest = -1
             for ask in asked:
+                if any(end.at < ask.at for end in self.ends.get(ask.number, ())):
+                    continue  # it was unknown, and whoever went on with it asked once more: see `_one`
                 if ask.number < newest and not self._stale(ask):
                     yield Fault("order", f"{ask.number} was asked for after {newest}, of lane {lane}")
                 if not self._stale(ask):
                     newest = max(newest, ask.number)
             done = -1
             for ask in sorted((one for one in asked if one.acted_at is not None), key=lambda one: one.acted_at or 0.0):
-                if ask.in_time and not self._stale(ask):
+                late = any(end.at < ask.at for end in self.ends.get(ask.number, ()))
+                if ask.in_time and not late and not self._stale(ask):
                     if ask.number < done and not any(
                         one.number == ask.number and one.acted_at is not None and one.acted_at < (ask.acted_at or 0.0)
                         for one in asked

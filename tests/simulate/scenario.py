@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from zlib import crc32
 
@@ -18,6 +18,7 @@ TOKENS = ("token away", "token 500", "token later", "token too young", "token re
 POSTGRESQL = ("pg away", "pg slow", "pg fails before", "pg fails after", "pg times out")
 KAFKA = ("kafka away", "kafka fails before", "kafka fails after", "kafka takes no commits")
 WORKERS = ("crash", "stands still", "thrown out", "rebalance", "restart", "clock steps")
+CROWD = 150
 TABLES = ("", "effects", "limits", "parked", "unknown")
 
 
@@ -111,16 +112,29 @@ def scenario(seed: int) -> Scenario:
     kinds.append(_kind(chance, len(kinds), CALM))
     subjects = [f"+35191{number:04d}" for number in range(chance.choice((3, 8, 20, 40)))]
     count = chance.choice((40, 80, 160, 300))
-    return Scenario(
+    partitions, settings = chance.choice((1, 2, 4)), _settings(chance)
+    made = Scenario(
         seed,
         workers,
-        chance.choice((1, 2, 4)),
-        _settings(chance),
+        partitions,
+        settings,
         {name: chance.choice((20.0, 60.0, 3_600.0)) for name in CONNECTIONS if chance.random() < 0.6},
         {name: chance.choice((5.0, 20.0)) for name in CONNECTIONS if name != CALM and chance.random() < 0.15},
         _puts(chance, kinds, subjects, count, load),
         tuple(sorted(_troubles(chance, kinds, subjects, workers, load), key=lambda one: one.at)),
     )
+    return replace(made, puts=_crowded(chance, made, kinds, subjects))
+
+
+def _crowded(chance: Random, made: Scenario, kinds: list[Kind], subjects: list[str]) -> tuple[Put, ...]:
+    """A flow that is held, as its deploy is bad, has many that wait for another."""
+    bad = [one for one in made.troubles if one.what == "step 404"]
+    if not bad or made.settings["FLOWS_DEAD_LETTER_RUN"] != "3":
+        return made.puts
+    ill = next(one for one in kinds if one.path in bad[0].only)
+    more = (Put(chance.uniform(0, bad[0].seconds), 0, ill, chance.choice(subjects)) for _ in range(CROWD))
+    puts = sorted([*made.puts, *more], key=lambda one: one.at)
+    return tuple(replace(one, number=number) for number, one in enumerate(puts))
 
 
 def _kind(chance: Random, number: int, connection: str | None = None) -> Kind:

@@ -31,7 +31,9 @@ def test_a_seed_is_one_story() -> None:
     assert first.hash != play(scenario(5)).hash
 
 
-@pytest.mark.parametrize("name", ["what a lost worker sent is sent again"])
+@pytest.mark.parametrize(
+    "name", ["waiting for an ill connection uses up attempts", "what comes for a parked lane does not wait behind it"]
+)
 def test_an_old_fault_is_found(name: str) -> None:
     """All of them: `python -m tests.simulate.planted`."""
     (fault,) = [one for one in FAULTS if one.name == name]
