@@ -120,6 +120,17 @@ def make(settings: ToolsSettings, events: Handler, runs: Handler) -> faust.App:
     return app
 
 
+async def started(settings: ToolsSettings, events: Handler, runs: Handler) -> faust.App:
+    """The application, consuming. Raises KafkaError, and has nothing running, when Kafka is away: call it again."""
+    application = make(settings, events, runs)
+    try:
+        await application.start()
+    except BaseException:
+        await _stopped(application)
+        raise
+    return application
+
+
 def _agent(app: faust.App, topic: Topic, handler: Handler, settings: ToolsSettings) -> None:
     channel = app.topic(
         topic.under(settings.topic_prefix),

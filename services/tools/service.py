@@ -124,8 +124,12 @@ async def _consume(settings: ToolsSettings, flows: FolderFlows | DeployedFlows, 
         echoes=echoes.made(parts.pool, _limits(settings), watchdog.moved),
         door=FlowDoor(held, hold, watchdog.moved),
     )
-    application = faust_app.make(settings, processor.events, processor.runs)
-    await application.start()
+
+    async def start() -> faust.App:
+        parts.health.turned()  # as for the producer
+        return await faust_app.started(settings, processor.events, processor.runs)
+
+    application = await lifecycle.patiently("Kafka", start, parts.stop)
     parts.health.checks = {"kafka": parts.producer.answers, "postgresql": partial(database.answers, parts.pool)}
     release = HeldRelease(held, hold, flows, BatchPublisher(parts.producer), lambda: _places(settings, application))
     following = []

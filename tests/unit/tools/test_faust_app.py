@@ -16,8 +16,10 @@ import faust.streams
 import faust.transport.consumer
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers import aiokafka as driver
 
+from services.runtime.cures import curable
 from services.runtime.kafka import ConsumedRecord
 from services.runtime.kafka.group_consumer import GroupConsumer
 from services.tools import faust_app
@@ -183,3 +185,14 @@ def test_faust_keeps_account_of_offsets_under_the_names_that_we_clear() -> None:
     for name in ("_gap", "_acked", "_acked_index", "_read_offset", "_committed_offset"):
         assert f"self.{name} = defaultdict(" in made
     assert "offset >= r_offset" in made
+
+
+async def test_what_does_not_start_is_waited_for_and_leaves_nothing() -> None:
+    """Kafka that goes away while a process starts is no reason to end: it is tried again, with a new application."""
+    settings = ToolsSettings(kafka_bootstrap="127.0.0.1:1", topic_prefix="away.", instance_id="tools-0")
+    before = asyncio.all_tasks()
+    for _ in range(2):
+        with pytest.raises(KafkaConnectionError) as raised:
+            await faust_app.started(settings, nothing, nothing)
+        assert curable(raised.value)
+        assert asyncio.all_tasks() == before
