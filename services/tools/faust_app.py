@@ -17,6 +17,7 @@ from services.runtime import kafka, logging
 from services.runtime.kafka import ConsumedRecord, offset_gaps
 from services.runtime.kafka.group_consumer import GroupConsumer
 from services.runtime.kafka.group_offsets import TopicAndPartition
+from services.tools.handled_offsets import HandledOffsets, Offsets
 from services.tools.settings import ToolsSettings
 
 log = logging.get("app")
@@ -67,11 +68,45 @@ class _Consumer(driver.Consumer):  # type: ignore[misc]  # as above
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
+    def on_init(self) -> None:
+        """What this process has handled."""
+        super().on_init()
+        self.handled = HandledOffsets()
+
+    async def perform_seek(self) -> None:
+        """As faust: back to what is committed. From there on each offset is accounted for."""
+        await super().perform_seek()
+        for partition in self.assignment():
+            self.handled.begins(partition, self._read_offset[partition])
+
+    async def go_back(self, partition: Any) -> None:  # noqa: ANN401 - faust is untyped here
+        """Read again from the first record that is missing, if it is still ours and Kafka still has it."""
+        missing = self.handled.next(partition)
+        if missing is None or partition not in self.assignment():
+            return
+        begins = (await self.earliest_offsets(partition))[partition]
+        if begins > missing:  # which was counted and told where it was seen
+            self.handled.begins(partition, begins)
+        else:
+            log.error("records.read_again", topic=partition.topic, partition=partition.partition, first=missing)
+        await self.seek(partition, max(begins, missing))
+
+    def _new_offset(self, tp: Any) -> int | None:  # noqa: ANN401 - as above
+        """What is to be committed. Faust's own account is forgotten: it passes over a record that is missing."""
+        self._acked[tp].clear()
+        self._acked_index[tp].clear()
+        return self.handled.next(tp)
+
+    async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:  # noqa: ANN401 - as above
+        """Nothing: what is missing is read again."""
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109 - faust's own
         """As faust, which would drop without a word what lies before the offset that it read last."""
         async for partition, message in super().getmany(timeout):
             if message.offset < (self._read_offset[partition] or 0):
                 self._begin_anew(partition)
+                if message.offset >= (self.handled.next(partition) or 0):
+                    self._read_offset[partition] = None
             yield partition, message
 
     def _begin_anew(self, partition: Any) -> None:  # noqa: ANN401 - as above
@@ -81,6 +116,7 @@ class _Consumer(driver.Consumer):  # type: ignore[misc]  # as above
             anew.discard(partition)
             for known in (self._gap, self._acked, self._acked_index, self._read_offset, self._committed_offset):
                 known.pop(partition, None)
+            self.handled.begins(partition, None)
 
 
 class _Transport(driver.Transport):  # type: ignore[misc]  # as above
@@ -146,9 +182,25 @@ def _agent(app: faust.App, topic: Topic, handler: Handler, settings: ToolsSettin
     @app.agent(channel, name=topic.name, concurrency=1)  # type: ignore[untyped-decorator]  # faust is untyped here
     async def take(stream: faust.Stream) -> None:
         async for batch in stream.take_events(settings.batch_size, within=settings.batch_seconds):
-            records = [_record(topic, event.message) for event in batch if not offset_gaps.empty(event.message.value)]
-            if records:
-                await unbroken(handler(records))
+            await unbroken(_taken(app.consumer, topic, [event.message for event in batch], handler))
+
+
+async def _taken(consumer: _Consumer, topic: Topic, messages: Sequence[Any], handler: Handler) -> None:
+    """Handle what follows what was handled; of a partition where a record is missing, read again from there."""
+    places = [_offsets(message) for message in messages]
+    now, holes = consumer.handled.follows(places)
+    chosen = [message for message, fits in zip(messages, now, strict=True) if fits]
+    records = [_record(topic, message) for message in chosen if not offset_gaps.empty(message.value)]
+    if records:
+        await handler(records)
+    consumer.handled.handled(place for place, fits in zip(places, now, strict=True) if fits)
+    for partition in holes:
+        await consumer.go_back(partition)
+
+
+def _offsets(message: Any) -> Offsets:  # noqa: ANN401 - faust is untyped here
+    first = message.value.first if isinstance(message.value, offset_gaps.Gap) else message.offset
+    return Offsets(message.tp, first, message.offset)
 
 
 def _record(topic: Topic, message: Any) -> ConsumedRecord:  # noqa: ANN401 - faust is untyped here

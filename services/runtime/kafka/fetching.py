@@ -2,8 +2,8 @@
 
 - A batch that cannot be read (a codec that nobody knows, a broken checksum, broken bytes) comes as one record, whose
   value is a `Gap`, and reading goes on behind it. aiokafka raises there for ever.
-- What transactions leave at the end of a partition comes as a `Gap` too. aiokafka passes over it without a word, so the
-  committed offset would never reach the end, and lag would never be 0.
+- What transactions leave in a partition comes as a `Gap` too: every offset is given. aiokafka passes over it without a
+  word, so the committed offset would never reach the end, and what is not there would look like what was lost.
 - Records that retention deleted before a group read them are counted and logged; so is a partition that begins anew.
   aiokafka resets the position silently.
 - It ends also while Kafka is away. In aiokafka a fetch that is cancelled in its back-off has the end of a process raise
@@ -34,7 +34,7 @@ LONGEST_CAUSE = 300
 
 
 class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka is untyped here
-    """The records of one fetch, in order. A `Gap` stands for what cannot be read, and for nothing at the end.
+    """The records of one fetch, in order. A `Gap` stands for what cannot be read, and for nothing.
 
     Of a broken batch nothing is believed that cannot be: a bit that flipped is not to lead to another place of the
     partition.
@@ -63,6 +63,10 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka is untyped he
             begun = self.next_fetch_offset
             try:
                 for record in super()._unpack_records():
+                    if given < record.offset:
+                        self.next_fetch_offset = record.offset
+                        yield stand_in(self._tp, record.offset - 1, Gap(given))
+                        self.next_fetch_offset = record.offset + 1
                     given = record.offset + 1
                     yield record
                 break
@@ -71,7 +75,7 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka is untyped he
                 self.next_fetch_offset = self._batches.behind(first, begun)
                 if first < self.next_fetch_offset:
                     cause = f"{type(error).__name__}: {error}"[:LONGEST_CAUSE]
-                    given = self.next_fetch_offset
+                    first, given = given, self.next_fetch_offset
                     yield stand_in(self._tp, given - 1, Gap(first, cause))
                 if not self._batches.more:
                     return  # Kafka is asked anew: broken bytes may not say where the next batch begins

@@ -49,6 +49,17 @@ def test_what_is_whole_comes_as_it_is() -> None:
     assert [one.offset for one in read(b"".join(BATCHES[1:]), position=4)[0]] == list(range(4, 12))
 
 
+def test_offsets_without_a_record_come_as_a_gap_in_their_place() -> None:
+    """As transactions and compaction leave them; where the next fetch begins is right after each."""
+    records = Records(HERE, MemoryRecords(BATCHES[0] + BATCHES[2]), None, 0, None, None, True, COMMITTED)  # noqa: FBT003
+    records.limit(12)
+    found = [
+        (one.value.first if isinstance(one.value, Gap) else one.offset, one.offset, records.next_fetch_offset)
+        for one in records
+    ]
+    assert found == [(0, 0, 1), (1, 1, 2), (2, 2, 3), (3, 5, 6), (6, 6, 7), (7, 7, 8), (8, 8, 9)]
+
+
 @pytest.mark.parametrize("at", [at for at in range(len(BATCHES[1])) if at not in LENGTH])
 @pytest.mark.parametrize("flipped", [0x01, 0x80, 0xFF])
 def test_any_byte_may_be_broken(at: int, flipped: int) -> None:

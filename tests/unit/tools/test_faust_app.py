@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
+from typing import Any, cast
 from unittest.mock import AsyncMock, patch
 
 import faust
@@ -19,11 +20,15 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers import aiokafka as driver
 
+from contracts.topics import EVENTS
 from services.runtime.cures import curable
 from services.runtime.kafka import ConsumedRecord
 from services.runtime.kafka.group_consumer import GroupConsumer
 from services.tools import faust_app
+from services.tools.handled_offsets import HandledOffsets
 from services.tools.settings import ToolsSettings
+
+PLACE = TopicPartition("t", 0)
 
 
 async def nothing(_records: Sequence[ConsumedRecord]) -> None:
@@ -167,6 +172,8 @@ async def test_a_partition_that_begins_anew_is_read_though_faust_knows_later_off
 
     monkeypatch.setattr(driver.Consumer, "getmany", theirs)
     consumer = object.__new__(faust_app._Consumer)
+    consumer.handled = HandledOffsets()
+    consumer.handled.begins(other, 30)
     for name in kept:
         setattr(consumer, name, defaultdict(lambda: None, {anew: 30, other: 30}))
     fetcher = SimpleNamespace(begun_anew={anew})
@@ -177,6 +184,93 @@ async def test_a_partition_that_begins_anew_is_read_though_faust_knows_later_off
     for name in kept:
         assert getattr(consumer, name)[anew] is None
         assert getattr(consumer, name)[other] == 30
+
+
+class Reads:
+    """A consumer that notes where it is sent back to; Kafka has all from `earliest` on."""
+
+    def __init__(self, earliest: int = 0) -> None:
+        self.handled = HandledOffsets()
+        self.handled.begins(PLACE, 326)
+        self.earliest = earliest
+        self.back: list[int] = []
+
+    async def go_back(self, partition: TopicPartition) -> None:
+        """As the real one."""
+        await faust_app._Consumer.go_back(cast("Any", self), partition)
+
+    def assignment(self) -> set[TopicPartition]:
+        """What this process has."""
+        return {PLACE}
+
+    async def earliest_offsets(self, partition: TopicPartition) -> dict[TopicPartition, int]:
+        """What Kafka still has."""
+        return {partition: self.earliest}
+
+    async def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Read from there."""
+        assert partition == PLACE
+        self.back.append(offset)
+
+    async def taken(self, *offsets: int) -> list[int]:
+        """The offsets of which the handler is told, of a batch."""
+        told: list[int] = []
+
+        async def handler(records: Sequence[ConsumedRecord]) -> None:
+            told.extend(record.offset for record in records)
+
+        messages = [
+            SimpleNamespace(tp=PLACE, topic="t", partition=0, offset=one, key=b"", value=b"{}", headers=())
+            for one in offsets
+        ]
+        await faust_app._taken(cast("Any", self), EVENTS, messages, handler)
+        return told
+
+    def commits(self) -> int | None:
+        """What faust would commit now, whatever its streams acknowledged."""
+        consumer = object.__new__(faust_app._Consumer)
+        consumer.handled = self.handled
+        consumer._acked, consumer._acked_index = {PLACE: [327, 328]}, {PLACE: {327, 328}}
+        committed: int | None = consumer._new_offset(PLACE)
+        assert consumer._acked == {PLACE: []}
+        return committed
+
+
+async def test_a_record_that_got_lost_on_the_way_is_read_again_and_nothing_is_committed_past_it() -> None:
+    """Faust commits past one missing record: `min(acked) - committed > 1` is its only doubt."""
+    reads = Reads()
+    assert await reads.taken(327, 328) == []
+    assert (reads.back, reads.commits()) == ([326], 326)
+    assert await reads.taken(326, 327, 328) == [326, 327, 328]
+    assert (reads.back, reads.commits()) == ([326], 329)
+
+
+async def test_what_comes_twice_is_handled_once_and_what_retention_took_is_passed_over() -> None:
+    reads = Reads(earliest=400)
+    assert await reads.taken(326, 327) == [326, 327]
+    assert await reads.taken(326, 327, 328) == [328]
+    assert await reads.taken(400, 401) == []
+    assert reads.back == [400]
+    assert await reads.taken(400, 401) == [400, 401]
+    assert reads.commits() == 402
+
+
+async def test_what_faust_takes_for_read_and_nobody_handled_is_not_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It drops without a word what lies before the offset that it read last."""
+
+    async def theirs(_self: object, _timeout: float) -> AsyncIterator[tuple[TopicPartition, SimpleNamespace]]:
+        for offset in (325, 326):
+            yield PLACE, SimpleNamespace(offset=offset)
+
+    monkeypatch.setattr(driver.Consumer, "getmany", theirs)
+    consumer = object.__new__(faust_app._Consumer)
+    consumer.handled = Reads().handled
+    consumer._read_offset = defaultdict(lambda: None, {PLACE: 340})
+    consumer._thread = SimpleNamespace(
+        _ensure_consumer=lambda: SimpleNamespace(_fetcher=SimpleNamespace(begun_anew=set()))
+    )
+    seen = [(message.offset, consumer._read_offset[PLACE]) async for _, message in consumer.getmany(1.0)]
+    assert seen == [(325, 340), (326, None)]
 
 
 def test_faust_keeps_account_of_offsets_under_the_names_that_we_clear() -> None:
