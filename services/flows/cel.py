@@ -12,8 +12,9 @@ Facts about the binding, each tried:
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_encoders, ext_math, ext_optional, ext_strings
 
 from contracts.texts import one_text
+from services.flows.null_rule import with_nulls_absent
 
 
 def _changed(change: Callable[[str], str]) -> Callable[[str], str]:
@@ -37,6 +39,56 @@ _CASES = [
 ]
 """`name.lower()` and `name.upper()` for every alphabet; those of the strings extension change A to Z only."""
 
+_NUMBERS = ((cel.Type.DOUBLE, cel.Type.INT), (cel.Type.INT, cel.Type.DOUBLE))
+_ARITHMETIC = (("add", "_+_", operator.add), ("subtract", "_-_", operator.sub), ("multiply", "_*_", operator.mul))
+_ROUNDED = ("ceil", "floor", "round", "trunc")
+
+
+def _mixed(name: str, function: str, result: Any, work: Callable[..., Any] | None = None, first: Any = None) -> Any:  # noqa: ANN401 - the binding is untyped
+    """A function of CEL for a whole number beside one that is not, in either order. Without `work`: for the checker."""
+    before = [] if first is None else [first]
+    return cel.FunctionDecl(
+        function,
+        [
+            cel.Overload(f"{name}_{one.name()}_{other.name()}".lower(), result, [*before, one, other], impl=work)
+            for one, other in _NUMBERS
+        ],
+    )
+
+
+def _divided(one: float, other: float) -> float:
+    if not other:
+        raise ValueError("divide by zero")
+    return one / other
+
+
+_MIXED = [
+    *(_mixed(name, sign, cel.Type.DOUBLE, work) for name, sign, work in _ARITHMETIC),
+    _mixed("divide", "_/_", cel.Type.DOUBLE, _divided),
+    *(
+        cel.FunctionDecl(
+            f"math.{name}", [cel.Overload(f"math_{name}_whole", cel.Type.DOUBLE, [cel.Type.INT], impl=float)]
+        )
+        for name in _ROUNDED
+    ),
+]
+"""JSON has one kind of number: 20 and 20.5 come in the same field, and whoever writes 2 does not mean an error."""
+
+_COMPARISONS = (("less", "_<_"), ("less_equals", "_<=_"), ("greater", "_>_"), ("greater_equals", "_>=_"))
+_CHECKED = [
+    *(_mixed(name, sign, cel.Type.BOOL) for name, sign in (*_COMPARISONS, ("equals", "_==_"), ("differs", "_!=_"))),
+    cel.FunctionDecl(
+        "@in",
+        [
+            cel.Overload(f"in_{one.name()}_{other.name()}".lower(), cel.Type.BOOL, [one, cel.Type.List(other)])
+            for one, other in _NUMBERS
+        ],
+    ),
+    _mixed("either", "_?_:_", cel.Type.DOUBLE, first=cel.Type.BOOL),
+]
+"""What evaluation does with numbers of both kinds already, and CEL's checker refuses. An environment with these cannot
+evaluate: each would be there twice."""
+
 _EXTENSIONS = [
     ext_strings.ExtStrings(),
     ext_optional.ExtOptional(),
@@ -44,6 +96,7 @@ _EXTENSIONS = [
     ext_bindings.ExtBindings(),
     ext_encoders.ExtEncoders(),
     cel.CelExtension("cases", _CASES),
+    cel.CelExtension("numbers", _MIXED),
 ]
 _STATUS = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
@@ -70,25 +123,79 @@ class ExpressionError(ValueError):
         self.complaints = complaints
 
 
-def environment(variables: Mapping[str, Any], pool: Any = None) -> Any:  # noqa: ANN401 - the binding is untyped
-    """An environment in which these variables (name → `cel.Type`) are known."""
-    return cel.NewEnv(pool, variables=dict(variables), extensions=_EXTENSIONS)
+def typed(variables: Mapping[str, Any], pool: Any) -> Any:  # noqa: ANN401 - the binding is untyped
+    """An environment for the checker, in which these variables (name → `cel.Type`) are known. It cannot evaluate."""
+    return cel.NewEnv(pool, variables=dict(variables), extensions=[*_EXTENSIONS, cel.CelExtension("checked", _CHECKED)])
 
 
-def untyped(names: frozenset[str]) -> Any:  # noqa: ANN401
+class Untyped:
     """An environment for evaluation: plain dicts go in, so every variable is dynamic."""
-    return environment(dict.fromkeys(names, cel.Type.DYN))
+
+    def __init__(self, names: Collection[str]) -> None:
+        dynamic = dict.fromkeys(names, cel.Type.DYN)
+        self._checks = typed(dynamic, None)
+        self._evaluates = cel.NewEnv(None, variables=dynamic, extensions=_EXTENSIONS)
+
+    def compile(self, source: str) -> Any:  # noqa: ANN401
+        """Raises ExpressionError, and nothing else, for any text."""
+        tree = Source(source).compiled(self._checks).serialize()
+        return self._evaluates.deserialize(with_nulls_absent(source, tree))
 
 
-def compiled(env: Any, source: str) -> Any:  # noqa: ANN401
+def untyped(names: frozenset[str]) -> Untyped:
+    """An environment for evaluation, in which these names are known."""
+    return Untyped(names)
+
+
+def compiled(env: Untyped, source: str) -> Any:  # noqa: ANN401
     """The compiled expression. Raises ExpressionError, and nothing else, for any text."""
-    try:
-        return env.compile(source)
-    except RuntimeError as error:
-        raise ExpressionError(_complaints(str(error))) from None
-    except (TypeError, ValueError) as error:
-        # Half of a surrogate pair: no UTF-8 text, so the binding does not take it.
-        raise ExpressionError([Complaint(1, 1, f"not a text: {str(error).splitlines()[0]}")]) from None
+    return env.compile(source)
+
+
+class Source:
+    """The text of an expression for CEL's checker: `.orValue(0)` of a number is `.orValue(0.0)` there.
+
+    CEL knows no default of another kind of number, and evaluation does not mind.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._changed: list[tuple[int, int]] = []
+
+    def compiled(self, environment: Any) -> Any:  # noqa: ANN401 - the binding is untyped
+        """The expression, compiled there. Raises ExpressionError, and nothing else, for any text."""
+        while True:
+            try:
+                return environment.compile(self.text)
+            except RuntimeError as error:
+                complaints = _complaints(str(error))
+                if not any(self._change(each) for each in complaints if each.text == _WHOLE_DEFAULT):
+                    raise ExpressionError(complaints) from None
+            except (TypeError, ValueError) as error:
+                # Half of a surrogate pair: no UTF-8 text, so the binding does not take it.
+                raise ExpressionError([Complaint(1, 1, f"not a text: {str(error).splitlines()[0]}")]) from None
+
+    def written(self, line: int, col: int) -> tuple[int, int]:
+        """Where this place is in the text that was written."""
+        return line, col - sum(len(_FRACTION) for at, after in self._changed if at == line and after < col)
+
+    def _change(self, complaint: Complaint) -> bool:
+        lines = self.text.split("\n")
+        if len(lines) < complaint.line:
+            return False
+        line = lines[complaint.line - 1]
+        found = _WHOLE.match(line, complaint.col - 1)
+        if found is None:
+            return False
+        lines[complaint.line - 1] = line[: found.end()] + _FRACTION + line[found.end() :]
+        self.text = "\n".join(lines)
+        self._changed.append((complaint.line, found.end()))
+        return True
+
+
+_WHOLE_DEFAULT = "found no matching overload for 'orValue' applied to '(optional_type(double), int)'"
+_WHOLE = re.compile(r"\(\s*-?[0-9]+(?=\s*\))")
+_FRACTION = ".0"
 
 
 def _complaints(message: str) -> list[Complaint]:

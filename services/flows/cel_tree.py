@@ -14,6 +14,7 @@ from typing import Any
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+_TYPE = "type.googleapis.com/cel.expr.CheckedExpr"
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
     "string": _FIELD.TYPE_STRING,
@@ -53,7 +54,7 @@ _MESSAGES = {
 }
 
 
-def _declare() -> Any:  # noqa: ANN401 - classes made by protobuf at run time have no static type
+def _declare() -> descriptor_pool.DescriptorPool:
     file = descriptor_pb2.FileDescriptorProto(name="flows/cel_tree.proto", package="flows.cel", syntax="proto3")
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
@@ -76,10 +77,12 @@ def _declare() -> Any:  # noqa: ANN401 - classes made by protobuf at run time ha
                 field.oneof_index = 0
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("flows.cel.Checked"))
+    return pool
 
 
-_Checked = _declare()
+_POOL = _declare()
+_Checked = message_factory.GetMessageClass(_POOL.FindMessageTypeByName("flows.cel.Checked"))
+_Expr = message_factory.GetMessageClass(_POOL.FindMessageTypeByName("flows.cel.Expr"))
 
 Expr = Any  # a message `Expr` of the table above
 
@@ -88,15 +91,31 @@ class DepthError(ValueError):
     """The tree is deeper than protobuf reads (100 messages, about 15 rules such as map() inside each other)."""
 
 
+def checked_of(tree: bytes) -> Any:  # noqa: ANN401 - a message `Checked` of the table above
+    """The tree that `Expression.serialize()` gave. Raises DepthError."""
+    checked = _Checked()
+    try:
+        checked.ParseFromString(any_pb2.Any.FromString(tree).value)
+    except DecodeError:
+        raise DepthError("nested too deep: make steps with `set` of its parts") from None
+    return checked
+
+
+def serialized(checked: Any) -> bytes:  # noqa: ANN401 - as above
+    """What `Env.deserialize` reads."""
+    return any_pb2.Any(type_url=_TYPE, value=checked.SerializeToString()).SerializeToString()
+
+
+def new_part(number: int) -> Expr:
+    """An empty part of a tree, with this id."""
+    return _Expr(id=number)
+
+
 class Tree:
     """The tree of one compiled expression. Raises DepthError."""
 
     def __init__(self, serialized: bytes) -> None:
-        checked = _Checked()
-        try:
-            checked.ParseFromString(any_pb2.Any.FromString(serialized).value)
-        except DecodeError:
-            raise DepthError("nested too deep: make steps with `set` of its parts") from None
+        checked = checked_of(serialized)
         self.root: Expr = checked.expr
         self._positions = {each.key: each.value for each in checked.source_info.positions}
         self._line_ends = list(checked.source_info.line_offsets)
@@ -182,6 +201,13 @@ def _use(expr: Expr, hidden: frozenset[str], found: dict[str, set[str] | None]) 
     names, inner = bound(expr)
     for child in inner:
         _use(child, hidden | names, found)
+
+
+def every_part(expr: Expr) -> Iterator[Expr]:
+    """The expression and all that is in it, each before what is in it."""
+    yield expr
+    for child in (*children(expr), *bound(expr)[1]):
+        yield from every_part(child)
 
 
 OPTIONAL_SELECT = "_?._"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from services.flows.cel import Complaint, EvaluationError, ExpressionError, compiled, evaluate, untyped
+from services.flows.cel import Complaint, EvaluationError, ExpressionError, Source, compiled, evaluate, untyped
 from services.flows.cel_tree import DepthError, Expr, Tree, bound, children, used_fields
 from services.flows.formulas import FormulaBuilder, constant_of, is_constant, text_of
 from services.flows.infer_shapes import Inference
@@ -60,16 +59,17 @@ def check_expression(
     """Report every fault of an expression, and say what is known of it."""
     if not 0 < len(expression.source) <= LONGEST_EXPRESSION:
         return UNKNOWN  # reported where it was read
+    read = Source(expression.source)
     try:
-        made = compiled(types.environment(variables), expression.source)
+        made = read.compiled(types.environment(variables))
     except ExpressionError as error:
         for complaint in error.complaints:
-            code, text, shift = _explained(complaint, types, variables, expression.source)
-            report(expression.origin.at(complaint.line, complaint.col + shift), code, text)
+            code, text, shift = _explained(complaint, types, variables, read.text)
+            report(expression.origin.at(*read.written(complaint.line, complaint.col + shift)), code, text)
         return UNKNOWN
 
     def report_at(at: tuple[int, int], code: FaultCode, text: str) -> None:
-        report(expression.origin.at(*at), code, text)
+        report(expression.origin.at(*read.written(*at)), code, text)
 
     try:
         tree = Tree(made.serialize())
@@ -86,14 +86,14 @@ def check_expression(
     roots = frozenset(used_fields(tree.root))
     formula = FormulaBuilder(tree, inference, presence.certain).formula(tree.root) if shape == BOOL else UNSURE
     if shape == BOOL and not roots and not any(part.struct.message_name for part in _parts(tree.root)):
-        formula = _evaluated(made)
+        formula = _evaluated(expression.source)
     return ExpressionFacts(shape, true, false, formula, text_of(tree.root), roots)
 
 
-def _evaluated(made: Any) -> Formula:  # noqa: ANN401 - the binding is untyped
+def _evaluated(source: str) -> Formula:
     """What a condition without any name in it is."""
     try:
-        return Fixed(bool(evaluate(made, {})))
+        return Fixed(bool(evaluate(compiled(_PROVING, source), {})))
     except EvaluationError:
         return UNSURE
 

@@ -22,6 +22,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from contracts.triggers.payload import Payload
 from contracts.triggers.sent_times import Moment, moment
+from services.flows.declared_numbers import Bring, bringer
 from services.runtime.documents import json_schema
 
 MOST_FAULTS = 50
@@ -60,6 +61,8 @@ class Declared(Payload):
     schema_document: ClassVar[dict[str, Any]]
     places: ClassVar[Places]
     validator: ClassVar[jsonschema_rs.Validator]
+    bring: ClassVar[tuple[Bring, ...]] = ()
+    """What brings numbers to the types of the schema, where it has any."""
     sets_aside: ClassVar[bool] = False
 
     body: dict[str, Any]
@@ -78,12 +81,15 @@ class Declared(Payload):
         """
         if not isinstance(body, dict):
             _refuse(cls.trigger, [("must be a JSON object", ())])
-        if cls.validator.is_valid(body):
-            return cast("Self", cls.model_construct(body=body))
-        kept = _set_aside(cls.validator, body) if cls.sets_aside else None
-        if kept is None:
-            _refuse(cls.trigger, json_schema.faults(cls.validator, body, MOST_FAULTS))
-        return cast("Self", cls.model_construct(body=kept, sent=body))
+        kept: dict[str, Any] = body
+        if not cls.validator.is_valid(body):
+            aside = _set_aside(cls.validator, body) if cls.sets_aside else None
+            if aside is None:
+                _refuse(cls.trigger, json_schema.faults(cls.validator, body, MOST_FAULTS))
+            kept = aside
+        for bring in cls.bring:
+            kept = bring(kept)
+        return cast("Self", cls.model_construct(body=kept, sent=None if kept is body else body))
 
     def subject(self) -> str | None:
         """The first text or number that the subject's pointers find."""
@@ -165,6 +171,7 @@ def declared(
         "schema_document": document,
         "places": places,
         "validator": validator,
+        "bring": () if (bring := bringer(document)) is None else (bring,),
         "sets_aside": sets_aside,
         "__doc__": f"What {trigger} brings.",
         "__module__": __name__,

@@ -9,7 +9,7 @@ from typing import Any
 from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, descriptor_pool, struct_pb2
 
-from services.flows.cel import environment
+from services.flows.cel import typed
 from services.flows.shapes import ANY, Field, Kind, Shape, Shapes
 
 PACKAGE = "flows."
@@ -44,7 +44,7 @@ class TypedEnvironments:
         key = tuple(sorted(variables.items(), key=lambda item: item[0]))
         if key not in self._environments:
             types = {name: _type(shape) for name, shape in variables.items()}
-            self._environments[key] = environment(types, self._pool)
+            self._environments[key] = typed(types, self._pool)
         return self._environments[key]
 
     def shape(self, found: Any) -> Shape:  # noqa: ANN401 - a message `Type` of cel_tree

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from typing_extensions import override
 
 from contracts.errors import ErrorCode
@@ -20,6 +20,7 @@ from services.actions.effect_verification import EffectAbsent, EffectHappened, E
 from services.actions.multipart import FilePart, multipart
 from services.actions.request_headers import CREDENTIALS, FRAMING, NAME
 from services.flows.catalogue import BaseInputs, Example, Group, Guarantee
+from services.flows.declared_numbers import as_declared
 from services.flows.idempotency import IdempotencyKey
 from services.flows.unknown import known
 from services.runtime.documents import json_schema
@@ -98,7 +99,14 @@ def _usable(schema: dict[str, Any]) -> dict[str, Any]:
     return whole
 
 
-Query = dict[str, str | int | float | bool | list[str]]
+def _without_nulls(given: object) -> object:
+    return {name: value for name, value in given.items() if value is not None} if isinstance(given, dict) else given
+
+
+NullsAbsent = BeforeValidator(_without_nulls)
+"""A null counts as absent: `next: ${ page.json.next }` of a last page asks for no `next`."""
+
+Query = Annotated[dict[str, str | int | float | bool | list[str]], NullsAbsent]
 JsonSchema = Annotated[dict[str, Any], AfterValidator(_usable)]
 
 
@@ -131,11 +139,15 @@ class Inputs(BaseInputs):
         min_length=1, max_length=8000, description="path below the connection's base_url, or a whole address"
     )
     query: Query | None = Field(default=None, description="added to the url")
-    headers: dict[str, str] | None = Field(default=None, description="more headers; never credentials")
+    headers: Annotated[dict[str, str], NullsAbsent] | None = Field(
+        default=None, description="more headers; never credentials"
+    )
     json_: Any = Field(default=None, alias="json", description="the body, sent as JSON")
-    form: dict[str, str | int | float | bool] | None = Field(default=None, description="the body, sent as a form")
-    multipart: dict[str, str | int | float | bool | Upload] | None = Field(
-        default=None, max_length=100, description="the body, sent as a form with files"
+    form: Annotated[dict[str, str | int | float | bool], NullsAbsent] | None = Field(
+        default=None, description="the body, sent as a form"
+    )
+    multipart: Annotated[dict[str, str | int | float | bool | Upload], Field(max_length=100), NullsAbsent] | None = (
+        Field(default=None, description="the body, sent as a form with files")
     )
     text: str | None = Field(default=None, description="the body, sent as plain text")
     expect_status: list[int] | None = Field(default=None, description="statuses that are a success; absent: 200 to 299")
@@ -327,6 +339,8 @@ def _outputs(reply: DestinationReply, schema: dict[str, Any] | None) -> Outputs:
         found = orjson.loads(without_bom(reply.body))
     except orjson.JSONDecodeError:
         return Outputs.model_construct(status=reply.status, headers=headers, json_=None, text=reply.text())
+    if schema is not None:
+        found = as_declared(found, schema)
     return Outputs.model_construct(status=reply.status, headers=headers, json_=found, text="")
 
 

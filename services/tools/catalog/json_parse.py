@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from contracts.json_values import plain
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
+from services.flows.declared_numbers import as_declared
 from services.runtime.documents import json_schema
 
 DEEPEST = 64
@@ -103,7 +104,8 @@ async def json_parse(inputs: Inputs) -> Outputs:
         json.loads(text, object_pairs_hook=once)
     except (orjson.JSONDecodeError, UnclearError) as error:
         return Outputs(valid=False, reason=str(error))
-    wrong = fault(value, inputs.json_schema) if inputs.json_schema is not None else ""
-    if wrong:
-        return Outputs(valid=False, reason=wrong)
+    if inputs.json_schema is not None:
+        if wrong := fault(value, inputs.json_schema):
+            return Outputs(valid=False, reason=wrong)
+        value = as_declared(value, inputs.json_schema)
     return Outputs(valid=True, value=value)

@@ -217,6 +217,28 @@ async def test_a_json_answer() -> None:
     assert (asked.headers, asked.json, asked.accept) == ({"X-A": "b"}, {"a": [1, None]}, frozenset({201}))
 
 
+async def test_a_null_is_not_sent_but_in_json() -> None:
+    """`next: ${ page.json.next }` of a last page asks for no `next`; in a body of JSON a null says something."""
+    call = FakeCall({})
+    given = {"method": "GET", "url": "/", "query": {"next": None, "n": 1}, "headers": {"X-A": None, "X-B": "b"}}
+    await run("http.request", given, call)
+    assert (call.asked[0].query, call.asked[0].headers) == ({"n": 1}, {"X-B": "b"})
+    for kind in ("form", "multipart"):
+        call = FakeCall({})
+        await run("http.request", {"method": "POST", "url": "/", kind: {"a": None, "b": "1"}}, call)
+        body = call.asked[0].body
+        assert body is not None
+        assert b"None" not in body.content
+        assert b"a" not in body.content.split(b"--")[0]
+
+
+async def test_numbers_of_an_answer_are_what_its_schema_declares() -> None:
+    schema = {"type": "object", "properties": {"total": {"type": "number"}, "count": {"type": "integer"}}}
+    given = {"method": "GET", "url": "/", "json_schema": schema}
+    outputs = await run("http.request", given, FakeCall(b'{"total": 20, "count": 2.0}'))
+    assert repr(outputs["json"]) == "{'total': 20.0, 'count': 2}"
+
+
 async def test_a_text_answer() -> None:
     """What is not JSON is text, and never an error."""
     for content, text in ((b"caf\xc3\xa9", "café"), (b"\xff", "\ufffd"), (b"", "")):

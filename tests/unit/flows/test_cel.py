@@ -89,3 +89,73 @@ def test_places_count_lines_and_characters() -> None:
     tree = Tree(compiled(ENV, "'é🙂' +\n  a.x").serialize())
     assert tree.location(tree.root) == (1, 6)
     assert tree.location(tree.root.call.args[1]) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("has(a.json.next)", False),
+        ("has(a.json.page.next)", False),
+        ("has(a.json.none.next)", False),
+        ("has(a.none.next)", False),
+        ("has(a.json.there)", True),
+        ("has(a.json.there) && a.json.there == 1", True),
+        ("a.json.?next.orValue('d')", "d"),
+        ("a.json.?none.orValue('d')", "d"),
+        ("a.none.?next.orValue('d')", "d"),
+        ("a.json.?next.?page.orValue('d')", "d"),
+        ("a.json.?page.?next.orValue('d')", "d"),
+        ("a.json.page.?next.orValue('d')", "d"),
+        ("a.json.?there.orValue(2)", 1),
+        ("a.?json.?there.orValue(2)", 1),
+        ("a.json.list[?0].orValue('d')", "d"),
+        ("a.json.list[?1].orValue('d')", 1),
+        ("a.json.list[?2].orValue('d')", "d"),
+        ("a.json.rows.filter(row, has(row.x)).size()", 1),
+        ("a.json.rows.map(row, row.?x.orValue(0))", [1, 0, 0]),
+        ("a.json.?next.hasValue() || a.json.?next.optMap(x, x).hasValue()", False),
+        ("[?a.json.?next, ?a.json.?there]", [1]),
+        ("{?'n': a.json.?next, ?'t': a.json.?there}", {"t": 1}),
+        ("a.json.next == null", True),
+        ("a.json.rows.map(row, has(row.x) && row.x == null)", [False, False, False]),
+    ],
+)
+def test_a_null_counts_as_absent_for_has_and_defaults(source: str, expected: Any) -> None:
+    """At any depth, as what is not there; and what compares with null itself sees it."""
+    answer = {"next": None, "page": {"next": None}, "there": 1, "list": [None, 1]}
+    rows = [{"x": 1}, {"x": None}, {}]
+    assert value(source, a={"json": {**answer, "rows": rows}}) == expected
+
+
+def test_of_a_tree_that_is_too_deep_for_it_the_rule_is_left_out() -> None:
+    """What was deployed before goes on as it was."""
+    deep = "has(a" + ".b" * 28 + ")"
+    data: Any = {}
+    for _ in range(28):
+        data = {"b": data}
+    assert value(deep, a=data) is True
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a * 2", 41.0),
+        ("2 * a", 41.0),
+        ("a + b", 23.5),
+        ("b - a", -17.5),
+        ("b / 2.0", 1.5),
+        ("a > b && b < 3.5 && b == 3.0 && 3.0 in [b]", True),
+        ("true ? 1 : 2.5", 1),
+        ("int('3') > 2.5", True),
+        ("b / 2", 1),
+        ("math.round(b) + math.ceil(b)", 6.0),
+    ],
+)
+def test_whole_numbers_go_with_others(source: str, expected: Any) -> None:
+    """JSON has one kind of number. Of two whole ones the quotient is whole, as CEL has it."""
+    assert value(source, a=20.5, b=3) == expected
+
+
+def test_a_number_is_not_divided_by_nothing() -> None:
+    with pytest.raises(EvaluationError, match="divide by zero"):
+        value("a / 0", a=20.5)

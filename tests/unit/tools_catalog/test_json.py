@@ -85,3 +85,10 @@ def test_a_wrong_path_shows_where(path: str) -> None:
     """It is the author's mistake."""
     with pytest.raises(ToolError, match="cannot be read at"):
         use(json_pick, value={}, path=path)
+
+
+def test_numbers_are_what_the_schema_declares() -> None:
+    """So that `20 / 3` of a number is not 6."""
+    schema = {"type": "object", "properties": {"total": {"type": "number"}, "count": {"type": "integer"}}}
+    found = use(json_parse, text='{"total": 20, "count": 2.0}', json_schema=schema)
+    assert repr(found["value"]) == "{'total': 20.0, 'count': 2}"
