@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from services.flows.catalogue import BaseInputs
 from services.flows.refined import Digits, Email, Phone
@@ -19,14 +21,32 @@ def _whole(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Absent = BeforeValidator(_absent)
+class _Absent(BeforeValidator):
+    """With its mark in the schema, which the type checker reads."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(core), "empty": "absent"}
+
+
+Absent = _Absent(_absent)
 """Before an optional text: the empty one is None. Its constraints belong inside the option, where no None comes."""
+
+
+def _filled(given: object) -> object:
+    return [text for text in given if text != ""] if isinstance(given, list) else given
+
+
+WithoutEmpty = BeforeValidator(_filled)
+"""Before a list of texts: an empty one counts as absent, as everywhere in actions."""
 
 Id = Annotated[str, BeforeValidator(_whole), Field(min_length=1, max_length=128)]
 """An id as the other side gave it; a whole number is its digits."""
 
 Tag = Annotated[str, Field(min_length=1, max_length=250)]
 """A tag's name."""
+
+Tags = Annotated[list[Annotated[str, Field(max_length=250)]], Field(max_length=200), WithoutEmpty]
+"""Names of tags; an empty one is none."""
 
 Mobile = Annotated[Phone, Field(min_length=7, max_length=16)] | Annotated[Digits, Field(min_length=6, max_length=15)]
 """A phone with its country code: E.164, or its digits alone."""
@@ -74,7 +94,7 @@ class LeadFields(StrictInputs):
         description="1 Não Qualificado, 2 Subscritor, 3 Lead … 7 Cliente, 8 Evangelista, 9 Outro",
     )
     custom_data: dict[str, Any] | None = Field(default=None, description="anything, kept with the lead")
-    tags: list[Tag] | None = Field(default=None, max_length=200, description="names of tags")
+    tags: Tags | None = Field(default=None, description="names of tags")
     birth_date: Annotated[date | None, Absent] = Field(default=None, description="year-month-day")
     custom_fields: dict[str, Any] | None = Field(default=None, description="values of the account's own fields")
 

@@ -177,6 +177,6 @@ def _key(flow: CompiledFlow, scope: Scope) -> str:
     key = flow.key(scope)
     if isinstance(key, int) and not isinstance(key, bool):
         key = str(key)
-    if not isinstance(key, str) or not key:
-        raise EvaluationError("it gave no text: a key is a text that is not empty")
-    return key
+    if not isinstance(key, str):
+        raise EvaluationError("it gave no text: a key is a text")
+    return key or scope.event.subject  # an empty text counts as absent

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from services.flows.shapes import ANY, Kind, Shape, Shapes
+from collections.abc import Sequence
+
+from services.flows.refined import is_a
+from services.flows.shapes import ANY, Kind, Shape, Shapes, is_filled
 
 MAKERS = {
     "phone": "`phone.format` makes one: its output `e164`",
     "digits": "`phone.format` makes them: its output `digits`",
     "email": "`email.normalize` makes one: its output `email`",
     "timestamp": "`date.parse` makes one",
+    "region": "`country` finds it: its output `alpha2`, where `found` is true",
+    "language": "choose among those that you use, by `lookup` in a table with a `default`",
+    "time_zone": "choose among those that you use, by `lookup` in a table with a `default`",
 }
 
 
@@ -23,7 +29,7 @@ def fits(source: Shape, target: Shape, shapes: Shapes) -> bool:
     if target.kind is Kind.UNION:
         return any(fits(source, option, shapes) for option in target.options)
     if target.kind is Kind.TEXT:
-        return _is_text(source, target.refined) and _can_be(source, target)
+        return _is_text(source, target.refined) and _can_be(source, target) and (is_filled(source) or not target.filled)
     if target.kind is Kind.NUMBER:
         return source.kind in (Kind.NUMBER, Kind.INT)
     if target.kind is Kind.LIST:
@@ -40,10 +46,15 @@ def fits(source: Shape, target: Shape, shapes: Shapes) -> bool:
 
 def _is_text(source: Shape, refined: str | None) -> bool:
     if source.kind is Kind.TEXT:
-        return refined is None or source.refined == refined
+        return refined is None or source.refined == refined or each_is(source.values, refined)
     if source.kind is Kind.TIME:
         return refined in (None, "timestamp")
     return source.kind is Kind.DURATION and refined in (None, "duration")
+
+
+def each_is(values: Sequence[str], refined: str) -> bool:
+    """Whether all that a text can be is of this kind."""
+    return bool(values) and all(is_a(refined, value) for value in values)
 
 
 def _can_be(source: Shape, target: Shape) -> bool:
@@ -70,6 +81,8 @@ def remedy(source: Shape, target: Shape) -> str:
     makers = [MAKERS[option.refined] for option in options if option.refined in MAKERS]
     if makers and source.kind is Kind.TEXT:
         return "; ".join(makers)
+    if target.filled and source.kind is Kind.TEXT:
+        return 'it can be empty: ask `… != ""` first, or give a default'
     if target.kind is Kind.TEXT and source.kind in (Kind.INT, Kind.NUMBER, Kind.BOOL):
         return "turn it into text with string(…)"
     if target.kind in (Kind.INT, Kind.NUMBER) and source.kind is Kind.TEXT:

@@ -78,7 +78,7 @@ def check_expression(
         return UNKNOWN
     presence = Presence(tree, types, names, state, report_at)
     true, false = presence.facts()
-    inference = Inference(tree, types, variables)
+    inference = Inference(tree, types, variables, presence.unasked, presence.filled)
     for part in _parts(tree.root):
         _constant_arguments(part, tree, report_at)
         _never_equal(part, tree, inference, report_at)

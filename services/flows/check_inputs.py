@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from services.flows.check_expression import ExpressionFacts, Report
 from services.flows.fields import adapter_of, names_of_field
 from services.flows.input_rules import broken_rules
 from services.flows.literals import is_literal, plain_of
-from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes
+from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes, is_filled
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
 from services.flows.unknown import UNKNOWN
 from services.runtime.documents.faults import FaultCode
@@ -50,7 +51,7 @@ class Inputs:
                 right = False
                 continue
             what = f"{word.text!r} of `{owner.text}`"
-            fine = self.value(value, field.shape, what, maybe=field.maybe)
+            fine = self.value(value, field.shape, what, maybe=field.maybe, empty=bool(field.empty))
             if fine and is_literal(value):
                 fine = self.literal(value, model, word.text, what)
             right = right and fine
@@ -68,14 +69,17 @@ class Inputs:
                 location = locations.get(text.partition(":")[0], owner.location)
                 self.report(location, FaultCode.INPUT_VALUE, f"`{owner.text}`: {text}")
 
-    def value(self, value: Value, target: Shape, what: str, *, maybe: bool = False) -> bool:
-        """Whether a value fits. Reports where it does not; `what` names the location for people."""
+    def value(self, value: Value, target: Shape, what: str, *, maybe: bool = False, empty: bool = False) -> bool:
+        """Whether a value fits. Reports where it does not; `what` names the location for people.
+
+        `maybe`: it may be absent. `empty`: an empty text counts as absent.
+        """
         if isinstance(value, Constant):
             return self.constant(value, target, what, maybe=maybe)
         if isinstance(value, Expression):
-            return self.expression(value, target, what, maybe=maybe)
+            return self.expression(value, target, what, maybe=maybe, empty=empty)
         if isinstance(value, Template):
-            return self.template(value, target, what)
+            return self.template(value, target, what, empty=empty)
         if isinstance(value, ListOf):
             return self.list_of(value, target, what)
         return self.map_of(value, target, what)
@@ -101,7 +105,7 @@ class Inputs:
             self.report(value.location, FaultCode.INPUT_TYPE, f"{text}: give {target}")
         return False
 
-    def expression(self, value: Expression, target: Shape, what: str, *, maybe: bool) -> bool:
+    def expression(self, value: Expression, target: Shape, what: str, *, maybe: bool, empty: bool) -> bool:
         """A value that is one whole expression."""
         source = self.judge(value).shape
         if source.kind is Kind.OPTIONAL:
@@ -115,18 +119,28 @@ class Inputs:
             source = source.item or ANY
         if source == NULL and maybe:
             return True
+        if empty:
+            source = replace(source, filled=True, unless="") if source.kind is Kind.TEXT else source
+        elif source.unless and not fits(TEXT, target, self.shapes) and fits(source, _any_length(target), self.shapes):
+            text = (
+                f"{what} is {target}, and this is empty where `{source.unless}` is false: ask `{source.unless}` first"
+            )
+            self.report(value.location, FaultCode.INPUT_TYPE, text)
+            return False
         if fits(source, target, self.shapes):
             return True
-        wrong = f"{what} is {target}, this is {source}" if what else f"{source} cannot stand here"
+        found = replace(source, filled=False) if source.kind is Kind.TEXT else source
+        wrong = f"{what} is {target}, this is {found}" if what else f"{source} cannot stand here"
         self.report(value.location, FaultCode.INPUT_TYPE, f"{wrong}: {remedy(source, target)}")
         return False
 
-    def template(self, value: Template, target: Shape, what: str) -> bool:
+    def template(self, value: Template, target: Shape, what: str, *, empty: bool) -> bool:
         """A text with expressions in it."""
-        good = True
+        good, filled = True, empty or any(isinstance(part, str) and part for part in value.parts)
         for part in value.parts:
             if isinstance(part, Expression):
                 source = self.judge(part).shape
+                filled = filled or source.kind in _NEVER_EMPTY or (source.kind is Kind.TEXT and is_filled(source))
                 if source.kind not in TEXT_PARTS:
                     good = False
                     self.report(
@@ -135,9 +149,10 @@ class Inputs:
                         f"{source} cannot stand inside a text: name the field that is meant",
                     )
         # An address is put together more often than it is given whole.
-        if good and not fits(TEXT, target if target.refined != "url" else TEXT, self.shapes):
+        made = replace(TEXT, filled=filled)
+        if good and not fits(made, target if target.refined != "url" else TEXT, self.shapes):
             self.report(
-                value.location, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a text: {remedy(TEXT, target)}"
+                value.location, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a text: {remedy(made, target)}"
             )
             return False
         return good
@@ -243,6 +258,16 @@ def _place_in(value: Value, where: tuple[int | str, ...]) -> Location:
         elif isinstance(value, MapOf) and (found := {word.text: item for word, item in value.items}.get(str(part))):
             value = found
     return value.location
+
+
+_NEVER_EMPTY = frozenset({Kind.INT, Kind.NUMBER, Kind.BOOL, Kind.TIME, Kind.DURATION})
+
+
+def _any_length(shape: Shape) -> Shape:
+    """The same, empty texts too."""
+    if shape.kind is Kind.UNION:
+        return replace(shape, options=tuple(_any_length(option) for option in shape.options))
+    return replace(shape, filled=False) if shape.kind is Kind.TEXT else shape
 
 
 def _without_refinement(shape: Shape) -> Shape:

@@ -9,7 +9,7 @@ from services.flows.assignability import fits, remedy
 from services.flows.catalogue import Catalogue
 from services.flows.check_expression import UNKNOWN, ExpressionFacts, check_expression
 from services.flows.check_inputs import Inputs, of_constant
-from services.flows.logic import Formula, Not, Truth, verdict
+from services.flows.logic import Atom, Formula, Not, Truth, verdict
 from services.flows.presence import Names, PresenceState
 from services.flows.scope import EVENT_FIELDS
 from services.flows.shapes import ANY, TEXT, Field, Kind, Shape
@@ -59,7 +59,12 @@ class ValueCheck:
 
     def judge(self, expression: Expression) -> ExpressionFacts:
         """What an expression is and says. Reports what is wrong with it."""
-        return check_expression(expression, self.types, self.variables, self.names, self.state, report=self.report)
+        found = check_expression(expression, self.types, self.variables, self.names, self.state, report=self.report)
+        if found.shape.unless:  # of a variable: it was asked since
+            said = verdict(Atom(found.shape.unless), self.state.truths)
+            if said is not None and said.value:
+                return replace(found, shape=replace(found.shape, unless=""))
+        return found
 
     def key(self, value: Value, name: str) -> None:
         """A key of an event, a lane or a claim: a text that is not the same for all."""

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
+from services.flows.assignability import each_is
 from services.flows.cel_tree import OPTIONAL_SELECT, Expr, Tree
-from services.flows.shapes import ANY, ANY_MAP, Kind, Shape, one_text
+from services.flows.shapes import ANY, ANY_MAP, TEXT, Kind, Shape, is_filled, one_text
 from services.flows.types import TypedEnvironments
 
 
 class Inference:
     """Shapes of the parts of one expression."""
 
-    def __init__(self, tree: Tree, types: TypedEnvironments, variables: Mapping[str, Shape]) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        types: TypedEnvironments,
+        variables: Mapping[str, Shape],
+        unasked: Mapping[int, str] | None = None,
+        filled: AbstractSet[int] = frozenset(),
+    ) -> None:
         self.tree = tree
         self.types = types
         self.variables = variables
+        self.unasked = unasked or {}
+        self.filled = filled
 
     def shape(self, expr: Expr) -> Shape:
         """The most that is known: from the catalogue where the value comes from there, else CEL's own type."""
@@ -24,6 +35,19 @@ class Inference:
         return found if found is not None else self.types.shape(self.tree.type_of(expr))
 
     def known(self, expr: Expr) -> Shape | None:
+        """What the catalogue says, and what was asked before; None where only CEL knows."""
+        found = self.declared(expr)
+        if expr.id in self.filled:
+            found = found or self.types.shape(self.tree.type_of(expr))
+            return replace(found, filled=True, values=tuple(value for value in found.values if value))
+        if found is not None and expr.id in self.unasked:
+            inner = found.item if found.kind is Kind.OPTIONAL else found
+            if inner is not None and inner.kind is Kind.TEXT:
+                inner = replace(inner, unless=self.unasked[expr.id])
+                return replace(found, item=inner) if found.kind is Kind.OPTIONAL else inner
+        return found
+
+    def declared(self, expr: Expr) -> Shape | None:
         """What the catalogue says; None where only CEL knows."""
         kind = expr.WhichOneof("kind")
         if kind == "ident":
@@ -45,7 +69,7 @@ class Inference:
         """The shape of a call, where CEL's own type says less."""
         name, args = expr.call.function, expr.call.args
         if name == "_?_:_":
-            return either(self.shape(args[1]), self.shape(args[2]))
+            return either(self.written(args[1]), self.written(args[2]))
         if name == OPTIONAL_SELECT:
             owner = self.known(args[0])
             if owner is not None and owner.kind is Kind.OPTIONAL:
@@ -61,8 +85,16 @@ class Inference:
             inner = self.shape(expr.call.target)
             if inner.kind is not Kind.OPTIONAL or inner.item is None:
                 return None
-            return either(inner.item, self.shape(args[0])) if name == "orValue" else inner.item
+            return either(inner.item, self.written(args[0])) if name == "orValue" else inner.item
+        if name == "_+_" and self.types.shape(self.tree.type_of(expr)).kind is Kind.TEXT:
+            return replace(TEXT, filled=any(is_filled(self.written(each)) for each in args))
         return None
+
+    def written(self, expr: Expr) -> Shape:
+        """As `shape`; of a text that stands there, what it is."""
+        if expr.WhichOneof("kind") == "constant" and expr.constant.WhichOneof("kind") == "string":
+            return replace(TEXT, values=(expr.constant.string,))
+        return self.shape(expr)
 
 
 def either(one: Shape, other: Shape) -> Shape:
@@ -78,7 +110,12 @@ def either(one: Shape, other: Shape) -> Shape:
             return Shape(Kind.OPTIONAL, next(item for item in (*items,) if item != ANY or items == (ANY, ANY)))
         return Shape(Kind.OPTIONAL, either(*items))
     if one.kind is other.kind is Kind.TEXT:
-        (merged,) = one_text([replace(one, refined=None), replace(other, refined=None)])
+        if replace(one, unless="") == replace(other, unless=""):
+            return one if one.unless else other
+        for refined, plain in ((one, other), (other, one)):
+            if refined.refined is not None and each_is(plain.values, refined.refined):
+                return refined
+        (merged,) = one_text([replace(each, refined=None, filled=is_filled(each)) for each in (one, other)])
         return merged
     if {one.kind, other.kind} == {Kind.INT, Kind.NUMBER}:
         return Shape(Kind.NUMBER)

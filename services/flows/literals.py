@@ -7,13 +7,11 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from services.flows.refined import Digits, Email, Phone, Timestamp, Url
+from services.flows.refined import is_a
 from services.flows.shapes import ANY, BOOL, INT, NUMBER, TEXT, Field, Kind, Shape, Shapes
 from services.flows.syntax import Constant, ListOf, MapOf, Value
 
-REFINED = {"phone": Phone, "digits": Digits, "url": Url, "timestamp": Timestamp, "email": Email}
+REFINED = ("phone", "digits", "url", "timestamp", "email")
 MOST_VALUES = 1000  # of which a condition is told that it never has another
 
 
@@ -76,18 +74,5 @@ def _object(maps: list[dict[str, Any]], shapes: Shapes, what: str) -> Shape:
 @lru_cache(maxsize=256)
 def _text(texts: frozenset[str], in_order: tuple[str, ...]) -> Shape:
     """The shape of a text that is one of these."""
-    refined = next((name for name in REFINED if all(_is(name, text) for text in texts)), None)
+    refined = next((name for name in REFINED if all(is_a(name, text) for text in texts)), None)
     return replace(TEXT, refined=refined, values=() if refined or len(texts) > MOST_VALUES else in_order)
-
-
-def _is(refined: str, text: str) -> bool:
-    try:
-        _adapter(refined).validate_python(text)
-    except ValidationError:
-        return False
-    return True
-
-
-@lru_cache
-def _adapter(refined: str) -> TypeAdapter[str]:
-    return TypeAdapter(REFINED[refined])

@@ -42,6 +42,9 @@ def _said(field: Field, inputs: dict[str, Value], shapes: Shapes, what: str) -> 
     schema = _schema(inputs.get(field.typed_by))
     if schema is not None and wrong_schema(schema) is None:
         field = replace(field, shape=shapes.of_schema(schema, what, ours=False))
+    filling = inputs.get(field.filled_with)
+    if isinstance(filling, Constant) and isinstance(filling.value, str) and filling.value:
+        field = replace(field, shape=replace(field.shape, filled=True))
     given = inputs.get(field.given_with)
     if given is not None and not (isinstance(given, Constant) and given.value is None):
         field = replace(field, maybe=False, required=True)

@@ -6,13 +6,13 @@ failed) or `?crm` (the step was tried: it ran or it failed).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from services.flows.cel_tree import OPTIONAL_SELECT, Expr, Tree, bound, children
-from services.flows.logic import UNSURE, Truth
+from services.flows.logic import UNSURE, Atom, Both, Fixed, Formula, Not, Truth, either, verdict
 from services.flows.names import ERRORS
-from services.flows.shapes import Kind, Shapes
+from services.flows.shapes import Field, Kind, Shapes
 from services.flows.types import TypedEnvironments
 from services.runtime.documents.faults import FaultCode
 from services.runtime.documents.locations import Location
@@ -20,6 +20,10 @@ from services.runtime.documents.suggestion import suggestion
 
 Facts = frozenset[str]
 NOTHING: Facts = frozenset()
+FILLED = "!"
+"""Behind a key: that text is not empty."""
+_SAME_LENGTH = frozenset({"trim", "lower", "upper", "lowerAscii", "upperAscii"})
+"""What is not empty after these was not empty before."""
 Report = Callable[[tuple[int, int], FaultCode, str], None]
 
 
@@ -121,6 +125,12 @@ class Presence:
         self.names = names
         self.state = state
         self.report = report
+        self.unasked: dict[int, str] = {}
+        """Parts that are empty where what stands here is false, and it was not asked."""
+        self.filled: set[int] = set()
+        """Parts that are texts, and not empty, by what was asked before."""
+        self._inside: list[Formula] = []
+        """What holds where the walk is, by the conditions around it."""
 
     def facts(self) -> tuple[Facts, Facts]:
         """The facts that hold when the expression is true, and when it is false. Reports what may be absent."""
@@ -129,6 +139,8 @@ class Presence:
     def visit(self, expr: Expr, facts: Facts) -> tuple[Facts, Facts]:
         """The facts of a part; reports what it reads that may be absent."""
         kind = expr.WhichOneof("kind")
+        if facts and (key := _named(expr)) is not None and f"{key}.{FILLED}" in facts:
+            self.filled.add(expr.id)
         if kind == "call":
             return self.call(expr, facts)
         if kind == "select":
@@ -151,7 +163,9 @@ class Presence:
         steps = {name: location for name, location in self.names.steps.items() if name not in names}
         variables = {name: location for name, location in self.names.variables.items() if name not in names}
         inner = Names(steps, variables, self.names.survivable)
-        return Presence(self.tree, self.types, inner, self.state, self.report)
+        below = Presence(self.tree, self.types, inner, self.state, self.report)
+        below.unasked, below.filled = self.unasked, self.filled
+        return below
 
     def call(self, expr: Expr, facts: Facts) -> tuple[Facts, Facts]:
         """Logic passes facts on; everything else only reads."""
@@ -161,24 +175,95 @@ class Presence:
             return false, true
         if name == "_&&_":
             left = self.visit(args[0], facts)
-            right = self.visit(args[1], facts | left[0])
+            right = self.where(_condition(args[0]), args[1], facts | left[0])
             return left[0] | right[0], left[1] & right[1]
         if name == "_||_":
             left = self.visit(args[0], facts)
-            right = self.visit(args[1], facts | left[1])
+            right = self.where(Not(_condition(args[0])), args[1], facts | left[1])
             return left[0] & right[0], left[1] | right[1]
         if name == "_?_:_":
             condition = self.visit(args[0], facts)
-            then = self.visit(args[1], facts | condition[0])
-            otherwise = self.visit(args[2], facts | condition[1])
+            then = self.where(_condition(args[0]), args[1], facts | condition[0])
+            otherwise = self.where(Not(_condition(args[0])), args[2], facts | condition[1])
             return then[0] & otherwise[0], then[1] & otherwise[1]
+        if name == OPTIONAL_SELECT:
+            self.ask(expr, args[0], args[1].constant.string, facts)
         if name == OPTIONAL_SELECT and args[0].WhichOneof("kind") == "ident":
             # A step that did not run is an empty map: `phone.?e164` is then an empty optional.
             self.name(args[0], facts, field=args[1].constant.string, guarded=True)
             return NOTHING, NOTHING
         for child in children(expr):
             self.visit(child, facts)
+        return self.compared(name, args)
+
+    def compared(self, name: str, args: Sequence[Expr]) -> tuple[Facts, Facts]:
+        """What a comparison with texts says: that a text is not empty, and so what is empty together with it is not."""
+        if name in ("_==_", "_!=_"):
+            for subject, other in ((args[0], args[1]), (args[1], args[0])):
+                if (text := _text(other)) is not None:
+                    said = self.not_empty(subject)
+                    if name == "_!=_":
+                        return (NOTHING, said) if text else (said, NOTHING)
+                    return (said, NOTHING) if text else (NOTHING, said)
+        if name == "@in" and args[1].WhichOneof("kind") == "list":
+            texts = [_text(each) for each in args[1].list.elements]
+            return (self.not_empty(args[0]), NOTHING) if texts and all(texts) else (NOTHING, NOTHING)
+        if name in ("_>_", "_>=_", "_<_", "_<=_"):
+            one, least = args if name in ("_>_", "_>=_") else reversed(args)
+            enough = least.WhichOneof("kind") == "constant" and least.constant.int64 >= (name in ("_>=_", "_<=_"))
+            if enough and one.WhichOneof("kind") == "call" and one.call.function == "size":
+                return self.not_empty(one.call.target if one.call.HasField("target") else one.call.args[0]), NOTHING
         return NOTHING, NOTHING
+
+    def where(self, formula: Formula, expr: Expr, facts: Facts) -> tuple[Facts, Facts]:
+        """As `visit`, of a part that counts only where this holds."""
+        self._inside.append(formula)
+        try:
+            return self.visit(expr, facts)
+        finally:
+            self._inside.pop()
+
+    def _truths(self) -> list[Truth]:
+        """What is known here, by the conditions before the expression and by those around this part of it."""
+        here: Formula = Fixed(value=True)
+        for each in self._inside:
+            here = Both(here, each)
+        before = [replace(truth, formula=Both(truth.formula, here)) for truth in self.state.truths]
+        return [*before, Truth(here, 0, NOTHING)]
+
+    def not_empty(self, expr: Expr) -> Facts:
+        """What follows from it that this text is not empty."""
+        said: Facts = NOTHING
+        while (key := _named(expr)) is not None:
+            if self.types.shape(self.tree.type_of(expr)).kind not in (Kind.TEXT, Kind.ANY):
+                return NOTHING
+            said |= {f"{key}.{FILLED}"}
+            if expr.WhichOneof("kind") != "call" or expr.call.function not in _SAME_LENGTH:
+                break
+            expr = expr.call.target
+        if expr.WhichOneof("kind") == "select" and (field := self.field(expr.select.operand, expr.select.field)):
+            inner = key_of(expr.select.operand)
+            said |= self.given_by(expr.select.operand, field.given_when, inner) if field.given_when else NOTHING
+        return said
+
+    def ask(self, expr: Expr, operand: Expr, name: str, facts: Facts) -> None:
+        """A field is read: note whether it is empty unless something was asked. Reports what is known to be empty."""
+        field = self.field(operand, name)
+        if field is None or not field.given_when or field.maybe:
+            return
+        inner = key_of(operand)
+        if f"{inner}.{name}" in facts:
+            return
+        condition = f"{inner or '…'}.{field.given_when}"
+        found = verdict(Atom(condition), self._truths()) if inner else None
+        if found is not None and found.value:
+            return
+        self.unasked[expr.id] = condition
+        if found is not None:
+            lines = " and ".join(str(line) for line in found.lines if line)
+            why = f", by the condition in line {lines}" if lines else ""
+            text = f"`{inner}.{name}` is empty here: `{condition}` is false{why}"
+            self.report(self.tree.location(expr), FaultCode.FIELD_MAY_BE_ABSENT, text)
 
     def select(self, expr: Expr, facts: Facts) -> tuple[Facts, Facts]:
         """`a.b`, and `has(a.b)`."""
@@ -191,6 +276,7 @@ class Presence:
         key = inner and f"{inner}.{field}"
         if test:
             return self.tested(inner, key)
+        self.ask(expr, operand, field, facts)
         found = self.given_by(operand, field, inner)
         if inner == ERRORS:
             self.error_of(expr, field, facts)
@@ -242,10 +328,16 @@ class Presence:
         held = step in self.names.survivable and step in self.state.may
         return False if step in self.names.steps and not held else None
 
+    def field(self, operand: Expr, name: str) -> Field | None:
+        """What is known of a field of an object, or of one that may be absent."""
+        shape = self.types.shape(self.tree.type_of(operand))
+        if shape.kind is Kind.OPTIONAL and shape.item is not None:
+            shape = shape.item
+        return self.shapes.fields(shape).get(name) if shape.kind is Kind.OBJECT else None
+
     def maybe(self, operand: Expr, field: str) -> bool:
         """Whether a field can be absent although its owner is there."""
-        shape = self.types.shape(self.tree.type_of(operand))
-        known = self.shapes.fields(shape).get(field) if shape.kind is Kind.OBJECT else None
+        known = self.field(operand, field)
         return known is not None and known.maybe
 
     def error_of(self, expr: Expr, step: str, facts: Facts) -> None:
@@ -291,6 +383,35 @@ class Presence:
                 f"`{name}` (line {given.line}) may not have run, or failed, here: ask `has({name}.{shown})` first, or"
                 f' give a default: `{name}.?{shown}.orValue("")`',
             )
+
+
+def _named(expr: Expr) -> str | None:
+    """One text for the same part, also for `trigger.name.trim()`: of a part with a name, and constants beside it."""
+    if expr.WhichOneof("kind") != "call" or not expr.call.HasField("target"):
+        return key_of(expr)
+    inner, constants = _named(expr.call.target), [each.constant for each in expr.call.args]
+    if inner is None or any(each.WhichOneof("kind") != "constant" for each in expr.call.args):
+        return None
+    return f"{inner}.{expr.call.function}({', '.join(str(each).strip() for each in constants)})"
+
+
+def _condition(expr: Expr) -> Formula:
+    """What of a condition is made of names: `phone.valid && !mail.valid`."""
+    if (key := key_of(expr)) is not None:
+        return Atom(key)
+    if expr.WhichOneof("kind") == "call":
+        parts = [_condition(each) for each in expr.call.args]
+        if expr.call.function == "!_":
+            return Not(parts[0])
+        if expr.call.function in ("_&&_", "_||_"):
+            return Both(*parts) if expr.call.function == "_&&_" else either(*parts)
+    return UNSURE
+
+
+def _text(expr: Expr) -> str | None:
+    """A text that stands there."""
+    constant = expr.WhichOneof("kind") == "constant" and expr.constant.WhichOneof("kind") == "string"
+    return str(expr.constant.string) if constant else None
 
 
 def _optional(written: str) -> str:

@@ -13,18 +13,18 @@ an empty text can be given but never taken as an input.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 import re2
 from babel import Locale, UnknownLocaleError
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, GetJsonSchemaHandler, StringConstraints
+from pydantic import AfterValidator, GetJsonSchemaHandler, StringConstraints, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
@@ -127,8 +127,13 @@ def _zone_name(name: str) -> str:
     return name
 
 
+UNNUMBERED = frozenset({"AQ", "BV", "GS", "HM", "PN", "TF", "UM"})
+"""Of ISO 3166, but without a numbering plan: numbers there are international ones."""
+
+
 def _region(code: str) -> str:
-    if code not in phonenumbers.SUPPORTED_REGIONS:
+    """The two letters of a country. Raises ValueError that says what is wanted."""
+    if code not in phonenumbers.SUPPORTED_REGIONS and code not in UNNUMBERED:
         raise ValueError(f"{code!r} is no country. Write its two capital letters, such as PT")
     return code
 
@@ -193,7 +198,7 @@ TimeZone = Annotated[str, CheckedText("time_zone"), StringConstraints(max_length
 """A name of the IANA data base: `Europe/Lisbon`."""
 
 Region = Annotated[str, CheckedText("region"), AfterValidator(_region)]
-"""A country with a numbering plan, by its ISO 3166 letters: `PT`."""
+"""A country by its ISO 3166 letters: `PT`."""
 
 Language = Annotated[str, CheckedText("language"), StringConstraints(max_length=20), AfterValidator(_locale_name)]
 """A language with or without country: `pt-PT`, `en`."""
@@ -202,3 +207,30 @@ Pattern = Annotated[
     str, CheckedText("pattern"), StringConstraints(max_length=MAX_PATTERN), AfterValidator(_pattern_text)
 ]
 """A regular expression of RE2: linear time, no look-around and no back references."""
+
+KINDS: Mapping[str, Any] = {
+    "phone": Phone,
+    "digits": Digits,
+    "url": Url,
+    "timestamp": Timestamp,
+    "email": Email,
+    "duration": Duration,
+    "region": Region,
+    "language": Language,
+    "time_zone": TimeZone,
+}
+"""What a text can be, by the names of the marks."""
+
+
+def is_a(kind: str, text: str) -> bool:
+    """Whether a text is of this kind."""
+    try:
+        _adapter(kind).validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+@lru_cache
+def _adapter(kind: str) -> TypeAdapter[str]:
+    return TypeAdapter(KINDS[kind])

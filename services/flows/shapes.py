@@ -45,13 +45,17 @@ class Shape:
     name: str = ""  # of an object: its key in Shapes.objects
     refined: str | None = None
     values: tuple[str, ...] = ()  # of a text: all that it can be, where that is known
+    filled: bool = False  # of a text: it is not empty
+    unless: str = ""  # of a text: it is empty where this is false, such as `phone.valid`, which was not asked
 
     def __str__(self) -> str:
         """As a fault names it."""
         if self.refined == "digits":
             return "digits"
         if self.refined:
-            return f"{'an' if self.refined[0] in 'aeiou' else 'a'} {self.refined}"
+            return f"{'an' if self.refined[0] in 'aeiou' else 'a'} {self.refined.replace('_', ' ')}"
+        if self.filled and not self.values:
+            return "a text that is not empty"
         if self.kind is Kind.LIST and self.item and self.item.kind is not Kind.ANY:
             return f"a list of which each is {self.item}"
         if self.kind is Kind.UNION:
@@ -78,6 +82,8 @@ class Field:
     given_when: str = ""  # a field beside it, true or false: when that is true, this one is there
     given_with: str = ""  # an input: when that is given, this output is there
     typed_by: str = ""  # an input: a JSON Schema that this output has the shape of
+    filled_with: str = ""  # an input: when a text that is not empty is given there, this output is not empty
+    empty: str = ""  # of an input, `absent`: an empty text counts as not given
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,9 @@ class Object:
     open: bool = False
 
 
-MARKS = ("given_when", "given_with", "typed_by")
+MARKS = ("given_when", "given_with", "typed_by", "filled_with", "empty")
+CLOSED = frozenset({"region", "language", "time_zone"})
+"""Texts that have to be one of a known set: a text from outside is not, until it was looked up."""
 _FORMATS = {"email": "email", "uri": "url", "date-time": "timestamp"}
 _SIMPLE = {"string": TEXT, "boolean": BOOL, "integer": INT, "number": NUMBER, "null": NULL}
 
@@ -179,16 +187,23 @@ class _Schema:
         if kind == "array":
             return Shape(Kind.LIST, self.shape(schema.get("items"), what))
         if kind == "string":
-            refined = (schema.get("refined") if self.ours else None) or _FORMATS.get(str(schema.get("format")))
+            refined = (self.mark(schema) if self.ours else None) or _FORMATS.get(str(schema.get("format")))
             values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
             closed = isinstance(values, list) and all(isinstance(value, str) for value in values)
-            return replace(TEXT, refined=refined, values=tuple(values) if closed else ())
+            filled = isinstance(least := schema.get("minLength"), int | float) and least >= 1
+            return replace(TEXT, refined=refined, values=tuple(values) if closed else (), filled=filled)
         if kind in _SIMPLE:
             return _SIMPLE[str(kind)]
         if isinstance(values := schema.get("enum"), list) and values and all(isinstance(each, str) for each in values):
             return replace(TEXT, values=tuple(values))
         values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
         return self.union([_of_value(value) for value in values]) if values else ANY
+
+    @staticmethod
+    def mark(schema: Mapping[str, Any]) -> str | None:
+        """What the text is, by a mark of ours."""
+        refined, checked = schema.get("refined"), schema.get("checked")
+        return refined or (checked if checked in CLOSED else None)
 
     def object(self, schema: Mapping[str, Any], what: str) -> Shape:
         properties = schema.get("properties")
@@ -234,10 +249,20 @@ def one_text(options: Sequence[Shape]) -> list[Shape]:
         return list(options)
     closed = all(option.values for option in texts)
     values = tuple(dict.fromkeys(value for option in texts for value in option.values)) if closed else ()
-    return [replace(TEXT, values=values), *(option for option in options if option not in texts)]
+    return [
+        replace(TEXT, values=values, filled=all(is_filled(option) for option in texts)),
+        *(option for option in options if option not in texts),
+    ]
 
 
 MANY = 2
+
+
+def is_filled(text: Shape) -> bool:
+    """Whether a text is surely not empty."""
+    return (
+        text.filled or (text.refined is not None and not text.unless) or (bool(text.values) and "" not in text.values)
+    )
 
 
 def _of_value(value: Any) -> Shape:  # noqa: ANN401 - JSON

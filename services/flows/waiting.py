@@ -53,9 +53,10 @@ class Cancel:
     key: Compiled
     match: str
 
-    def hash(self, scope: Scope) -> str:
-        """What the event must have the same of. Raises EvaluationError."""
-        return cancel_hash(scope.event.account, self.trigger, self.match, key_text(self.key(scope), "cancel_on.key"))
+    def hash(self, scope: Scope) -> str | None:
+        """What the event must have the same of; None for an empty key, which no event has. Raises EvaluationError."""
+        key = key_text(self.key(scope), "cancel_on.key")
+        return cancel_hash(scope.event.account, self.trigger, self.match, key) if key else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class WaitMatch:
             key = key_text(self.value(Scope(event, {}, {}, {})), "cancel_on.match")
         except EvaluationError:
             return None
-        return cancel_hash(event.account, event.type, self.source, key)
+        return cancel_hash(event.account, event.type, self.source, key) if key else None
 
 
 def hashes_of(event: Event, matches: Iterable[WaitMatch]) -> list[str]:
@@ -92,12 +93,12 @@ def timer_id(run_id: str, step: str, *more: str) -> str:
 
 
 def key_text(value: Any, what: str) -> str:  # noqa: ANN401 - a JSON value
-    """A key as text in the form in which keys are compared. Raises EvaluationError for what is none."""
+    """A key as text in the form in which keys are compared; a blank one is empty. Raises EvaluationError."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or not value.strip():
-        raise EvaluationError(f"`{what}` gave no text: a key is a text that is not empty")
-    return same_key(value)
+    if not isinstance(value, str):
+        raise EvaluationError(f"`{what}` gave no text: a key is a text")
+    return same_key(value) if value.strip() else ""
 
 
 def _length(value: Any) -> timedelta:  # noqa: ANN401 - a JSON value

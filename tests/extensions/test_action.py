@@ -22,6 +22,7 @@ ADDED = ACTIONS["closum.note.add"]
 FLOW = """\
 flow: noted
 on: closum.lead.created
+when: ${{ trigger.lead_id != "" }}
 steps:
   - action: closum.note.add
     connection: closum

@@ -23,7 +23,7 @@ class Inputs(StrictInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    contact_id: str = Field(description="the contact's id")
+    contact_id: str = Field(description="the contact's id", json_schema_extra={"minLength": 1})
 
 
 @action(

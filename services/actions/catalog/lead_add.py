@@ -51,7 +51,7 @@ class Inputs(LeadFields):
 class Outputs(BaseModel):
     """What it gives."""
 
-    lead_id: str = Field(description="Closum's id of the lead, new or updated")
+    lead_id: str = Field(description="Closum's id of the lead, new or updated", json_schema_extra={"minLength": 1})
 
 
 async def was_added(inputs: Inputs, call: ActionCall) -> Verdict:

@@ -21,7 +21,7 @@ class Inputs(StrictInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    lead_id: str = Field(description="the id that is gone")
+    lead_id: str = Field(description="the id that is gone", json_schema_extra={"minLength": 1})
 
 
 @action(

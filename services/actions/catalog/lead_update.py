@@ -30,7 +30,7 @@ class Inputs(LeadFields):
 class Outputs(BaseModel):
     """What it gives."""
 
-    lead_id: str = Field(description="the lead's id")
+    lead_id: str = Field(description="the lead's id", json_schema_extra={"minLength": 1})
 
 
 @action(

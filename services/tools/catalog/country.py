@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from contracts.phones import without_marks
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.flows.refined import Language, locale
+from services.flows.refined import Language, Region, locale
 from services.tools.toolkit.country_names import by_letters, by_name, letters
 
 DIALLED = re.compile(r"^(?:\+|00)([0-9]{1,4})$")
@@ -28,9 +28,15 @@ class Outputs(BaseModel):
     """What it gives. All is empty when there is no such country."""
 
     found: bool = Field(description="whether there is such a country")
-    alpha2: str = Field(default="", description="two letters of ISO 3166: PT")
-    alpha3: str = Field(default="", description="three letters of ISO 3166: PRT")
-    name: str = Field(default="", description="its name in the wanted language")
+    alpha2: Region = Field(
+        default="", description="two letters of ISO 3166: PT", json_schema_extra={"given_when": "found"}
+    )
+    alpha3: str = Field(
+        default="", description="three letters of ISO 3166: PRT", json_schema_extra={"given_when": "found"}
+    )
+    name: str = Field(
+        default="", description="its name in the wanted language", json_schema_extra={"given_when": "found"}
+    )
     prefix: str = Field(default="", description="dialling code with plus: +351; empty for one without")
 
 

@@ -47,9 +47,11 @@ class Outputs(BaseModel):
 
     valid: bool = Field(description="whether the text names one day, or one moment")
     timestamp: Timestamp = Field(
-        default="", description="2026-05-31T14:30:00+01:00; midnight when the text names a day only"
+        default="",
+        description="2026-05-31T14:30:00+01:00; midnight when the text names a day only",
+        json_schema_extra={"given_when": "valid"},
     )
-    date: str = Field(default="", description="2026-05-31")
+    date: str = Field(default="", description="2026-05-31", json_schema_extra={"given_when": "valid"})
     time: str = Field(default="", description="14:30:00; empty when the text names a day only")
     unix: int = Field(default=0, description="seconds since 1970")
     weekday: int = Field(default=0, description="1 Monday … 7 Sunday")

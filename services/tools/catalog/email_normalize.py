@@ -24,9 +24,11 @@ class Outputs(BaseModel):
 
     valid: bool = Field(description="whether the address is well formed; not whether its mailbox exists")
     email: Email = Field(
-        default="", description="trimmed, in lower case, in one Unicode form; @googlemail.com is @gmail.com"
+        default="",
+        description="trimmed, in lower case, in one Unicode form; @googlemail.com is @gmail.com",
+        json_schema_extra={"given_when": "valid"},
     )
-    domain: str = Field(default="", description="what stands behind the @")
+    domain: str = Field(default="", description="what stands behind the @", json_schema_extra={"given_when": "valid"})
     reason: str = Field(default="", description="why it is not valid")
 
 

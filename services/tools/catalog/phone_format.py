@@ -21,12 +21,26 @@ class Outputs(BaseModel):
     """What it gives. The texts are empty when the number is not valid; then `reason` says why."""
 
     valid: bool = Field(description="whether the number exists in its country's numbering plan")
-    e164: Phone = Field(default="", description="with plus and country code: +351912345678")
-    digits: Digits = Field(default="", description="E.164 without plus: what Closum and WhatsApp want")
-    international: str = Field(default="", description="as people write it abroad: +351 912 345 678")
-    national: str = Field(default="", description="as people write it at home: 912 345 678")
+    e164: Phone = Field(
+        default="", description="with plus and country code: +351912345678", json_schema_extra={"given_when": "valid"}
+    )
+    digits: Digits = Field(
+        default="",
+        description="E.164 without plus: what Closum and WhatsApp want",
+        json_schema_extra={"given_when": "valid"},
+    )
+    international: str = Field(
+        default="", description="as people write it abroad: +351 912 345 678", json_schema_extra={"given_when": "valid"}
+    )
+    national: str = Field(
+        default="", description="as people write it at home: 912 345 678", json_schema_extra={"given_when": "valid"}
+    )
     country: str = Field(default="", description="the number's country, by its two letters: PT")
-    type: phones.Kind = Field(default="", description="what kind of line it is; some countries do not tell")
+    type: phones.Kind = Field(
+        default="",
+        description="what kind of line it is; some countries do not tell",
+        json_schema_extra={"given_when": "valid"},
+    )
     reason: str = Field(default="", description="why it is not valid")
 
 

@@ -22,7 +22,9 @@ class Inputs(BaseInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    text: str = Field(description="the first that is not empty, trimmed, or the default")
+    text: str = Field(
+        description="the first that is not empty, trimmed, or the default", json_schema_extra={"filled_with": "default"}
+    )
     used_default: bool = Field(description="whether none said anything")
 
 

@@ -86,17 +86,17 @@ def test_a_run_begins_with_all_that_is_known() -> None:
         ("${ trigger.raw.k }", {"k": 0}, "0"),
         ("${ trigger.raw.k }", {"k": True}, None),
         ("${ trigger.raw.k }", {"k": 1.5}, None),
-        ("${ trigger.raw.k }", {"k": ""}, None),
+        ("${ trigger.raw.k }", {"k": ""}, "ana"),
         ("${ trigger.raw.k }", {"k": ["a"]}, None),
         ("${ trigger.raw.k }", {"k": None}, None),
     ],
 )
 def test_a_key_is_a_text_or_a_whole_number(key: str, raw: dict[str, Any], expected: str | None) -> None:
-    """Of anything else the run keeps its subject, and ends before its first step."""
+    """An empty one counts as absent. Of anything else the run keeps its subject, and ends before its first step."""
     played = Played(compiled(PHONE, head=f"key: {key}\n"), raw=raw)
     assert played.run.key == (expected or "ana")
     if expected is None:
-        why = "`key`: it gave no text: a key is a text that is not empty"
+        why = "`key`: it gave no text: a key is a text"
         assert told(played.given) == ("dead", "expression_failed", why, "key")
         assert played.way == []
     else:

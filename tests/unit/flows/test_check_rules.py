@@ -60,7 +60,7 @@ ADDRESSES = [
     ("crm", "/contacts", True),
     ("crm", "contacts?a=1", True),
     ("crm", "/a/${ trigger.from }", True),
-    ("crm", "${ trigger.text }", True),
+    ("crm", "${ trigger.from }", True),
     ("crm", "https://files.example.com/x", True),
     ("crm", "http://files.example.com/x", False),
     ("crm", "//files.example.com/x", False),
@@ -69,7 +69,7 @@ ADDRESSES = [
     ("crm", "ftp://example.com/x", False),
     ("crm", r"/a\nb", False),
     ("", "https://crm.example.com/contacts", True),
-    ("", "${ trigger.text }", True),
+    ("", "${ trigger.from }", True),
     ("", "/contacts", False),
     ("", "crm.example.com/contacts", False),
     ("", "https://", False),
@@ -308,4 +308,7 @@ def test_a_text_where_more_than_a_text_is_needed(action: str, inputs: str, maker
     assert maker in fault.text
     made = "- id: phone\n  tool: phone.format\n  with: { number: a }\n- id: mail\n  tool: email.normalize\n  with: { email: a }\n"
     output = "phone.digits" if "phone" in maker else "mail.email"
-    assert real(made + steps.replace("to ${", "${").replace("trigger.text", output)) == []
+    right = steps.replace("to ${", "${").replace("trigger.text", output)
+    assert [found.partition(" ")[2] for found in real(made + right)] == ["input_type"]
+    asked = f"- if: ${{ !{output.partition('.')[0]}.valid }}\n  then: [ {{ stop: no }} ]\n"
+    assert real(made + asked + right) == []

@@ -158,10 +158,14 @@ def test_match_reads_the_key_from_the_event_that_comes() -> None:
     assert len(hashes_of(without, index.matches("shop.visited"))) == 1
 
 
-def test_a_key_that_is_empty_is_dead_for_the_author() -> None:
-    end = first(compiled(f"- wait: 2h\n{CANCEL}{CALL}"), **{"from": ""})
-    assert isinstance(end, End)
-    assert (end.code, end.outcome) == (ErrorCode.EXPRESSION_FAILED, Outcome.DEAD)
+@pytest.mark.parametrize("nobody", ["", " "])
+def test_a_key_that_is_empty_is_no_events(nobody: str) -> None:
+    """It counts as absent: the wait ends by its time alone, also when an event comes that has no key either."""
+    steps = '- wait: 2h\n  cancel_on: { trigger: shop.visited, key: "${ trigger.from }", match: "${ trigger.page }" }\n'
+    flow = compiled(steps + CALL)
+    assert slept(first(flow, **{"from": nobody})).cancel is None
+    visit = Event(id="v", source="/shop", type="shop.visited", subject="x", data={"id": "1", "page": nobody})
+    assert len(hashes_of(visit, FlowIndex([flow]).matches("shop.visited"))) == 1
 
 
 @pytest.mark.parametrize(
