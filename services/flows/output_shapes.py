@@ -42,13 +42,24 @@ def _said(field: Field, inputs: dict[str, Value], shapes: Shapes, what: str) -> 
     schema = _schema(inputs.get(field.typed_by))
     if schema is not None and wrong_schema(schema) is None:
         field = replace(field, shape=shapes.of_schema(schema, what, ours=False))
-    filling = inputs.get(field.filled_with)
-    if isinstance(filling, Constant) and isinstance(filling.value, str) and filling.value:
+    if _filled(field, inputs):
         field = replace(field, shape=replace(field.shape, filled=True))
     given = inputs.get(field.given_with)
     if given is not None and not (isinstance(given, Constant) and given.value is None):
         field = replace(field, maybe=False, required=True)
     return field
+
+
+def _filled(field: Field, inputs: dict[str, Value]) -> bool:
+    """Whether a text is surely not empty, by the inputs that say so."""
+    given = inputs.get(field.filled_with)
+    if isinstance(given, Constant) and isinstance(given.value, str) and given.value:
+        return True
+    if not field.filled_unless:
+        return False
+    name, but = field.filled_unless.split()
+    other = inputs.get(name)
+    return other is None or (isinstance(other, Constant) and other.value != but)
 
 
 def _schema(value: Value | None) -> dict[str, Any] | None:

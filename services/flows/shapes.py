@@ -83,6 +83,7 @@ class Field:
     given_with: str = ""  # an input: when that is given, this output is there
     typed_by: str = ""  # an input: a JSON Schema that this output has the shape of
     filled_with: str = ""  # an input: when a text that is not empty is given there, this output is not empty
+    filled_unless: str = ""  # an input and a value of it: where another one is given, or none, this output is not empty
     empty: str = ""  # of an input, `absent`: an empty text counts as not given
 
 
@@ -95,7 +96,7 @@ class Object:
     open: bool = False
 
 
-MARKS = ("given_when", "given_with", "typed_by", "filled_with", "empty")
+MARKS = ("given_when", "given_with", "typed_by", "filled_with", "filled_unless", "empty")
 CLOSED = frozenset({"region", "language", "time_zone"})
 """Texts that have to be one of a known set: a text from outside is not, until it was looked up."""
 _FORMATS = {"email": "email", "uri": "url", "date-time": "timestamp"}

@@ -28,6 +28,9 @@ steps:
   - id: email
     tool: email.normalize
     with: {{ email: "${{ trigger.email }}" }}
+  - if: ${{ !email.valid }}
+    then:
+      - stop: no address
   - id: once
     tool: deduplicate
     with: {{ key: "${{ email.email }}", within: 30d }}

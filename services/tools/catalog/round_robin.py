@@ -64,7 +64,10 @@ class Inputs(BaseInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    value: str = Field(description="whose turn it is; empty when all are away and all_absent is none")
+    value: str = Field(
+        description="whose turn it is; empty when all are away and all_absent is none",
+        json_schema_extra={"filled_unless": "all_absent none"},
+    )
     assigned: bool = Field(description="whether there is one")
     kept: bool = Field(description="whether the sticky key had it already")
 

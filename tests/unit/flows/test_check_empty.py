@@ -20,6 +20,7 @@ COUNTRY = "- id: country\n  tool: country\n  with: { country: '${ trigger.countr
 SEND = "- action: closum.whatsapp.send_template\n  connection: closum\n  with: { to: '${ %s }', template: a, language: pt_PT }\n"
 TAG = "- action: closum.contact.add_tag\n  connection: closum\n  with: { contact_id: '${ %s }', tag: a }\n"
 REGION = "- tool: phone.format\n  with: { number: '${ trigger.mobile_number }', region: '${ %s }' }\n"
+TURN = "- id: turn\n  tool: round_robin\n  with: { list: a, values: [ana]%s }\n"
 DAY = "- id: day\n  tool: date.parse\n  with: { text: '${ trigger.name }' }\n"
 LATER = (
     "- action: closum.sms.send\n  connection: closum\n"
@@ -56,6 +57,7 @@ WRONG = {
     "a region that is any text": (REGION % "trigger.country", "`country` finds it"),
     "a country that was not found": (COUNTRY + REGION % "country.alpha2", "ask `country.found` first"),
     "a zone": ("- tool: date.format\n  with: { at: '${ event.time }', format: dd, time_zone: '${ trigger.name }' }", "`lookup`"),
+    "whose turn it is, or nobody's": (TURN % ", all_absent: none" + TAG % "turn.value", "it can be empty"),
     "one of two is no region": (REGION % 'trigger.name == "a" ? "PT" : "Portugal"', "is a region"),
 }  # fmt: skip
 
@@ -89,6 +91,7 @@ RIGHT = {
     "a default in the expression": TAG % 'trigger.lead_id.trim() == "" ? "0" : trigger.lead_id.trim()',
     "a default by a tool": "- id: who\n  tool: text.default\n  with: { values: ['${ trigger.lead_id }'], default: '0' }\n"
     + TAG % "who.text",
+    "whose turn it is": TURN % "" + TAG % "turn.value",
     "text around it": TAG.replace("'${ %s }'", "'lead ${ trigger.lead_id }'"),
     "put together": TAG % '"lead " + trigger.lead_id',
     "a region by its name": COUNTRY + REGION % 'country.found ? country.alpha2 : "PT"',
