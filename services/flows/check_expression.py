@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from services.flows.cel import Complaint, EvaluationError, ExpressionError, Source, compiled, evaluate, untyped
 from services.flows.cel_tree import DepthError, Expr, Tree, bound, children, used_fields
-from services.flows.formulas import FormulaBuilder, constant_of, is_constant, text_of
+from services.flows.check_comparisons import Comparisons
+from services.flows.check_guards import Guards
+from services.flows.formulas import FormulaBuilder, text_of
 from services.flows.infer_shapes import Inference
 from services.flows.logic import UNSURE, Compare, Fixed, Formula, Not
 from services.flows.names import CALLS
 from services.flows.parse_values import LONGEST_EXPRESSION
-from services.flows.presence import NOTHING, Facts, Names, Presence, PresenceState, key_of
+from services.flows.presence import NOTHING, Facts, Names, Presence, PresenceState
 from services.flows.shapes import ANY, BOOL, Shape
 from services.flows.syntax import Expression
 from services.flows.types import PACKAGE, TypedEnvironments
@@ -79,12 +81,15 @@ def check_expression(
     presence = Presence(tree, types, names, state, report_at)
     true, false = presence.facts()
     inference = Inference(tree, types, variables, presence.unasked, presence.filled)
+    comparisons = Comparisons(tree, inference, report_at)
     for part in _parts(tree.root):
         _constant_arguments(part, tree, report_at)
-        _never_equal(part, tree, inference, report_at)
+        comparisons.check(part)
     shape = inference.shape(tree.root)
     roots = frozenset(used_fields(tree.root))
-    formula = FormulaBuilder(tree, inference, presence.certain).formula(tree.root) if shape == BOOL else UNSURE
+    formulas = FormulaBuilder(tree, inference, presence.certain)
+    Guards(tree, inference, formulas, state.truths, report_at).check(tree.root)
+    formula = formulas.formula(tree.root) if shape == BOOL else UNSURE
     if shape == BOOL and not roots and not any(part.struct.message_name for part in _parts(tree.root)):
         formula = _evaluated(expression.source)
     return ExpressionFacts(shape, true, false, formula, text_of(tree.root), roots)
@@ -165,6 +170,26 @@ def _parts(expr: Expr) -> list[Expr]:
     return found
 
 
+_VERBS = re.compile(r"%(?:%|(?:\.[0-9]+)?([sdfeboxX]))|(%)")
+
+
+def _wrong_format(expr: Expr) -> str | None:
+    """Why a text that stands there cannot be filled with the list that stands beside it."""
+    text, values = expr.call.target, expr.call.args[0]
+    if text.WhichOneof("kind") != "constant" or text.constant.WhichOneof("kind") != "string":
+        return None
+    found = list(_VERBS.finditer(text.constant.string))
+    if any(each[2] for each in found):
+        return "`format` knows `%s`, `%d`, `%.2f`, `%e`, `%b`, `%o`, `%x` and `%%`: here a `%` stands for none of them"
+    wanted = sum(each[1] is not None for each in found)
+    if values.WhichOneof("kind") != "list" or values.list.optional_indices:
+        return None
+    given = len(values.list.elements)
+    if wanted == given:
+        return None
+    return f"`format` has {wanted} places for values in its text, and {given} values are given"
+
+
 ZONED = (
     "getFullYear",
     "getMonth",
@@ -190,6 +215,8 @@ def _constant_arguments(expr: Expr, tree: Tree, report: Callable[[tuple[int, int
     kind = expr.WhichOneof("kind")
     if kind == "struct" and expr.struct.message_name:
         report(tree.location(expr), FaultCode.EXPRESSION_INVALID, 'an object is written as a map: {"name": value}')
+    if kind == "call" and expr.call.function == "format" and (wrong := _wrong_format(expr)) is not None:
+        report(tree.location(expr.call.target), FaultCode.EXPRESSION_INVALID, wrong)
     if kind != "call" or expr.call.function not in _PROVED or not expr.call.args:
         return
     argument = expr.call.args[-1]
@@ -203,23 +230,6 @@ def _constant_arguments(expr: Expr, tree: Tree, report: Callable[[tuple[int, int
         evaluate(compiled(_PROVING, tried), {"x": argument.constant.string})
     except EvaluationError as error:
         report(tree.location(argument), _PROVED[function], f"`{function}`: {_FORMS.get(function) or error}")
-
-
-def _never_equal(
-    expr: Expr, tree: Tree, inference: Inference, report: Callable[[tuple[int, int], FaultCode, str], None]
-) -> None:
-    """A text that a value with a closed set of texts is compared with, and that is not among them."""
-    if expr.WhichOneof("kind") != "call" or expr.call.function not in ("_==_", "_!=_", "@in"):
-        return
-    left, right = expr.call.args
-    listed = list(right.list.elements) if right.WhichOneof("kind") == "list" else [right]
-    for subject, constants in ((left, listed), (right, [left])):
-        values = inference.shape(subject).values
-        for constant in constants:
-            wrong = constant_of(constant) if is_constant(constant) else None
-            if values and isinstance(wrong, str) and wrong not in values:
-                text = f"`{key_of(subject) or 'this'}` is never {wrong!r}: {suggestion(wrong, values)}"
-                report(tree.location(constant), FaultCode.CONDITION_CONSTANT, text)
 
 
 _PROVING = untyped(frozenset({"x"}))

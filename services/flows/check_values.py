@@ -111,11 +111,15 @@ class ValueCheck:
         state = state.with_facts(judgement.true if true else judgement.false)
         return state.with_truth(Truth(formula, location.line, judgement.roots))
 
-    def shape_of(self, value: Value) -> Shape:
-        """The shape of any value, with all faults in it reported."""
+    def shape_of(self, value: Value, needed: str = "") -> Shape:
+        """The shape of any value, with all faults in it reported. `needed`: what it is for, if it must be there."""
         if isinstance(value, Expression):
             shape = self.judge(value).shape
-            shape = (shape.item or ANY) if shape.kind is Kind.OPTIONAL else shape
+            if shape.kind is Kind.OPTIONAL:
+                shape = shape.item or ANY
+                if needed:
+                    text = f"{needed} has a value, and this can be absent: give a default with `.orValue(…)`"
+                    self.report(value.location, FaultCode.FIELD_MAY_BE_ABSENT, text)
             if not fits(shape, ANY, self.shapes):
                 self.report(
                     value.location, FaultCode.EXPRESSION_TYPE, f"a value cannot be {shape}: {remedy(shape, ANY)}"

@@ -6,7 +6,8 @@ before it is evaluated
     has(a.b.c)      becomes  a.?b.?c.hasValue()
     a.b.?c          becomes  a.?b.?c
 
-where each `.?` gives nothing for a null. What is read without `has()` or `.?` is as it was: flows compare with null.
+and so for elements, where each `.?` gives nothing for a null. What is read without `has()` or `.?` is as it was: flows
+compare with null.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from services.flows.cel_tree import (
 )
 
 _ASKS = re.compile(r"\bhas\s*\(|\.\s*\?|\[\s*\?")
-_OPTIONAL_INDEX = "_[?_]"
+_INDEX, _OPTIONAL_INDEX = "_[_]", "_[?_]"
 _NAME = "@given"
 
 
@@ -80,6 +81,11 @@ class _Rule:
 
     def _lenient(self, part: Expr) -> None:
         """`a.b.c` as `a.?b.?c`: what is not there on the way is absent, as what is not there at its end."""
+        if part.WhichOneof("kind") == "call" and part.call.function == _INDEX:
+            self._lenient(part.call.args[0])
+            part.call.function = _OPTIONAL_INDEX
+            self._drop_null(part)
+            return
         if part.WhichOneof("kind") != "select" or part.select.test_only:
             return
         operand, field = self._new(), self._new()

@@ -84,7 +84,7 @@ class ForEachStep(Step):
 
     def check(self, check: StepCheck) -> None:
         """What a round gives to a name, the next one sees."""
-        shape = check.shape_of(self.items)
+        shape = check.shape_of(self.items, "`for_each`")
         if shape.kind not in (Kind.LIST, Kind.ANY, Kind.UNION):
             text = f"`for_each` goes over a list, this is {shape}"
             check.report(self.items.location, FaultCode.EXPRESSION_TYPE, text)

@@ -53,7 +53,7 @@ class SetStep(Step):
 
     def check(self, check: StepCheck) -> None:
         """All values see what was there before the step."""
-        shapes = [(word.text, check.shape_of(value)) for word, value in self.values.items]
+        shapes = [(word.text, check.shape_of(value, f"{word.text!r}")) for word, value in self.values.items]
         for name, shape in shapes:
             if name not in check.names.variables:
                 continue  # a name that cannot be used

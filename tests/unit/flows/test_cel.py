@@ -99,6 +99,8 @@ def test_places_count_lines_and_characters() -> None:
         ("has(a.json.none.next)", False),
         ("has(a.none.next)", False),
         ("has(a.json.there)", True),
+        ("has(a.json.rows[0].x) && !has(a.json.rows[1].x) && !has(a.json.rows[9].x)", True),
+        ("a.json.rows[9].?x.orValue('d')", "d"),
         ("has(a.json.there) && a.json.there == 1", True),
         ("a.json.?next.orValue('d')", "d"),
         ("a.json.?none.orValue('d')", "d"),

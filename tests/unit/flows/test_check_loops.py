@@ -78,7 +78,7 @@ WRONG = {
         ["12:16 input_type", "13:7 step_unreachable"],
     ),
     "a field of what an earlier round kept": (
-        "- set: { last: '${ trigger.lines[0] }' }\n"
+        "- set: { last: '${ trigger.lines[?0].orValue(trigger.lines[?1].value()) }' }\n"
         + LOOP
         + "    - set: { was: '${ last.artcle }', last: '${ line }' }",
         ["12:28 field_unknown"],

@@ -33,7 +33,7 @@ STEPS = {
     "a phone or another": PHONE + "- action: sms.send\n  connection: gateway\n"
     "  with: { to: '${ trigger.paid ? phone.e164 : phone.e164 }', text: a, consent: '${ trigger.paid }' }",
     "a whole number for a number": PHONE + "- action: sms.send\n  connection: gateway\n"
-    '  with: { to: "${ phone.e164 }", text: a, consent: true, price: 5, parts: "${ trigger.lines[0].count }" }',
+    '  with: { to: "${ phone.e164 }", text: a, consent: true, price: 5, parts: "${ trigger.lines.size() }" }',
     "objects as they came": PHONE + "- action: sms.send\n  connection: gateway\n"
     '  with: { to: "${ phone.e164 }", text: a, consent: true, lines: "${ trigger.lines }" }',
     "objects written out": PHONE + "- action: sms.send\n  connection: gateway\n"
@@ -50,7 +50,7 @@ STEPS = {
     "has() or the opposite": "- if: ${ !has(trigger.phone) || trigger.phone == '' }\n  then: [ { stop: a } ]\n- stop: b",
     "has() of both": "- if: ${ has(trigger.address) && has(trigger.address.zip_code) }\n"
     "  then:\n    - stop: ${ trigger.address.zip_code }",
-    "has() in a list": '- stop: "${ trigger.lines.filter(l, has(l.note)).map(l, l.article)[0] }"',
+    "has() in a list": '- stop: "${ trigger.lines.filter(l, has(l.note)).map(l, l.article).join() }"',
     "has() of one element": '- stop: "${ has(trigger.lines[0].note) ? trigger.lines[0].note : trigger.id }"',
     "a default": '- stop: ${ trigger.?phone.orValue("none") }',
     "a default two steps down": '- stop: ${ trigger.?address.?zip_code.orValue("none") }',
@@ -99,7 +99,7 @@ STEPS = {
     "retry and timeout": CALL + "  retry: { attempts: 8, within: 1h30m }\n  timeout: 2.5s",
     "a list that an expression makes": '- action: http.call\n  with: { method: GET, url: /, expect: "${ [200, 201] }" }',
     "an optional in a list": '- action: http.call\n  with: { method: GET, url: /, json: ["${ trigger.?phone }"] }',
-    "a name hidden by a list's rule": "- stop: \"${ trigger.tags.map(phone, phone + 'x')[0] }\"",
+    "a name hidden by a list's rule": "- stop: \"${ trigger.tags.map(phone, phone + 'x').join() }\"",
     "a value kept in an expression": "- stop: ${ cel.bind(x, trigger.id, x + x) }",
 }
 HEADS = {

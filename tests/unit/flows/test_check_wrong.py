@@ -186,7 +186,10 @@ STEPS = {
     "a wrong time in an expression": ("- stop: ${ string(timestamp('now')) }", ["4:29 expression_invalid"]),
     "a field that may be absent": ("- stop: ${ trigger.phone }", ["4:19 field_may_be_absent"]),
     "a field of an object that may be absent": ("- stop: ${ trigger.address.city }", ["4:19 field_may_be_absent"]),
-    "a field in a list that may be absent": ("- stop: ${ trigger.lines[0].note }", ["4:28 field_may_be_absent"]),
+    "a field in a list that may be absent": (
+        '- stop: "${ trigger.lines.size() > 0 ? trigger.lines[0].note : trigger.id }"',
+        ["4:56 field_may_be_absent"],
+    ),
     "has() of something else": (
         "- if: ${ has(trigger.address) }\n  then:\n    - stop: ${ trigger.phone }",
         ["6:23 field_may_be_absent"],
