@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
+import phonenumbers
 from pydantic import BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from services.flows.catalogue import BaseInputs
+from services.flows.proved import Proved
 from services.flows.refined import Digits, Email, Phone
 
 
@@ -48,7 +50,21 @@ Tag = Annotated[str, Field(min_length=1, max_length=250)]
 Tags = Annotated[list[Annotated[str, Field(max_length=250)]], Field(max_length=200), WithoutEmpty]
 """Names of tags; an empty one is none."""
 
-Mobile = Annotated[Phone, Field(min_length=7, max_length=16)] | Annotated[Digits, Field(min_length=6, max_length=15)]
+
+def prove_mobile(mobile: str) -> None:
+    """Raise ValueError for a number that no country has."""
+    try:
+        right = phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits(mobile)}"))
+    except phonenumbers.NumberParseException:
+        right = False
+    if not right:
+        raise ValueError(f"{mobile!r} is no number of any country: begin with the country code, as in +351912345678")
+
+
+Mobile = Annotated[
+    Annotated[Phone, Field(min_length=7, max_length=16)] | Annotated[Digits, Field(min_length=6, max_length=15)],
+    Proved(prove_mobile),
+]
 """A phone with its country code: E.164, or its digits alone."""
 
 

@@ -18,6 +18,7 @@ from pydantic_core import PydanticSerializationError
 from services.flows.catalogue import Action, BaseInputs, Guarantee, ToolError
 from services.flows.fields import adapter_of, names_of_field
 from services.flows.idempotency import IdempotencyKey
+from services.flows.proved import Proved, proofs
 from services.flows.unknown import UNKNOWN, PartlyKnown, UnknownError, UnknownValue
 
 T = TypeVar("T")
@@ -68,8 +69,21 @@ def broken_rules(model: type[BaseInputs], given: Mapping[str, Any]) -> list[str]
     rules: list[Any] = [each.func for each in validators if each.info.mode == "after"]
     if model.hopeless is not BaseInputs.hopeless:
         rules.append(model.hopeless)
-    found = (_refusal(model, given, rule) for rule in rules)
+    found = [_refusal(model, given, rule) for rule in rules]
+    for own, info in model.model_fields.items():
+        name = next((name for name in (*names_of_field(model, own), own) if name in given), None)
+        if name is not None:
+            found += [_unproved(model, given, own, name, proof) for proof in proofs(info)]
     return [text for text in found if text is not None]
+
+
+def _unproved(model: type[BaseInputs], given: Mapping[str, Any], own: str, name: str, proof: Proved) -> str | None:
+    """Why what stands in the flow can never work there."""
+    value = _stated(model, given).__dict__.get(own)
+    if _holds_unknown(value) or value is None or value == "":
+        return None
+    text = _refusal(model, given, lambda _: proof.check(value))
+    return None if text is None else f"{name}: {text}"
 
 
 def _refusal(model: type[BaseInputs], given: Mapping[str, Any], rule: Callable[[Any], object]) -> str | None:

@@ -29,6 +29,9 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from services.flows.durations import parse_duration
+from services.flows.proved import Proved
+
 MAX_PATTERN = 500
 
 
@@ -191,7 +194,12 @@ Url = Annotated[str, Refined("url"), StringConstraints(pattern=r"^https?://[^\s/
 Timestamp = Annotated[str, Refined("timestamp"), StringConstraints(max_length=40), AfterValidator(_timestamp)]
 """ISO 8601 with an offset from UTC: `2026-05-31T14:30:00+01:00`."""
 
-Duration = Annotated[str, Refined("duration"), StringConstraints(pattern=r"^([0-9]{1,9}(ms|[smhdw]))+$", max_length=60)]
+Duration = Annotated[
+    str,
+    Refined("duration"),
+    StringConstraints(pattern=r"^([0-9]{1,9}(ms|[smhdw]))+$", max_length=60),
+    Proved(parse_duration),
+]
 """A length of time as flows write it: `90s`, `2h30m`, `30d`."""
 
 TimeZone = Annotated[str, CheckedText("time_zone"), StringConstraints(max_length=60), AfterValidator(_zone_name)]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from babel.dates import format_date, format_datetime, format_time
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
+from services.flows.proved import Proved
 from services.flows.refined import Language, TimeZone, locale
-from services.tools.toolkit.date_forms import MAX_FORM, cldr_form
+from services.tools.toolkit.date_forms import MAX_FORM, cldr_form, prove_form
 from services.tools.toolkit.date_reading import GIVEN, Given, demand
 
 STYLES = ("short", "medium", "long", "full")
@@ -19,7 +20,7 @@ class Inputs(BaseInputs):
     """What it takes."""
 
     at: Given = Field(description=GIVEN)
-    format: str = Field(
+    format: Annotated[str, Proved(lambda form: form in STYLES or prove_form(form))] = Field(
         default="yyyy-MM-dd",
         min_length=1,
         max_length=MAX_FORM,

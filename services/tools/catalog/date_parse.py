@@ -7,7 +7,9 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
+from services.flows.proved import Proved
 from services.flows.refined import Language, Timestamp, TimeZone
+from services.tools.toolkit.date_forms import prove_readable
 from services.tools.toolkit.date_phrases import FIRST_OF_CENTURY, Order
 from services.tools.toolkit.date_reading import Numbers, read, told
 from services.tools.toolkit.value_texts import as_text
@@ -19,7 +21,7 @@ class Inputs(BaseInputs):
     text: Annotated[str, Field(max_length=1000)] | int | float = Field(
         description="such as 31/05/2026 14h30, 5 de janeiro de 2026, 2026-05-31T14:30Z, 1767225600"
     )
-    formats: list[str] = Field(
+    formats: Annotated[list[str], Proved(prove_readable)] = Field(
         default_factory=list,
         max_length=20,
         description="only these, such as dd/MM/yyyy HH:mm; empty: all usual spellings",

@@ -7,14 +7,14 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.toolkit.value_paths import MAX_PATH, pick
+from services.tools.toolkit.value_paths import MAX_PATH, ValuePath, pick
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
     value: Any = Field(description="the object or list to look into")
-    path: str = Field(
+    path: ValuePath = Field(
         max_length=MAX_PATH, description='such as contact.name, lines[0].price, lines[*].price, headers["x.id"]'
     )
     default: Any = Field(default=None, description="what `value` is when the path finds nothing")

@@ -12,14 +12,14 @@ from services.flows.refined import TimeZone
 from services.flows.unknown import known
 from services.tools.toolkit.conditions import TESTS, Test, prepare
 from services.tools.toolkit.size_bounds import Items
-from services.tools.toolkit.value_paths import MAX_PATH, first
+from services.tools.toolkit.value_paths import MAX_PATH, ValuePath, first
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
     items: Items = Field(description="the list")
-    field: str = Field(
+    field: ValuePath = Field(
         default="", max_length=MAX_PATH, description="path of what is tested in each item; empty: the item"
     )
     test: Test = Field(description=TESTS)

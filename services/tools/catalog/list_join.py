@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.toolkit.size_bounds import Items, bounded
-from services.tools.toolkit.value_paths import MAX_PATH, first
+from services.tools.toolkit.value_paths import MAX_PATH, ValuePath, first
 from services.tools.toolkit.value_texts import as_text
 
 
@@ -18,7 +18,7 @@ class Inputs(BaseInputs):
     last_separator: str = Field(
         default="", max_length=100, description="what stands before the last, such as ' and '; empty: the same"
     )
-    field: str = Field(
+    field: ValuePath = Field(
         default="", max_length=MAX_PATH, description="path of what is taken from each item; empty: the item"
     )
     skip_empty: bool = Field(default=True, description="whether empty items are left out")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, Field
+from typing_extensions import override
 
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
+from services.flows.unknown import known
 from services.tools.toolkit.size_bounds import Items, bounded
-from services.tools.toolkit.text_templates import render
-from services.tools.toolkit.value_paths import MAX_PATH, first
+from services.tools.toolkit.text_templates import prove, render
+from services.tools.toolkit.value_paths import MAX_PATH, ValuePath, first
 
 MAX_TEMPLATED = 1000
 MAX_CELLS = 100_000
@@ -20,7 +22,7 @@ class Inputs(BaseInputs):
     """What it takes: one of field, fields, template."""
 
     items: Items = Field(description="the list")
-    field: str = Field(default="", max_length=MAX_PATH, description="path of what each item becomes")
+    field: ValuePath = Field(default="", max_length=MAX_PATH, description="path of what each item becomes")
     fields: dict[str, str] = Field(
         default_factory=dict,
         max_length=100,
@@ -29,6 +31,12 @@ class Inputs(BaseInputs):
     template: str = Field(
         default="", max_length=2000, description="text of each item, such as {{ item.name }}; {{ index }} counts from 1"
     )
+
+    @override
+    def hopeless(self) -> None:
+        """A template that cannot be filled."""
+        if known(self.template):
+            prove(self.template, ("item", "index"))
 
 
 class Outputs(BaseModel):

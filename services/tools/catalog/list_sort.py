@@ -13,7 +13,7 @@ from services.flows.refined import TimeZone
 from services.tools.toolkit.date_reading import plain
 from services.tools.toolkit.numbers import as_decimal
 from services.tools.toolkit.size_bounds import Items
-from services.tools.toolkit.value_paths import MAX_PATH, first
+from services.tools.toolkit.value_paths import MAX_PATH, ValuePath, first
 from services.tools.toolkit.value_texts import as_text
 
 Kind = Literal["auto", "text", "number", "date"]
@@ -23,7 +23,7 @@ class Inputs(BaseInputs):
     """What it takes."""
 
     items: Items = Field(description="the list")
-    field: str = Field(default="", max_length=MAX_PATH, description="path of what is compared; empty: the item")
+    field: ValuePath = Field(default="", max_length=MAX_PATH, description="path of what is compared; empty: the item")
     by: Kind = Field(
         default="auto", description="auto: as numbers when all are numbers, else as text without accents and capitals"
     )

@@ -9,14 +9,16 @@ from pydantic import BaseModel, Field
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.toolkit.conditions import folded
 from services.tools.toolkit.size_bounds import Items
-from services.tools.toolkit.value_paths import MAX_PATH, first
+from services.tools.toolkit.value_paths import MAX_PATH, ValuePath, first
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
     items: Items = Field(description="the list")
-    field: str = Field(default="", max_length=MAX_PATH, description="path of what tells items apart; empty: the item")
+    field: ValuePath = Field(
+        default="", max_length=MAX_PATH, description="path of what tells items apart; empty: the item"
+    )
     ignore_case: bool = Field(default=False, description="true: capitals do not count")
     keep: Literal["first", "last"] = Field(default="first", description="which of several equal ones stays")
 

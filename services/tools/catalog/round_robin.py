@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import AfterValidator, BaseModel, Field
+from typing_extensions import override
 
 from contracts.texts import one_text
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
 from services.flows.refined import Duration, TimeZone
 from services.flows.state.rotations import Turn
+from services.flows.unknown import known
 from services.flows.working_hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
 from services.tools.toolkit.state_inputs import seconds
 
@@ -60,6 +63,20 @@ class Inputs(BaseInputs):
         default="rotate", description="nobody is there: rotate as if all were, give an empty value, or fail"
     )
 
+    @override
+    def hopeless(self) -> None:
+        """Weights or hours of somebody who takes no turns, or no turn for anybody."""
+        _refuse_nobody(known(self.values), known(self.weights), known(self.hours))
+
+
+def _refuse_nobody(values: Collection[str], weights: Mapping[str, int], hours: Collection[str]) -> None:
+    """Raise ToolError for names that are not among the values, and where all weights are 0."""
+    for what, names in (("weights", weights), ("hours", hours)):
+        if unknown := [name for name in names if name not in values]:
+            raise ToolError(f"{what} names {unknown[0]!r}, who is not among the values")
+    if not any(weights.get(value, 1) for value in values):
+        raise ToolError("all weights are 0: nobody would get a turn")
+
 
 class Outputs(BaseModel):
     """What it gives."""
@@ -93,12 +110,8 @@ class Outputs(BaseModel):
 async def round_robin(inputs: Inputs) -> Outputs:
     """Give the next of a list, evenly or by weight, the same again for a sticky key, skipping who is away."""
     values = tuple(dict.fromkeys(inputs.values))
-    for what, names in (("weights", inputs.weights), ("hours", inputs.hours)):
-        if unknown := [name for name in names if name not in values]:
-            raise ToolError(f"{what} names {unknown[0]!r}, who is not among the values")
+    _refuse_nobody(values, inputs.weights, inputs.hours)
     weights = tuple(inputs.weights.get(value, 1) for value in values)
-    if not any(weights):
-        raise ToolError("all weights are 0: nobody would get a turn")
     turned = await Turn(
         inputs.list,
         values,

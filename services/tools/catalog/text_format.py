@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, Field
+from typing_extensions import override
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
-from services.tools.toolkit.text_templates import MAX_TEMPLATE, render
+from services.flows.unknown import UnknownValue, known
+from services.tools.toolkit.text_templates import MAX_TEMPLATE, prove, render
 
 
 class Inputs(BaseInputs):
@@ -16,6 +18,12 @@ class Inputs(BaseInputs):
 
     template: str = Field(max_length=MAX_TEMPLATE, description="text with {{ name }}; filters such as | title")
     values: dict[str, Any] = Field(default_factory=dict, description="what the template's names stand for")
+
+    @override
+    def hopeless(self) -> None:
+        """A template that cannot be filled: open braces, a filter that is not there, a name without a value."""
+        values: object = self.values
+        prove(known(self.template), None if isinstance(values, UnknownValue) else self.values)
 
 
 class Outputs(BaseModel):

@@ -77,3 +77,19 @@ def strptime_form(form: str) -> str:
         else:
             made.append(part.replace("%", "%%"))
     return "".join(made)
+
+
+def prove_form(form: str) -> None:
+    """Raise ToolError for a form that means nothing, or surely not what it says."""
+    if re.search(r"%[A-Za-z-]", form):
+        raise ToolError(f"{form!r} has the letters of another language, as %d: write such as dd/MM/yyyy HH:mm")
+    found = set(parts(form))
+    if found & {"m", "mm"} and not found & {"H", "HH", "h", "hh", "k", "kk", "ss", "s"}:
+        raise ToolError(f"{form!r} has minutes without hours: months are M or MM, as in dd/MM/yyyy")
+
+
+def prove_readable(forms: list[str]) -> None:
+    """Raise ToolError for forms of which one cannot be read."""
+    for form in forms:
+        prove_form(form)
+        strptime_form(form)

@@ -8,13 +8,16 @@ template_values.py).
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import minijinja
 
 from contracts.texts import one_text
 from services.flows.catalogue import ToolError
+from services.runtime.documents.suggestion import suggestion
 from services.tools.toolkit.letter_cases import sentence, title
 from services.tools.toolkit.size_bounds import bounded
 from services.tools.toolkit.template_values import SHOWN, put_out, shown, shown_text, with_shown
@@ -114,3 +117,32 @@ def render(template: str, values: dict[str, Any], *, fuel: int = FUEL) -> str:
         raise ToolError(f"the template cannot be filled: {str(error).splitlines()[0]}") from None
     bounded(len(text), "text")
     return text
+
+
+def prove(template: str, names: Collection[str] | None = None) -> None:
+    """Raise ToolError for a template that can never be filled, with values of these names only; None: of any."""
+    try:
+        used = environment(FUEL).undeclared_variables_in_str(prepared(template))
+    except minijinja.TemplateError as error:
+        raise ToolError(f"the template cannot be filled: {str(error).splitlines()[0]}") from None
+    words = [token for _, tokens in codes(template) for token in tokens if token.strip()]
+    for before, name in pairwise(words):
+        if before == "|" and not _is_filter(name):
+            raise ToolError(f"the template has a filter that is not there: {name!r}")
+    if names is None or {"default", "d", "defined", "undefined"}.intersection(words):
+        return
+    known = {*names, *environment(FUEL).globals}
+    unknown = next((name for name in sorted(used) if name not in known), None)
+    if unknown is not None:
+        raise ToolError(f"the template names {unknown!r}, which has no value: {suggestion(unknown, names)}")
+
+
+@lru_cache(maxsize=256)
+def _is_filter(name: str) -> bool:
+    try:
+        environment(FUEL).render_str("{{ '' | " + name + " }}")
+    except minijinja.TemplateError as error:
+        return "unknown filter" not in str(error)
+    except Exception:  # noqa: BLE001 - it is there, and wants another value
+        return True
+    return True

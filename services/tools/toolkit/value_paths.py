@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 from services.flows.catalogue import ToolError
+from services.flows.proved import Proved
 
 MAX_PATH = 500
 EVERY = "*"
@@ -72,3 +73,7 @@ def first(value: Any, path: str) -> Any:  # noqa: ANN401 (a JSON value)
     """The first that a path finds, or None."""
     found = pick(value, path)
     return found[0] if found else None
+
+
+ValuePath = Annotated[str, Proved(parse)]
+"""A path as an input."""
