@@ -139,7 +139,10 @@ class Untyped:
     def compile(self, source: str) -> Any:  # noqa: ANN401
         """Raises ExpressionError, and nothing else, for any text."""
         tree = Source(source).compiled(self._checks).serialize()
-        return self._evaluates.deserialize(with_nulls_absent(source, tree))
+        try:
+            return self._evaluates.deserialize(with_nulls_absent(source, tree))
+        except RuntimeError as error:
+            raise ExpressionError([Complaint(1, 1, str(error).splitlines()[0])]) from None
 
 
 def untyped(names: frozenset[str]) -> Untyped:

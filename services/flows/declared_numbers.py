@@ -7,11 +7,13 @@ the kind that its author declared, whichever way its sender wrote it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 EXACT = 2**53
 """Beyond it a floating point number stands for several whole ones: such a number stays as it came."""
-MOST_REFERENCES = 32
 NUMBER, WHOLE = "number", "integer"
 
 Bring = Callable[[Any], Any]
@@ -28,8 +30,13 @@ def bringer(schema: Mapping[str, Any]) -> Bring | None:
 
 def as_declared(value: Any, schema: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
     """A value that fits this schema, brought to its types: for a schema that comes with the value."""
-    bring = bringer(schema)
+    bring = _known(orjson.dumps(schema))
     return value if bring is None else bring(value)
+
+
+@lru_cache(maxsize=256)
+def _known(schema: bytes) -> Bring | None:
+    return bringer(orjson.loads(schema))
 
 
 class _Document:
@@ -84,16 +91,20 @@ class _Document:
 
         return bring_fields
 
-    def _options(self, schema: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-        """The schema, what it refers to, and its alternatives."""
-        if not isinstance(schema, Mapping) or depth > MOST_REFERENCES:
-            return
-        yield schema
-        if isinstance(pointer := schema.get("$ref"), str):
-            yield from self._options(self._target(pointer), depth + 1)
-        for word in ("anyOf", "oneOf", "allOf"):
-            for option in schema[word] if isinstance(schema.get(word), list) else ():
-                yield from self._options(option, depth + 1)
+    def _options(self, schema: object) -> Iterator[Mapping[str, Any]]:
+        """The schema, what it refers to, and its alternatives, each once."""
+        seen: set[int] = set()
+        left = [schema]
+        while left:
+            one = left.pop()
+            if not isinstance(one, Mapping) or id(one) in seen:
+                continue
+            seen.add(id(one))
+            yield one
+            if isinstance(pointer := one.get("$ref"), str):
+                left.append(self._target(pointer))
+            for word in ("anyOf", "oneOf", "allOf"):
+                left += one[word] if isinstance(one.get(word), list) else ()
 
     def _target(self, pointer: str) -> object:
         found: object = self._root

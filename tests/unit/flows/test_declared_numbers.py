@@ -35,6 +35,7 @@ TREE = {"properties": {"n": NUMBER, "children": {"items": {"$ref": "#"}}}}
         ({"allOf": [{"properties": {"n": NUMBER}}]}, {"n": 1}, {"n": 1.0}),
         (TREE, {"n": 1, "children": [{"n": 2, "children": []}]}, {"n": 1.0, "children": [{"n": 2.0, "children": []}]}),
         ({"$ref": "#"}, 1, 1),
+        ({"anyOf": [{"$ref": "#"}, {"$ref": "#"}, NUMBER]}, 1, 1.0),
     ],
 )
 def test_a_number_is_what_is_declared(schema: dict[str, Any], value: Any, expected: Any) -> None:
