@@ -93,7 +93,7 @@ def test_a_call_whose_outputs_nobody_uses_is_done_without_an_answer() -> None:
 
 
 def test_inputs_that_the_action_refuses_end_the_run_as_in_production() -> None:
-    text = CRM.partition("    on_error")[0].replace("/contacts", '"${ trigger.text }"')
+    text = CRM.partition("    on_error")[0].replace("/contacts", '"${ dyn(trigger).text }"')
     (story,) = stories(flow(text), ONE.replace("olá", '""'))
 
     assert (story.outcome, story.code) == (Outcome.DEAD, ErrorCode.INPUT_INVALID)
