@@ -107,5 +107,5 @@ async def json_parse(inputs: Inputs) -> Outputs:
     if inputs.json_schema is not None:
         if wrong := fault(value, inputs.json_schema):
             return Outputs(valid=False, reason=wrong)
-        value = as_declared(value, inputs.json_schema)
+        value = as_declared(value, plain(inputs.json_schema))
     return Outputs(valid=True, value=value)

@@ -400,7 +400,8 @@ def test_whole_expressions_keep_their_type_and_texts_are_texts() -> None:
     flow = compiled(
         "- action: http.call\n  with:\n    method: GET\n    url: /\n    json:\n"
         "      list: ${ trigger.tags }\n      number: ${ trigger.total }\n      truth: ${ trigger.paid }\n"
-        "      text: n ${ trigger.total } ${ trigger.paid } ${ 2.0 } ${ 3 }\n      object: ${ trigger.lines[0] }\n"
+        "      text: n ${ trigger.total } ${ trigger.paid } ${ 2.0 } ${ 3 }\n"
+        "      object: '${ trigger.lines.size() > 0 ? dyn(trigger.lines[0]) : dyn(0) }'\n"
         "      block: |\n        ${ trigger.total * 2.0 }\n      plain: $${ 5 }\n"
         "      time: ${ timestamp(event.time) + duration('30m') }\n      length: ${ duration('90m') }\n"
         "      none: null\n"

@@ -220,7 +220,7 @@ def test_a_schedule_is_what_the_flow_says() -> None:
     [
         ("{ id: '${ trigger.raw.id }', fields: { a: b } }", None),
         ("{ id: '${ trigger.id }', fields: {} }", None),
-        ("{ id: '${ trigger.lines[0].count }', fields: { a: b } }", Write("gateway", {"id": "2"}, {"a": "b"})),
+        ("{ id: '${ trigger.lines.size() + 1 }', fields: { a: b } }", Write("gateway", {"id": "2"}, {"a": "b"})),
     ],
 )
 def test_what_has_no_name_or_sets_nothing_is_no_write(writes: str, expected: Write | None) -> None:
