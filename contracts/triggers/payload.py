@@ -2,7 +2,7 @@
 
 What it forgives, so that a flow meets one shape:
 
-- several spellings of a field (`spelled`); the first that is there is taken;
+- several spellings of a field (`spelled`); the first that has a value is taken, the others are kept under `raw`;
 - `null` where a text, a list, an object or a consent belongs: the same as absent;
 - a whole number where a text belongs, such as an id or a phone: its digits;
 - a time in another form than ours; one that nobody can read is kept as an unknown field;
@@ -14,7 +14,7 @@ What it refuses is a pydantic.ValidationError and nothing else, whatever JSON va
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
@@ -23,6 +23,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, FailF
 from contracts.texts import one_text
 from contracts.triggers.sent_times import TimeField, moment
 
+NO_TIME = "a time that cannot be read"
 EXACT = 2**53  # up to here a double holds every whole number
 
 
@@ -106,12 +107,23 @@ def digits(text: str) -> str:
     return "".join(str(int(sign)) for sign in text if sign.isdecimal())
 
 
+def _says(value: object) -> bool:
+    """Whether a value is one: a form sends an empty box as an empty text."""
+    return (
+        bool(value.strip())
+        if isinstance(value, str)
+        else value is not None and (bool(value) or not isinstance(value, list | dict))
+    )
+
+
 class TolerantModel(BaseModel):
     """An object of a payload. Unknown fields are kept under `raw`."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=False)
 
     spellings: ClassVar[frozenset[str]] = frozenset({"raw"})
+    fields_spelled: ClassVar[Mapping[str, str]] = {}
+    """Of each spelling of a field that has several: the field."""
     times: ClassVar[frozenset[str]] = frozenset()
     raw: dict[str, Any] = Field(default_factory=dict, description="unknown fields, kept as they were sent")
 
@@ -121,26 +133,56 @@ class TolerantModel(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         names: set[str] = set()
         times: set[str] = set()
+        spelled_so: dict[str, str] = {}
         for name, info in cls.model_fields.items():
             alias = info.validation_alias
             choices: Iterable[object] = alias.choices if isinstance(alias, AliasChoices) else (alias,)
             own = {name, *(choice for choice in choices if isinstance(choice, str))}
             names |= own
+            if len(own) > 1:
+                spelled_so |= dict.fromkeys(own, name)
             if any(isinstance(part, BeforeValidator) and isinstance(part.func, TimeField) for part in info.metadata):
                 times |= own
         cls.spellings = frozenset(names)
         cls.times = frozenset(times)
+        cls.fields_spelled = spelled_so
 
     @classmethod
     def _unreadable(cls, key: str, item: object) -> bool:
         return key in cls.times and item is not None and moment(item) is None
+
+    @classmethod
+    def _other_spellings(cls, value: dict[str, Any]) -> Collection[str]:
+        """Where a field came under several spellings: those that do not count. The first with a value does."""
+        of = cls.fields_spelled
+        came = [of[key] for key in value if key in of]
+        if len(set(came)) == len(came):
+            return ()
+        keys: dict[str, list[str]] = {}
+        for key in value:
+            if key in of:
+                keys.setdefault(of[key], []).append(key)
+        return {key for several in keys.values() for key in cls._but_the_first(value, several)}
+
+    @classmethod
+    def _but_the_first(cls, value: dict[str, Any], keys: list[str]) -> set[str]:
+        alias = cls.model_fields[cls.fields_spelled[keys[0]]].validation_alias
+        order = [str(name) for name in alias.choices] if isinstance(alias, AliasChoices) else []
+        keys = sorted(keys, key=lambda key: order.index(key) if key in order else len(order))
+        first = next((key for key in keys if _says(value[key]) and not cls._unreadable(key, value[key])), keys[0])
+        return set(keys) - {first}
 
     @model_validator(mode="before")
     @classmethod
     def _keep_unknown(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
-        unknown = {key: item for key, item in value.items() if key not in cls.spellings or cls._unreadable(key, item)}
+        aside = cls._other_spellings(value)
+        unknown = {
+            key: item
+            for key, item in value.items()
+            if key not in cls.spellings or key in aside or cls._unreadable(key, item)
+        }
         sent = value.get("raw")
         if isinstance(sent, dict):
             if not unknown:
@@ -150,7 +192,7 @@ class TolerantModel(BaseModel):
             unknown["raw"] = sent
         elif not unknown and "raw" not in value:
             return value
-        known = {key: item for key, item in value.items() if key in cls.spellings and not cls._unreadable(key, item)}
+        known = {key: item for key, item in value.items() if key in cls.spellings and key not in unknown}
         return {**known, "raw": unknown}
 
 
@@ -180,7 +222,14 @@ class Payload(TolerantModel):
         """The payload as a flow sees it, under the names that flows use. Reading it again gives an equal payload."""
         return self.__pydantic_serializer__.to_json(self, by_alias=True)
 
+    def otherwise(self) -> Sequence[tuple[str, str]]:
+        """Fields that came otherwise than declared, and as what: they are absent here, and kept under `raw`."""
+        if not self.raw or not self.times:
+            return ()
+        return [(f"/{name}", NO_TIME) for name in self.raw if self._unreadable(name, self.raw[name])]
+
     @classmethod
-    def read(cls, body: object) -> Self:
-        """Read what was sent. Raises pydantic.ValidationError."""
+    def read(cls, body: object, *, texts: bool = False) -> Self:
+        """Read what was sent. Raises pydantic.ValidationError. `texts`: by a sender whose values are all texts."""
+        del texts
         return cls.model_validate(body)

@@ -110,6 +110,23 @@ def _panels() -> list[stat.Panel | timeseries.Panel]:
             stacked=True,
         ),
         graph(
+            "Same id, other content",
+            "In ten minutes, by source: duplicates that say something else than the first of their id. Many: its `id` "
+            "names a thing and not its change.",
+            "short",
+            query("sum by (source) (increase(flows_same_id_other_content_total[10m]))", "{{source}}"),
+        ),
+        graph(
+            "Fields that come otherwise",
+            "In ten minutes, by source: of another type than declared, or a time that cannot be read. Flows do not see "
+            "them. `flows sources learn` widens a source.",
+            "short",
+            query(
+                "sum by (source, field, came_as) (increase(flows_fields_otherwise_total[10m]))",
+                "{{source}} {{field}}: {{came_as}}",
+            ),
+        ),
+        graph(
             "Refused, by source",
             "Bodies and items a minute that could not be read, and what became of them: `flows dead list --source`.",
             "short",

@@ -20,15 +20,16 @@ import orjson
 from pydantic import Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from contracts.triggers.payload import Payload
-from contracts.triggers.sent_times import Moment, moment
+from contracts.ids import id_text
+from contracts.triggers.payload import NO_TIME, Payload
+from contracts.triggers.sent_times import Moment, moment, written
 from services.flows.declared_numbers import Bring, bringer
+from services.flows.fitting import BY_TEXTS, fitted, rounded
+from services.flows.set_aside import FieldAside, pointer_of, set_aside
 from services.runtime.documents import json_schema
 
 MOST_FAULTS = 50
-LONGEST = 512
 HIDDEN = "the value"
-RAW = "raw"
 TOGETHER = "\x1f"
 """ASCII's unit separator: it parts the values of an id, and stands in none that people write."""
 
@@ -41,14 +42,21 @@ class DeclarationError(Exception):
 class Places:
     """Where in the body the id, the time and the subject stand: RFC 6901 pointers, the first that holds something.
 
+    `time_format`: how times are written, in the words of `strptime`, where that can be read in several ways.
+
     `together`: an id that is made of all of these values, where none of them tells one event from another. Without the
-    first there is no id; the others can be absent.
+    first there is no id, nor where its time is among them and none is there; the others can be absent.
     """
 
     identity: tuple[str, ...] = ()
     time: tuple[str, ...] = ()
     subject: tuple[str, ...] = ()
     together: tuple[str, ...] = ()
+    time_format: str | None = None
+
+    def moment(self, value: object) -> datetime | None:
+        """The time that a value says."""
+        return moment(value) if self.time_format is None else written(value, self.time_format)
 
 
 class Declared(Payload):
@@ -67,6 +75,7 @@ class Declared(Payload):
 
     body: dict[str, Any]
     sent: dict[str, Any] | None = None
+    aside: tuple[FieldAside, ...] = ()
 
     @classmethod
     def model_json_schema(cls, *_arguments: Any, **_options: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's own signature
@@ -74,36 +83,58 @@ class Declared(Payload):
         return copy.deepcopy(cls.schema_document)
 
     @classmethod
-    def read(cls, body: object) -> Self:
-        """A body of this shape.
+    def read(cls, body: object, *, texts: bool = False) -> Self:
+        """A body of this shape. `texts`: whoever wrote it has nothing but texts.
 
         Raises pydantic.ValidationError with the place of each fault, and never with a value.
         """
         if not isinstance(body, dict):
             _refuse(cls.trigger, [("must be a JSON object", ())])
         kept: dict[str, Any] = body
+        aside: tuple[FieldAside, ...] = ()
         if not cls.validator.is_valid(body):
-            aside = _set_aside(cls.validator, body) if cls.sets_aside else None
-            if aside is None:
-                _refuse(cls.trigger, json_schema.faults(cls.validator, body, MOST_FAULTS))
-            kept = aside
+            kept = fitted(cls.validator, body, BY_TEXTS if texts else (rounded,))
+            if not cls.validator.is_valid(kept):
+                found = set_aside(cls.validator, kept) if cls.sets_aside else None
+                if found is None:
+                    _refuse(cls.trigger, json_schema.faults(cls.validator, kept, MOST_FAULTS))
+                kept, aside = found
         for bring in cls.bring:
             kept = bring(kept)
-        return cast("Self", cls.model_construct(body=kept, sent=None if kept is body else body))
+        return cast("Self", cls.model_construct(body=kept, sent=None if kept is body else body, aside=aside))
+
+    def otherwise(self) -> Sequence[tuple[str, str]]:
+        """What was set aside, and times that cannot be read. `*` stands for what the schema does not name."""
+        times = self._unread_times()
+        if not self.aside:
+            return times
+        names = _names(self.schema_document)
+        aside = [(pointer_of(part if part in names else "*" for part in one.path), one.came_as) for one in self.aside]
+        return [*times, *aside]
+
+    def _unread_times(self) -> list[tuple[str, str]]:
+        """Times that are there, where none of them can be read."""
+        body = self.sent or self.body
+        if not self.places.time or self.happened() is not None:
+            return []
+        return [(place, NO_TIME) for place in self.places.time if at(body, place) not in (None, "")]
 
     def subject(self) -> str | None:
         """The first text or number that the subject's pointers find."""
         return self._text(self.places.subject)
 
     def own_id(self) -> str | None:
-        """The first text or number that the id's pointers find; or all of them together, if the first is there."""
-        parts = [self._text((place,)) or "" for place in self.places.together]
-        return TOGETHER.join(parts) if parts and parts[0] else self._text(self.places.identity)
+        """The first text or number that the id's pointers find; or all of them together, if what it takes is there."""
+        places = self.places
+        parts = {place: self._text((place,)) or "" for place in places.together}
+        timeless = any(not parts[place] for place in places.time if place in parts) and self.happened() is None
+        whole = bool(parts) and bool(parts[places.together[0]]) and not timeless
+        return TOGETHER.join(parts.values()) if whole else self._text(places.identity)
 
     def happened(self) -> datetime | None:
         """The time that its pointer finds, if it can be read."""
         body = self.sent or self.body
-        return next((time for place in self.places.time if (time := moment(at(body, place)))), None)
+        return next((time for place in self.places.time if (time := self.places.moment(at(body, place)))), None)
 
     def to_json(self) -> bytes:
         """The body."""
@@ -111,11 +142,7 @@ class Declared(Payload):
 
     def _text(self, places: tuple[str, ...]) -> str | None:
         body = self.sent or self.body
-        for place in places:
-            value = at(body, place)
-            if isinstance(value, str | int | float) and not isinstance(value, bool) and (text := str(value).strip()):
-                return text[:LONGEST]
-        return None
+        return next((text for place in places if (text := id_text(at(body, place)))), None)
 
 
 class ScheduleFired(Payload):
@@ -185,6 +212,17 @@ def scheduled(trigger: str, example: Mapping[str, Any]) -> type[Payload]:
     return type(f"Scheduled_{trigger}", (ScheduleFired,), named)
 
 
+def _names(schema: object) -> set[str]:
+    """The fields that a schema names, at any depth."""
+    if isinstance(schema, list):
+        return {name for part in schema for name in _names(part)}
+    if not isinstance(schema, dict):
+        return set()
+    named = schema.get("properties")
+    own = set(named) if isinstance(named, dict) else set()
+    return own | {name for part in schema.values() for name in _names(part)}
+
+
 def at(body: object, pointer: str) -> object:
     """What an RFC 6901 pointer finds, or None."""
     found = body
@@ -197,45 +235,6 @@ def at(body: object, pointer: str) -> object:
         else:
             return None
     return found
-
-
-Path = Sequence[str | int]
-
-
-def _set_aside(validator: jsonschema_rs.Validator, body: dict[str, Any]) -> dict[str, Any] | None:
-    """A copy without the wrong values, which stand under `raw`; of a list an item becomes null, so that none moves.
-
-    None where that does not make it right, or there are more than MOST_FAULTS of them.
-    """
-    made = copy.deepcopy(body)
-    raw: dict[str, Any] = {}
-    while len(raw) < MOST_FAULTS and not validator.is_valid(made):
-        before = len(raw)
-        for _, path in json_schema.faults(validator, made, MOST_FAULTS):
-            _take_out(made, path, raw)
-        if len(raw) == before:
-            break
-    if not validator.is_valid(made):
-        return None
-    theirs = made.get(RAW)
-    return {**made, RAW: {**theirs, **raw} if isinstance(theirs, dict) else raw}
-
-
-def _take_out(made: dict[str, Any], path: Path, raw: dict[str, Any]) -> None:
-    """One value, if it is still there: a fault above it may have been met before."""
-    parent: Any = made
-    for part in path[:-1]:
-        there = part in parent if isinstance(parent, dict) else isinstance(parent, list)
-        if not there:
-            return
-        parent = parent[part]
-    if not path or (isinstance(parent, dict) and path[-1] not in parent) or parent is None:
-        return
-    raw["".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)] = parent[path[-1]]
-    if isinstance(parent, list):
-        parent[int(path[-1])] = None
-    else:
-        del parent[path[-1]]
 
 
 def _refuse(trigger: str, faults: Sequence[tuple[str, Sequence[str | int]]]) -> NoReturn:

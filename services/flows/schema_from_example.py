@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.runtime.documents.json_schema import LEAST_WHOLE, MOST_WHOLE
+
 Schema = dict[str, Any]
 
 
@@ -11,7 +13,7 @@ def schema_of(example: Any) -> Schema:  # noqa: ANN401 - any JSON value
     """The schema of values like this one.
 
     Every field of an object is required; `null` says nothing; a list's items are what all its items fit; the number 1
-    is an integer and 1.0 a number.
+    is an integer and 1.0 a number; of what does not fit into 64 bits nothing is said.
 
     >>> schema_of({"id": 7, "note": None})
     {'type': 'object', 'required': ['id', 'note'], 'properties': {'id': {'type': 'integer'}, 'note': {}}}
@@ -30,7 +32,7 @@ def schema_of(example: Any) -> Schema:  # noqa: ANN401 - any JSON value
     if isinstance(example, bool):
         return {"type": "boolean"}
     if isinstance(example, int):
-        return {"type": "integer"}
+        return {"type": "integer"} if LEAST_WHOLE <= example <= MOST_WHOLE else {}
     if isinstance(example, float):
         return {"type": "number"}
     return {"type": "string"} if isinstance(example, str) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,8 @@ from starlette.types import Receive, Scope
 from contracts.errors import ErrorCode
 from services.ingest.http_problems import FieldError, Refused
 from services.ingest.in_flight import HeldRequest
+from services.runtime.documents import json_numbers
+from services.runtime.documents.characters import REPLACEMENT, decoded
 
 BODY_SECONDS = 10.0
 FIRST_SECONDS = 0.5
@@ -20,6 +23,11 @@ FIRST_BYTES = 4096
 DEEPEST = 64
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 NUL = "\x00"
+ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""An escape of JSON: both halves of a pair, half of one, or any other."""
 
 
 def announced(scope: Scope) -> int:
@@ -100,21 +108,37 @@ def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
     - NUL characters (`\u0000`) are taken out of texts and names: PostgreSQL's text cannot hold them, and they carry
       nothing that a person wrote.
-    - Whole numbers over 64 bits become doubles, as RFC 8259 section 6 expects of readers.
+    - Numbers that no number type holds are texts of their digits (services/runtime/documents/json_numbers.py).
+    - Half of a surrogate pair, which is no character, is U+FFFD: what a program cut there is read without it.
     - A byte order mark is passed over.
 
     Raises Refused: 400 with line and column when it is no JSON, 422 when it is nested more than 64 deep.
     """
     body = body.removeprefix(BYTE_ORDER_MARK)
     try:
-        value = orjson.loads(body)
+        value = json_numbers.loads(body)
     except orjson.JSONDecodeError as error:
-        raise _no_json(body, error) from None
+        try:
+            value = json_numbers.loads(whole_characters(body))
+        except ValueError:
+            raise _no_json(body, error) from None
     if body.count(b"{") + body.count(b"[") > DEEPEST:
         _check_depth(value)
     if b"\\u0000" in body:
         value = _without_nul(value)
     return value
+
+
+def whole_characters(body: bytes) -> bytes:
+    """The body with U+FFFD for each half of a surrogate pair, as bytes or as an escape of JSON.
+
+    Raises UnicodeDecodeError for what is not UTF-8 otherwise.
+    """
+    return ESCAPE.sub(_whole_escape, decoded(body)).encode()
+
+
+def _whole_escape(found: re.Match[str]) -> str:
+    return found[0] if found["half"] is None else REPLACEMENT
 
 
 def _no_json(body: bytes, error: orjson.JSONDecodeError) -> Refused:

@@ -7,18 +7,18 @@ from datetime import UTC, datetime
 import orjson
 
 from contracts.events import partition_key
-from contracts.ids import stable_id
+from contracts.ids import stable_id, within
 from services.ingest.readers.reader import Reading
 
-LONGEST = 512
 
-
-def event_id(uri: str, reading: Reading, body: bytes, index: int = 0) -> str:
+def event_id(uri: str, reading: Reading, body: bytes, index: int = 0, *, with_content: bool = False) -> str:
     """The same request has the same id, whenever and wherever it arrives.
 
     From the sender's own id where there is one, else from the body's bytes. `index` tells several events of one body
-    apart.
+    apart. `with_content`: the same id with another content is another event.
     """
+    if reading.identity and with_content:
+        return stable_id(uri, "id", reading.identity, reading.payload.to_json())
     if reading.identity:
         return stable_id(uri, "id", reading.identity)
     return stable_id(uri, "body", body) if not index else stable_id(uri, "body", body, str(index))
@@ -45,7 +45,7 @@ def envelope(
     of, where the sender sent none and the same content can come to be again. `received`: when it came; absent: now.
     """
     payload = reading.payload
-    subject = (reading.subject or payload.subject() or identity)[:LONGEST]
+    subject = within(reading.subject or payload.subject() or identity)
     now = received or datetime.now(UTC)
     declared: dict[str, object] = {} if duplicate_seconds is None else {"duplicateseconds": duplicate_seconds}
     if content is not None:

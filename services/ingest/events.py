@@ -15,8 +15,9 @@ from starlette.types import Receive, Scope, Send
 
 from contracts.errors import ErrorCode
 from contracts.events import OURS, Event
+from contracts.ids import within
 from contracts.triggers.payload import Payload
-from services.ingest import cloudevents, handshakes, metrics
+from services.ingest import cloudevents, handshakes, metrics, odd_fields
 from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.auth.event_tokens import EventToken, EventTokens
 from services.ingest.auth.scheme import AuthRequest, request_of, unproven
@@ -144,11 +145,12 @@ def accept(
     document = {name: item for name, item in value.items() if item is not None and name not in OURS}
     if account is not None:
         document.setdefault("account", account)
-    derived = payload.subject() if payload else None
+    derived = within((payload.subject() if payload else None) or "")
     # The last one only where there is no id: then the fault to tell is that.
     document["subject"] = document.get("subject") or derived or document.get("id") or "-"
     document["accepted"] = datetime.now(UTC)
     if payload is not None:
+        odd_fields.count(SOURCE, payload)
         document["data"] = orjson.loads(payload.to_json())
         if "time" not in document and payload.happened():
             document["time"] = payload.happened()

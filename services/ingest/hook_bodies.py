@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from contracts.errors import ErrorCode
 from contracts.topics import EVENTS
-from services.ingest import cloudevents
+from services.ingest import cloudevents, odd_fields
 from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.envelope import content_id, envelope, event_id
 from services.ingest.event_publisher import HEADERS
@@ -84,8 +84,9 @@ def events_of(hook: Hook, sent: Sequence[ReceivedBody], body: bytes, received: d
 
 
 def _event(hook: Hook, one: Reading, body: bytes, index: int, received: datetime | None) -> PublishableEvent:
-    identity = event_id(hook.uri, one, body, index)
+    identity = event_id(hook.uri, one, body, index, with_content=hook.same_id_is_new)
     content = content_id(hook.uri, one, body)
+    odd_fields.count(hook.name, one.payload)
     keep = hook.duplicate_seconds if content is None else hook.repeat_seconds or one.repeat_seconds
     key, value = envelope(
         hook.uri, hook.account, one, identity, duplicate_seconds=keep, content=content, received=received

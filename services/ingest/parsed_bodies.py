@@ -26,7 +26,7 @@ def sent_of(request: AuthRequest, proven: Proven, most: int, again: str = "") ->
     body = unpacked(request.body, encoding, most) if encoding else request.body
     value = _no_json(request, body)
     if value is not None:
-        return body, [ReceivedBody(value, request.headers, query=request.query, again=again)]
+        return body, [ReceivedBody(value, request.headers, query=request.query, texts=True, again=again)]
     value = parse(body)
     told = proven.told(request.headers)
     how = cloudevents.mode(told)
@@ -83,4 +83,4 @@ def _enclosed(how: ContentMode, document: Any, value: Any) -> Any:  # noqa: ANN4
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    return value[:512] if isinstance(value, str) else ""
+    return value if isinstance(value, str) else ""

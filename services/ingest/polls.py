@@ -21,7 +21,7 @@ from contracts.ids import stable_id
 from contracts.topics import MAX_MESSAGE_BYTES
 from services.flows.declared_triggers import at
 from services.ingest import metrics as ingest_metrics
-from services.ingest import poll_dead_letters
+from services.ingest import odd_fields, poll_dead_letters
 from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.body import parse
 from services.ingest.database import Database
@@ -188,9 +188,10 @@ def _event(poll: Poll, item: object, pointer: str, number: int, listing: PollAns
         payload = poll.trigger.read(item)
     except ValidationError as error:
         return UnfitItem(item, pointer, number, ErrorCode.SHAPE_INVALID, in_words(error))
+    odd_fields.count(poll.name, payload)
     reading = Reading(payload, payload.own_id(), payload.happened())
     content = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-    identity = event_id(poll.uri, reading, content)
+    identity = event_id(poll.uri, reading, content, with_content=poll.same_id_is_new)
     if not reading.identity and (subject := payload.subject()):
         which = listing.number(stable_id(subject), identity)
         identity = stable_id(identity, *map(str, which)) if any(which) else identity

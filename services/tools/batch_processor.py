@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+import orjson
 from pydantic import ValidationError
 
 from contracts.dead_letters import REDRIVEN, REDRIVEN_FLOW, REDRIVEN_OCCURRENCE
@@ -36,7 +37,7 @@ from services.runtime.kafka.records import PublishesBatches
 from services.runtime.tables.dead_runs import DeadRunMark
 from services.tools import metrics as tools_metrics
 from services.tools import need_answers, unhandled_errors
-from services.tools.claims import EventClaim, SubjectOrder
+from services.tools.claims import ClaimAnswer, EventClaim, Repeat, SubjectOrder
 from services.tools.dead_letters import dead_letter
 from services.tools.echoes.echoes import Echoes, NoSuppression
 from services.tools.event_reading import event_of
@@ -47,6 +48,8 @@ from services.tools.timers.timer_table import SetTimer
 from services.tools.timers.timers import Timers
 
 SHOWN_FAULTS = 5
+DECLARED = frozenset({"hooks", "polls"})
+OTHER_SOURCES = "events"
 LONGEST_WHY = 300
 
 
@@ -87,8 +90,8 @@ class RunningFlows(Protocol):
         ...
 
 
-Claims = Callable[[Sequence[EventClaim]], Awaitable[Sequence[str | None]]]
-"""For each claim, its note if its claimer is the first, else None. Waits while PostgreSQL is away."""
+Claims = Callable[[Sequence[EventClaim]], Awaitable[Sequence[ClaimAnswer]]]
+"""For each claim, its note if its claimer is the first, else why not. Waits while PostgreSQL is away."""
 
 Deaths = unhandled_errors.Died
 """Told of runs that end as dead, each with its calls that were done. Waits while PostgreSQL is away."""
@@ -206,8 +209,8 @@ class BatchProcessor:
         begins = self._flows.deployment
         notes = await self._claim([_claim(record, event, begins) for record, event in read])
         # A replay begins what it began before, whatever was deployed since.
-        await self._flows.recall({note for note in notes if note is not None})
-        first = [note is not None for note in notes]
+        await self._flows.recall({note for note in notes if isinstance(note, str)})
+        first = [isinstance(note, str) for note in notes]
         changes = {
             record.position: (event, change)
             for (record, event), is_first in zip(read, first, strict=True)
@@ -218,8 +221,8 @@ class BatchProcessor:
         arrived = []
         for (record, event), note in zip(read, notes, strict=True):
             verdict = verdicts.get(record.position)
-            if note is None:
-                arrived.append(_Arrived(record, event, _End(Outcome.DUPLICATE, "seen before")))
+            if not isinstance(note, str):
+                arrived.append(_Arrived(record, event, _again(event, note)))
             elif verdict is None:
                 arrived.append(_Arrived(record, event, None, note))
             elif verdict.passes:
@@ -338,6 +341,20 @@ def _without_run(outputs: list[OutgoingRecord], one: _Arrived, end: _End) -> Non
     outputs.append(history.event_without_run(one.event, one.record, end.outcome, end.why, end.code))
 
 
+def _again(event: Event, why: Repeat | None) -> _End:
+    """A duplicate. One whose content is another is told: its id may name something else than the event."""
+    if why is None:
+        return _End(Outcome.DUPLICATE, "seen before")
+    tools_metrics.SAME_ID.labels(_source_label(event.source)).inc()
+    return _End(Outcome.DUPLICATE, "its id came before, with other content: see `id` and `same_id` of its source")
+
+
+def _source_label(source: str) -> str:
+    """The name of a declared source, as in metrics of ingest; all others are one, as anybody can make names."""
+    _, kind, name = (*source.split("/", 2), "", "")[:3]
+    return name if kind in DECLARED else OTHER_SOURCES
+
+
 def _woken(waiting: SetTimer, event: Event) -> OutgoingRecord:
     why = f"{event.type} came: event {event.id!r}"[:LONGEST_WHY]
     return timer.record(waiting.key, waiting.run, Wake(timer=waiting.timer, due=waiting.due, by=EndedBy.EVENT, why=why))
@@ -369,8 +386,10 @@ def _claim(record: ConsumedRecord, event: Event, note: str) -> EventClaim:
     again = () if redriven is None else (redriven,)
     among = _among(record, event) if redriven is None else None
     keep = None if event.duplicateseconds is None else timedelta(seconds=event.duplicateseconds)
+    content = "" if event.contentid is not None else stable_id(orjson.dumps(event.data, option=orjson.OPT_SORT_KEYS))
     # A hash: source and id together may be longer than an index row can be.
-    return EventClaim(event.account, stable_id(event.source, event.id, *again), record.position, note, keep, among)
+    key = stable_id(event.source, event.id, *again)
+    return EventClaim(event.account, key, record.position, note, keep, among, content)
 
 
 def _among(record: ConsumedRecord, event: Event) -> SubjectOrder:

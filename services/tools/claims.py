@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 
 import asyncpg
 
@@ -36,7 +37,8 @@ class EventClaim:
     """A wish to be the first. `claimed_by` is the same on every replay, and no two claimers share it.
 
     `note` is kept with a claim that is made, and given back to its claimer's replays. `keep`: how long it holds; None:
-    as long as its call says. `among`: for an event, where it stands among those of its subject.
+    as long as its call says. `among`: for an event, where it stands among those of its subject. `content`: a hash of
+    what comes under the key; empty: nobody compares.
     """
 
     account: str
@@ -45,15 +47,26 @@ class EventClaim:
     note: str = ""
     keep: timedelta | None = None
     among: SubjectOrder | None = None
+    content: str = ""
+
+
+class Repeat(Enum):
+    """Why a key that comes again is not what came first."""
+
+    OTHER_CONTENT = "other content"
+
+
+ClaimAnswer = str | Repeat | None
+"""Of the first the note, of a duplicate None; of what came under the key of something else that it did."""
 
 
 async def claim(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], keep: timedelta) -> list[bool]:
     """For each wish, whether it is the first within `keep`: as `noted`, without the notes."""
-    return [note is not None for note in await noted(pool, scope, wishes, keep)]
+    return [isinstance(note, str) for note in await noted(pool, scope, wishes, keep)]
 
 
-async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], keep: timedelta) -> list[str | None]:
-    """For each wish, the note of its claim if it is the first within its own time, else `keep`; None for the others.
+async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], keep: timedelta) -> list[ClaimAnswer]:
+    """For each wish, the note of its claim if it is the first within its own time, else `keep`; for others why not.
 
     An expired claim is taken over. The same wishes again, in any grouping and with any notes, give the same answers.
     Of two wishes for one key in one call, the earlier is served first. Raises what asyncpg raises; then nothing is
@@ -61,13 +74,18 @@ async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], ke
     """
     if not wishes:
         return []
-    asked: dict[tuple[str, str], tuple[str, str, timedelta]] = {}
+    asked: dict[tuple[str, str], tuple[str, str, timedelta, str]] = {}
     for wish in wishes:
-        said = (wish.claimed_by, wish.note, keep if wish.keep is None else wish.keep)
+        said = (wish.claimed_by, wish.note, keep if wish.keep is None else wish.keep, wish.content)
         asked.setdefault((storable(wish.account), storable(wish.key)), said)
     rows = sorted((account, key, *said) for (account, key), said in asked.items())
     holders = await claims.claim(pool, scope, rows)
     held = (holders[storable(wish.account), storable(wish.key)] for wish in wishes)
-    return [
-        row["note"] if row["claimed_by"] == wish.claimed_by else None for row, wish in zip(held, wishes, strict=True)
-    ]
+    return [_answer(row, wish) for row, wish in zip(held, wishes, strict=True)]
+
+
+def _answer(row: asyncpg.Record, wish: EventClaim) -> ClaimAnswer:
+    if row["claimed_by"] == wish.claimed_by:
+        return str(row["note"])
+    other = wish.content and row["content"] and wish.content != row["content"]
+    return Repeat.OTHER_CONTENT if other else None

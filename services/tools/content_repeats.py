@@ -21,7 +21,7 @@ import asyncpg
 
 from services.runtime.database import storable
 from services.tools import claims
-from services.tools.claims import EventClaim, SubjectOrder
+from services.tools.claims import ClaimAnswer, EventClaim, SubjectOrder
 
 OWN_ID = ""  # in place of a content: an event that has an id of its own, and so ends what was before
 
@@ -69,7 +69,7 @@ def judged(latest: LatestContent | None, key: str, among: SubjectOrder, keep: ti
     return True, LatestContent(content, (*latest.keys, key), latest.since)
 
 
-async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], keep: timedelta) -> list[str | None]:
+async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], keep: timedelta) -> list[ClaimAnswer]:
     """As `claims.noted`, also for wishes whose id was made of their content.
 
     Raises what asyncpg raises; then the same wishes again give what they would have given.
@@ -80,7 +80,7 @@ async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], ke
     claimed, latest = await asyncio.gather(
         claims.noted(pool, scope, by_id, keep), _latest(pool, [(wish.account, order) for wish, order in among])
     )
-    notes = {wish.claimed_by: note for wish, note in zip(by_id, claimed, strict=True)}
+    notes: dict[str, ClaimAnswer] = {wish.claimed_by: note for wish, note in zip(by_id, claimed, strict=True)}
     new: dict[str, Row] = {}
     for wish, order in sorted(among, key=lambda one: one[1].offset):
         if wish.claimed_by in new:
@@ -90,7 +90,7 @@ async def noted(pool: asyncpg.Pool, scope: str, wishes: Sequence[EventClaim], ke
         if order.content is not None:
             is_new, after = judged(before, wish.key, order, wish.keep or keep)
         else:
-            is_new = notes[wish.claimed_by] is not None and before is not None and before.content != OWN_ID
+            is_new = isinstance(notes[wish.claimed_by], str) and before is not None and before.content != OWN_ID
             after = LatestContent(OWN_ID, (), order.at)
         if is_new:
             latest[group] = after

@@ -14,6 +14,9 @@ SYNC_CHANGES = Counter(
     "flows_sync_changes", "Changes and new leads that came in: passed, mixed, suppressed, held, ours", ["decision"]
 )
 SYNC_ALTERED = Counter("flows_sync_altered", "Fields of our own writes that came back altered by the destination")
+SAME_ID = Counter(
+    "flows_same_id_other_content", "Duplicates whose content is another than what came under their id first", ["source"]
+)
 RUNS_HELD = Gauge("flows_runs_held", "New runs that wait in PostgreSQL as their flow is held", ["flow"])
 STATE_ASKS = Counter("flows_state_asks", "What tools with state asked for", ["kind"])
 STATE = Histogram("flows_state_seconds", "All asks of a batch settled in PostgreSQL", buckets=SECONDS)

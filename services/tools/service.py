@@ -101,7 +101,7 @@ async def _consume(settings: ToolsSettings, flows: FolderFlows | DeployedFlows, 
     watchdog = Watchdog(offsets, lambda: faust_app.assigned(application), parts.health, settings.stall_seconds)
     keep = timedelta(hours=settings.duplicate_hours)
 
-    async def claim(wishes: Sequence[claims.EventClaim]) -> list[str | None]:
+    async def claim(wishes: Sequence[claims.EventClaim]) -> list[claims.ClaimAnswer]:
         return await database.patiently(
             "claims", lambda: content_repeats.noted(parts.pool, EVENT_SCOPE, wishes, keep), watchdog.moved
         )

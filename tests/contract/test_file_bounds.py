@@ -106,7 +106,7 @@ def test_a_json_file_has_the_same_bounds(name: str, kind: str, tmp_path: Path, m
     file.write_text(JSON[kind])
     (tmp_path / "s.yaml").write_text(f"sources:\n  a: {{ {name}: body.json, token: {{ env: T }} }}\n")
     readers: dict[str, Callable[[], object]] = {
-        "sample": lambda: sources_command.new("a", sample=file),
+        "sample": lambda: sources_command.new("a", sample=[file]),
         "payload": lambda: send_command._read(file),
     }
     began = time.process_time()

@@ -362,10 +362,10 @@ async def test_a_reader_that_breaks_on_one_item_stops_no_other(stage: Stage, mon
     model = hook.reader.triggers[0]
     real = model.read.__func__  # type: ignore[attr-defined]
 
-    def reads(cls: Any, body: Any) -> Any:
+    def reads(cls: Any, body: Any, /, **more: bool) -> Any:
         if body == {"n": 2}:
             raise RuntimeError("nobody foresaw it")
-        return real(cls, body)
+        return real(cls, body, **more)
 
     monkeypatch.setattr(model, "read", classmethod(reads))
     assert (await stage.send("rows", [{"n": 1}, {"n": 2}, {"n": 3}])).status_code == 202

@@ -13,7 +13,7 @@ import pytest
 from services.runtime import database
 from services.runtime.tables.claims import EXPIRING
 from services.runtime.tables.expiry import forget_expired
-from services.tools.claims import EventClaim, claim
+from services.tools.claims import EventClaim, Repeat, claim, noted
 from tests.support.batches import MemoryClaims
 
 DAY = timedelta(days=1)
@@ -71,6 +71,18 @@ async def test_a_claim_may_say_itself_how_long_it_holds(pool: asyncpg.Pool, acco
     assert await claim(pool, "event", wishes, DAY) == [True, True]
     others = [EventClaim(account, "short", "2"), EventClaim(account, "usual", "2")]
     assert await claim(pool, "event", others, DAY) == [True, False]
+
+
+async def test_other_content_under_a_key_is_told(pool: asyncpg.Pool, account: str) -> None:
+    """Where both are known; whoever takes over what is over says what it is from then on."""
+    one, other = (EventClaim(account, "k", str(number), f"n{number}", content=f"c{number}") for number in (1, 2))
+    for asked, answer in ((one, "n1"), (other, Repeat.OTHER_CONTENT), (one, "n1")):
+        assert await noted(pool, "content", [asked], DAY) == [answer]
+    assert await noted(pool, "content", [EventClaim(account, "k", "3")], DAY) == [None]
+    assert await noted(pool, "content", [EventClaim(account, "k", "4", content="c1")], DAY) == [None]
+    await claim(pool, "content", [EventClaim(account, "over", "1", content="c1")], timedelta(0))
+    assert await claim(pool, "content", [EventClaim(account, "over", "2", content="c2")], DAY) == [True]
+    assert await noted(pool, "content", [EventClaim(account, "over", "3", content="c1")], DAY) == [Repeat.OTHER_CONTENT]
 
 
 async def test_any_text_is_a_key(pool: asyncpg.Pool, account: str) -> None:

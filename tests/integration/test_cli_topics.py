@@ -66,6 +66,9 @@ def filled(run: Flows, kafka_bootstrap: str, topic_prefix: str) -> Flows:
             await producer.send_and_wait(topic.under(topic_prefix), value, **more)
 
         await put(EVENTS, EVENT.to_bytes())
+        await put(
+            EVENTS, EVENT.model_copy(update={"id": "e2", "source": "/hooks/form", "type": "webhook.form"}).to_bytes()
+        )
         await put(EVENTS, b"not an event")
         await put(ACTIONS, REQUEST.to_bytes())
         await put(ACTIONS, b"{}")
@@ -111,6 +114,19 @@ def test_runs_count_an_end_once_however_often_it_is_told(filled: Flows) -> None:
     ]
     assert json.loads(filled("runs", "--flow", "another", "--json").stdout) == []
     assert "1 older ones are not shown" in filled("runs", "--limit", "1").stdout
+
+
+def test_a_source_learns_from_what_came(filled: Flows, tmp_path: Path) -> None:
+    """Of its own events only; what came otherwise is told, and nothing of it is a surprise any more."""
+    file = tmp_path / "sources.yaml"
+    schema = "{ type: object, properties: { a: { type: string } } }"
+    file.write_text(f"sources:  # ours\n  form: {{ schema: {schema}, token: {{ env: X }} }}\n")
+    assert "would be widened by 1" in filled("sources", "learn", "form", "--dry-run").stdout
+    done = filled("sources", "learn", "form")
+    assert "/a came as a whole number in 1 of 1" in done.stdout
+    assert "# ours" in file.read_text()
+    assert "takes all of 1 bodies as it is" in filled("sources", "learn", "form").stdout
+    assert "no sources file here has 'other'" in filled("sources", "learn", "other").stderr
 
 
 def test_since_leaves_out_what_is_older(filled: Flows) -> None:

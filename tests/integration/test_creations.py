@@ -27,7 +27,7 @@ from services.flows.catalogue import Guarantee
 from services.flows.creations import made
 from services.runtime import database
 from services.runtime.kafka import ConsumedRecord as KafkaRecord
-from services.tools.claims import EventClaim, noted
+from services.tools.claims import ClaimAnswer, EventClaim, noted
 from services.tools.echoes.echoes import DatabaseEchoes
 from services.tools.echoes.loop_limits import LoopLimits
 from tests.support import batches
@@ -143,7 +143,7 @@ class InClaims(batches.MemoryClaims):
         super().__init__()
         self._pool = pool
 
-    async def noted(self, wishes: Sequence[EventClaim]) -> list[str | None]:
+    async def noted(self, wishes: Sequence[EventClaim]) -> list[ClaimAnswer]:
         """As in production."""
         return await noted(self._pool, "events", wishes, timedelta(days=1))
 

@@ -13,6 +13,7 @@ from contracts.events import Event
 from contracts.triggers.registry import TRIGGERS
 from services.flows.declared_triggers import Places, declared
 from services.flows.schema_from_example import schema_of
+from services.flows.tolerant_schema import tolerant_schema
 from services.ingest import handshakes
 from services.ingest.auth.basic import Basic
 from services.ingest.auth.bearer import Bearer
@@ -30,7 +31,6 @@ from services.ingest.readers.single_payload import SinglePayload
 from services.ingest.readers.typed import Typed
 from services.ingest.readers.whatsapp_cloud import WhatsAppCloud
 from services.ingest.sources.hook import Handshakes, Hook
-from services.ingest.sources.presets.tolerant import tolerant_schema
 
 SECRET = b"c2VjcmV0c2VjcmV0"
 MOST = 100_000

@@ -18,7 +18,7 @@ from services.flows.load import load_paths
 from services.runtime.kafka import ConsumedRecord, OutgoingRecord
 from services.tools import catalog
 from services.tools.batch_processor import BatchProcessor
-from services.tools.claims import EventClaim
+from services.tools.claims import ClaimAnswer, EventClaim, Repeat
 from services.tools.folder_flows import FolderFlows
 from services.tools.timers.timer import Timer, began, origin
 from services.tools.timers.timer_table import SetTimer
@@ -151,6 +151,7 @@ class MemoryClaims:
     def __init__(self) -> None:
         self.holders: dict[tuple[str, str], str] = {}
         self.notes: dict[tuple[str, str], str] = {}
+        self.contents: dict[tuple[str, str], str] = {}
 
     async def __call__(self, wishes: Sequence[EventClaim]) -> list[bool]:
         """For each wish, whether its claimer is the first."""
@@ -158,13 +159,17 @@ class MemoryClaims:
             self.holders.setdefault((wish.account, wish.key), wish.claimed_by) == wish.claimed_by for wish in wishes
         ]
 
-    async def noted(self, wishes: Sequence[EventClaim]) -> list[str | None]:
-        """For each wish, the note of its claim if its claimer is the first."""
+    async def noted(self, wishes: Sequence[EventClaim]) -> list[ClaimAnswer]:
+        """For each wish, the note of its claim if its claimer is the first, else whether it is something else."""
         first = await self(wishes)
-        return [
-            self.notes.setdefault((wish.account, wish.key), wish.note) if is_first else None
-            for wish, is_first in zip(wishes, first, strict=True)
-        ]
+        return [self._answer(wish, is_first=is_first) for wish, is_first in zip(wishes, first, strict=True)]
+
+    def _answer(self, wish: EventClaim, *, is_first: bool) -> ClaimAnswer:
+        key = (wish.account, wish.key)
+        content = self.contents.setdefault(key, wish.content)
+        if is_first:
+            return self.notes.setdefault(key, wish.note)
+        return Repeat.OTHER_CONTENT if content and wish.content and content != wish.content else None
 
 
 class MemoryTimers:

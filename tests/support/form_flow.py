@@ -12,7 +12,7 @@ flow: form
 description: A form that was filled in.
 on: webhook.form
 steps:
-  - stop: "seen ${ trigger.email }"
+  - stop: "seen ${ trigger.?email.orValue('') }"
 """
 
 

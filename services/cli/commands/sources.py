@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,20 +15,17 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from services.cli.command import WRITE, declare
 from services.cli.terminal import CommandError, show
-from services.runtime.documents import json_file
 
 command = declare("sources", WRITE, "Who sends what: declare an external system's webhook from an example of it.")
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-LIKELY_IDS = ("event_id", "eventId", "id", "uuid", "guid", "message_id")
-LIKELY_TIMES = ("occurred_at", "updated_at", "created_at", "timestamp", "time", "date", "created")
-LIKELY_SUBJECTS = ("contact_id", "customer_id", "email", "phone", "mobile", "mobile_number")
-DEPTH = 2
 HEAD = """\
-# The trigger `webhook.{name}`: on: webhook.{name}. Made by `flows sources new` from one example, so look it over:
+# The trigger `webhook.{name}`: on: webhook.{name}. Made by `flows sources new` from {of}, so look it over:
 # - the example has made values: nothing of what stood in yours is kept;
-# - `required` are the fields without which a request is refused: take out what the sender may leave out;
-# - id is what makes a redelivery a duplicate, subject is whose order matters;
+# - every field can be absent but what names the event: add to `required` what the sender never leaves out;
+# - a field of another type is kept under `raw`, and counts as absent; to refuse its body: on_mismatch: refuse;
+# - id is what makes a redelivery a duplicate{why};
+# - subject is whose order matters, time is when it happened;
 # - set {variable} to a secret of 16 characters or more, or say how the sender signs: docs/sources.md.
 # Its address: POST /v1/hooks/{name}/TOKEN
 """
@@ -37,33 +35,32 @@ HEAD = """\
 def new(
     name: Annotated[str, Parameter(name="NAME")],
     *,
-    sample: Annotated[Path | None, Parameter(name="--from")] = None,
+    sample: Annotated[list[Path] | None, Parameter(name="--from", consume_multiple=True, negative="")] = None,
     preset: str | None = None,
     to: Path | None = None,
 ) -> None:
-    """Write the typed declaration of a webhook, from an example, whose values are not kept, or for a known platform.
+    """Write the typed declaration of a webhook, from samples, whose values are not kept, or for a known platform.
 
     Parameters
     ----------
     name:
         The source's name; flows say `on: webhook.NAME`.
     sample:
-        A file with the JSON object that the system sends, or a list of them.
+        Files with what the system sends, or folders of them, one body each: a JSON object, a list of them, or a form.
+        The more, the better is known what it leaves out.
     preset:
         The platform, as `flows sources presets` lists it.
     to:
         The file to write. Default: sources/NAME.yaml.
     """
-    if (sample is None) == (preset is None):
-        raise CommandError(
-            "give either an example (--from FILE) or a platform (--preset NAME: `flows sources presets`)"
-        )
+    if (not sample) == (preset is None):
+        raise CommandError("give either samples (--from FILE) or a platform (--preset NAME: `flows sources presets`)")
     if not NAME.fullmatch(name):
         raise CommandError(f"{name!r} is no name: a small letter, then small letters, digits, - or _")
     file = to or Path("sources") / f"{name}.yaml"
     if file.exists():
         raise CommandError(f"{str(file)!r} is there already. Choose another one: --to FILE")
-    head, entry = _of_preset(name, preset) if sample is None else _of_example(name, sample)
+    head, entry = _of_samples(name, sample) if sample else _of_preset(name, preset)
     text = StringIO()
     yaml = YAML()
     yaml.default_flow_style = False
@@ -128,22 +125,98 @@ def _variables(entry: Any) -> str:  # noqa: ANN401 - any value of a sources file
     return f"set {' and '.join(names)}" if names else "nothing is to be set"
 
 
-def _of_example(name: str, sample: Path) -> tuple[str, dict[str, Any]]:
-    from services.flows.made_values import made  # noqa: PLC0415 - only needed here
-    from services.flows.schema_from_example import schema_of  # noqa: PLC0415
+def _of_samples(name: str, paths: list[Path]) -> tuple[str, dict[str, Any]]:
+    from services.flows.event_places import event_places  # noqa: PLC0415 - only needed here
+    from services.flows.made_values import made  # noqa: PLC0415
+    from services.flows.tolerant_schema import require, tolerant_schema  # noqa: PLC0415
+    from services.project.samples import SampleError, samples  # noqa: PLC0415 - heavy
 
-    bodies = _read(sample)
-    body = bodies[0]
+    try:
+        found = samples(paths)
+    except SampleError as error:
+        raise CommandError(str(error)) from None
+    places = event_places(found.bodies)
+    schema = tolerant_schema(found.bodies)
+    if isinstance(places.identity, str):
+        require(schema, places.identity)
     variable = f"HOOK_TOKEN_{name.upper().replace('-', '_')}"
-    entry: dict[str, Any] = {"schema": schema_of(bodies)["items"], "example": made(body)}
-    for key, likely in (("id", LIKELY_IDS), ("time", LIKELY_TIMES), ("subject", LIKELY_SUBJECTS)):
-        found = _find(body, likely)
-        if found:
-            entry[key] = found
-    if isinstance(bodies, _Several):
+    entry: dict[str, Any] = {"schema": schema, "example": made(found.bodies[0]), "on_mismatch": "raw"}
+    told = {"id": places.identity, "time": places.time, "subject": places.subject}
+    entry |= {key: place for key, place in told.items() if place is not None}
+    if found.listed:
         entry["items"] = ""
     entry["token"] = {"env": variable}
-    return HEAD.format(name=name, variable=variable), entry
+    repeats = "10 minutes" if places.subject else "30 seconds"
+    why = f"{_shown(places.identity, repeats)}, since {places.why}"
+    print(f"id: {why}.")
+    return HEAD.format(name=name, variable=variable, why=f": {why}", of=_count(len(found.bodies))), entry
+
+
+def _count(samples: int) -> str:
+    return "one sample" if samples == 1 else f"{samples} samples"
+
+
+def _shown(identity: Any, repeats: str) -> str:  # noqa: ANN401 - an `id` of a sources file
+    if identity is None:
+        return f"none (the same content within {repeats} is one delivery)"
+    return " + ".join(identity["all"]) if isinstance(identity, dict) else str(identity)
+
+
+@command.command
+def learn(
+    name: Annotated[str, Parameter(name="NAME")],
+    *,
+    since: str | None = None,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Widen the schema of a source by what came, and tell what came otherwise than it says.
+
+    Parameters
+    ----------
+    name:
+        The source's name.
+    since:
+        Only what came after this: 30m, 2h, 7d, or a date and time. Default: all that Kafka still has (7 days).
+    dry_run:
+        Tell, and write nothing.
+    """
+    from services.cli.learning import learned  # noqa: PLC0415 - heavy, and only needed here
+
+    file, entry, write = _written(name)
+    bodies, schema, seen = learned(name, entry, since)
+    for one in seen:
+        print(one)
+    if not bodies:
+        print(f"Nothing came from {name} yet.")
+    elif schema == entry["schema"]:
+        print(f"{file} takes all of {bodies} bodies as it is.")
+    elif dry_run:
+        print(f"{file} would be widened by {bodies} bodies.")
+    else:
+        entry["schema"] = _compact(schema)
+        write()
+        print(f"Widened {file} by {bodies} bodies. Look it over, `flows check`, and restart ingest.")
+
+
+def _written(name: str) -> tuple[Path, Any, Callable[[], None]]:
+    """The file in which a source stands, its entry as it is written there, and what writes the file again."""
+    from services.project.sources_files import each_file, files, names  # noqa: PLC0415 - heavy
+
+    file = next((file for file in each_file(files()) if name in names(file)), None)
+    if file is None:
+        raise CommandError(f"no sources file here has {name!r}. `flows sources list` shows those that there are")
+    yaml = YAML()
+    yaml.width = 120
+    document = yaml.load(file.read_text(encoding="utf-8"))
+    entry = document["sources"][name]
+    if "schema" not in entry:
+        raise CommandError(f"{name!r} has no `schema:` in {str(file)!r}, so that there is nothing to widen")
+
+    def write() -> None:
+        with file.open("w", encoding="utf-8") as opened:
+            yaml.dump(document, opened)
+
+    return file, entry, write
 
 
 @command.command
@@ -211,36 +284,3 @@ def list_(
             fields = list(model.model_json_schema().get("properties", {}))
             rows.append({"trigger": name, "fields": fields, "file": str(file)})
     show(rows, ("trigger", "fields", "file"), as_json=as_json, empty="No sources file declares a trigger here.")
-
-
-class _Several(list[dict[str, Any]]):
-    """What a sender puts into one body."""
-
-
-def _read(file: Path) -> list[dict[str, Any]]:
-    try:
-        found = json_file.read(file)
-    except OSError as error:
-        raise CommandError(f"cannot read {str(file)!r}: {error.strerror}") from None
-    except ValueError as error:
-        raise CommandError(f"{str(file)!r} is not JSON: {error}") from None
-    bodies = _Several(found) if isinstance(found, list) else [found]
-    if not bodies or not all(isinstance(body, dict) and body for body in bodies):
-        raise CommandError(f"{str(file)!r} holds no JSON object with fields, nor a list of them")
-    return bodies
-
-
-def _find(body: dict[str, Any], likely: tuple[str, ...], depth: int = 0, place: str = "") -> str | None:
-    """The pointer of the first likely field that holds something, near the top first."""
-    for name in likely:
-        if isinstance(body.get(name), str | int | float) and not isinstance(body.get(name), bool):
-            return f"{place}/{name}"
-    if depth == DEPTH:
-        return None
-    for name, value in body.items():
-        if isinstance(value, dict):
-            pointer = name.replace("~", "~0").replace("/", "~1")
-            found = _find(value, likely, depth + 1, f"{place}/{pointer}")
-            if found:
-                return found
-    return None

@@ -30,12 +30,13 @@ class ReceivedBody:
     subject: str | None = None
     path: Path = ()  # where in the body it stands
     query: bytes = field(default=b"", repr=False)
+    texts: bool = False  # a form, a query or XML: all values are texts
     enclosed: Callable[[Any], Any] | None = field(default=None, repr=False)  # puts a value into the envelope it came in
     again: str = ""  # of an item that is read again, alone: the pointer to where it stood in its body
 
     def header(self, name: str) -> str:
-        """A header's text, empty when it is not there."""
-        return self.headers.get(name.lower().encode(), b"").decode("latin-1").replace("\x00", "").strip()[:LONGEST]
+        """A header's text, empty when it is not there. Its size is bounded by that of all headers."""
+        return self.headers.get(name.lower().encode(), b"").decode("latin-1").replace("\x00", "").strip()
 
     @property
     def place(self) -> str:

@@ -61,7 +61,7 @@ class RequestParts:
     def _told(self, sent: ReceivedBody, body: dict[str, Any]) -> dict[str, Any]:
         parts: dict[str, Any] = {}
         if self._headers:
-            parts[HEADERS] = {name_of(name): text for name in self._headers if (text := sent.header(name))}
+            parts[HEADERS] = {name_of(name): text for name in self._headers if (text := sent.header(name)[:LONGEST])}
         if self._query:
             values = dict(parse_qsl(sent.query.decode("latin-1"), max_num_fields=MOST_PARAMETERS, encoding="utf-8"))
             parts[QUERY] = {

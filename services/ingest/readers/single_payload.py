@@ -19,7 +19,7 @@ class SinglePayload:
 
     def read(self, sent: ReceivedBody) -> Sequence[Reading]:
         """The one event. Its id: of the envelope, else of the declared header, else the payload's own."""
-        payload = self._trigger.read(sent.value)
+        payload = self._trigger.read(sent.value, texts=sent.texts)
         identity = sent.identity
         if identity is None and self._id_header is not None and (found := sent.header(self._id_header)):
             identity = f"{found} {sent.place}" if sent.place else found

@@ -25,6 +25,7 @@ from pydantic import (
 
 from contracts.events import LONGEST_DUPLICATE_SECONDS
 from contracts.triggers.registry import TRIGGERS
+from contracts.triggers.sent_times import written
 from services.flows.durations import parse_duration
 from services.ingest.auth.presets import PRESETS
 from services.ingest.sources.body_forms import (
@@ -64,6 +65,7 @@ CRON_FIELDS = 5
 BESIDE_SHAPE = "id, time, subject, type, headers, query, leave_out and on_mismatch"
 OF_REQUESTS = "handshakes, answer, from_query, items, leave_out, headers, query and types"
 A_LEAP_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
+A_LATE_DAY = datetime(2024, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def _duration(value: object) -> object:
@@ -301,8 +303,12 @@ class SourceEntry(StrictForm):
     types: dict[TypeName, TypeForm] = Field(default_factory=dict)
     id: Identity = Field(default_factory=list)
     time: Pointers = Field(default_factory=list)
+    time_format: str | None = Field(default=None, description="how times are written, where several readings fit")
     subject: Pointers = Field(default_factory=list)
     deduplicate: DeduplicateForm | None = None
+    same_id: Literal["duplicate", "new"] = Field(
+        default="duplicate", description="what an id that comes again is when its content is another"
+    )
     account: str = Field(default="default", min_length=1, max_length=512)
 
     @field_validator("trigger")
@@ -311,6 +317,14 @@ class SourceEntry(StrictForm):
         if name is not None and name not in TRIGGERS:
             raise ValueError(f"there is no trigger {name!r}; {suggestion(name, TRIGGERS)}")
         return name
+
+    @field_validator("time_format")
+    @classmethod
+    def _reads_a_day(cls, form: str | None) -> str | None:
+        read = None if form is None else written(A_LATE_DAY.strftime(form), form)
+        if form is not None and (read is None or read.date() != A_LATE_DAY.date()):
+            raise ValueError("is no format of a time with its day, such as '%d/%m/%Y %H:%M'")
+        return form
 
     @property
     def readable_headers(self) -> tuple[str, ...]:
@@ -330,6 +344,16 @@ class SourceEntry(StrictForm):
         return self.items is not None or self.platform is not None
 
     @model_validator(mode="after")
+    def _tells_repeats(self) -> Self:
+        if self.schedule is not None and self.deduplicate is not None:
+            raise ValueError("deduplicate: each time of a schedule has an id of its own, so that nothing is to be told")
+        if self.schedule is not None and self.same_id == "new":
+            raise ValueError("same_id: each time of a schedule has an id of its own, and no content")
+        if self.poll is not None and self.deduplicate is not None and self.deduplicate.repeats_within is not None:
+            raise ValueError("repeats_within belongs to a source that sends; a poll asks again by itself")
+        return self
+
+    @model_validator(mode="after")
     def _one_kind(self) -> Self:
         schemas = (self.json_schema is not None) + (self.schema_file is not None)
         examples = (self.example is not None) + (self.example_file is not None)
@@ -341,15 +365,23 @@ class SourceEntry(StrictForm):
         if self.poll is not None and not self.shaped:
             raise ValueError("poll: needs the schema or an example of one item")
         sets_aside = self.on_mismatch != "refuse"
-        own = (self.id, self.time, self.subject, self.headers, self.query, self.event_type, self.leave_out, sets_aside)
+        own = (
+            self.id,
+            self.time,
+            self.time_format,
+            self.subject,
+            self.headers,
+            self.query,
+            self.event_type,
+            self.leave_out,
+            sets_aside,
+        )
         if not self.shaped and any(own):
             raise ValueError(f"{BESIDE_SHAPE} belong to a source with a schema or an example")
+        if self.time_format is not None and not self.time:
+            raise ValueError("time_format: needs time, which says where the time stands")
         if self.types and self.event_type is None:
             raise ValueError("types: needs type, which says where the type of an event stands")
-        if self.schedule is not None and self.deduplicate is not None:
-            raise ValueError("deduplicate: each time of a schedule has an id of its own, so that nothing is to be told")
-        if self.poll is not None and self.deduplicate is not None and self.deduplicate.repeats_within is not None:
-            raise ValueError("repeats_within belongs to a source that sends; a poll asks again by itself")
         incoming = self.schedule is None and self.poll is None
         if incoming and self.token is None and self.authentication is None:
             raise ValueError("nobody proves anything: give it a token, or authentication, or both")

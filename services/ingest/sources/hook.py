@@ -66,6 +66,7 @@ class Hook:
     body_bytes: int | None = None
     duplicate_seconds: int | None = None
     repeat_seconds: int | None = None
+    same_id_is_new: bool = False
     handshakes: Handshakes = Handshakes()
     answer: Answer | None = None
     from_query: bool = False

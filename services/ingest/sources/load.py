@@ -248,7 +248,7 @@ class _Loaded:
             headers, query = made["poll"]
             ask = entry.poll
             asked = (str(ask.url), ask.every, ask.items, ask.cursor, headers, query)
-            self.polls.append(Poll(name, model, entry.account, *asked, _duplicate_seconds(entry)))
+            self.polls.append(Poll(name, model, entry.account, *asked, _duplicate_seconds(entry), _is_new(entry)))
         elif model is not None or not entry.shaped:
             self.hooks.append(_hook(name, entry, _reader(entry, model, self.triggers), made))
         return made
@@ -275,7 +275,7 @@ def _places(entry: SourceEntry) -> Places:
         together = tuple(entry.id.all)
     elif not isinstance(entry.id, HeaderForm):
         pointers = tuple(entry.id)
-    return Places(pointers, tuple(entry.time), tuple(entry.subject), together)
+    return Places(pointers, tuple(entry.time), tuple(entry.subject), together, entry.time_format)
 
 
 def _trigger(name: str, entry: SourceEntry) -> str:
@@ -285,6 +285,10 @@ def _trigger(name: str, entry: SourceEntry) -> str:
 
 def _duplicate_seconds(entry: SourceEntry) -> int | None:
     return None if entry.deduplicate is None else entry.deduplicate.seconds
+
+
+def _is_new(entry: SourceEntry) -> bool:
+    return entry.same_id == "new"
 
 
 def _reader(entry: SourceEntry, model: type[Payload] | None, triggers: Mapping[str, type[Payload]]) -> Reader:
@@ -320,6 +324,7 @@ def _hook(name: str, entry: SourceEntry, reader: Reader, made: Mapping[str, Any]
         body_bytes=entry.limits.body_bytes or (LARGEST_BODY if entry.several else None),
         duplicate_seconds=_duplicate_seconds(entry),
         repeat_seconds=None if entry.deduplicate is None else entry.deduplicate.repeat_seconds,
+        same_id_is_new=_is_new(entry),
         handshakes=_handshakes(entry),
         answer=None if entry.answer is None else _answer(entry.answer),
         from_query=entry.from_query,

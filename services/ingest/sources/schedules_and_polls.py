@@ -41,6 +41,7 @@ class Poll:
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     query: dict[str, str] = field(default_factory=dict, repr=False)
     duplicate_seconds: int | None = None
+    same_id_is_new: bool = False
 
     @property
     def uri(self) -> str:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NoReturn
 
 import jsonschema_rs
 import orjson
+from jsonschema_rs import ValidationErrorKind as Kind
 
 FEW_VALUES = 1000
 """Of a body of more, only the first fault is told: the library builds all before it gives one, 7 microseconds each."""
+INTEGER = "integer"
+LEAST_WHOLE, MOST_WHOLE = -(2**63), 2**63 - 1
+VALUES = frozenset({"const", "default", "enum", "examples"})
+"""Words below which no schema stands."""
+NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"})
+"""Words below which a schema stands under each name, whatever the name is."""
 FAULTS = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
 
 
@@ -35,7 +43,7 @@ def validator(schema: Mapping[str, Any], *, formats: bool = False, mask: str | N
 def _compiled(schema: bytes, formats: bool, mask: str | None) -> jsonschema_rs.Validator:  # noqa: FBT001 - a key of the cache
     try:
         return jsonschema_rs.validator_for(
-            orjson.loads(schema),
+            _bounded(orjson.loads(schema)),
             pattern_options=jsonschema_rs.RegexOptions(),
             retriever=_no_retrieval,
             validate_formats=formats,
@@ -43,6 +51,26 @@ def _compiled(schema: bytes, formats: bool, mask: str | None) -> jsonschema_rs.V
         )
     except FAULTS as error:
         raise SchemaError(_line(error)) from None
+
+
+def _bounded(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """The schema with the bounds of 64 bits for whole numbers: beyond them no expression could reckon with one."""
+    if isinstance(schema, list):
+        return [_bounded(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {
+        key: {name: _bounded(inner) for name, inner in part.items()}
+        if key in NAMED and isinstance(part, dict)
+        else part
+        if key in VALUES
+        else _bounded(part)
+        for key, part in schema.items()
+    }
+    said = schema.get("type")
+    if said == INTEGER or (isinstance(said, list) and INTEGER in said and "number" not in said):
+        return {"minimum": LEAST_WHOLE, "maximum": MOST_WHOLE, **made}
+    return made
 
 
 def mismatch(validator: jsonschema_rs.Validator, value: Any) -> tuple[str, str] | None:  # noqa: ANN401 - a JSON value
@@ -54,19 +82,48 @@ def mismatch(validator: jsonschema_rs.Validator, value: Any) -> tuple[str, str] 
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """What does not match: why, where, and of which JSON types it might be; none where it is not about the type."""
+
+    text: str
+    path: tuple[str | int, ...]
+    types: frozenset[str] = frozenset()
+
+
+def mismatches(validator: jsonschema_rs.Validator, value: Any, most: int) -> list[Mismatch]:  # noqa: ANN401 - a JSON value
+    """What does not match: at most `most`, and of a large value the first."""
+    if _over(FEW_VALUES, value):
+        try:
+            validator.validate(value)
+        except jsonschema_rs.ValidationError as error:
+            return [_mismatch(error)]
+        return []
+    return [_mismatch(error) for error in islice(validator.iter_errors(value), most)]
+
+
+def _mismatch(error: jsonschema_rs.ValidationError) -> Mismatch:
+    return Mismatch(error.message, tuple(error.instance_path), frozenset(_types(error)))
+
+
+def _types(error: jsonschema_rs.ValidationError) -> Iterator[str]:
+    """Of alternatives those of each."""
+    kind = error.kind
+    if isinstance(kind, Kind.Type):
+        yield from kind.types
+    elif isinstance(kind, Kind.AnyOf | Kind.OneOfNotValid):
+        # Only where it is about the value itself, and not about what is in it.
+        own = (inner for branch in kind.context for inner in branch if inner.instance_path == error.instance_path)
+        yield from (name for inner in own for name in _types(inner))
+
+
 def faults(
     validator: jsonschema_rs.Validator,
     value: Any,  # noqa: ANN401 - a JSON value
     most: int,
 ) -> list[tuple[str, Sequence[str | int]]]:
     """What does not match, and where: at most `most` faults, and of a large value the first."""
-    if _over(FEW_VALUES, value):
-        try:
-            validator.validate(value)
-        except jsonschema_rs.ValidationError as error:
-            return [(error.message, tuple(error.instance_path))]
-        return []
-    return [(error.message, tuple(error.instance_path)) for error in islice(validator.iter_errors(value), most)]
+    return [(one.text, one.path) for one in mismatches(validator, value, most)]
 
 
 def _over(most: int, value: object) -> bool:

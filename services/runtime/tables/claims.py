@@ -14,15 +14,16 @@ EXPIRING = Expiring("claims")
 # An existing row is written again, with what it holds: only so does one statement answer with the holder of every key,
 # also of one that another worker claims at this moment. Duplicates are few.
 CLAIM = """
-insert into claims as held (account, scope, key, claimed_by, note, expires_at)
-select asked.account, $1, asked.key, asked.claimed_by, asked.note, now() + asked.keep
-from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::interval[])
-    as asked (account, key, claimed_by, note, keep)
+insert into claims as held (account, scope, key, claimed_by, note, expires_at, content)
+select asked.account, $1, asked.key, asked.claimed_by, asked.note, now() + asked.keep, asked.content
+from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::interval[], $7::text[])
+    as asked (account, key, claimed_by, note, keep, content)
 on conflict (account, scope, key) do update set
     claimed_by = case when held.expires_at <= now() then excluded.claimed_by else held.claimed_by end,
     note = case when held.expires_at <= now() then excluded.note else held.note end,
+    content = case when held.expires_at <= now() then excluded.content else held.content end,
     expires_at = case when held.expires_at <= now() then excluded.expires_at else held.expires_at end
-returning account, key, claimed_by, note
+returning account, key, claimed_by, note, content
 """
 HELD = "select key from claims where account = $1 and scope = $2 and key = any ($3::text[]) and expires_at > now()"
 HOLD = """
@@ -32,12 +33,12 @@ on conflict (account, scope, key) do update set expires_at = excluded.expires_at
 """
 
 Connection = asyncpg.Pool | asyncpg.Connection | PoolConnectionProxy
-Row = tuple[str, str, str, str, timedelta]
-"""Account, key, claimer, note, and how long it holds."""
+Row = tuple[str, str, str, str, timedelta, str]
+"""Account, key, claimer, note, how long it holds, and a hash of what came under the key."""
 
 
 async def claim(pool: asyncpg.Pool, scope: str, rows: Sequence[Row]) -> dict[tuple[str, str], asyncpg.Record]:
-    """Claim keys that nobody holds; by account and key who holds each, with `claimed_by` and `note`.
+    """Claim keys that nobody holds; by account and key who holds each, with `claimed_by`, `note` and `content`.
 
     No key stands twice, and all stand in order, so that two workers who claim the same wait for each other, never both.
     """

@@ -51,7 +51,7 @@ def names(made: Sources) -> set[str]:
 
 def test_a_new_source_is_checked_and_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """New, check, dev: the three commands of docs/sources.md, one after the other."""
-    sources.new("form", sample=Path("e.json"))
+    sources.new("form", sample=[Path("e.json")])
     assert check.check_paths([Path("flows")]) == 0
     plan, made = planned(monkeypatch)
     assert names(made) == {*OURS, "form"}
@@ -64,7 +64,7 @@ def test_a_new_source_is_checked_and_runs(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("place", ["sources.yaml", "flows/form-sources.yaml", "sources/other.yml", "elsewhere.yaml"])
 def test_wherever_the_check_finds_it(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the folder, beside the flows, or where the environment says."""
-    sources.new("form", sample=Path("e.json"), to=Path(place))
+    sources.new("form", sample=[Path("e.json")], to=Path(place))
     if place == "elsewhere.yaml":
         monkeypatch.setenv("FLOWS_SOURCES_FILE", place)
     assert check.check_paths([Path("flows")]) == 0
@@ -73,7 +73,7 @@ def test_wherever_the_check_finds_it(place: str, monkeypatch: pytest.MonkeyPatch
 
 def test_the_sources_that_are_named_are_those_that_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """And no others run."""
-    sources.new("form", sample=Path("e.json"), to=Path("mine.yaml"))
+    sources.new("form", sample=[Path("e.json")], to=Path("mine.yaml"))
     plan, made = planned(monkeypatch, Path("mine.yaml"))
     assert plan.sources == Path("mine.yaml").absolute()
     assert names(made) == {"form"}
@@ -81,7 +81,7 @@ def test_the_sources_that_are_named_are_those_that_are_checked(monkeypatch: pyte
 
 def test_a_source_with_the_name_of_one_of_ours_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in deploy/config/sources.yaml."""
-    sources.new("form", sample=Path("e.json"), to=Path("sources/form.yaml"))
+    sources.new("form", sample=[Path("e.json")], to=Path("sources/form.yaml"))
     text = "sources:\n  leads: { trigger: closum.lead.created, token: { env: MY_TOKEN } }\n"
     Path("sources/mine.yaml").write_text(text)
     plan, made = planned(monkeypatch)

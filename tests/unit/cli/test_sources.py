@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -28,7 +31,7 @@ on: webhook.shop
 steps:
   - id: mail
     tool: email.normalize
-    with: {{ email: "${{ trigger.customer.{field} }}" }}
+    with: {{ email: "${{ trigger.?customer.?{field}.orValue('') }}" }}
 """
 
 
@@ -42,12 +45,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_example_becomes_a_typed_trigger(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With id, time and subject found; the checker then knows each field."""
-    sources.new("shop", sample=Path("example.json"))
-    assert "webhook.shop" in capsys.readouterr().out
+    """With id, time and subject found; the checker then knows each field. An order's id is none of its events'."""
+    sources.new("shop", sample=[Path("example.json")])
+    told = capsys.readouterr().out
+    assert "webhook.shop" in told
+    assert (
+        "id: none (the same content within 10 minutes is one delivery), since /order/id names what it is about" in told
+    )
+    assert "since /order/id names" in (here / "sources/shop.yaml").read_text()
     model = triggers()["webhook.shop"]
     payload = model.read(BODY)
-    assert (payload.own_id(), payload.subject()) == ("7", "a@b.pt")
+    assert (payload.own_id(), payload.subject()) == (None, "a@b.pt")
     assert str(payload.happened()) == "2026-01-01 00:00:00+00:00"
     (here / "flows").mkdir()
     for field, count in (("email", 0), ("emial", 1)):
@@ -60,7 +68,7 @@ def test_an_example_becomes_a_typed_trigger(here: Path, capsys: pytest.CaptureFi
 def test_sources_beside_the_flows_are_found(here: Path) -> None:
     """A folder is whole in itself: `sources.yaml` in it is no flow."""
     (here / "flows").mkdir()
-    sources.new("shop", sample=Path("example.json"), to=here / "flows/sources.yaml")
+    sources.new("shop", sample=[Path("example.json")], to=here / "flows/sources.yaml")
     (here / "flows/shop.yaml").write_text(FLOW.format(field="email"))
     found = checked([here / "flows"])
     assert (len(found.flows), found.mistakes) == (1, ())
@@ -68,7 +76,7 @@ def test_sources_beside_the_flows_are_found(here: Path) -> None:
 
 def test_what_is_there_is_listed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With its fields."""
-    sources.new("shop", sample=Path("example.json"))
+    sources.new("shop", sample=[Path("example.json")])
     capsys.readouterr()
     sources.list_(as_json=True)
     [row] = json.loads(capsys.readouterr().out)
@@ -90,15 +98,15 @@ def test_a_mistake_is_told(here: Path, name: str, content: str | None, told: str
     if content is not None:
         (here / "x.json").write_text(content)
     with pytest.raises(CommandError, match=told):
-        sources.new(name, sample=Path("x.json"))
+        sources.new(name, sample=[Path("x.json")])
     assert not (here / "sources").exists()
 
 
 def test_nothing_is_written_over() -> None:
     """Somebody has loosened the schema by hand."""
-    sources.new("shop", sample=Path("example.json"))
+    sources.new("shop", sample=[Path("example.json")])
     with pytest.raises(CommandError, match="is there already"):
-        sources.new("shop", sample=Path("example.json"))
+        sources.new("shop", sample=[Path("example.json")])
 
 
 def test_a_wrong_sources_file_is_told_with_its_line(here: Path) -> None:
@@ -135,9 +143,9 @@ def test_the_items_of_a_list_are_what_all_of_them_fit() -> None:
 
 def test_nothing_of_the_example_is_kept_but_its_form(here: Path) -> None:
     """The file is for a repository, and the example was somebody's."""
-    body = {"id": 84723, "email": "rui@closum.example", "phone": "+351961222333", "at": "2025-12-24T18:00:05Z"}
+    body = {"event_id": 84723, "email": "rui@closum.example", "phone": "+351961222333", "at": "2025-12-24T18:00:05Z"}
     (here / "real.json").write_text(json.dumps(body))
-    sources.new("shop", sample=Path("real.json"))
+    sources.new("shop", sample=[Path("real.json")])
     text = (here / "sources/shop.yaml").read_text()
     assert not [value for value in body.values() if str(value) in text]
     assert triggers([here])["webhook.shop"].read(body).own_id() == "84723"
@@ -191,16 +199,66 @@ def test_presets_are_listed_with_what_is_confirmed(capsys: pytest.CaptureFixture
 def test_either_an_example_or_a_preset() -> None:
     """Not both, not none."""
     for given in ({}, {"preset": "shopify", "sample": Path("example.json")}):
-        with pytest.raises(CommandError, match="either an example"):
+        with pytest.raises(CommandError, match="either samples"):
             sources.new("x", **given)  # type: ignore[arg-type]  # parameters by name
 
 
 def test_a_list_of_examples_is_a_list_of_events(here: Path) -> None:
     """As the sender puts them into one body; what not all of them have is not required."""
-    (here / "list.json").write_text(json.dumps([{"id": 1, "a": "x"}, {"id": 2, "b": None}]))
-    sources.new("rows", sample=Path("list.json"))
+    (here / "list.json").write_text(json.dumps([{"event_id": 1, "a": "x"}, {"event_id": 2, "b": None}]))
+    sources.new("rows", sample=[Path("list.json")])
     entry = YAML(typ="safe").load((here / "sources/rows.yaml").read_text())["sources"]["rows"]
-    assert (entry["items"], entry["id"], entry["schema"]["required"]) == ("", "/id", ["id"])
+    assert (entry["items"], entry["id"], entry["schema"]["required"]) == ("", "/event_id", ["event_id"])
     (here / "list.json").write_text("[1]")
     with pytest.raises(CommandError, match="nor a list of them"):
-        sources.new("more", sample=Path("list.json"))
+        sources.new("more", sample=[Path("list.json")])
+
+
+def test_a_number_that_no_number_holds_is_the_text_that_will_come(here: Path) -> None:
+    """As ingest reads it; what fits into 64 bits without a sign is a number that no expression is promised."""
+    (here / "big.json").write_text('{"a": 12345678901234567890123, "b": 18446744073709551615, "c": 7}')
+    sources.new("big", sample=[Path("big.json")])
+    fields = triggers([here])["webhook.big"].model_json_schema()["properties"]
+    assert fields == {"a": {"type": ["string", "null"]}, "b": {}, "c": {"type": ["integer", "null"]}}
+
+
+def test_a_source_is_widened_by_what_came(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the events of its own trigger, with what was set aside of them; comments stay, and twice is once."""
+    came = [
+        {
+            "type": "webhook.shop",
+            "data": {"customer": {"phone": None}, "raw": {"/items/0": "x", "/order": 7}, "items": [None]},
+        },
+        {"type": "webhook.shop", "data": {"customer": {"email": "a@b.pt", "vat": "PT1"}}},
+        {"type": "webhook.other", "data": {"strange": 1}},
+    ]
+
+    async def read(*_: object) -> AsyncIterator[SimpleNamespace]:
+        for value in (*(json.dumps(event).encode() for event in came), b"no event", None):
+            yield SimpleNamespace(value=value)
+
+    monkeypatch.setattr("services.cli.topic_records.read", read)
+    sources.new("shop", sample=[Path("example.json")])
+    file = here / "sources/shop.yaml"
+    file.write_text(file.read_text().replace("    on_mismatch", "    # ours\n    on_mismatch"))
+    capsys.readouterr()
+    sources.learn("shop", dry_run=True)
+    assert "would be widened by 2 bodies" in capsys.readouterr().out
+    sources.learn("shop")
+    told = capsys.readouterr().out.splitlines()
+    assert told[:4] == [
+        "/order came as a whole number in 1 of 2",
+        "/customer/phone is new in 1 of 2",
+        "/customer/vat is new in 1 of 2",
+        "/items/* came as a text in 1 of 1",
+    ]
+    assert "# ours" in file.read_text()
+    model = triggers([here])["webhook.shop"]
+    orders: tuple[Any, ...] = (7, {})
+    assert [model.read({"order": order, "customer": {"vat": "x"}}).otherwise() for order in orders] == [[], []]
+    sources.learn("shop")
+    assert "takes all of 2 bodies as it is" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="no sources file here has 'shopp'"):
+        sources.learn("shopp")

@@ -106,6 +106,29 @@ def test_nul_characters_are_taken_out() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("sent", "read_as"),
+    [
+        (rb'{"a": "x\ud83d"}', {"a": "x\ufffd"}),
+        (
+            rb'{"a": "\ude00\ud83d!", "b": "\ud83d\ude00", "c": "\\ud83d"}',
+            {"a": "\ufffd\ufffd!", "b": "😀", "c": r"\ud83d"},
+        ),
+        (rb'{"\uD83D": ["\ud83d\n", "\ud83d\u0041"]}', {"\ufffd": ["\ufffd\n", "\ufffdA"]}),
+        (b'{"a": "\xed\xa0\xbd"}', {"a": "\ufffd"}),
+        (b'{"a": "\xed\xa0\xbd\xed\xb8\x80 \xc3\xa9"}', {"a": "😀 é"}),
+    ],
+)
+def test_half_a_character_refuses_no_body(sent: bytes, read_as: object) -> None:
+    """A program that cut a text in the middle of an emoji sends the same again for ever."""
+    assert parse(sent) == read_as
+
+
+def test_digits_are_kept() -> None:
+    """Of ids that no number type holds."""
+    assert parse(b'{"id": 12345678901234567890123}') == {"id": "12345678901234567890123"}
+
+
 def test_other_control_characters_are_kept() -> None:
     """A tab or a line end in a message is the sender's."""
     assert parse(rb'{"a": "\t\n\u0001"}') == {"a": "\t\n\x01"}

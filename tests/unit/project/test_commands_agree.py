@@ -57,7 +57,7 @@ def test_a_declared_trigger_is_known_wherever_its_source_stands(
     command: Callable[[], None], place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside the flows, where the command runs, in its folder of sources, or where the environment says."""
-    sources.new("form", sample=Path("e.json"), to=Path(place))
+    sources.new("form", sample=[Path("e.json")], to=Path(place))
     if place == "elsewhere.yaml":
         monkeypatch.setenv("FLOWS_SOURCES_FILE", place)
     command()

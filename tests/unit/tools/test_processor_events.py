@@ -21,9 +21,10 @@ from services.flows.compile import CompiledFlow
 from services.runtime.dead_letters.letters import FoundDeadLetter
 from services.runtime.dead_letters.redrive import headers as redriven
 from services.runtime.kafka import Headers
+from services.tools import metrics as tools_metrics
 from services.tools import run_jobs
 from services.tools.batch_processor import BatchProcessor
-from services.tools.claims import EventClaim
+from services.tools.claims import ClaimAnswer, EventClaim
 from services.tools.folder_flows import FolderFlows
 from tests.support import batches
 
@@ -78,6 +79,22 @@ async def test_the_same_event_again_is_a_duplicate_and_starts_nothing(tmp_path: 
     assert len(published.to(ACTIONS)) == 1
     assert published.ends() == [("duplicate", None)] * 2
     assert len({end["run_id"] for end in published.to(HISTORY)}) == 2
+
+
+async def test_an_id_that_comes_again_with_other_content_is_told_and_counted(tmp_path: Path) -> None:
+    """It may name a deal and not its change. The order of fields is no content; strangers' words are no labels."""
+    processor, published = batches.processor(batches.compiled(tmp_path, batches.ONE_CALL))
+    before = {name: tools_metrics.SAME_ID.labels(name)._value.get() for name in ("deals", "events")}
+    data = {"message_id": "1", "from": "+351 912 345 678", "text": "Sim"}
+    sent = (data, dict(reversed(data.items())), data | {"text": "Não"})
+    for source in ("/hooks/deals", "urn:anything"):
+        await processor.events(batches.records(*(batches.event(1, data=one, source=source) for one in sent)))
+    reasons = [end["reason"] for end in published.to(HISTORY)]
+    other = "its id came before, with other content: see `id` and `same_id` of its source"
+    assert reasons == ["seen before", other] * 2
+    assert len(published.to(ACTIONS)) == 2
+    counted = {name: tools_metrics.SAME_ID.labels(name)._value.get() - before[name] for name in before}
+    assert counted == {"deals": 1, "events": 1}
 
 
 async def test_a_replay_of_the_same_record_passes_with_the_same_ids(tmp_path: Path) -> None:
@@ -339,7 +356,7 @@ async def test_a_claim_holds_as_long_as_the_event_says(tmp_path: Path) -> None:
     asked: list[EventClaim] = []
     claims = batches.MemoryClaims()
 
-    async def noted(wishes: Sequence[EventClaim]) -> list[str | None]:
+    async def noted(wishes: Sequence[EventClaim]) -> list[ClaimAnswer]:
         asked.extend(wishes)
         return await claims.noted(wishes)
 

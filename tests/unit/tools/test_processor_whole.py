@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
@@ -30,6 +31,7 @@ from services.tools import run_jobs
 from services.tools.batch_processor import BatchProcessor
 from services.tools.claims import EventClaim, SubjectOrder
 from services.tools.echoes.echo_verdict import OURS, EchoVerdict
+from services.tools.event_reading import event_of
 from services.tools.folder_flows import FolderFlows
 from services.tools.timers import timer
 from services.tools.timers.timer import Timer
@@ -389,6 +391,7 @@ async def test_a_claim_says_all_that_decides_who_was_first(tmp_path: Path) -> No
             "set-9",
             None,
             SubjectOrder(stable_id("/hooks/test", "contact-2"), "test.events/2", 6, AT, None),
+            stable_id(orjson.dumps(event_of(late.to_bytes()).data, option=orjson.OPT_SORT_KEYS)),
         ),
         EventClaim("acme", stable_id("/hooks/test", "1", b"events.dlq/0/7"), "test.events/2/7", "set-9", minute, None),
     ]

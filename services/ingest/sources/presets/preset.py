@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from services.ingest.sources.presets.tolerant import tolerant_schema
+from services.flows.tolerant_schema import tolerant_schema
 
 JSON, FORM, XML = "application/json", "application/x-www-form-urlencoded", "text/xml; charset=UTF-8"
 PARTS = ("proof", "id", "time", "type", "retries", "answer", "handshakes")
