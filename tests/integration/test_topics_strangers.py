@@ -182,7 +182,7 @@ async def test_who_reads_history_and_dead_letters_passes_what_strangers_put_ther
         assert replica.stop() == 0
         assert "letter.broke" not in replica.log.read_text()
     rows = json.loads(await asyncio.to_thread(run, "dead", "list", "--each", "--limit", "1000", "--json"))
-    assert len(rows) == 3 * 13 + 1
+    assert len(rows) == 4 * 13 + 1
     assert len(json.loads(await asyncio.to_thread(run, "runs", "--json"))) == 2
     for row in rows[:: len(rows) // 13 + 1]:  # of each topic some
         await asyncio.to_thread(run, "dead", "show", row["id"])
