@@ -28,6 +28,7 @@ from services.actions.queue.assignment import Assignments
 from services.actions.queue.parked_table import ParkedTable
 from services.actions.registry import ACTIONS
 from services.actions.settings import ActionsSettings
+from services.actions.world import REAL, World
 from services.runtime import database, health, kafka, lifecycle, logging
 from services.runtime.egress import Egress
 from services.runtime.http import Client
@@ -40,7 +41,7 @@ HEALTH_PORT = 9103
 LEAVE_SECONDS = 5.0
 
 
-async def run(settings: ActionsSettings, connections: Mapping[str, Connection]) -> None:
+async def run(settings: ActionsSettings, connections: Mapping[str, Connection], world: World = REAL) -> None:
     """Consume until told to stop. Waits for Kafka and PostgreSQL, at the start and later."""
     stop = lifecycle.stop_signal()
     state = health.Health(stall_seconds=settings.stall_seconds, checks={"service": _starting})
@@ -55,7 +56,7 @@ async def run(settings: ActionsSettings, connections: Mapping[str, Connection]) 
             _consumer(settings, state, stop) as consumer,
         ):
             state.checks = {"kafka": producer.answers, "postgresql": partial(database.answers, pool)}
-            await _consume(settings, ready, _Parts(client, producer, pool, consumer, state, stop))
+            await _consume(settings, ready, _Parts(client, producer, pool, consumer, state, stop, world))
     finally:
         await client.close()
         await served.cleanup()
@@ -72,6 +73,7 @@ class _Parts:
     kafka: AIOKafkaConsumer
     health: health.Health
     stop: asyncio.Event
+    world: World
 
 
 async def _consume(settings: ActionsSettings, connections: Mapping[str, Connection], parts: _Parts) -> None:
@@ -86,6 +88,7 @@ async def _consume(settings: ActionsSettings, connections: Mapping[str, Connecti
         UnknownCalls(pool, watchdog.moved),
         LimitsTable(pool),
         ParkedTable(pool),
+        parts.world,
     )
     worker = assembled(settings, ACTIONS, connections, given, assignments=assignments, moved=watchdog.moved)
     log.info("service.started", group=settings.topic_prefix + GROUP, connections=sorted(connections))

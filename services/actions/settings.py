@@ -19,7 +19,12 @@ class ActionsSettings(CallingSettings, HoldSettings):
         default=(80, 443, 8080, 8443),
         description="ports of public addresses that calls without a connection may reach, by commas",
     )
-    max_concurrency: int = Field(default=256, ge=1, le=5000, description="calls at work at once in this process")
+    max_concurrency: int = Field(
+        default=384,
+        ge=1,
+        le=5000,
+        description="calls at work at once in this process; of one flow at one connection at most two thirds",
+    )
     max_pending: int = Field(default=5000, ge=1, description="requests held in memory; over it partitions are paused")
     read_ahead_bytes: int = Field(
         default=201_326_592,

@@ -6,7 +6,7 @@ What counts is said by distinct lanes: one that fails again and again says it on
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from enum import Enum
 
 from contracts.errors import ErrorCode
@@ -14,6 +14,8 @@ from services.actions.outcome import Done, Failed
 
 FRESH_SECONDS = 10.0
 """So long a success of another lane says that what it called is well."""
+JUST_SECONDS = 2.0
+"""So long it says that a path fails, and not its connection."""
 FEW, SOME, MANY = 3, 5, 24
 PART = 0.8
 PRESSED_PART = 0.2
@@ -36,6 +38,9 @@ class Word(Enum):
     BUSY = "busy"  # 429, 503
     FAILED = "failed"  # cut off, no answer, 5xx: the lane's, the step's or the connection's
     DENIED = "denied"  # 403, 405: the call's, the step's or the connection's
+
+
+OF_A_STEP = frozenset({Word.FAILED, Word.DENIED})
 
 
 def word_of(outcome: Done | Failed) -> Word:
@@ -89,8 +94,8 @@ class Evidence:
         self._clock = clock
         self._all = _Line()
         self._steps: OrderedDict[Hashable, _Line] = OrderedDict()
-        self._last: deque[Word] = deque(maxlen=LAST)
-        self._lanes: deque[Word] = deque(maxlen=LAST_LANES)
+        self._last: deque[tuple[Hashable, Word]] = deque(maxlen=LAST)
+        self._lanes: deque[tuple[Hashable, Word]] = deque(maxlen=LAST_LANES)
         self._failed: OrderedDict[Hashable, None] = OrderedDict()
         self._busy = 0
 
@@ -105,22 +110,34 @@ class Evidence:
         if len(self._failed) > MOST_FAILED:
             self._failed.popitem(last=False)
 
-    def said(self, lane: Hashable, step: Hashable, word: Word) -> bool:
-        """Take it down. Whether it was news: not what a lane says again."""
+    def said(self, lane: Hashable, step: Hashable, word: Word, *, held: bool = False) -> bool:
+        """Take it down. Whether it was news: not what a lane says again.
+
+        `held`: its step is known to be ill, so that it fails says nothing of the connection.
+        """
         now = self._clock()
         again = word not in (Word.WELL, Word.AWAY) and lane in self._failed
-        self._all.said(lane, word, now)
+        own = held and word in OF_A_STEP
         self._line(step).said(lane, word, now)
-        self._last.append(word)
+        if not own:
+            self._all.said(lane, word, now)
+            self._last.append((step, word))
         if word is Word.WELL:
             self._failed.pop(lane, None)
             self._busy = 0
         elif word is not Word.AWAY:
             self.suspect(lane)
             self._busy += word is Word.BUSY
-        if not again:
-            self._lanes.append(word)
+        if not (again or own):
+            self._lanes.append((step, word))
         return not again
+
+    def set_apart(self, step: Hashable) -> None:
+        """A step is ill: what it said by failing was said of itself, and of the connection no more."""
+        for words in (self._last, self._lanes):
+            kept = [one for one in words if one[0] != step or one[1] not in OF_A_STEP]
+            words.clear()
+            words.extend(kept)
 
     def charged(self, lane: Hashable, step: Hashable, word: Word) -> bool:
         """Whether a failure is its call's own: it uses up an attempt. Else it is the connection's or the step's."""
@@ -140,11 +157,11 @@ class Evidence:
 
     def ill(self, *, slowest: bool) -> bool:
         """Whether the connection is. `slowest`: it is called as slowly as can be, and says busy all the same."""
-        away = self._last.count(Word.AWAY)
+        away = _count(self._last, Word.AWAY)
         if away >= SOME and away >= PART * len(self._last):
             return True
-        bad = self._lanes.count(Word.AWAY) + self._lanes.count(Word.FAILED)
-        if bad >= MANY and bad >= PART * len(self._lanes):
+        bad = _count(self._lanes, Word.AWAY, Word.FAILED)
+        if bad >= MANY and bad >= PART * len(self._lanes) and not self._of_one_step():
             return True
         few = len(self._all.failing) >= FEW and self._clock() - self._all.since >= NOBODY_SECONDS
         return few or (slowest and self._busy >= SOME)
@@ -159,8 +176,10 @@ class Evidence:
         return self._share(Word.BUSY) if len(self._last) == LAST else 0.0
 
     def share_failing(self) -> float:
-        """Of the last lanes, those that were cut off, got no answer or 5xx."""
-        return self._lanes.count(Word.FAILED) / len(self._lanes) if len(self._lanes) == LAST_LANES else 0.0
+        """Of the last lanes, those that were cut off, got no answer or 5xx; 0: they are a step's."""
+        if len(self._lanes) < LAST_LANES or self._of_one_step():
+            return 0.0
+        return _count(self._lanes, Word.FAILED) / LAST_LANES
 
     def clear(self) -> None:
         """The connection was ill and is well again; which lanes failed last stays known."""
@@ -170,8 +189,20 @@ class Evidence:
         self._all = _Line()
         self._busy = 0
 
+    def _of_one_step(self) -> bool:
+        """Whether all that failed lately was of one step, and another's calls succeeded just now.
+
+        Hundreds of calls end at the same moment when a path hangs: whether it is the path or the connection is known
+        when the next call of another step ends.
+        """
+        failing = {step for step, word in self._lanes if word is not Word.WELL}
+        since = self._clock() - JUST_SECONDS
+        return len(failing) == 1 and any(
+            line.well_at() >= since for step, line in self._steps.items() if step not in failing
+        )
+
     def _share(self, word: Word) -> float:
-        return self._last.count(word) / len(self._last) if self._last else 0.0
+        return _count(self._last, word) / len(self._last) if self._last else 0.0
 
     def _line(self, step: Hashable) -> _Line:
         line = self._steps.get(step)
@@ -180,3 +211,7 @@ class Evidence:
             if len(self._steps) > MOST_STEPS:
                 self._steps.popitem(last=False)
         return line
+
+
+def _count(said: Iterable[tuple[Hashable, Word]], *words: Word) -> int:
+    return sum(word in words for _, word in said)

@@ -142,7 +142,7 @@ class Gate:
     def told(self, lane: Hashable, step: Hashable, word: Word, retry_after_seconds: float | None = None) -> bool:
         """What a call of a lane said of the destination. Whether a failure uses up one of its attempts."""
         tried, self._probing = self.probing, False
-        news = self._evidence.said(lane, step, word)
+        news = self._evidence.said(lane, step, word, held=step in self._held)
         if word is Word.WELL:
             self._pace.well(self.at_work)
             self._held.pop(step, None)
@@ -205,15 +205,19 @@ class Gate:
             self._pace.busy(lane, self.at_work)
             if news and retry_after_seconds is not None and self._evidence.share_busy() >= STORM_PART:
                 self.pause(retry_after_seconds, MOST_LATER_SECONDS)
-        elif word is Word.FAILED and self._evidence.share_failing() >= STORM_PART:
-            self._pace.less(self.at_work)
         if word in (Word.FAILED, Word.DENIED) and self._evidence.step_ill(step):
-            held = self._held.get(step)
-            if held is None or held.tried:
-                pause = TRIAL_SECONDS if held is None else min(MOST_TRIAL_SECONDS, held.pause * 2)
-                self._held[step] = _HeldStep(pause, self._clock() + pause)
+            self._hold(step)
         elif self._evidence.ill(slowest=self._pace.slowest):
             self._open_it(again=False)
+        elif word is Word.FAILED and self._evidence.share_failing() >= STORM_PART:
+            self._pace.less(self.at_work)
+
+    def _hold(self, step: Hashable) -> None:
+        held = self._held.get(step)
+        if held is None or held.tried:
+            pause = TRIAL_SECONDS if held is None else min(MOST_TRIAL_SECONDS, held.pause * 2)
+            self._held[step] = _HeldStep(pause, self._clock() + pause)
+            self._evidence.set_apart(step)
 
     def _open_it(self, *, again: bool) -> None:
         if not self.opened:

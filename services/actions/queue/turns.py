@@ -46,6 +46,7 @@ class Turns:
     """`gate(connection)`: 0 when a call may begin now, which it then does; else the seconds until to ask again.
 
     `doubts(connection)`, asked after that: which lanes should not be the next, if there are others; None: any may.
+    `crowded(connection, flow)`, asked before: whether so many of them are at work that the rest is for others.
     """
 
     def __init__(
@@ -53,10 +54,12 @@ class Turns:
         gate: Callable[[str], float],
         guard: FlowGuard | None = None,
         doubts: Callable[[str], Doubted | None] = lambda _: None,
+        crowded: Callable[[str, str], bool] = lambda _name, _flow: False,
     ) -> None:
         self._gate = gate
         self._guard = guard
         self._doubts = doubts
+        self._crowded = crowded
         self._connections: OrderedDict[str, OrderedDict[str, _Flow]] = OrderedDict()
         self._count = 0
 
@@ -73,7 +76,7 @@ class Turns:
         self._count += 1
 
     def pop(self) -> tuple[Hashable, str] | float:
-        """The next lane, with its connection; or the seconds until one may begin."""
+        """The next lane, with its connection; or the seconds until one may begin, infinite: when one at work ends."""
         soonest = math.inf
         for name in list(self._connections):
             label, wait = self._flow(name)
@@ -94,7 +97,7 @@ class Turns:
 
     def waiting(self, connection: str, doubted: Doubted) -> bool | None:
         """Whether a lane waits there for the connection only that is not doubted; None: no lane does."""
-        if connection not in self._connections or self._flow(connection)[0] is None:
+        if not any(self._held(label) <= 0 for label in self._connections.get(connection, ())):
             return None
         return self._better(connection, doubted) is not None
 
@@ -114,9 +117,10 @@ class Turns:
         soonest = math.inf
         for label in self._connections[name]:
             wait = self._held(label)
-            if wait <= 0:
+            if wait > 0:
+                soonest = min(soonest, wait)
+            elif not self._crowded(name, label):
                 return label, 0.0
-            soonest = min(soonest, wait)
         return None, soonest
 
     def _held(self, label: str) -> float:

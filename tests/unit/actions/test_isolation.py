@@ -264,6 +264,44 @@ def test_what_waits_for_an_ill_connection_leaves_memory_and_holds_no_partition()
     loop.run(story)
 
 
+SLOW = {"hangs": Says(seconds=1e6, acts=False), "takes 2 s": Says(seconds=2.0)}
+PLACES = {"FLOWS_MAX_CONCURRENCY": "32", "FLOWS_CALL_SECONDS": "5"}
+
+
+@pytest.mark.parametrize("connection", ["other", "crm"])
+@pytest.mark.parametrize("name", SLOW)
+def test_calls_that_take_long_leave_places_to_others(name: str, connection: str) -> None:
+    """More of them than may be at work: a call beside them, also of the same connection, begins at once, always."""
+    assert loop.run(lambda: _longest_wait_beside(SLOW[name], 4, connection, 1, seconds=12.0)) < 0.5
+
+
+def test_a_step_that_fails_for_all_slows_no_other_down() -> None:
+    """It is called three times as often as the other: the words that it says are its own, once it is known to be ill."""
+    assert loop.run(lambda: _longest_wait_beside(Says(500), 20, "crm", 6, seconds=5.0)) < 0.5
+
+
+async def _longest_wait_beside(says: Says, ill: int, connection: str, well: int, *, seconds: float) -> float:
+    """Of the well ones, each tenth of a second so many, beside so many ill calls of another flow's step."""
+    it = Story(lambda asked, _: says if asked.url.endswith("/ill") else None, **PLACES)
+    one = await it.world.start()
+    due: dict[int, float] = {}
+    for tick in range(int(seconds * 10)):
+        it.world.put(of_flow("ill", calls(ill, lanes=ill, first=50_000 + tick * ill, step="ill")))
+        numbers = range(1_000 + tick * well, 1_000 + (tick + 1) * well)
+        it.world.put(calls(well, lanes=well, connection=connection, first=numbers.start))
+        due |= dict.fromkeys(numbers, it.world.world.now())
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(0.5)
+    await one.crash()
+    came = {asked.body["n"]: asked.at for asked in it.world.destination.asked}
+    return max(came.get(number, 1e9) - moment for number, moment in due.items())
+
+
+def of_flow(name: str, requests: list[ActionRequest]) -> list[ActionRequest]:
+    """The same, asked for by another flow."""
+    return [one.model_copy(update={"run": one.run.model_copy(update={"flow": name})}) for one in requests]
+
+
 def _numbered(first: int, count: int, lanes: int) -> list[ActionRequest]:
     """Calls of a contact each, by number."""
     return [
