@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from hypothesis.stateful import run_state_machine_as_test
 from contracts.events import Event
 from contracts.topics import EVENTS, EVENTS_DLQ
 from services.runtime import metrics
-from services.runtime.flow_hold import FlowHold
+from services.runtime.flow_hold import LONGEST_PAUSE_SECONDS, FlowHold
 from services.runtime.kafka import OutgoingRecord
 from services.tools.folder_flows import FolderFlows
 from services.tools.held.held_release import HeldRelease
 from services.tools.held.held_table import HeldRun, HeldTable, number_of
 from tests.support import batches
-from tests.support.held import PLACE, HeldFlows, MemoryHeld, machines
+from tests.support.held import PLACE, HeldFlows, MemoryHeld, Replica, machines
 from tests.support.machines import World
 
 
@@ -54,6 +54,38 @@ def test_the_table_does_as_its_model(tmp_path: Path, own_database: str) -> None:
 
     run_state_machine_as_test(Machine, settings=machines(5))
     world.close()
+
+
+async def test_an_honest_contact_behind_a_wave_of_bad_ones_waits_a_minute_at_most(tmp_path: Path) -> None:
+    """A new version, and 200 forms in a row of which none has what its expression wants; then one that has it."""
+    replica = Replica(tmp_path, MemoryHeld())
+    replica.flows.deployment = "good"
+    for number in range(200):
+        replica.comes(_message(number, "none"))
+    while replica.read < len(replica.kafka):
+        await replica.take(50)
+    assert replica.hold.holds("sick")
+    await _until(replica, 600.0, lambda: False)
+    replica.comes(_message(200, "7"))
+    waited = await _until(replica, 600.0, lambda: bool(replica.begun("sick")))
+    assert waited <= LONGEST_PAUSE_SECONDS + 1
+    assert await _until(replica, 5.0, lambda: replica.dead() == 200) < 5.0, "it passed: the others are judged at once"
+
+
+def _message(number: int, text: str) -> Event:
+    data: dict[str, Any] = {"message_id": "m", "from": "+351 912 345 678", "text": text, "contact": {}}
+    return batches.event(number, id=str(number), subject=f"contact-{number}", data=data)
+
+
+async def _until(replica: Replica, seconds: float, true: Callable[[], bool]) -> float:
+    """What goes on by itself, for so long at most; how long it was."""
+    begun = replica.now
+    while replica.now - begun < seconds and not true():
+        await replica.letting_go.turn()
+        while replica.read < len(replica.kafka):
+            await replica.take(50)
+        replica.now += 0.5
+    return replica.now - begun
 
 
 @dataclass

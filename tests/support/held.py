@@ -117,9 +117,17 @@ class MemoryHeld:
         """Rows whose record was put on the topic and is not done."""
         return sum(row.released for row in self._waiting(places))
 
-    async def release(self, flow: str, places: Collection[str], most: int, publish: PublishBatch) -> int:
+    async def release(
+        self, flow: str, places: Collection[str], most: int, publish: PublishBatch, *, newest: int = 0
+    ) -> int:
         """Put the first of these places back on `events`, in their order; answer how many."""
-        chosen = [row for row in self._waiting(places, flow) if not row.released][:most]
+        rows = self._waiting(places, flow)
+        first: dict[Pair, _Row] = {}
+        for row in rows:
+            first.setdefault(row.run.pair, row)
+        chosen = [row for row in rows if not row.released][:most]
+        chosen += [row for row in reversed(first.values()) if not row.released and row not in chosen][:newest]
+        chosen.sort(key=lambda row: row.number)
         for row in chosen:
             row.rounds, row.released = row.rounds + 1, True
         await publish(

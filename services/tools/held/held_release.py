@@ -1,5 +1,8 @@
 """What waits for its flow goes back on `events`: all when the flow is well, a few to try it while it is held.
 
+Those that came first try it, and those that came last: what has waited longest is what made the flow be held, so alone
+it would keep an honest contact out for as long as there is more of it.
+
 Each replica lets go what came on its own partitions: it knows what became of them.
 """
 
@@ -21,6 +24,8 @@ from services.tools.held.held_table import HeldRuns, number_of
 
 POLL_SECONDS = 0.5
 MOST = 500
+NEWEST = 3
+"""Of those that try a held flow."""
 MOST_UNDER_WAY = 1000
 """So many are on the topic and not done: whatever waits, other flows' events come between."""
 
@@ -64,13 +69,13 @@ class HeldRelease:
         room = MOST_UNDER_WAY - await self._table.under_way(places) if names else 0
         released = 0
         for name in names:
-            most = min(MOST, room)
+            most, newest = min(MOST, room), 0
             if self._hold.holds(name):
                 # Whether one may try it is said where it comes back.
-                most = min(most, TRIALS) if self._hold.held(name) <= 0 else 0
+                most, newest = (min(most, TRIALS - NEWEST), NEWEST) if self._hold.held(name) <= 0 else (0, 0)
             if most > 0:
                 self._over.clear()
-                done = await self._table.release(name, places, most, self._publish)
+                done = await self._table.release(name, places, most, self._publish, newest=newest)
                 await self._table.gone(self._over)
                 released, room = released + done, room - done
         await self._show(names, places)

@@ -83,6 +83,24 @@ where number in (
 )
 returning number, rounds, key, event, occurrence
 """
+RELEASE_NEWEST = """
+update held_runs set released_at = now(), rounds = rounds + 1
+where number in (
+    select first.number from unnest($2::text[]) as owned (place), lateral (
+        select number from held_runs as row
+        where place = owned.place and flow = $1 and expires_at is null
+        and (released_at is null or released_at < now() - $4::float8 * interval '1 second')
+        and not exists (
+            select from held_runs as earlier
+            where earlier.place = row.place and earlier.flow = row.flow and earlier.account = row.account
+            and earlier.subject = row.subject and earlier.number < row.number and earlier.expires_at is null
+        )
+        order by number desc limit $3 for update skip locked
+    ) as first
+    order by first.number desc limit $3
+)
+returning number, rounds, key, event, occurrence
+"""
 COUNT = """
 select count(*) from unnest($2::text[]) as owned (place), lateral (
     select from held_runs where place = owned.place and flow = $1 and expires_at is null limit $3
@@ -191,8 +209,13 @@ class HeldRuns(Protocol):
         """Rows whose record was put on the topic and is not done."""
         ...
 
-    async def release(self, flow: str, places: Collection[str], most: int, publish: PublishBatch) -> int:
-        """Put the first of these places back on `events`, in their order; answer how many."""
+    async def release(
+        self, flow: str, places: Collection[str], most: int, publish: PublishBatch, *, newest: int = 0
+    ) -> int:
+        """Put the first of these places back on `events`, in their order; answer how many.
+
+        `newest`: so many besides of the subjects that came last, of each its first.
+        """
         ...
 
 
@@ -247,13 +270,18 @@ class HeldTable:
         count: int = await self._pool.fetchval(UNDER_WAY, sorted(places))
         return count
 
-    async def release(self, flow: str, places: Collection[str], most: int, publish: PublishBatch) -> int:
+    async def release(
+        self, flow: str, places: Collection[str], most: int, publish: PublishBatch, *, newest: int = 0
+    ) -> int:
         """Put the first of these places back on `events`, in their order; answer how many.
 
-        If `publish` raises, or this process ends, they wait as before.
+        `newest`: so many besides of the subjects that came last, of each its first. If `publish` raises, or this
+        process ends, they wait as before.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             found = await connection.fetch(RELEASE, flow, sorted(places), most, float(AGAIN_SECONDS))
+            if newest:
+                found += await connection.fetch(RELEASE_NEWEST, flow, sorted(places), newest, float(AGAIN_SECONDS))
             if found:
                 rows = sorted(found, key=lambda row: row["number"])
                 await publish([released(flow, number, rounds, tuple(run)) for number, rounds, *run in rows])
