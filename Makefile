@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 MUTANTS := .mutants-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint unit simulate mutants chaos bench schemas release lock clean
+.PHONY: help install demo dev test lint unit simulate mutants chaos bench isolation schemas release lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ chaos: $(STAMP) ## Twenty seeds of many troubles at once on the real parts, judg
 
 bench: $(STAMP) ## Delivered flows a second on this machine, with CPU seconds a process
 	@$(BIN)/python -m tests.bench
+
+isolation: $(STAMP) ## What somebody else's trouble costs a healthy contact: about half an hour; SEED=1, ONLY="connection: hanging"
+	@$(BIN)/python -m tests.bench.isolation --seed $(or $(SEED),1) $(if $(ONLY),--only "$(ONLY)")
 
 schemas: $(STAMP) ## Write anew what is made from declarations: schemas, examples, .env.example, docs/reference
 	@$(BIN)/python -m services.cli.generate

@@ -107,18 +107,19 @@ async def kafka(bootstrap: str, prefix: str, partitions: int = 4) -> AsyncIterat
 
 @dataclass
 class Worker:
-    """`python -m services.actions` as a process of its own. Its log is a file."""
+    """`python -m services.actions`, or another module, as a process of its own. Its log is a file."""
 
     environ: dict[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = field(default=None)
     python: str = sys.executable
+    module: str = "services.actions"
 
     def start(self) -> None:
         """Start it."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [self.python, "-m", "services.actions"], env=self.environ, stdin=subprocess.DEVNULL, stderr=log
+                [self.python, "-m", self.module], env=self.environ, stdin=subprocess.DEVNULL, stderr=log
             )
 
     def kill(self) -> None:

@@ -29,10 +29,10 @@ class Servers:
 
 
 @contextmanager
-def servers() -> Iterator[Servers]:
+def servers(broker: type[KafkaServer] = KafkaServer) -> Iterator[Servers]:
     """Both run and have our tables. They end with the block. Not to be entered inside an event loop."""
     root = Path(tempfile.mkdtemp(prefix="flows-bench-"))
-    kafka, postgres = KafkaServer(root / "kafka"), PostgresServer(root / "postgres")
+    kafka, postgres = broker(root / "kafka"), PostgresServer(root / "postgres")
     folder = root / "run"
     folder.mkdir()
     try:

@@ -276,7 +276,7 @@ def test_calls_that_take_long_leave_places_to_others(name: str, connection: str)
 
 
 def test_a_step_that_fails_for_all_slows_no_other_down() -> None:
-    """It is called three times as often as the other: the words that it says are its own, once it is known to be ill."""
+    """It is called three times as often as the other: what it says by failing is its own, once it is known."""
     assert loop.run(lambda: _longest_wait_beside(Says(500), 20, "crm", 6, seconds=5.0)) < 0.5
 
 
