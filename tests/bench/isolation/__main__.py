@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shutil
 import subprocess
 import sys
 import time
@@ -93,7 +94,8 @@ class Bench:
         took = _took(job, came)
         lost = sum(map(math.isinf, took))
         worst, nothing = max(waited.values(), default=0.0), (math.nan, math.nan)
-        note = f"{len(waited):,} lanes waited"
+        ended = self.on.revive()
+        note = f"{len(waited):,} lanes waited" + "".join(f", {name} ended by itself" for name in ended)
         self._quiet()
         return Row(fault.name, job.count, (math.nan, math.nan), nothing, worst, fault.within, lost, note)
 
@@ -174,6 +176,7 @@ def main() -> int:
     parser.add_argument("--healthy", type=int, default=5_000, help="healthy calls beside each ill (default 5000)")
     parser.add_argument("--rate", type=float, default=0.0, help="healthy calls a second; default: 30 %% of a burst's")
     parser.add_argument("--out", type=Path, help="file of what was measured (default isolation-SEED.json)")
+    parser.add_argument("--logs", type=Path, help="folder that gets the services' logs of broken lines")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     wanted = parser.parse_args()
     every: tuple[Case | Fault, ...] = (*CASES, *FAULTS)
@@ -210,6 +213,8 @@ def _measure(
         print(f"{len(cases)} cases, about {seconds / 60:.0f} minutes", flush=True)
         for one in cases:
             row = bench.case(one, wanted.healthy) if isinstance(one, Case) else bench.fault(one)
+            if row.verdict == BROKEN and wanted.logs:
+                shutil.copytree(on.folder / "logs", wanted.logs / str(cases.index(one)), dirs_exist_ok=True)
             rows[one.name] = row
             _keep(out, rows)
             print(table([row]).splitlines()[-1], flush=True)

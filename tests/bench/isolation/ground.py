@@ -111,6 +111,15 @@ class Ground:
         os.kill(service.pid, signal.SIGKILL)
         service.wait_end(END_SECONDS)
 
+    def revive(self) -> list[str]:
+        """Start again what ended by itself, as a supervisor does; those that did."""
+        ended = [name for name, service in self.services.items() if service.exit_code() is not None]
+        for name in ended:
+            self.start(name)
+        if ended:
+            self.ready(*ended)
+        return ended
+
     def check(self) -> None:
         """Raise CommandError when a service ended by itself."""
         for service in self.services.values():

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 SUBJECTS = 2_000
-AGAIN_SECONDS = 0.1
+AGAIN_SECONDS, MOST_AGAIN_SECONDS = 0.25, 3.0
 ANSWER_SECONDS = 10.0
 ACCEPTED = 202
 GIVEN_UP = "given up"
@@ -130,6 +130,7 @@ class Sender:
     async def _send(self, number: int) -> None:
         content = self._job.content(number)
         request = self._head + b"Content-Length: %d\r\n\r\n%s" % (len(content), content)
+        wait = AGAIN_SECONDS
         while True:
             status = await self._once(request)
             self.statuses[status] += 1
@@ -138,7 +139,8 @@ class Sender:
             if time.monotonic() > self._job.until:
                 self.statuses[GIVEN_UP] += 1
                 return
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - so that they do not come all at once
+            wait = min(2 * wait, MOST_AGAIN_SECONDS)
 
     async def _once(self, request: bytes) -> str:
         line: Line | None = None
