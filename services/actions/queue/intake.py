@@ -137,9 +137,13 @@ class Intake:
 
     def _take_one(self, record: ConsumedRecord, assignment: Assignment) -> None:
         about = outline(record)
-        if about is not None and (
-            self._ahead.holds(about.lane) or (self._has_its_part(about.flow) and not self._shelved(about.lane[2]))
-        ):
+        if about is None:
+            self._take_in(record, assignment)
+            return
+        ahead, shut = self._ahead.holds(about.lane), self._shelved(about.lane[2])
+        if not ahead and self._parking.takes_unread(record, assignment, about, shut=shut):
+            return
+        if ahead or (self._has_its_part(about.flow) and not shut):
             self._ahead.add(about, record, assignment)
         else:
             self._take_in(record, assignment)

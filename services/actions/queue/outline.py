@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
+from contracts.message import Moment
 from services.runtime.kafka import ConsumedRecord
 
 Lane = tuple[str, str, str]
@@ -25,13 +26,15 @@ class _Run(BaseModel):
 class _Request(BaseModel):
     run: _Run
     connection: str | None = None
+    deadline: Moment | None = None
 
 
 class Outline(NamedTuple):
-    """As `ActionRequest.lane` and `ActionRequest.run.flow`."""
+    """As `ActionRequest.lane` and `ActionRequest.run.flow`; `deadline` in seconds since 1970."""
 
     lane: Lane
     flow: str
+    deadline: float | None = None
 
 
 def outline(record: ConsumedRecord) -> Outline | None:
@@ -43,4 +46,5 @@ def outline(record: ConsumedRecord) -> Outline | None:
     run = request.run
     # The same few texts in each of a hundred thousand.
     account, connection, flow = map(intern, (run.event.account, request.connection or "", run.flow))
-    return Outline((account, run.key, connection), flow)
+    deadline = None if request.deadline is None else request.deadline.timestamp()
+    return Outline((account, run.key, connection), flow, deadline)

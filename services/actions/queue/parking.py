@@ -21,6 +21,7 @@ from services.actions.attempt.plan import Plan, broken
 from services.actions.attempt.states import Waiting
 from services.actions.queue.assignment import Assignment
 from services.actions.queue.job import Job
+from services.actions.queue.outline import Outline
 from services.actions.queue.parked_places import ParkedLane, Shelf
 from services.actions.queue.parked_rows import ParkedRows
 from services.actions.queue.parked_table import Parked
@@ -126,7 +127,7 @@ class Parking:
         """
         lanes = self._lanes.get(job.assignment)
         if lanes and (lane := lanes.get(_name(job))) is not None:
-            self._start(job, self._append(lane, [job]))
+            self._start(job.plan.record, job.assignment, self._append(lane, [job]))
             return True
         connection = job.turn.connection
         if connection and (shut or connection in self._shelves.get(job.assignment, ())):
@@ -134,21 +135,31 @@ class Parking:
             return True
         return False
 
+    def takes_unread(self, record: ConsumedRecord, assignment: Assignment, about: Outline, *, shut: bool) -> bool:
+        """As `takes`, for what waits for its connection: it is written as it came.
+
+        To read it whole would take longer than all else. What is wrong with it is found when it comes back.
+        """
+        connection = about.lane[2]
+        if not connection or not (shut or connection in self._shelves.get(assignment, ())):
+            return False
+        if (name := _named(about.lane)) in self._lanes.get(assignment, ()):
+            return False
+        row = Parked(assignment.name, name, record, 0, 0.0, still=True, connection=connection, deadline=about.deadline)
+        self._shelve(self._shelf(assignment, connection, record.offset), assignment, row)
+        return True
+
     def shelve(self, job: Job) -> None:
         """Put a request where it waits for its connection. One that came from there goes back."""
-        shelves = self._shelves.setdefault(job.assignment, {})
-        shelf = shelves.setdefault(job.turn.connection, Shelf())
-        shelf.read = min(shelf.read, job.offset - 1)
-        shelf.loaded.pop(job.offset, None)
+        shelf = self._shelf(job.assignment, job.turn.connection, job.offset)
         if job.parked is not None:
             lane = self._lanes.get(job.assignment, {}).get(job.parked)
             if lane is not None:
                 lane.loaded = 0
                 self._schedule(lane, AGAIN_SECONDS)
         else:
-            shelf.adding += 1
-            shelf.added += 1
-            self._start(job, self._shelve(shelf, job))
+            row = self._row((job.assignment.name, _name(job)), job, 0.0)
+            self._shelve(shelf, job.assignment, row._replace(connection=job.turn.connection, still=True))
 
     def shelves(self, connection: str | None = None) -> list[tuple[Assignment, str]]:
         """Where requests wait for a connection, or for any."""
@@ -231,7 +242,7 @@ class Parking:
     def spill(self, job: Job) -> None:
         """Put a request, of a lane that has none in memory, at the end of all that is due."""
         lane = self._lane(job)
-        self._start(job, self._append(lane, [job]))
+        self._start(job.plan.record, job.assignment, self._append(lane, [job]))
         self._schedule(lane, 0.0)
 
     async def park(self, job: Job, behind: Sequence[Job], wait_seconds: float) -> None:
@@ -320,20 +331,32 @@ class Parking:
             if fault is not None:
                 if not isinstance(fault, Exception):
                     raise fault
-                self._refuse(job, fault)
+                self._refuse(job.plan.record, job.assignment, fault, job.parked)
             elif not job.parked:
                 self._count(job.assignment, 1)
                 job.finish()
 
-    async def _shelve(self, shelf: Shelf, job: Job) -> None:
-        row = self._row((job.assignment.name, _name(job)), job, 0.0)
+    def _shelf(self, assignment: Assignment, connection: str, offset: int) -> Shelf:
+        """Where a record of this offset goes."""
+        shelf = self._shelves.setdefault(assignment, {}).setdefault(connection, Shelf())
+        shelf.read = min(shelf.read, offset - 1)
+        shelf.loaded.pop(offset, None)
+        return shelf
+
+    def _shelve(self, shelf: Shelf, assignment: Assignment, row: Parked) -> None:
+        shelf.adding += 1
+        shelf.added += 1
+        self._start(row.record, assignment, self._copy(shelf, assignment, row))
+
+    async def _copy(self, shelf: Shelf, assignment: Assignment, row: Parked) -> None:
         try:
-            await self._stored.copy(row._replace(connection=job.turn.connection, still=True))
+            await self._stored.copy(row)
         finally:
             shelf.adding -= 1
-        shelf.read = min(shelf.read, job.offset - 1)  # others, of later records, can have been read before it was there
-        self._count(job.assignment, 1)
-        job.finish()
+        offset = row.record.offset
+        shelf.read = min(shelf.read, offset - 1)  # others, of later records, can have been read before it was there
+        self._count(assignment, 1)
+        assignment.offsets.finish(offset)
 
     def _row(self, key: tuple[str, str], job: Job, wait_seconds: float) -> Parked:
         state = job.state
@@ -344,17 +367,19 @@ class Parking:
         still_now = still is not None
         return Parked(*key, job.plan.record, state.attempts, age, wait_seconds, still=still_now, deadline=deadline)
 
-    def _refuse(self, job: Job, fault: Exception) -> None:
+    def _refuse(
+        self, record: ConsumedRecord, assignment: Assignment, fault: Exception, parked: str | None = None
+    ) -> None:
         """PostgreSQL cannot hold this one."""
-        self.refused.append(Job(broken(job.plan.record, fault), job.assignment, parked=job.parked))
+        self.refused.append(Job(broken(record, fault), assignment, parked=parked))
         self._news.set()
 
-    def _start(self, job: Job, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, record: ConsumedRecord, assignment: Assignment, work: Coroutine[Any, Any, None]) -> None:
         async def guarded() -> None:
             try:
                 await work
             except Exception as error:  # noqa: BLE001 - told as a bug
-                self._refuse(job, error)
+                self._refuse(record, assignment, error)
 
         task = asyncio.create_task(guarded())
         self._tasks.add(task)
@@ -390,5 +415,8 @@ class Parking:
 
 
 def _name(job: Job) -> str:
-    lane = job.lane
-    return stable_id(*(str(part) for part in lane)) if isinstance(lane, tuple) else stable_id(str(lane))
+    return _named(job.lane) if isinstance(job.lane, tuple) else stable_id(str(job.lane))
+
+
+def _named(lane: tuple[object, ...]) -> str:
+    return stable_id(*map(str, lane))

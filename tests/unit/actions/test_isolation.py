@@ -302,6 +302,27 @@ def of_flow(name: str, requests: list[ActionRequest]) -> list[ActionRequest]:
     return [one.model_copy(update={"run": one.run.model_copy(update={"flow": name})}) for one in requests]
 
 
+def test_what_waits_for_an_ill_connection_is_read_when_it_comes_back() -> None:
+    """It is parked as it came, which takes a third of the time: what is wrong with a request is said then."""
+
+    async def story() -> None:
+        it = Story(lambda _, seconds: Says(0) if seconds < 60 else None)
+        one = await it.world.start()
+        it.world.put(calls(100, lanes=100))
+        await it.world.until(lambda: bool(it.world.limits.opened), 30)
+        await asyncio.sleep(2.0)
+        wrong = [call.model_copy(update={"inputs": {}}) for call in calls(1, lanes=1, first=500)]
+        it.world.put([*calls(200, lanes=200, first=1_000), *wrong])
+        await asyncio.sleep(2.0)
+        assert it.world.left() < 100
+        assert it.ended(500, 1) == 0
+        await it.world.until(lambda: it.ended(0, 1_200) == 301, 300)
+        await one.end()
+        assert Counter(it.world.outcomes().values()) == {Outcome.DELIVERED: 300, Outcome.DEAD: 1}
+
+    loop.run(story)
+
+
 def _numbered(first: int, count: int, lanes: int) -> list[ActionRequest]:
     """Calls of a contact each, by number."""
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from hypothesis import given
@@ -85,12 +86,15 @@ def test_what_was_taken_under_an_assignment_is_forgotten_with_it() -> None:
     assert not ahead.flows
 
 
-@given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1), st.none() | st.text())
+MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - see timezones
+
+
+@given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1), st.none() | st.text(), st.none() | MOMENTS)
 def test_an_outline_is_what_the_whole_request_says(
-    subject: str, account: str, flow: str, connection: str | None
+    subject: str, account: str, flow: str, connection: str | None, deadline: datetime | None
 ) -> None:
-    """Lane and flow, of any request."""
-    one = request(1, subject, connection=connection)
+    """Lane, flow and deadline, of any request."""
+    one = request(1, subject, connection=connection, deadline=deadline)
     event = one.run.event.model_copy(update={"account": account})
     run = one.run.model_copy(update={"flow": flow, "event": event})
     one = one.model_copy(update={"run": run})
@@ -99,7 +103,8 @@ def test_an_outline_is_what_the_whole_request_says(
     except ValueError:
         return  # half a character: such a request is never made
     whole = ActionRequest.model_validate_json(value)
-    assert outline(record(0, value)) == Outline(whole.lane, whole.run.flow)
+    late = None if whole.deadline is None else whole.deadline.timestamp()
+    assert outline(record(0, value)) == Outline(whole.lane, whole.run.flow, late)
 
 
 def test_what_cannot_be_read_has_no_outline() -> None:
