@@ -91,7 +91,8 @@ class Bench:
             came = await self._ask("/_seen", [first, first + amount])
         took = [math.inf if one is None else one - moment for moment, one in zip(due, came, strict=True)]
         p99 = share(took, 0.99)
-        print(f"{name:34} p50 {share(took, 0.5) * 1000:6.0f} ms, p99 {p99 * 1000:6.0f} ms, {self.memory:5.0f} MB")
+        shown = f"p50 {share(took, 0.5) * 1000:6.0f} ms, p99 {p99 * 1000:6.0f} ms"
+        print(f"{name:34} {shown}, {self.memory:5.0f} MB", flush=True)
         if not math.isnan(calm) and p99 > bound(calm):
             self.wrong.append(f"{name}: a healthy p99 of {p99 * 1000:.0f} ms, calm {calm * 1000:.0f} ms")
         return p99
@@ -217,16 +218,19 @@ async def _story(bench: Bench, one: Worker, wanted: argparse.Namespace) -> None:
     assert one.process is not None
     os.kill(one.process.pid, signal.SIGUSR1)
     await bench.healthy("five days later", PHASE_SECONDS, calm)
-    await _drain(bench, wanted.drain, calm)
+    await _drain(bench, one, wanted.drain, calm)
     if (grown := bench.memory - before) > MOST_GROWN_MB:
         bench.wrong.append(f"memory grew by {grown:.0f} MB with what waited")
     if dead := bench.metric("flows_dead_letters_total"):
         bench.wrong.append(f"{dead:,.0f} calls died")
 
 
-async def _drain(bench: Bench, seconds: float, calm: float) -> None:
+async def _drain(bench: Bench, one: Worker, seconds: float, calm: float) -> None:
     """The destination is back."""
     await bench.rules({"path": "/ill", "bears": BORNE})
+    begun = time.monotonic()
+    await one.says("breaker.closed", 90)
+    print(f"{'':34} found well {time.monotonic() - begun:.0f} s after its return", flush=True)
     begun = time.monotonic()
 
     async def look() -> None:
