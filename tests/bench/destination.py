@@ -13,12 +13,12 @@ import json
 import re
 import sys
 import time
-from typing import cast
 
 import uvloop
 
+from tests.bench.wire import Messages
+
 ANSWER = b'HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"id":"c1"}'
-LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 KEY = re.compile(rb"\r\nidempotency-key:\s*([^\r]+)", re.IGNORECASE)
 
 
@@ -30,31 +30,16 @@ class Counts:
         self.effects: dict[bytes, float] = {}
 
 
-class Destination(asyncio.Protocol):
-    """One connection: HTTP/1.1 with keep-alive, as much of it as our client needs."""
+class Destination(Messages):
+    """One connection."""
 
     def __init__(self, counts: Counts) -> None:
+        super().__init__()
         self._counts = counts
-        self._pending = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport for the answers."""
-        # uvloop's transports are none to isinstance.
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Answer each whole request."""
-        self._pending += data
-        while (end := self._pending.find(b"\r\n\r\n")) >= 0:
-            head = self._pending[:end]
-            found = LENGTH.search(head)
-            whole = end + 4 + (int(found[1]) if found else 0)
-            if len(self._pending) < whole:
-                return
-            self._pending = self._pending[whole:]
-            self._answer(head)
-
-    def _answer(self, head: bytes) -> None:
+    def message(self, head: bytes, body: bytes) -> None:
+        """Answer it."""
+        del body
         if head.startswith(b"GET /count "):
             self._tell({"requests": self._counts.requests, "effects": len(self._counts.effects)})
             return
@@ -65,11 +50,11 @@ class Destination(asyncio.Protocol):
         self._counts.requests += 1
         if found := KEY.search(head):
             self._counts.effects.setdefault(found[1], time.monotonic())
-        self._transport.write(ANSWER)
+        self.transport.write(ANSWER)
 
     def _tell(self, what: object) -> None:
         body = json.dumps(what).encode()
-        self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
 
 async def serve(port: int) -> None:

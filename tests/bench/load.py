@@ -13,10 +13,11 @@ import sys
 import time
 from collections import Counter
 from itertools import count
-from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
+
+from tests.bench.wire import Messages
 
 SUBJECTS = 5_000
 
@@ -33,41 +34,32 @@ def body(number: int) -> bytes:
     ).encode()
 
 
-class Sender(asyncio.Protocol):
+class Sender(Messages):
     """One connection."""
 
     def __init__(self, head: bytes, numbers: count[int], end: int, seen: tuple[Counter[int], list[float]]) -> None:
+        super().__init__()
         self._head, self._numbers, self._end = head, numbers, end
         self._statuses, self._seconds = seen
-        self._pending = b""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        # uvloop's transports are none to isinstance.
-        self._transport = cast("asyncio.Transport", transport)
+        super().connection_made(transport)
         self._next()
 
     def _next(self) -> None:
         number = next(self._numbers)
         if number >= self._end:
-            self._transport.close()
+            self.transport.close()
             return
         content = body(number)
         self._sent = time.perf_counter()
-        self._transport.write(self._head + b"Content-Length: %d\r\n\r\n%s" % (len(content), content))
+        self.transport.write(self._head + b"Content-Length: %d\r\n\r\n%s" % (len(content), content))
 
-    def data_received(self, data: bytes) -> None:
+    def message(self, head: bytes, body: bytes) -> None:
         """Count the answer, send the next."""
-        self._pending += data
-        end = self._pending.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head = self._pending[:end].lower()
-        length = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0]) if b"content-length:" in head else 0
-        if len(self._pending) < end + 4 + length:
-            return
-        self._pending = b""
+        del body
         self._seconds.append(time.perf_counter() - self._sent)
         self._statuses[int(head.split(b" ", 2)[1])] += 1
         self._next()

@@ -16,11 +16,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import uvloop
 
-LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
+from tests.bench.wire import Messages
+
 NUMBER = re.compile(rb'"n": ?"(\d+)"')
 TOKEN = b'{"access_token":"a-token","token_type":"Bearer","expires_in":3600}'
 WELL: Mapping[str, Any] = {}
@@ -55,31 +56,16 @@ class State:
         return self._borne[second] > int(rule["bears"])
 
 
-class Destination(asyncio.Protocol):
-    """One connection: HTTP/1.1 with keep-alive, as much of it as our client needs."""
+class Destination(Messages):
+    """One connection."""
 
     def __init__(self, state: State) -> None:
+        super().__init__()
         self._state = state
-        self._pending = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport for the answers."""
-        # uvloop's transports are none to isinstance.
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Answer each whole request."""
-        self._pending += data
-        while (end := self._pending.find(b"\r\n\r\n")) >= 0:
-            head = self._pending[:end]
-            found = LENGTH.search(head)
-            whole = end + 4 + (int(found[1]) if found else 0)
-            if len(self._pending) < whole:
-                return
-            body, self._pending = self._pending[end + 4 : whole], self._pending[whole:]
-            self._request(head.split(b" ", 2)[1].decode(), body)
-
-    def _request(self, path: str, body: bytes) -> None:
+    def message(self, head: bytes, body: bytes) -> None:
+        """Answer it, as the rules say."""
+        path = head.split(b" ", 2)[1].decode()
         if path == "/_rules":
             self._state.rules = json.loads(body)
             self._answer(200, b"{}")
@@ -99,7 +85,7 @@ class Destination(asyncio.Protocol):
         if found := NUMBER.search(body):
             self._state.seen.setdefault(int(found[1]), time.monotonic())
         if "cut" in rule:
-            self._transport.abort()
+            self.transport.abort()
             return
         content = TOKEN if path.endswith("/token") else b'{"id":"c1"}'
         args = rule.get("status", 201), content, rule.get("headers", {})
@@ -111,8 +97,8 @@ class Destination(asyncio.Protocol):
     def _answer(self, status: int, content: bytes, headers: Mapping[str, str] = WELL) -> None:
         more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{more}Content-Length: {len(content)}\r\n\r\n"
-        if not self._transport.is_closing():
-            self._transport.write(head.encode() + content)
+        if not self.transport.is_closing():
+            self.transport.write(head.encode() + content)
 
 
 async def serve(port: int) -> None:

@@ -17,10 +17,11 @@ import time
 import zlib
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
-from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
+
+from tests.bench.wire import Messages
 
 SUBJECTS = 2_000
 AGAIN_SECONDS, MOST_AGAIN_SECONDS = 0.25, 3.0
@@ -65,17 +66,13 @@ class Job:
         return self.body.replace("@n", str(number)).replace("@contact", str(1_000_000 + self.contact(number))).encode()
 
 
-class Line(asyncio.Protocol):
+class Line(Messages):
     """One connection, for one request at a time."""
 
     def __init__(self) -> None:
-        self._pending = b""
+        super().__init__()
         self._answer: asyncio.Future[int] | None = None
         self.open = True
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep it."""
-        self.transport = cast("asyncio.Transport", transport)
 
     async def ask(self, request: bytes) -> int:
         """The status. Raises OSError when the connection ends before, TimeoutError without an answer."""
@@ -84,18 +81,10 @@ class Line(asyncio.Protocol):
         async with asyncio.timeout(ANSWER_SECONDS):
             return await self._answer
 
-    def data_received(self, data: bytes) -> None:
-        """An answer, when it is whole."""
-        self._pending += data
-        end = self._pending.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head = self._pending[:end].lower()
-        length = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0]) if b"content-length:" in head else 0
-        if len(self._pending) < end + 4 + length:
-            return
-        self._pending = b""
-        if b"connection: close" in head:
+    def message(self, head: bytes, body: bytes) -> None:
+        """The answer."""
+        del body
+        if b"\r\nconnection: close" in head.lower():
             self.open = False
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(int(head.split(b" ", 2)[1]))
