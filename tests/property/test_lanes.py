@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 
 import pytest
@@ -165,6 +165,31 @@ async def test_a_flows_jobs_are_counted_but_for_those_behind_a_waiting_one() -> 
     await asyncio.sleep(0.005)
     lanes.put("sick", ("sick", 1))
     assert (len(lanes.drop(lambda _: True)), lanes.awake_of("flow"), lanes.pending_of("flow")) == (2, 0, 0)
+
+
+async def test_neither_a_flow_nor_a_connection_has_all_places() -> None:
+    """Alone two thirds and four fifths; a call of another begins at once, and when calls end others have their turn."""
+    go = asyncio.Event()
+    at_work: Counter[str] = Counter()
+
+    async def work(job: Job) -> float | None:
+        at_work[job[0]] += 1
+        await go.wait()
+        return None
+
+    turns = {"slow": Turn("crm", "slow"), "same": Turn("crm", "other"), "away": Turn("closum", "slow")}
+    lanes = Lanes(work, 30, fail, turn=lambda job: turns[job[0]])
+    for kind in turns:
+        for number in range(40):
+            lanes.put((kind, number), (kind, number))
+        await asyncio.sleep(0)
+    assert at_work["slow"] == 20
+    assert 20 < at_work["slow"] + at_work["same"] <= 24
+    assert at_work["away"] >= 3
+    assert sum(at_work.values()) < 30
+    go.set()
+    await finished(lanes)
+    assert set(at_work.values()) == {40}
 
 
 async def test_dropping_leaves_what_is_at_work() -> None:
