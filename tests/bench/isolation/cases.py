@@ -117,6 +117,14 @@ def connection(name: str, to: str, *rules: Mapping[str, Any], rate: float = 60) 
     return Case(f"connection: {name}", (Load("work", WORK, rate),), ill, (extra(to),))
 
 
+def step(name: str, rule: Mapping[str, Any]) -> Case:
+    """Calls of other contacts to one path of the connection that healthy ones call: theirs wait in lanes of their own."""
+    ill = {"path": "/crm/ill", **rule}
+    return Case(
+        f"step: a path of the healthy connection {name}", (Load("work", WORK, 60),), (ill,), (extra("crm", url="/ill"),)
+    )
+
+
 @contextmanager
 def poison(ground: Ground) -> Iterator[None]:
     """Records that nobody can read, on each topic, 20 a second: after the bench's own end, it ends too."""
@@ -212,18 +220,8 @@ CASES = (
         (Load("work", WORK, 150),),
         flows=(extra("limited"),),
     ),
-    beside_healthy(
-        "step: its path at the healthy connection answers 500",
-        {"path": "/crm/ill", "status": 500},
-        connection="crm",
-        url="/ill",
-    ),
-    Case(
-        "step: its path at the healthy connection hangs",
-        (Load("work", WORK, 60),),
-        ({"path": "/crm/ill", "hang": True},),
-        (extra("crm", url="/ill"),),
-    ),
+    step("answers 500", {"status": 500}),
+    step("hangs", {"hang": True}),
     connection("refused", "refused"),
     connection("hanging", "hanging", {"hang": True}),
     connection("cut", "cutting", {"cut": True}),
