@@ -54,7 +54,7 @@ class Records(PartitionRecords):  # type: ignore[misc]  # aiokafka is untyped he
         super().__init__(tp, self._batches, aborted_transactions, fetch_offset, *more)
 
     def limit(self, offset: int) -> None:
-        """Say where the partition ends, before the first record is taken."""
+        """Say where the partition ended as Kafka began to read, before the first record is taken."""
         self._batches.limit = offset
 
     def _unpack_records(self) -> Iterator[ConsumerRecord[bytes, bytes]]:
@@ -99,12 +99,17 @@ class _Batches:
         return self._ahead is not None or bool(self._records.has_next())
 
     def next_batch(self) -> Any:  # noqa: ANN401 - see above
-        """The next one. Raises CorruptRecordException for one that lies elsewhere: no checksum covers its offset."""
+        """The next one. Raises CorruptRecordException for one that lies elsewhere: no checksum covers its offset.
+
+        One that begins where the last one ended lies where it should, also behind `limit`: Kafka notes its end before
+        it reads (`Partition.readRecords`), and what was written in between comes with an answer of an earlier end.
+        """
         self._latest, self._ahead = self._ahead, None
         if self._latest is None:
             self._latest = self._records.next_batch()
         begin, end = self._latest.base_offset, self._latest.next_offset
-        if not self._read_to < end <= self.limit or (begin < self._read_to and not self._first):
+        astray = (begin < self._read_to and not self._first) or (begin > self._read_to and end > self.limit)
+        if end <= self._read_to or astray:
             raise CorruptRecordException(f"it claims to go from {begin} to {end}, in {self._read_to} to {self.limit}")
         self._read_to, self._first = end, False
         return self._latest

@@ -111,14 +111,14 @@ def beside_healthy(name: str, *rules: Mapping[str, Any], **of: Any) -> Case:
     return Case(name, rules=rules, flows=(extra(trigger="closum.whatsapp.message_received", **of),))
 
 
-def connection(name: str, to: str, *rules: Mapping[str, Any], rate: float = 60) -> Case:
+def connection(name: str, to: str, *rules: Mapping[str, Any], rate: float = 40) -> Case:
     """Calls of other contacts to an ill destination."""
     ill = tuple({"path": f"/{to}", **rule} for rule in rules)
     return Case(f"connection: {name}", (Load("work", WORK, rate),), ill, (extra(to),))
 
 
 def step(name: str, rule: Mapping[str, Any]) -> Case:
-    """Calls of other contacts to one path of the connection that healthy ones call: theirs wait in lanes of their own."""
+    """Calls of other contacts to one path of the connection that healthy ones call."""
     ill = {"path": "/crm/ill", **rule}
     return Case(
         f"step: a path of the healthy connection {name}", (Load("work", WORK, 60),), (ill,), (extra("crm", url="/ill"),)
@@ -233,8 +233,8 @@ CASES = (
     Case("source: ten times what it may send", (Load("limited", WORK, 200, again=False),), flows=(extra("fourth"),)),
     Case("source: 300 connections that stand still", beside=stalled),
     Case(
-        "account: another one's 60 calls a second hang",
-        (Load("elsewhere", WORK, 60),),
+        "account: another one's 40 calls a second hang",
+        (Load("elsewhere", WORK, 40),),
         ({"path": "/mixed", "hang": True},),
         (extra("mixed"),),
     ),

@@ -92,6 +92,15 @@ def test_a_broken_length_leads_nowhere_else(at: int, flipped: int) -> None:
     assert max(offsets) < after <= 12
 
 
+@pytest.mark.parametrize("limit", range(12))
+def test_whole_batches_come_also_behind_the_end_that_kafka_tells(limit: int) -> None:
+    """Kafka notes its end before it reads: what comes in between is given with an answer that tells the earlier end."""
+    found, after = read(b"".join(BATCHES), limit=limit)
+    assert [(one.offset, one.value) for one in found] == [(n, b"%d" % n) for n in range(12)]
+    assert after == 12
+    assert [one.offset for one in read(b"".join(BATCHES[1:]), position=4, limit=limit)[0]] == list(range(4, 12))
+
+
 def test_a_broken_batch_alone_at_the_end_is_passed() -> None:
     """Its own word counts while it can be true; else one gets on by one."""
     broken = bytearray(BATCHES[1])
