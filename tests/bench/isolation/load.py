@@ -24,7 +24,7 @@ import uvloop
 from tests.bench.wire import Messages
 
 SUBJECTS = 2_000
-AGAIN_SECONDS, MOST_AGAIN_SECONDS = 0.25, 3.0
+AGAIN_SECONDS, MOST_AGAIN_SECONDS = 0.25, 2.0
 ANSWER_SECONDS = 10.0
 ACCEPTED = 202
 GIVEN_UP = "given up"
