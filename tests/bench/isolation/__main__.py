@@ -179,7 +179,7 @@ def main() -> int:
     parser.add_argument("--logs", type=Path, help="folder that gets the services' logs of broken lines")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     wanted = parser.parse_args()
-    every: tuple[Case | Fault, ...] = (*CASES, *FAULTS)
+    every: tuple[Case | Fault, ...] = (*FAULTS, *CASES)
     chosen = [one for one in every if not wanted.only or any(part in one.name for part in wanted.only)]
     if wanted.list:
         print("\n".join(one.name for one in chosen))
