@@ -24,6 +24,7 @@ from services.tools.folder_flows import FolderFlows
 from services.tools.held.flow_door import FlowDoor
 from services.tools.held.held_release import HeldRelease
 from services.tools.held.held_table import (
+    ArrivedRow,
     Arriving,
     FirstRow,
     Found,
@@ -87,8 +88,12 @@ class MemoryHeld:
                 known = first.setdefault(row.run.pair, FirstRow(number, row.run.came_at))
                 first[row.run.pair] = known._replace(came_at=min(known.came_at, row.run.came_at))
         ids = {row.run.id for row in self.rows.values()}
-        rounds = {number: self.rows[number].rounds for number in without if number in self.rows}
-        return Found(first, frozenset(one.id for one in arriving if one.id in ids), rounds)
+        arrived = {
+            number: ArrivedRow(self.rows[number].rounds, self.rows[number].run.came_at)
+            for number in without
+            if number in self.rows
+        }
+        return Found(first, frozenset(one.id for one in arriving if one.id in ids), arrived)
 
     async def keep(self, runs: Sequence[HeldRun], again: Collection[int]) -> None:
         """These wait from now on; the rows `again` go on waiting."""

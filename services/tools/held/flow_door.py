@@ -7,8 +7,8 @@ tool or an input says is of the values of one event (`services.runtime.flow_hold
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -44,8 +44,11 @@ class Admission:
     calm: bool = False
     """Nothing waits here: whoever's flow is not held may begin, without a look at whose order it keeps."""
     began: float = 0.0
-    coming: Counter[Pair] = field(default_factory=Counter)
-    """How many of the latter were not asked for yet: what came later goes behind them."""
+    coming: Mapping[Pair, dict[int, int]] = field(default_factory=dict)
+    """The latter that were not asked for yet, by number, each with the offset at which it came first.
+
+    What came later goes behind them; what came earlier is done again, and does not.
+    """
     keep: list[HeldRun] = field(default_factory=list)
     again: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
@@ -118,12 +121,12 @@ class FlowDoor:
         found = Found()
         if arriving:
             found = await database.patiently("held.found", lambda: self._table.found(arriving, own), self._on_wait)
-        coming = Counter(
-            pair_of(record, flow.name, event)
-            for record, event, flows in records
-            if _number(record) is not None
-            for flow in flows
-        )
+        coming: defaultdict[Pair, dict[int, int]] = defaultdict(dict)
+        for record, event, flows in records:
+            if (number := _number(record)) is not None:
+                came_at = found.arrived[number].came_at if number in found.arrived else 0
+                for flow in flows:
+                    coming[pair_of(record, flow.name, event)][number] = came_at
         over = {number for record, _, flows in records if not flows and (number := _number(record)) is not None}
         return Admission(found, began=self._hold.now(), coming=coming, gone=over)
 
@@ -136,15 +139,17 @@ class FlowDoor:
         pair = one.pair
         if admission.found.known and one.id in admission.found.known:
             return False  # its record is done again, and it was kept before: by now it waits, or is done
-        if number is not None and admission.found.rounds.get(number, 0) > round_of(_redriven(record)):
-            admission.coming[pair] -= 1
+        coming = admission.coming.get(pair, {})
+        if number is not None and _was_done(admission.found, number, record):
+            coming.pop(number, None)
             return False  # this record is done again, and its run was kept on: a later one begins it
         earlier = admission.found.first.get(pair)
         if number is None:
             # What waits and came later was kept after this one had begun: its record is done again.
-            behind = (earlier is not None and earlier.came_at < record.offset) or admission.coming[pair] > 0
+            behind = earlier is not None and earlier.came_at < record.offset
+            behind = behind or any(came_at < record.offset for came_at in coming.values())
         else:
-            admission.coming[pair] -= 1
+            coming.pop(number, None)
             behind = earlier is not None and earlier.number < number
         behind = behind or pair in admission.pairs
         if not behind and self._hold.held(flow.name, event.subject) <= 0:
@@ -187,6 +192,10 @@ class FlowDoor:
 def _passed(job: RunJob) -> Collection[str]:
     """The steps that it came past."""
     return job.passed if job.died_at is None else job.passed - {job.died_at.step}
+
+
+def _was_done(found: Found, number: int, record: ConsumedRecord) -> bool:
+    return number in found.arrived and found.arrived[number].rounds > round_of(_redriven(record))
 
 
 def _number(record: ConsumedRecord) -> int | None:

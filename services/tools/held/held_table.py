@@ -56,7 +56,7 @@ from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as wish (place, flow
 where first.number is not null
 """
 KNOWN = "select id from held_runs where id = any ($1::uuid[])"
-ROUNDS = "select number, rounds from held_runs where number = any ($1::bigint[])"
+ROUNDS = "select number, rounds, came_at from held_runs where number = any ($1::bigint[])"
 KEEP = """
 insert into held_runs (id, place, flow, account, subject, came_at, key, event, occurrence)
 select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[], $8::bytea[],
@@ -144,14 +144,24 @@ class FirstRow(NamedTuple):
     came_at: int
 
 
+class ArrivedRow(NamedTuple):
+    """A row of which a record arrives. `rounds`: the round it is in; a record of an earlier one was done before.
+
+    `came_at`: the offset at which it came first.
+    """
+
+    rounds: int
+    came_at: int
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """The first row of each subject that has one, and the ids of arriving runs that were kept before."""
 
     first: Mapping[Pair, FirstRow] = field(default_factory=dict)
     known: frozenset[UUID] = frozenset()
-    rounds: Mapping[int, int] = field(default_factory=dict)
-    """Of the rows whose records arrive, the round in which they are: an earlier record of theirs was done before."""
+    arrived: Mapping[int, ArrivedRow] = field(default_factory=dict)
+    """The rows whose records arrive."""
 
 
 def pair_of(record: ConsumedRecord, flow: str, event: Event) -> Pair:
@@ -236,8 +246,8 @@ class HeldTable:
         rows = await self._pool.fetch(OLDEST, *(list(column) for column in zip(*pairs, strict=True)), sorted(without))
         known = await self._pool.fetch(KNOWN, [one.id for one in arriving])
         first = {tuple(pair): FirstRow(number, came_at) for *pair, number, came_at in rows}
-        rounds = {row["number"]: row["rounds"] for row in await self._pool.fetch(ROUNDS, sorted(without))}
-        return Found(first, frozenset(row["id"] for row in known), rounds)
+        arrived = {number: ArrivedRow(*row) for number, *row in await self._pool.fetch(ROUNDS, sorted(without))}
+        return Found(first, frozenset(row["id"] for row in known), arrived)
 
     async def keep(self, runs: Sequence[HeldRun], again: Collection[int]) -> None:
         """These wait from now on, in this order; the rows `again`, which were on their way, go on waiting.

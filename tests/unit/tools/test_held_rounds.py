@@ -11,13 +11,13 @@ from tests.support import batches
 from tests.support.held import PLACE, SUBJECTS, MemoryHeld, Replica
 
 
-async def held(folder: Path) -> tuple[Replica, MemoryHeld]:
-    """A replica of which one run waits, and is on its way back in its first round."""
+async def held(folder: Path, last: int = SUBJECTS) -> tuple[Replica, MemoryHeld]:
+    """A replica of which one run waits, of contact `last`, and is on its way back in its first round."""
     table = MemoryHeld()
     replica = Replica(folder, table)
-    for number in range(SUBJECTS + 1):
+    for number, contact in enumerate([*range(SUBJECTS), last]):
         data = {"message_id": "m", "from": "+351 912 345 678", "text": "7", "contact": {}}
-        replica.comes(batches.event(number, id=str(number), subject=f"contact-{number}", data=data))
+        replica.comes(batches.event(number, id=str(number), subject=f"contact-{contact}", data=data))
     await replica.take(SUBJECTS)
     await replica.take(1)
     assert len(table.rows) == 1
@@ -59,3 +59,12 @@ async def test_an_earlier_round_in_the_batch_does_not_keep_the_row(tmp_path: Pat
     await replica.take(2)
     assert row.done
     assert len(replica.begun("sick")) == 1
+
+
+async def test_what_is_done_again_and_came_before_the_row_does_not_wait_behind_it(tmp_path: Path) -> None:
+    """The process ended before it had committed, and the row came back: what died before it dies again, and ends."""
+    replica, table = await held(tmp_path, last=2)
+    replica.start()
+    await replica.take(10)
+    assert (replica.begun("sick"), replica.dead()) == ([("contact-2", SUBJECTS)], SUBJECTS)
+    assert [row.done for row in table.rows.values()] == [True]
