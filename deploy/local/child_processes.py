@@ -23,6 +23,7 @@ from deploy.local import orphan_guard
 from deploy.local.errors import PartError
 
 _LOCK_SECONDS = 120.0
+_KILL_SECONDS = 1.0
 _BIG_LOG_BYTES = 20_000_000
 _QUOTED_LINES = 12
 _QUOTED_WIDTH = 300
@@ -156,7 +157,9 @@ def _reclaim(directory: Path, name: str) -> None:
         return
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PartError(f"{file} cannot be read ({error}): end the {name} that runs there, then remove it") from error
-    if guarding and owner:
+    if guarding and owner and owner.pid != os.getpid():
+        _wait(owner, _KILL_SECONDS)  # one that was just killed is there for a moment
+    if guarding and owner and _lives(owner):
         who = "this process" if owner.pid == os.getpid() else f"process {owner.pid}"
         raise PartError(f"{name} is already running in {directory}, started by {who}: stop that first")
     if guarding:  # it is ending the child already, because its owner is gone

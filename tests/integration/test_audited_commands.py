@@ -60,7 +60,17 @@ LOOKS: dict[str, tuple[str, ...]] = {
     "unknown list": ("unknown", "list", "--decided"),
 }
 """What only reads, with a command line that asks PostgreSQL, where one does so here."""
-HERE = {"catalog", "check", "explain", "sources list", "sources new", "sources presets", "test", "tokens list"}
+HERE = {
+    "catalog",
+    "check",
+    "explain",
+    "sources learn",
+    "sources list",
+    "sources new",
+    "sources presets",
+    "test",
+    "tokens list",
+}
 """What reads and writes files of this folder, or nothing: whoever keeps the files knows who changed them."""
 ELSEWHERE = {
     "connections test": "a call, as any flow makes one",

@@ -343,7 +343,7 @@ async def test_services_actions_says_what_it_made() -> None:
     entries: list[Settle] = []
 
     class Told:
-        async def settle(self, _prefix: object, entry: Any) -> bool:
+        async def settle(self, _tenure: object, _effect: object, entry: Any) -> bool:
             entries.append(entry(1))
             return True
 

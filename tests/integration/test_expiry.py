@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.ingest import event_ends
+from services.ingest import event_ends, refusal_counts
 from services.ingest.settings import IngestSettings
 from services.runtime import database
 from services.runtime.dead_letters import decisions
@@ -72,13 +72,14 @@ async def test_what_is_over_is_deleted_from_every_table(own_database: str) -> No
     async with pool.acquire() as connection:
         tables = await columns(connection)
         cleared = {name for name, its in tables.items() if any(one.startswith("expires_at ") for one in its)}
-        cleared = cleared - RENEWED.keys() | {"event_ends"}
+        cleared = cleared - RENEWED.keys() | {"event_ends", "refusals"}
         assert tables.keys() - cleared - RENEWED.keys() == BOUNDED.keys()
         for name in cleared:
             await fill(connection, name, range(3))
         await decisions.decide(connection, [], "dropped", "", who="a test")
     assert [await expiry.forget_expired(pool, (claims.EXPIRING,), 2) for _ in range(3)] == [[2], [1], [0]]
-    left_to = (*service.EXPIRING, EXPIRING, event_ends.expiring(IngestSettings(ends_keep_days=30)))
+    ends = event_ends.expiring(IngestSettings(ends_keep_days=30))
+    left_to = (*service.EXPIRING, EXPIRING, ends, refusal_counts.EXPIRING)
     assert await expiry.forget_expired(pool, left_to) == [0] + [3] * (len(left_to) - 1)
     left = [name for name in cleared if await pool.fetchval(f"select count(*) from {name}")]  # noqa: S608 - the same
     assert left == []

@@ -39,7 +39,7 @@ flow: form
 on: closum.lead.created
 steps:
   - tool: phone.format
-    with: {{ number: "${{ trigger.mobile_number }}", region: "${{ trigger.country }}" }}
+    with: {{ number: "${{ trigger.mobile_number }}", region: "${{ dyn(trigger).country }}" }}
 {CALL.replace("message_id", "name")}"""
 BAD_FORMS, BACKLOG = 110, 600
 FEW = {"FLOWS_DEAD_LETTER_RUN": "20", "FLOWS_BATCH_SIZE": "50"}
@@ -142,9 +142,13 @@ async def test_nobody_waits_for_a_bad_flow_and_it_goes_on_when_it_is_rolled_back
             wrong = [orjson.loads(one.value)["run"] for one in requests]
             orders: dict[str, list[int]] = {}
             for run in wrong:
-                if run["flow"] == "wrong" and int(run["event"]["id"]) not in orders.setdefault(run["key"], []):
+                if (
+                    run["flow"] == "wrong"
+                    and run["event"]["id"] not in dead
+                    and int(run["event"]["id"]) not in orders.setdefault(run["key"], [])
+                ):
                     orders[run["key"]].append(int(run["event"]["id"]))
-            assert all(numbers == sorted(numbers) for numbers in orders.values())
+            assert {key: numbers for key, numbers in orders.items() if numbers != sorted(numbers)} == {}
             assert replica.stop() == 0
         finally:
             replica.kill()

@@ -20,7 +20,9 @@ from services.runtime import database
 from services.runtime.flow_hold import FlowHold
 from services.runtime.kafka import ConsumedRecord
 from services.tools.held.held_table import (
+    ArrivedRow,
     Arriving,
+    FirstRow,
     Found,
     HeldRun,
     HeldRuns,
@@ -150,7 +152,7 @@ class FlowDoor:
             behind = behind or any(came_at < record.offset for came_at in coming.values())
         else:
             coming.pop(number, None)
-            behind = earlier is not None and earlier.number < number
+            behind = earlier is not None and _came_first(earlier, number, admission.found.arrived.get(number))
         behind = behind or pair in admission.pairs
         if not behind and self._hold.held(flow.name, event.subject) <= 0:
             self._hold.took(flow.name, event.subject)
@@ -192,6 +194,10 @@ class FlowDoor:
 def _passed(job: RunJob) -> Collection[str]:
     """The steps that it came past."""
     return job.passed if job.died_at is None else job.passed - {job.died_at.step}
+
+
+def _came_first(earlier: FirstRow, number: int, row: ArrivedRow | None) -> bool:
+    return earlier.number < number if row is None else earlier.came_at < row.came_at
 
 
 def _was_done(found: Found, number: int, record: ConsumedRecord) -> bool:

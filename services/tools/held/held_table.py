@@ -74,32 +74,32 @@ RELEASE = """
 update held_runs set released_at = now(), rounds = rounds + 1
 where number in (
     select first.number from unnest($2::text[]) as owned (place), lateral (
-        select number from held_runs
+        select number, came_at from held_runs
         where place = owned.place and flow = $1 and expires_at is null
         and (released_at is null or released_at < now() - $4::float8 * interval '1 second')
-        order by number limit $3 for update skip locked
+        order by came_at, number limit $3 for update skip locked
     ) as first
-    limit $3
+    order by first.came_at, first.number limit $3
 )
-returning number, rounds, key, event, occurrence
+returning came_at, number, rounds, key, event, occurrence
 """
 RELEASE_NEWEST = """
 update held_runs set released_at = now(), rounds = rounds + 1
 where number in (
     select first.number from unnest($2::text[]) as owned (place), lateral (
-        select number from held_runs as row
+        select number, came_at from held_runs as row
         where place = owned.place and flow = $1 and expires_at is null
         and (released_at is null or released_at < now() - $4::float8 * interval '1 second')
         and not exists (
             select from held_runs as earlier
             where earlier.place = row.place and earlier.flow = row.flow and earlier.account = row.account
-            and earlier.subject = row.subject and earlier.number < row.number and earlier.expires_at is null
+            and earlier.subject = row.subject and earlier.came_at < row.came_at and earlier.expires_at is null
         )
-        order by number desc limit $3 for update skip locked
+        order by came_at desc limit $3 for update skip locked
     ) as first
-    order by first.number desc limit $3
+    order by first.came_at desc limit $3
 )
-returning number, rounds, key, event, occurrence
+returning came_at, number, rounds, key, event, occurrence
 """
 COUNT = """
 select count(*) from unnest($2::text[]) as owned (place), lateral (
@@ -293,8 +293,8 @@ class HeldTable:
             if newest:
                 found += await connection.fetch(RELEASE_NEWEST, flow, sorted(places), newest, float(AGAIN_SECONDS))
             if found:
-                rows = sorted(found, key=lambda row: row["number"])
-                await publish([released(flow, number, rounds, tuple(run)) for number, rounds, *run in rows])
+                rows = sorted(found, key=lambda row: (row["came_at"], row["number"]))
+                await publish([released(flow, number, rounds, tuple(run)) for _, number, rounds, *run in rows])
         return len(found)
 
 
