@@ -14,7 +14,7 @@ NEW = re.compile(r"create (?:table|sequence) (\w+)")
 INDEX = re.compile(r"create (?:unique )?index \w+ on (\w+)")
 COLUMN = re.compile(r"alter table \w+\s+add column (?:if not exists )?\w+ (?P<rest>[^,]+)")
 # An index is built while writers wait: for a table that is there already only where it holds few rows.
-SHORT = {"parked", "limits", "breakers", "flow_versions", "deployments"}
+SHORT = {"parked", "held_runs", "limits", "breakers", "flow_versions", "deployments"}
 
 
 def faults(text: str) -> list[str]:
