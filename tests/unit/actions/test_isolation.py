@@ -188,6 +188,25 @@ def test_contacts_whose_calls_always_fail_hold_up_only_themselves() -> None:
     loop.run(story)
 
 
+@pytest.mark.parametrize("seconds", [1, 4, 9, 14, 30, 60, 100])
+def test_an_ill_connection_is_tried_with_the_one_that_did_not_fail_though_it_came_last(seconds: float) -> None:
+    """Forty contacts fail and wait; a newcomer's call is the next one that is made, and ends the illness."""
+
+    async def story() -> None:
+        it = Story(lambda asked, _: Says(500) if asked.body["n"] < 40 else None)
+        one = await it.world.start()
+        it.world.put(calls(40, lanes=40))
+        await it.world.until(lambda: "crm" in it.world.limits.opened, 60)
+        await asyncio.sleep(seconds)
+        asked = len(it.world.destination.asked)
+        it.world.put(calls(1, lanes=1, first=100))
+        await it.world.until(lambda: it.ended(100, 1) == 1, 120)
+        assert it.world.destination.asked[asked].body["n"] == 100
+        await one.crash()
+
+    loop.run(story)
+
+
 @pytest.mark.parametrize("status", [403, 405, 500])
 def test_one_step_that_fails_for_all_holds_up_only_its_own_calls(status: int) -> None:
     """Another step's calls at the same connection go on; when its path is there, its own go on, and few have died."""
