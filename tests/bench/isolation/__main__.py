@@ -181,6 +181,8 @@ def main() -> int:
     wanted = parser.parse_args()
     every: tuple[Case | Fault, ...] = (*FAULTS, *CASES)
     chosen = [one for one in every if not wanted.only or any(part in one.name for part in wanted.only)]
+    if not chosen:
+        parser.error(f"no case has {' or '.join(map(repr, wanted.only))} in its name: --list shows them")
     if wanted.list:
         print("\n".join(one.name for one in chosen))
         return 0
