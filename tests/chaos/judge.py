@@ -204,7 +204,12 @@ def _causes(world: World, account: Account, ends: Ends, began: dict[str, float])
         if one.last_call is not None and one.last_call.effect_id in began:
             moments.append(began[one.last_call.effect_id])
         cause = next((past for past in world.past if _cuts(past, connection) and _during(past, moments)), None)
-        if cause is None:
+        stood_still = any(
+            began - CALL_SECONDS - 1 <= moment <= ended + 1 for began, ended in world.stalls for moment in moments
+        )
+        if cause is None and stood_still:
+            causes["a destination that stood still with this process"] += 1
+        elif cause is None:
             yield f"{connection}{effect} is unknown, and nothing was ill then: {one.reason}, at {moments}"
         else:
             causes[f"{cause.trouble.kind} {cause.trouble.target} {cause.trouble.how}".strip()] += 1

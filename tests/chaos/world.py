@@ -33,6 +33,7 @@ FLOWS = Path(__file__).parent / "flows"
 TOKEN = "chaos-0123456789abcdef"
 KEYED = frozenset({"crm", "books", "steady"})
 CALL_SECONDS = 4.0
+STALL_SECONDS = 1.0
 READY_SECONDS = 60.0
 PARTITIONS = 6
 
@@ -75,6 +76,8 @@ class World:
     services: dict[str, Service] = field(default_factory=dict)
     past: list[Past] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    stalls: list[tuple[float, float]] = field(default_factory=list)
+    """When this process stood still, and with it the destinations and the network: from, to, by time.time()."""
 
     @property
     def load(self) -> Load:
@@ -157,6 +160,8 @@ async def world(folder: Path) -> AsyncIterator[World]:
         timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         made = World(folder, kafka, postgres, {KAFKA: link}, {}, settings, session)
+        watching = asyncio.ensure_future(watch_stalls(made.stalls))
+        stack.callback(watching.cancel)
         for name in (*CONNECTIONS, "steady"):
             destination = made.destinations[name] = Destination(name, name in KEYED)
             await destination.start()
@@ -173,6 +178,15 @@ async def world(folder: Path) -> AsyncIterator[World]:
         stack.push_async_callback(_cancelled, keeping)
         await all_ready(made, READY_SECONDS)
         yield made
+
+
+async def watch_stalls(stalls: list[tuple[float, float]]) -> None:
+    """Note when this process does nothing for longer than a second, as on a crowded machine."""
+    while True:
+        began = time.time()
+        await asyncio.sleep(0.1)
+        if (ended := time.time()) - began > STALL_SECONDS:
+            stalls.append((began, ended))
 
 
 async def all_ready(made: World, seconds: float) -> None:
