@@ -24,7 +24,7 @@ from services.runtime.kafka.offset_gaps import Gap
 from services.runtime.settings import RuntimeSettings
 from tests.support import actions
 from tests.support.closum import closum
-from tests.support.strangers import BREAKS, add_partitions, broken_batch, delete_records, transaction
+from tests.support.strangers import BREAKS, add_partitions, broken_batch, delete_records, lost, transaction
 from tests.support.tools_process import send
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
@@ -95,6 +95,31 @@ async def test_a_broken_batch_is_told_of_and_passed(kafka_server: KafkaServer, t
         assert gap.cause
         shown = [one.offset async for one in topic_reading.read(settings, EVENTS)]
         assert shown == [*range(6), *range(9, 15)]
+
+
+async def test_what_was_lost_is_told_once_however_often_reading_begins_before_it(settings: RuntimeSettings) -> None:
+    """Until a commit each rebalance, and faust at its start, goes back to the committed offset; more is told alone."""
+    await send(settings, [b"x"] * 20)
+    await delete_records(settings, EVENTS, 13)
+    consumer = kafka.consumer(settings, "group")
+    await consumer.start()
+    before = lost("events", 0)
+    try:
+        with capture_logs() as lines:
+            consumer.subscribe([EVENTS.under(settings.topic_prefix)])
+            assert (await take(consumer, 19))[0].offset == 13
+            (place,) = consumer.assignment()
+            for already in (0, 5):
+                consumer.seek(place, already)
+                assert (await take(consumer, 19))[0].offset == 13
+            await delete_records(settings, EVENTS, 16)
+            consumer.seek(place, 3)
+            assert (await take(consumer, 19))[0].offset == 16
+    finally:
+        await consumer.stop()
+    told = [(one["first"], one["last"], one["records"]) for one in lines if one["event"] == "records.lost"]
+    assert told == [(0, 12, 13), (13, 15, 3)]
+    assert lost("events", 0) - before == 16
 
 
 async def test_who_reads_for_a_person_reads_what_was_committed(settings: RuntimeSettings) -> None:

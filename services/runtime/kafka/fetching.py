@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiokafka.consumer.consumer
 import aiokafka.consumer.fetcher
@@ -143,12 +143,20 @@ class _Batches:
             return None
 
 
+class _Left(NamedTuple):
+    """An offset that is not there, and the assignment to which that was said: the next one begins elsewhere."""
+
+    state: Any
+    offset: int
+
+
 class Fetcher(aiokafka.consumer.fetcher.Fetcher):  # type: ignore[misc]  # aiokafka is untyped here
     """See above."""
 
     def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 - aiokafka's own
         super().__init__(*given, **named)
-        self._left_at: dict[TopicPartition, int] = {}
+        self._left_at: dict[TopicPartition, _Left] = {}
+        self._told: dict[TopicPartition, int] = {}
         self.begun_anew: set[TopicPartition] = set()
         """Partitions whose offsets do not go on where they were: whoever keeps account of offsets takes them out."""
 
@@ -168,7 +176,9 @@ class Fetcher(aiokafka.consumer.fetcher.Fetcher):  # type: ignore[misc]  # aioka
                 place = TopicPartition(topic, partition)
                 state, fetched = assignment.state_value(place), self._records.get(place)
                 if state.awaiting_reset:
-                    self._left_at.setdefault(place, offset)
+                    known = self._left_at.get(place)
+                    if known is None or known.state is not state:
+                        self._left_at[place] = _Left(state, offset)
                 elif isinstance(fetched, FetchResult) and isinstance(fetched._partition_records, Records):  # noqa: SLF001
                     fetched._partition_records.limit(state.highwater)  # noqa: SLF001 - nothing of it was taken yet
         return answered
@@ -178,13 +188,23 @@ class Fetcher(aiokafka.consumer.fetcher.Fetcher):  # type: ignore[misc]  # aioka
         for place in tps:
             state = assignment.state_value(place)
             if place in self._left_at and state.has_valid_position:
-                left_at = self._left_at.pop(place)
+                left = self._left_at.pop(place)
                 # Who reads for a person, without a group, begins where Kafka begins.
-                if self._subscriptions.partitions_auto_assigned():
-                    if state.position <= left_at:
-                        self.begun_anew.add(place)
-                    tell(place, left_at, state.position)
+                if left.state is state and self._subscriptions.partitions_auto_assigned():
+                    self._went_on(place, left.offset, state.position)
         return answered
+
+    def _went_on(self, place: TopicPartition, left_at: int, position: int) -> None:
+        """Tell what was passed over, once: until there is a commit, faust and each rebalance seek back to before it."""
+        if position <= left_at:
+            self.begun_anew.add(place)
+            self._told.pop(place, None)
+        else:
+            left_at = max(left_at, self._told.get(place, left_at))
+            self._told[place] = max(left_at, position)
+            if left_at >= position:
+                return
+        tell(place, left_at, position)
 
 
 def stand_in(place: TopicPartition, last: int, gap: Gap) -> ConsumerRecord[bytes, bytes]:
