@@ -7,7 +7,7 @@ destination as `a, b`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError
@@ -22,9 +22,16 @@ RESERVED = FRAMING | CREDENTIALS | {"accept", "accept-encoding", "content-encodi
 
 
 def request_headers(
-    given: Mapping[str, str] | None, own: Mapping[str, str], *, media_type: str | None, key: tuple[str, str] | None
+    given: Mapping[str, str] | None,
+    own: Mapping[str, str],
+    signing: Collection[str] = (),
+    *,
+    media_type: str | None,
+    key: tuple[str, str] | None,
 ) -> dict[str, str]:
     """All headers of a request. `given` by the step, `own` of the connection, `key`: name and value of the effect's.
+
+    `signing`: the names of what is added when it leaves.
 
     A step's Content-Type takes the place of the body's. Raises CallFailedError(INPUT_INVALID) where a step gives what
     is the connection's, or the key's.
@@ -33,6 +40,7 @@ def request_headers(
     names = {name.lower(): name for name in found}
     for mine, whose in (
         (own, "the connection's own"),
+        (signing, "where the connection's signature stands"),
         (() if key is None else (key[0],), "where the effect's key stands"),
     ):
         for name in mine:

@@ -23,8 +23,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError
-from services.actions.connections.oauth import ClientCredentials, TokenStore
+from services.actions.connections.oauth import ClientCredentials
 from services.actions.connections.parts import OAuth2
+from services.actions.connections.token_store import TokenStore
 from services.actions.outcome import Done, Failed
 from services.runtime.egress import Egress
 from services.runtime.http import CallError, Client, Sent

@@ -42,6 +42,7 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "dead drop": ("dead", "drop", "actions.dlq/0/1", "--reason", "a test"),
     "unknown done": ("unknown", "done", "effect-done", "--reason", "a test"),
     "unknown resend": ("unknown", "resend", "effect-resend", "--reason", "a test"),
+    "connections login": (),  # a person's consent, in a browser: tests/integration/test_actions_sign_ins.py
     "unknown verify": (),  # as `done` and `resend`, where the destination can say
 }
 """What a person decides, with a command line that does."""

@@ -11,8 +11,9 @@ from typing import Any
 import asyncpg
 from aiokafka.errors import CommitFailedError, KafkaTimeoutError, NotLeaderForPartitionError
 
-from services.actions.connections.oauth import Token, TokenStore
 from services.actions.connections.parts import OAuth2
+from services.actions.connections.token_requests import Token
+from services.actions.connections.token_store import TokenStore
 from tests.simulate.scenario import KAFKA, POSTGRESQL, Scenario
 from tests.support.world.faults import Faults
 from tests.support.world.processes import Process, inside

@@ -44,7 +44,7 @@ class _Watching(HttpCall):
         self.guarantee = request.guarantee
         shown = dict(request.headers)
         if self._connection.oauth2 is not None:
-            shown["Authorization"] = f"Bearer {HIDDEN}"
+            shown["Authorization"] = f"{self._connection.oauth2.scheme} {HIDDEN}"
         self.request = {
             "method": request.method,
             "url": request.address.replace("%5Bhidden%5D", HIDDEN),

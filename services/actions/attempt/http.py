@@ -112,12 +112,15 @@ class HttpCall:
             if self._before is not None:
                 self._repeated = await self._before(request.guarantee)
             self.guarantee = request.guarantee
+        content = b"" if request.body is None else request.body.content
+        if connection.signing is not None:
+            request.headers.update(connection.signing.headers(request.method, request.address, self.effect_id, content))
         try:
             answer = await (connection.client or self._client).call(
                 request.method,
                 request.address,
                 headers=request.headers,
-                content=None if request.body is None else request.body.content,
+                content=None if request.body is None else content,
                 seconds=self._seconds,
                 any_port=bool(connection.base_url),
             )
@@ -149,6 +152,7 @@ def headers_of(
     return request_headers(
         headers,
         connection.headers,
+        () if connection.signing is None else connection.signing.names,
         media_type=None if body is None else body.media_type,
         key=(key.header, key.value(effect_id)) if guarantee is Guarantee.KEYED else None,
     )

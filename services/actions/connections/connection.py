@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from contracts.runs import Run
 from services.actions.connections.connections_file import ConnectionEntry, ConnectionsFile, IdempotencyEntry, Read
 from services.actions.connections.parts import ConnectionLimits, Credentials, OAuth2, OwnTransport, Probe
+from services.actions.connections.request_signing import RequestSigning
 from services.actions.endpoint import Endpoint
 from services.flows.idempotency import ASSUMED, IdempotencyKey
 from services.runtime.documents import yaml_file
@@ -55,6 +56,7 @@ class Connection:
     idempotency: IdempotencyKey | None = None
     transport: OwnTransport | None = None
     oauth2: OAuth2 | None = None
+    signing: RequestSigning | None = None
     probe: Probe | None = None
     client: Client | None = field(default=None, repr=False)
     credentials: Credentials | None = field(default=None, repr=False)
@@ -141,9 +143,13 @@ def _made(name: str, entry: ConnectionEntry, read: Read, seen: list[str], *, sec
     if entry.authentication is not None:
         try:
             headers, query, hidden = entry.authentication.applied(read)
-            oauth2 = entry.authentication.client(read)
+            oauth2 = entry.authentication.client(name, read)
         except SecretError as error:
             raise _PartError("authentication", error) from None
+    try:
+        signing = None if entry.signing is None else entry.signing.made(read)
+    except SecretError as error:
+        raise _PartError("signing", error) from None
     try:
         transport = entry.transport(read) if secrets else None
     except SecretError as error:
@@ -161,6 +167,7 @@ def _made(name: str, entry: ConnectionEntry, read: Read, seen: list[str], *, sec
         idempotency=None if entry.idempotency is None else entry.idempotency.key(),
         transport=transport,
         oauth2=oauth2,
+        signing=signing,
         probe=entry.trial(),
     )
 

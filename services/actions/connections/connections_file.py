@@ -6,6 +6,7 @@ import base64
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
@@ -19,19 +20,38 @@ from pydantic import (
     model_validator,
 )
 
-from services.actions.connections.parts import ConnectionLimits, OAuth2, OwnTransport, Probe
+from services.actions.connections.parts import ConnectionLimits, Grant, OAuth2, OwnTransport, Probe, SignIn
+from services.actions.connections.request_signing import (
+    PART,
+    PARTS,
+    Algorithm,
+    Encoding,
+    RequestSigning,
+    Unit,
+    standard_webhooks,
+)
+from services.actions.connections.signing_keys import KeyFormError, SigningKey, signing_key
 from services.actions.endpoint import Basis, Endpoint, FieldPlacement
 from services.actions.registry import ENDPOINTS
 from services.actions.request_headers import RESERVED
 from services.flows.durations import parse_duration, shown
 from services.flows.idempotency import HEADER, REMEMBERED_SECONDS, IdempotencyKey
-from services.runtime.documents.secrets import SecretError, SecretSource
+from services.runtime.documents.secrets import HIDDEN, SecretDocument, SecretError, SecretSource
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 HOST = r"^(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"
+HEADER_NAME = r"^[A-Za-z0-9-]{1,100}$"
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Read = Callable[[SecretSource], str]
 """Reads a secret. Raises SecretError."""
+
+CLIENT = frozenset({"scope", "audience", "client_in"})
+GRANTS: dict[Grant, tuple[frozenset[str], frozenset[str]]] = {
+    Grant.CLIENT_CREDENTIALS: (frozenset({"client_id"}), CLIENT),
+    Grant.REFRESH_TOKEN: (frozenset({"client_id"}), CLIENT - {"audience"} | {"refresh_token", "sign_in"}),
+    Grant.JWT_BEARER: (frozenset({"private_key"}), frozenset({"client_id", "issuer", "subject", "scope", "audience"})),
+}
+"""By grant: what it needs, and what else it takes."""
 
 
 class _Part(BaseModel):
@@ -51,21 +71,41 @@ def _address(value: str) -> str:
     return value.rstrip("/")
 
 
+class SignInEntry(_Part):
+    """Where a person signs in."""
+
+    address: str
+    more: dict[str, str] = Field(default_factory=dict, description="parameters of the address, such as access_type")
+
+    @field_validator("address")
+    @classmethod
+    def _whole(cls, value: str) -> str:
+        return _address(value)
+
+
 class AuthenticationEntry(_Part):
     """One of: query or header with secret; bearer; basic with password; oauth2 with client."""
 
     query: str | None = Field(default=None, min_length=1)
-    header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,100}$")
+    header: str | None = Field(default=None, pattern=HEADER_NAME)
     secret: SecretSource | None = None
     bearer: SecretSource | None = None
     basic: str | None = Field(default=None, pattern=r"^[^:]*$")
     password: SecretSource | None = None
     oauth2: str | None = None
+    grant: Grant | None = None
     client_id: str | None = Field(default=None, min_length=1)
     client_secret: SecretSource | None = None
+    private_key: SecretDocument | None = None
+    key_id: str | None = Field(default=None, min_length=1)
+    refresh_token: SecretSource | None = None
+    sign_in: SignInEntry | None = None
+    issuer: str | None = Field(default=None, min_length=1)
+    subject: str | None = Field(default=None, min_length=1)
     scope: str | None = None
     audience: str | None = None
     client_in: Literal["header", "body"] | None = None
+    scheme: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9-]{0,40}$")
 
     @field_validator("oauth2")
     @classmethod
@@ -74,16 +114,25 @@ class AuthenticationEntry(_Part):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        forms = {("query", "secret"), ("header", "secret"), ("bearer",), ("basic", "password")}
-        optional = {"scope", "audience", "client_in"} if self.oauth2 is not None else set()
-        given = tuple(
-            name for name in type(self).model_fields if getattr(self, name) is not None and name not in optional
-        )
-        if given not in {*forms, ("oauth2", "client_id", "client_secret")}:
-            raise ValueError(
-                "authentication is one of { query: NAME, secret: … }, { header: NAME, secret: … }, { bearer: … }, "
-                "{ basic: USER, password: … }, { oauth2: TOKEN-URL, client_id: ID, client_secret: … }"
-            )
+        given = {name for name in type(self).model_fields if getattr(self, name) is not None}
+        if self.oauth2 is None:
+            if given not in ({"query", "secret"}, {"header", "secret"}, {"bearer"}, {"basic", "password"}):
+                raise ValueError(
+                    "authentication is one of { query: NAME, secret: … }, { header: NAME, secret: … }, { bearer: … }, "
+                    "{ basic: USER, password: … }, { oauth2: TOKEN-URL, client_id: ID, client_secret: … }"
+                )
+            return self
+        grant = self.grant or Grant.CLIENT_CREDENTIALS
+        needed, free = GRANTS[grant]
+        proofs = given & {"client_secret", "private_key"}
+        if grant is not Grant.JWT_BEARER and len(proofs) != 1:
+            raise ValueError(f"oauth2 with the grant {grant.value} needs either client_secret or private_key")
+        if missing := needed - given:
+            raise ValueError(f"oauth2 with the grant {grant.value} needs {', '.join(sorted(missing))}")
+        if more := given - needed - free - proofs - {"oauth2", "grant", "scheme", "key_id"}:
+            raise ValueError(f"oauth2 with the grant {grant.value} takes no {', '.join(sorted(more))}")
+        if self.key_id is not None and self.private_key is None:
+            raise ValueError("key_id names the private_key: give that too")
         return self
 
     def applied(self, read: Read) -> tuple[dict[str, str], str, tuple[str, ...]]:
@@ -103,18 +152,37 @@ class AuthenticationEntry(_Part):
         pair = base64.b64encode(f"{self.basic}:{secret}".encode()).decode()
         return {"Authorization": f"Basic {pair}"}, "", (secret, pair)
 
-    def client(self, read: Read) -> OAuth2 | None:
+    def client(self, connection: str, read: Read) -> OAuth2 | None:
         """The client of OAuth 2, where it is that. Raises SecretError."""
-        if self.oauth2 is None or self.client_id is None or self.client_secret is None:
+        if self.oauth2 is None:
             return None
+        key = None if self.private_key is None else self._key(read(self.private_key))
+        account = None if key is None else key.issuer
         return OAuth2(
             self.oauth2,
-            self.client_id,
-            read(self.client_secret),
+            self.client_id or account or "",
+            "" if self.client_secret is None else read(self.client_secret),
             self.scope or "",
             self.audience or "",
-            self.client_in == "body",
+            in_body=self.client_in == "body",
+            grant=self.grant or Grant.CLIENT_CREDENTIALS,
+            connection=connection,
+            refresh_token="" if self.refresh_token is None else read(self.refresh_token),
+            key=key,
+            issuer=self.issuer or "",
+            subject=self.subject or "",
+            sign_in=None if self.sign_in is None else SignIn(self.sign_in.address, self.sign_in.more),
+            scheme=self.scheme or "Bearer",
         )
+
+    def _key(self, text: str) -> SigningKey | None:
+        if text == HIDDEN:
+            return None
+        try:
+            key = signing_key(text)
+        except KeyFormError as error:
+            raise SecretError(str(error)) from None
+        return key if self.key_id is None else replace(key, key_id=self.key_id)
 
 
 class LimitsEntry(_Part):
@@ -185,10 +253,77 @@ class TlsEntry(_Part):
         return context
 
 
+class SigningEntry(_Part):
+    """How requests are signed: as Standard Webhooks has it, or as declared."""
+
+    standard_webhooks: SecretSource | None = None
+    secret: SecretSource | None = None
+    header: str | None = Field(default=None, pattern=HEADER_NAME)
+    algorithm: Algorithm = "sha256"
+    encoding: Encoding = "hex"
+    prefix: str = Field(default="", pattern=r"^[ -~]{0,100}$")
+    signs: str = "{body}"
+    timestamp_header: str | None = Field(default=None, pattern=HEADER_NAME)
+    timestamp_unit: Unit = "s"
+    id_header: str | None = Field(default=None, pattern=HEADER_NAME)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        given = self.model_fields_set
+        if self.standard_webhooks is not None:
+            if len(given) > 1:
+                raise ValueError("standard_webhooks says everything: give nothing beside it")
+            return self
+        if self.secret is None or self.header is None:
+            raise ValueError("give { standard_webhooks: … }, or header and secret")
+        if unknown := [name for name in PART.findall(self.signs) if name not in PARTS]:
+            raise ValueError(
+                f"signs: there is no {{{unknown[0]}}}; there are {', '.join(f'{{{one}}}' for one in PARTS)}"
+            )
+        if "{body}" not in self.signs:
+            raise ValueError("signs: a signature without {body} proves nothing of what is sent")
+        if ("{timestamp}" in self.signs) != (self.timestamp_header is not None):
+            raise ValueError("{timestamp} and timestamp_header go together")
+        if self.id_header is None and "{id}" in self.signs:
+            raise ValueError("{id} needs id_header")
+        names = [name.lower() for name in self.names if name]
+        if taken := sorted(name for name in names if name in RESERVED or names.count(name) > 1):
+            raise ValueError(f"the header {taken[0]!r} has another meaning")
+        return self
+
+    @property
+    def names(self) -> tuple[str | None, ...]:
+        """The headers that are its own."""
+        if self.standard_webhooks is not None:
+            return standard_webhooks("").names
+        return self.header, self.timestamp_header, self.id_header
+
+    def made(self, read: Read) -> RequestSigning:
+        """Ready for use. Raises SecretError."""
+        if self.standard_webhooks is not None:
+            text = read(self.standard_webhooks)
+            try:
+                return standard_webhooks("" if text == HIDDEN else text)
+            except ValueError as error:
+                raise SecretError(str(error)) from None
+        secret = "" if self.secret is None else read(self.secret)
+        return RequestSigning(
+            secret.encode(),
+            self.header or "",
+            self.algorithm,
+            self.encoding,
+            self.prefix,
+            self.signs,
+            self.timestamp_header or "",
+            self.timestamp_unit,
+            self.id_header or "",
+        )
+
+
 class IdempotencyEntry(_Part):
     """What the destination honours: the header of a key, and how long it remembers one."""
 
-    header: str = Field(default=HEADER, pattern=r"^[A-Za-z0-9-]{1,100}$")
+    header: str = Field(default=HEADER, pattern=HEADER_NAME)
     for_: str = Field(default=shown(REMEMBERED_SECONDS), alias="for")
 
     @field_validator("header")
@@ -258,6 +393,7 @@ class ConnectionEntry(_Part):
     connect_seconds: float | None = Field(default=None, gt=0, le=60)
     limits: LimitsEntry | None = None
     idempotency: IdempotencyEntry | None = None
+    signing: SigningEntry | None = None
     proxy: ProxyEntry | None = None
     tls: TlsEntry | None = None
     endpoints: dict[str, EndpointEntry] = Field(default_factory=dict)
@@ -270,9 +406,16 @@ class ConnectionEntry(_Part):
 
     @model_validator(mode="after")
     def _one_header_one_meaning(self) -> Self:
-        secret = None if self.authentication is None else self.authentication.header
-        if secret is not None and self.idempotency is not None and self.idempotency.header.lower() == secret.lower():
-            raise ValueError(f"the header {secret!r} cannot carry both the secret and the key of `idempotency`")
+        whose = {
+            "the secret": [None if self.authentication is None else self.authentication.header],
+            "the key of `idempotency`": [None if self.idempotency is None else self.idempotency.header],
+            "`signing`": [] if self.signing is None else self.signing.names,
+        }
+        seen: dict[str, str] = {}
+        for what, names in whose.items():
+            for name in filter(None, names):
+                if (other := seen.setdefault(name.lower(), what)) != what:
+                    raise ValueError(f"the header {name!r} cannot carry both {other} and {what}")
         return self
 
     @field_validator("endpoints")

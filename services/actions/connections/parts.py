@@ -5,8 +5,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
+from services.actions.connections.signing_keys import SigningKey
 from services.runtime.documents.secrets import Mask
 
 
@@ -30,16 +32,48 @@ class OwnTransport:
     connect_seconds: float | None = None
 
 
+class Grant(Enum):
+    """By what right a token is asked for."""
+
+    CLIENT_CREDENTIALS = "client_credentials"  # RFC 6749, 4.4: the client's own
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - a name. RFC 6749, 6: somebody has signed in
+    JWT_BEARER = "jwt_bearer"  # RFC 7523, 2.1: a signed statement
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Where a person signs in, and what the address has besides what OAuth 2 says."""
+
+    address: str
+    more: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class OAuth2:
-    """Client credentials (RFC 6749, 4.4)."""
+    """How access tokens are had. `connection`: whose sign-in it is; of other grants all of one client share a token.
+
+    `refresh_token`: the first one, where the file names it. `scheme`: the word before the token in a call's header.
+    """
 
     token_url: str
-    client_id: str
-    client_secret: str = field(repr=False)
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
     scope: str = ""
     audience: str = ""
     in_body: bool = False  # else by basic authentication, which every server must support
+    grant: Grant = Grant.CLIENT_CREDENTIALS
+    connection: str = ""
+    refresh_token: str = field(default="", repr=False)
+    key: SigningKey | None = None
+    issuer: str = ""
+    subject: str = ""
+    sign_in: SignIn | None = None
+    scheme: str = "Bearer"
+
+    @property
+    def seal(self) -> str:
+        """The secret that every worker has, by which tokens are kept encrypted."""
+        return self.client_secret if self.key is None else str(self.key.key.as_dict(private=True)["d"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`flows connections list|test`: where calls go, and whether a call gets there with its secret."""
+"""`flows connections list|test|login`: where calls go, and whether a call gets there with its secret."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.actions.attempt.perform import attempt
 from services.actions.connections import Connection
 from services.actions.connections.parts import Probe
 from services.actions.outcome import Done
-from services.cli import destinations
+from services.cli import destinations, sign_in
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show
 from services.flows.catalogue import Guarantee
@@ -55,7 +55,7 @@ def list_connections(*, as_json: Json = False) -> None:
 def _row(one: Connection) -> dict[str, Any]:
     how = "none"
     if one.oauth2 is not None:
-        how = f"OAuth 2 of {urlsplit(one.oauth2.token_url).hostname}"
+        how = f"OAuth 2 ({one.oauth2.grant.value}) of {urlsplit(one.oauth2.token_url).hostname}"
     elif one.query:
         how = f"query {one.query.partition('=')[0]}"
     elif one.headers:
@@ -90,16 +90,66 @@ def try_connection(
     as_json:
         Print a JSON object.
     """
-    known = usable_connections(file or connections_file(), destinations.environ())
-    if name not in known:
-        raise CommandError(f"there is no connection {name!r}; {suggestion(name, known)}")
-    verdict = asyncio.run(_tested(known[name]))
+    connection = _usable(name, file)
+    verdict = asyncio.run(_tested(connection))
     if as_json:
         print(json.dumps(verdict, ensure_ascii=False, indent=2))
     else:
         for what, value in verdict.items():
             console().print(f"{what:>14}  {value}")
     return 0 if verdict["well"] else 1
+
+
+@command.command
+def login(
+    name: Annotated[str, Parameter(name="NAME")],
+    *,
+    file: Path | None = None,
+    port: int = 8912,
+    browser: bool = True,
+    paste: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Sign in at the destination, so that the connection has tokens; its workers renew them by themselves.
+
+    For connections with `grant: refresh_token`. Register http://127.0.0.1:8912/callback at the destination as the
+    address to come back to. Call it again whenever calls wait with "sign in again".
+
+    Parameters
+    ----------
+    name:
+        The connection.
+    file:
+        Another file than that of FLOWS_CONNECTIONS_FILE or of the `flows dev` of this folder.
+    port:
+        The port of this machine to which the browser comes back.
+    browser:
+        Open a browser here. Without, the address is only printed.
+    paste:
+        The browser is on another machine: copy here the address at which it ends.
+    """
+    connection = _usable(name, file)
+    asyncio.run(_signed_in(connection, port, browser=browser, paste=paste))
+    print(f"Signed in: calls of the connection {name!r} have a token from now on.")
+
+
+def _usable(name: str, file: Path | None) -> Connection:
+    """With its secrets. Raises CommandError."""
+    known = usable_connections(file or connections_file(), destinations.environ())
+    if name not in known:
+        raise CommandError(f"there is no connection {name!r}; {suggestion(name, known)}")
+    return known[name]
+
+
+async def _signed_in(connection: Connection, port: int, *, browser: bool, paste: bool) -> None:
+    oauth2 = sign_in.sign_in_of(connection)
+    address = sign_in.address_of(oauth2, port)
+    if paste:
+        code = await asyncio.to_thread(sign_in.by_hand, address, print, input)
+    else:
+        code = await sign_in.by_browser(address, port, print, opens=browser)
+    async with destinations.calling({connection.name: connection}) as (ready, client):
+        own = ready[connection.name].client
+        await sign_in.finish(oauth2, address, code, own or client, destinations.settings().database_url)
 
 
 async def _tested(connection: Connection) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -24,6 +24,8 @@ class SecretSource(BaseModel):
     """Where a secret stands."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    several_lines: ClassVar[bool] = False
 
     env: str | None = Field(default=None, min_length=1, description="name of an environment variable")
     file: Path | None = Field(default=None, description="path of a file that holds the secret and nothing else")
@@ -62,9 +64,15 @@ class SecretSource(BaseModel):
             value = environ.get(self.env or "", "").strip()
         if not value:
             raise SecretError(f"{self.named} holds no secret: set it")
-        if not value.isprintable():
+        if not all(line.isprintable() for line in (value.splitlines() if self.several_lines else [value])):
             raise SecretError(f"{self.named} holds more than one line, or signs that cannot be printed")
         return value
+
+
+class SecretDocument(SecretSource):
+    """A secret that may have several lines, as private keys have."""
+
+    several_lines: ClassVar[bool] = True
 
 
 class Mask:

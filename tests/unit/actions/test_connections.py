@@ -243,6 +243,34 @@ connections:
         ("authentication: { oauth2: 'https://x', client_id: a }", "client_secret"),
         ("authentication: { oauth2: nowhere, client_id: a, client_secret: { env: KEY } }", "address such as"),
         ("authentication: { bearer: { env: TOKEN }, scope: x }", "authentication is one of"),
+        ("authentication: { oauth2: 'https://x', grant: password, client_id: a }", "authentication.grant"),
+        ("authentication: { oauth2: 'https://x', grant: refresh_token, client_id: a }", "client_secret or private_key"),
+        (
+            "authentication: { oauth2: 'https://x', grant: jwt_bearer, private_key: { env: KEY }, sign_in: {} }",
+            "sign_in.address",
+        ),
+        (
+            "authentication: { oauth2: 'https://x', client_id: a, client_secret: { env: KEY }, subject: b }",
+            "takes no subject",
+        ),
+        ("signing: { header: X-Signature }", "header and secret"),
+        ("signing: { standard_webhooks: { env: KEY } }", "is base64"),
+        ("signing: { standard_webhooks: { env: KEY }, header: X-A }", "nothing beside it"),
+        ("signing: { header: X-A, secret: { env: KEY }, signs: '{bdy}' }", "there is no {bdy}"),
+        ("signing: { header: X-A, secret: { env: KEY }, signs: '{url}' }", "without {body}"),
+        ("signing: { header: X-A, secret: { env: KEY }, signs: '{timestamp}.{body}' }", "go together"),
+        ("signing: { header: X-A, secret: { env: KEY }, signs: '{id}{body}' }", "{id} needs id_header"),
+        ("signing: { header: Content-Type, secret: { env: KEY } }", "another meaning"),
+        ("authentication: { oauth2: 'https://x', grant: jwt_bearer, issuer: a }", "needs private_key"),
+        ("authentication: { oauth2: 'https://x', grant: jwt_bearer, private_key: { env: KEY } }", "no PEM of an RSA"),
+        (
+            "authentication: { oauth2: 'https://x', client_id: a, client_secret: { env: KEY }, key_id: b }",
+            "key_id names the private_key",
+        ),
+        (
+            "authentication: { oauth2: 'https://x', client_id: a, client_secret: { env: KEY }, scheme: 'a b' }",
+            "authentication.scheme",
+        ),
         ("call_seconds: -1", "call_seconds"),
         ("idempotency: { for: tomorrow }", "such as 30s or 2h"),
         ("idempotency: { for: 0s }", "longer than nothing"),
@@ -263,9 +291,16 @@ def test_a_mistake_in_any_part_is_told(tmp_path: Path, entry: str, told: str) ->
     assert told in str(raised.value)
 
 
-def test_a_key_and_a_secret_have_headers_of_their_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "both",
+    [
+        "authentication: { header: X-Key, secret: { env: KEY } }\n    idempotency: { header: x-key }",
+        "signing: { header: Idempotency-key, secret: { env: KEY } }\n    idempotency: {}",
+        "signing: { standard_webhooks: { env: KEY } }\n    idempotency: { header: Webhook-Id }",
+    ],
+)
+def test_a_key_and_a_secret_have_headers_of_their_own(tmp_path: Path, both: str) -> None:
     """One of them would be lost."""
-    both = "authentication: { header: X-Key, secret: { env: KEY } }\n    idempotency: { header: x-key }"
     path = write(tmp_path, f"connections:\n  a:\n    base_url: https://x\n    {both}\n")
     with pytest.raises(SettingsError, match="cannot carry both"):
         load(path, ENVIRON)

@@ -14,8 +14,10 @@ import pytest
 
 from contracts.actions import ActionRequest, Retry
 from contracts.runs import Outcome
-from services.actions.connections.oauth import ClientCredentials, Token, TokenStore
+from services.actions.connections.oauth import ClientCredentials
 from services.actions.connections.parts import OAuth2
+from services.actions.connections.token_requests import Token
+from services.actions.connections.token_store import TokenStore
 from tests.support.actions import request
 from tests.support.world import loop
 from tests.support.world.destination import Asked, Destination, Says
