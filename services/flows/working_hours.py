@@ -13,6 +13,7 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 _DAY_OF = {name: day for day, full in enumerate(DAYS) for name in (full, full[:3])}
 LOOKED_AHEAD_DAYS = 400
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 _MIDNIGHT = time(0)
 _RANGE = re.compile(r"\s*(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})\s*", re.ASCII)
 
@@ -59,10 +60,25 @@ class WorkingHours:
         for begins, ends in self.stretches:
             over = day + _DAY if ends <= begins else day
             # Where the clock is set back, they begin at the first of two and end at the second.
-            yield self._moment(day, begins, fold=0), self._moment(over, ends, fold=1)
+            first, last = self._moment(day, begins, fold=0), self._moment(over, ends, fold=1)
+            if first < last:  # else the clock skips all of it
+                yield first, last
 
     def _moment(self, day: date, clock: time, *, fold: int) -> datetime:
-        return datetime.combine(day, clock, self.zone).replace(fold=fold).astimezone(UTC)
+        """When the clock shows this, at its first or second time; what it skips is when it goes on."""
+        shown = datetime.combine(day, clock, self.zone)
+        # Of a time that is skipped, fold 0 is read by the offset before the change, and so lies after it (PEP 495).
+        after, before = (shown.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+        if after <= before:
+            return before if fold else after
+        offset = after.astimezone(self.zone).utcoffset()
+        while after - before > _SECOND:
+            middle = before + (after - before) // (2 * _SECOND) * _SECOND
+            if middle.astimezone(self.zone).utcoffset() == offset:
+                after = middle
+            else:
+                before = middle
+        return after
 
 
 def zone_of(name: str) -> ZoneInfo:
