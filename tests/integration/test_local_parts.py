@@ -1,5 +1,7 @@
 """Embedded Kafka and PostgreSQL: what they promise while they run."""
 
+import subprocess
+
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -26,6 +28,17 @@ async def test_a_record_survives_the_sudden_end_of_kafka(kafka_server: KafkaServ
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka_server.bootstrap, auto_offset_reset="earliest")
     async with consumer:
         assert (await consumer.getone()).value == b"kept"
+
+
+def test_its_java_starts_with_the_file_of_classes(kafka_server: KafkaServer) -> None:
+    """It is there, and fits: told that it may not start without (AOTMode), Java starts."""
+    spec = kafka_server._java("java", ("-version",))
+    assert any(part.startswith("-XX:AOTCache=") for part in spec.command)
+    java, *options = spec.command
+    done = subprocess.run(
+        [java, "-XX:AOTMode=on", *options], cwd=spec.directory, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 async def test_a_row_survives_the_sudden_end_of_postgres(postgres_server: PostgresServer) -> None:
