@@ -1,6 +1,11 @@
 """`python -m services.actions`: make the calls that flows ask for."""
 
+# ruff: noqa: E402 - the collector is told first
 from __future__ import annotations
+
+from services.runtime import garbage_collector
+
+garbage_collector.collect_seldom()
 
 from services.actions import connections, service
 from services.actions.settings import ActionsSettings

@@ -11,6 +11,7 @@ from services.cli import commands
 from services.cli.command import add_all
 from services.cli.terminal import CommandError
 from services.project.errors import ProjectError
+from services.runtime import garbage_collector
 from services.runtime.version import version
 
 WRONG_USE = 2
@@ -46,6 +47,7 @@ COMMANDS = add_all(app, commands)
 
 def main() -> None:
     """Run the command line; exit with its code. What a person can mend is said without a stack trace."""
+    garbage_collector.collect_seldom()
     if not sys.argv[1:] or sys.argv[1] in app.help_flags:
         for command in COMMANDS:  # a command that is not imported has no line in the list
             app[command]

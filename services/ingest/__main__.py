@@ -1,6 +1,11 @@
 """`python -m services.ingest`: the HTTP gateway."""
 
+# ruff: noqa: E402 - the collector is told first
 from __future__ import annotations
+
+from services.runtime import garbage_collector
+
+garbage_collector.collect_seldom()
 
 from services.ingest import service
 from services.ingest.settings import IngestSettings

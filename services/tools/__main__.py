@@ -1,6 +1,11 @@
 """python -m services.tools: the stream processor. Not by faust's command line, which re-logs stdout as warnings."""
 
+# ruff: noqa: E402 - the collector is told first
 from __future__ import annotations
+
+from services.runtime import garbage_collector
+
+garbage_collector.collect_seldom()
 
 from services.runtime import lifecycle
 from services.runtime.settings import SettingsError
