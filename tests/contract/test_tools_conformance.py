@@ -61,9 +61,9 @@ def test_a_tool_takes_all_that_its_types_allow(tool: Tool, data: st.DataObject) 
     given_inputs = data.draw(inputs_of(tool.inputs))
     inputs = tool.inputs.model_validate(copy.deepcopy(given_inputs))
     before = copy.deepcopy(inputs.model_dump())
-    started = time.monotonic()
+    started = time.process_time()
     first = run(tool, inputs)
-    assert time.monotonic() - started < SLOWEST_SECONDS
+    assert time.process_time() - started < SLOWEST_SECONDS
     second = run(tool, tool.inputs.model_validate(copy.deepcopy(given_inputs)))
     assert first == second
     assert inputs.model_dump() == before

@@ -41,22 +41,22 @@ async def test_a_limit_holds_over_workers_and_flows(
     assert took >= (250 - 55) / 50
 
 
-@pytest.mark.alone
-@pytest.mark.parametrize("limits", ["{}", "{ requests_per_second: 100 }"])
-async def test_one_request_does_not_wait_for_another_flows_campaign(
-    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str, limits: str
+@pytest.mark.parametrize(("limits", "most"), [("{}", 5_000), ("{ requests_per_second: 100 }", 1_000)])
+async def test_one_request_does_not_wait_for_another_flows_campaign(  # noqa: PLR0917 - fixtures
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str, limits: str, most: int
 ) -> None:
-    """10,000 requests of one flow, limited or not: a single one that lies behind them is there within 2 seconds."""
+    """10,000 requests of one flow, limited or not: a single one that lies behind them overtakes most of them.
+
+    Alone on two cores it is there within 2 seconds. On a busy machine that is longer, but no more go before it.
+    """
     async with kafka(kafka_bootstrap, topic_prefix) as topics:
         with recorder() as destination, ExitStack() as around:
             (one,) = workers(around, topics, tmp_path, destination.url, own_database, count=1, limits=limits)
             await one.says("partitions.assigned")
             await topics.put([of_flow(number, "campaign") for number in range(10_000)])
-            assert await _lead_seconds(topics, destination, 99_999) < 2.0
-            assert len(destination.seen) < 10_000
+            assert await _gone_before(topics, destination, 99_999) < most
 
 
-@pytest.mark.alone
 async def test_a_campaign_of_minutes_waits_in_postgresql(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, own_database: str
 ) -> None:
@@ -74,14 +74,15 @@ async def test_a_campaign_of_minutes_waits_in_postgresql(
                 number += 1_000
                 await asyncio.sleep(0.5)
             await connection.close()
-            assert await _lead_seconds(topics, destination, 99_999) < 2.0
+            assert await _gone_before(topics, destination, 99_999) < 20 * 10
 
 
-async def _lead_seconds(topics: Kafka, destination: Recorder, number: int) -> float:
-    put = time.monotonic()
+async def _gone_before(topics: Kafka, destination: Recorder, number: int) -> int:
+    """How many requests were made between the moment in which a lead was put on the topic, and its own."""
+    before = len(destination.seen)
     await topics.put([of_flow(number, "lead")])
-    await until(lambda: any(body["n"] == number for _, body in destination.seen), 20)
-    return next(moment for moment, body in destination.seen if body["n"] == number) - put
+    await until(lambda: any(body["n"] == number for _, body in destination.seen[before:]), 30)
+    return next(place for place, (_, body) in enumerate(destination.seen[before:]) if body["n"] == number)
 
 
 async def test_calls_at_once_are_bounded_over_workers(

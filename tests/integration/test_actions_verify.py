@@ -178,7 +178,8 @@ async def test_what_cannot_be_told_is_for_a_person_or_asked_again_later(stage: S
 async def test_a_call_of_a_killed_worker_is_asked_for(stage: Stage, acts: bool) -> None:  # noqa: FBT001 - a table
     """SIGKILL during the call, and again while the destination is asked: the next worker asks, and it is there once."""
     stage.closum.fault(path="/crm/*", kind="hang", acts=acts, times=1)
-    stage.closum.fault(path="/crm/contacts", kind="status", status=500, times=3)
+    # It hangs, rather than answer 500: those would have to be outlived within FLOWS_VERIFY_SECONDS.
+    stage.closum.fault(path="/crm/contacts", kind="hang", acts=False, times=1)
     await stage.kafka.put([request(1, **CONTACT)])
     await _until(stage, lambda: stage.calls("POST", "/crm/contacts") == 1)
     stage.worker.kill()

@@ -78,9 +78,9 @@ def test_the_nearest_name() -> None:
 
 def test_a_name_of_a_stranger_costs_no_more_than_a_name() -> None:
     """However long it is: ingest tells the sender of an unknown trigger too."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert nearest("closum.lead.created" + "x" * 1_000_000, ["closum.lead.created"]) is None
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 STEPS = '- id: phone\n  tool: phone.format\n  with: { number: "${ trigger.from }", region: PT }\n- stop: done\n'

@@ -102,9 +102,9 @@ def test_replacing_never_grows_without_bound() -> None:
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)+$", "(a?){100}a{100}!"])
 def test_patterns_run_in_linear_time(pattern: str) -> None:
     """Each of these takes Python's own engine longer than a life."""
-    started = time.monotonic()
+    started = time.process_time()
     use(text_replace, text="a" * 20_000 + "!", find=pattern, pattern=True)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(
@@ -205,10 +205,10 @@ def test_a_template_has_two_names() -> None:
 )
 def test_a_template_that_fails_or_would_not_end_is_told_soon(template: str) -> None:
     """As the author's mistake, without the engine's many lines."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ToolError, match="the template") as caught:
         use(text_format, template=template, values={"a": {}})
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert "\n" not in str(caught.value)
 
 
