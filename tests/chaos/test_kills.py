@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from deploy.local import KafkaServer
 from tests.bench import load
 from tests.support import actions, ingest, tools_process
 from tests.support.closum import Closum, closum
@@ -20,19 +19,17 @@ FLOW = (Path(__file__).parents[2] / "examples/whatsapp-to-crm.yaml").read_text()
 
 
 async def test_every_accepted_event_reaches_the_crm_in_order_though_workers_are_killed(
-    kafka_server: KafkaServer, database_url: str, topic_prefix: str, tmp_path: Path
+    kafka_bootstrap: str, database_url: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     """8,000 events over HTTP; tools and actions are killed three times each while they work on them."""
     async with (
-        tools_process.stack(kafka_server.bootstrap, database_url, topic_prefix, tmp_path, FLOW) as tools,
-        actions.kafka(kafka_server.bootstrap, topic_prefix) as kafka,
+        tools_process.stack(kafka_bootstrap, database_url, topic_prefix, tmp_path, FLOW) as tools,
+        actions.kafka(kafka_bootstrap, topic_prefix) as kafka,
     ):
         with (
             closum() as crm,
             actions.worker(kafka, tmp_path, crm.url, database_url) as worker,
-            ingest.running(
-                tmp_path, KAFKA_BOOTSTRAP=kafka_server.bootstrap, FLOWS_TOPIC_PREFIX=topic_prefix
-            ) as gateway,
+            ingest.running(tmp_path, KAFKA_BOOTSTRAP=kafka_bootstrap, FLOWS_TOPIC_PREFIX=topic_prefix) as gateway,
         ):
             await asyncio.to_thread(gateway.until_ready)
             tools.start()
@@ -47,6 +44,7 @@ async def test_every_accepted_event_reaches_the_crm_in_order_though_workers_are_
                     process.start()
             accepted = await sending
             assert accepted["statuses"] == {202: EVENTS}
+            await until(partial(received, crm, EVENTS), "as many requests as events", crm)
             await until(lambda: distinct(crm) == EVENTS, "every accepted event's effect", crm)
             assert out_of_order(crm) == []
 

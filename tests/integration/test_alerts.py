@@ -27,7 +27,7 @@ from tests.support.deployment import ROOT
 from tests.support.tools_process import send, stack
 
 ALERT = "FlowsNotConsuming"
-WINDOW_SECONDS, FOR_SECONDS = 6, 2
+WINDOW_SECONDS, FOR_SECONDS = 4, 2
 """What the rule's minutes are here, each."""
 
 pytestmark = [

@@ -243,6 +243,8 @@ async def test_what_nobody_can_read_is_a_dead_letter_by_reference(
     settings: ToolsSettings, kafka_server: KafkaServer
 ) -> None:
     """It says where the records are and why; what comes before and behind is done, and all of it is committed."""
+    settings = settings.model_copy(update={"kafka_bootstrap": kafka_server.bootstrap})  # its files are ours to break
+    await kafka.make_topics(settings)
     events = story(settings.topic_prefix, 4)
     for event in events:
         await send(settings, [event, event])

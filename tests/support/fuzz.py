@@ -17,7 +17,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
-from schemathesis.checks import CHECKS
+from schemathesis.checks import CHECKS, load_all_checks
 
 from tests.support.ingest import BEARER, EVENTS_TOKEN, LEADS_TOKEN, SOURCES, TOKEN
 from tests.support.signing import ENVIRON, SIGNED_SOURCES, SIGNERS, VERIFY, Signed
@@ -45,6 +45,7 @@ def fuzz(url: str, examples: int, first_seed: int = 1) -> Counter[str]:
     Raises what schemathesis raises, with the request to repeat it by, when an answer is not what the document promises.
     """
     document = schemathesis.openapi.from_url(f"{url}/openapi.json", headers=BEARER)
+    load_all_checks()
     checks = CHECKS.get_by_names(list(PROMISES))
     seen: Counter[str] = Counter()
     with requests.Session() as session:
