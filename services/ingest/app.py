@@ -20,7 +20,7 @@ from services.ingest.auth.scheme import request_of, unproven
 from services.ingest.database import Database
 from services.ingest.event_publisher import EventPublisher
 from services.ingest.hook_bodies import HookBodies
-from services.ingest.http_problems import Refused
+from services.ingest.http_problems import Refused, wrong_method
 from services.ingest.in_flight import RequestsInFlight
 from services.ingest.refusals import Refusals
 from services.ingest.replayed_requests import ReplayedRequests
@@ -32,6 +32,7 @@ from services.runtime import logging
 from services.runtime.version import version
 
 HOUR_SECONDS = 3600.0
+PAGE_METHODS = ["GET", "HEAD"]
 
 log = logging.get("http")
 
@@ -86,14 +87,16 @@ def build(settings: IngestSettings, sources: Sources, shared: IntakeParts) -> AS
     tokens = tokens_of(settings)
     event = events.EventsEndpoint(tokens, shared.taker, in_flight, most, sources.triggers)
     found = event_lookup.EventLookupEndpoint(tokens, shared.data, shared.acknowledged)
+    pages = _pages(sources, None if settings.docs_open else tokens)
     # No `methods`: the endpoints answer a wrong method themselves, as a problem.
     routes = [
         Route(hooks.PATH, hook),
         Route(events.PATH, event),
         Route(hooks.PATH_SIGNED, hook),
+        Route(f"{events.PATH}/", pages),  # an event without an id is none to look up
         Route(event_lookup.PATH, found),
     ]
-    return Router(routes, redirect_slashes=False, default=_pages(sources, None if settings.docs_open else tokens))
+    return Router(routes, redirect_slashes=False, default=pages)
 
 
 def _pages(sources: Sources, tokens: EventTokens | None) -> FastAPI:
@@ -108,16 +111,16 @@ def _pages(sources: Sources, tokens: EventTokens | None) -> FastAPI:
         redoc_url=None,
     )
 
-    @api.get("/", include_in_schema=False)
+    @api.api_route("/", methods=PAGE_METHODS, include_in_schema=False)
     async def index() -> dict[str, str]:
         return {"service": openapi.TITLE, "docs": "/docs", "openapi": "/openapi.json"}
 
-    @api.get("/openapi.json", include_in_schema=False)
+    @api.api_route("/openapi.json", methods=PAGE_METHODS, include_in_schema=False)
     async def document(request: Request) -> JSONResponse:
         _admit(request, tokens)
         return JSONResponse(api.openapi())
 
-    @api.get("/docs", include_in_schema=False)
+    @api.api_route("/docs", methods=PAGE_METHODS, include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
         _admit(request, tokens)
         return HTMLResponse(docs_page.html(api.openapi(), sources.triggers), headers=docs_page.HEADERS)
@@ -153,14 +156,25 @@ async def _told(_request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
     headers = error.headers if isinstance(error, HTTPException) else None
-    detail, code = "There is nothing at this address; GET /docs shows what there is.", ErrorCode.SOURCE_UNKNOWN
-    path = request.url.path
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        code = ErrorCode.METHOD_NOT_ALLOWED
-        detail = f"This address takes {(headers or {}).get('allow', 'GET')}, not {request.method}."
-    elif path.endswith("/") and path.strip("/"):
-        detail = "There is nothing at this address: take the slash at its end away. GET /docs shows what there is."
-    return _response(Refused(status, code, detail, headers=headers))
+        return _response(wrong_method(request.method, PAGE_METHODS))
+    return _response(Refused(status, ErrorCode.SOURCE_UNKNOWN, nothing_at(request.url.path), headers=headers))
+
+
+def nothing_at(path: str) -> str:
+    """What the sender of a wrong address is told: the form of the right one, and never the token that was sent."""
+    words = [word.lower() for word in path.split("/") if word][:2]
+    if words == ["v1", "hooks"]:
+        meant = f"A hook is at {hooks.PATH}, or at {hooks.PATH_SIGNED} where its sender signs, without any slash more."
+    elif words[:1] == ["v1"] and words[1:] in (["events"], ["event"]):
+        meant = (
+            f"Events go to {events.PATH}, without any slash more; what became of one is at {event_lookup.SHOWN_PATH}."
+        )
+    elif path.endswith("/"):
+        meant = "Take the slash at its end away."
+    else:
+        meant = f"Hooks are at {hooks.PATH}, events at {events.PATH}."
+    return f"There is nothing at this address. {meant} GET /docs shows what there is."
 
 
 async def _failed(_request: Request, error: Exception) -> Response:

@@ -14,12 +14,13 @@ from services.ingest.auth.event_tokens import EventToken, EventTokens
 from services.ingest.auth.scheme import request_of
 from services.ingest.database import Database, unavailable
 from services.ingest.events import SOURCE, not_proven
-from services.ingest.http_problems import Refused
+from services.ingest.http_problems import Refused, wrong_method
 from services.ingest.responses import UNKNOWN, Response, answer
 from services.runtime.database import FAULTS
 
 PATH = "/v1/events/{id:path}"
 SHOWN_PATH = "/v1/events/{id}"
+METHODS = ("GET", "HEAD")
 
 
 class EventLookupEndpoint:
@@ -39,13 +40,8 @@ class EventLookupEndpoint:
         await answer(SOURCE if token else UNKNOWN, self._answer(request.method, identity, token), send)
 
     async def _answer(self, method: str, identity: str, token: EventToken | None) -> Response:
-        if method not in {"GET", "HEAD"}:
-            raise Refused(
-                HTTPStatus.METHOD_NOT_ALLOWED,
-                ErrorCode.METHOD_NOT_ALLOWED,
-                f"This address takes GET, not {method}.",
-                headers={"Allow": "GET, HEAD"},
-            )
+        if method not in METHODS:
+            raise wrong_method(method, METHODS)
         if token is None:
             raise not_proven()
         try:

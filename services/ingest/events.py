@@ -24,13 +24,13 @@ from services.ingest.auth.scheme import AuthRequest, request_of, unproven
 from services.ingest.body import parse, read
 from services.ingest.cloudevents import ContentMode
 from services.ingest.decompression import unpacked
-from services.ingest.hooks import only_post
-from services.ingest.http_problems import FieldError, Refused, pointer, wrong_shape
+from services.ingest.http_problems import FieldError, Refused, pointer, wrong_method, wrong_shape
 from services.ingest.in_flight import RequestsInFlight
 from services.ingest.responses import UNKNOWN, Response, answer
 from services.runtime.documents.suggestion import suggestion
 
 PATH = "/v1/events"
+METHODS = ("POST", "OPTIONS")
 SOURCE = "events"
 ROOM_BYTES = 16_384
 """What an envelope may add to a payload of the largest size."""
@@ -61,10 +61,10 @@ class EventsEndpoint:
         await answer(SOURCE if token else UNKNOWN, self._answer(request, scope, receive, token), send)
 
     async def _answer(self, request: AuthRequest, scope: Scope, receive: Receive, token: EventToken | None) -> Response:
-        if request.method == "OPTIONS" and b"webhook-request-origin" in request.headers:
-            return handshakes.abuse_protection(request.headers)
+        if request.method == "OPTIONS":
+            return handshakes.options(request.headers, METHODS)
         if request.method != "POST":
-            raise only_post(request.method)
+            raise wrong_method(request.method, METHODS)
         if token is None:
             raise not_proven()
         with self._in_flight.hold(f"{SOURCE} {token.name}", None, proven=True) as held:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
@@ -42,12 +43,20 @@ def subscription(hook: Hook, query: bytes) -> Response | None:
     return _echoed(challenge)
 
 
-def abuse_protection(headers: dict[bytes, bytes]) -> Response:
-    """`OPTIONS` of CloudEvents: the origin that asks may send.
+def methods(hook: Hook) -> tuple[str, ...]:
+    """What the address of a source takes."""
+    declared = hook.handshakes
+    asks = bool(hook.verify_tokens or declared.queries or declared.checks)
+    found = ("POST", *(["GET"] if asks or hook.from_query else []), *(["HEAD"] if declared.checks else []))
+    return (*found, "OPTIONS")
+
+
+def options(headers: dict[bytes, bytes], allowed: Sequence[str]) -> Response:
+    """`OPTIONS`: what the address takes; and where CloudEvents' abuse protection asks, that the origin may send.
 
     Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md#4-abuse-protection
     """
-    answer = [(b"allow", b"POST")]
+    answer = [(b"allow", ", ".join(allowed).encode())]
     origin = headers.get(b"webhook-request-origin")
     if origin and len(origin) <= LONGEST:
         answer += [(b"webhook-allowed-origin", origin), (b"webhook-allowed-rate", b"*")]

@@ -9,12 +9,12 @@ from http import HTTPStatus
 from starlette.types import Receive, Scope, Send
 
 from contracts.errors import ErrorCode
-from services.ingest import handshakes
+from services.ingest import handshakes, origins
 from services.ingest.auth import networks
 from services.ingest.auth.scheme import AuthRequest, AuthScheme, Proven, request_of
 from services.ingest.body import announced, first_bytes, read
 from services.ingest.hook_bodies import HookBodies
-from services.ingest.http_problems import Refused
+from services.ingest.http_problems import Refused, wrong_method
 from services.ingest.in_flight import HeldRequest, RequestsInFlight
 from services.ingest.parsed_bodies import sent_of
 from services.ingest.proved_request import ProvedRequest
@@ -54,16 +54,18 @@ class HookEndpoint:
         name = parameters["source"]
         hook = self._parts.hooks.find(name, parameters.get("token"))
         # A wrong token counts under the name: whoever set it up wants to see that.
-        await answer(name if self._parts.hooks.named(name) else UNKNOWN, self._answer(hook, scope, receive), send)
+        source = name if self._parts.hooks.named(name) else UNKNOWN
+        request = request_of(scope, networks.peer(scope), time.time())
+        beside = () if hook is None else origins.shown_to(hook, request)
+        await answer(source, self._answer(hook, request, scope, receive), send, beside)
 
-    async def _answer(self, hook: Hook | None, scope: Scope, receive: Receive) -> Response:
+    async def _answer(self, hook: Hook | None, request: AuthRequest, scope: Scope, receive: Receive) -> Response:
         if hook is None:
             raise Refused(
                 HTTPStatus.NOT_FOUND,
                 ErrorCode.SOURCE_UNKNOWN,
                 "There is no such hook, or its token is wrong. Compare the whole URL with the one you were given.",
             )
-        request = request_of(scope, networks.peer(scope), time.time())
         challenge = _handshake(hook, request)
         if challenge is not None:
             return challenge
@@ -120,13 +122,16 @@ class HookEndpoint:
 
 
 def _handshake(hook: Hook, request: AuthRequest) -> Response | None:
-    """The answer to a challenge outside of a body; None when the request brings an event. Raises Refused: 405."""
+    """The answer to a challenge outside of a body; None when the request brings an event. Raises Refused: 403, 405."""
+    if origins.is_preflight(request):
+        return origins.preflight(hook, request)
+    origins.require(hook, request)
     if request.method == "OPTIONS":
-        return handshakes.abuse_protection(request.headers)
+        return handshakes.options(request.headers, handshakes.methods(hook))
     challenge = handshakes.subscription(hook, request.query) if request.method == "GET" else None
     challenge = challenge or handshakes.asked(hook, request)
     if challenge is None and request.method != "POST" and not (hook.from_query and request.method == "GET"):
-        raise only_post(request.method)
+        raise wrong_method(request.method, handshakes.methods(hook))
     return challenge
 
 
@@ -146,13 +151,3 @@ def _begin(hook: Hook, proof: AuthScheme, request: AuthRequest) -> None:
 def declared_answer(answer: Answer) -> Response:
     """What the source's sender takes for success."""
     return Response(HTTPStatus(answer.status), answer.body, answer.content_type)
-
-
-def only_post(method: str) -> Refused:
-    """The 405 for any other method."""
-    return Refused(
-        HTTPStatus.METHOD_NOT_ALLOWED,
-        ErrorCode.METHOD_NOT_ALLOWED,
-        f"This address takes POST, not {method}.",
-        headers={"Allow": "POST"},
-    )

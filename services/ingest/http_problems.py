@@ -70,6 +70,17 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours
         return orjson.dumps(problem)
 
 
+def wrong_method(method: str, allowed: Sequence[str]) -> Refused:
+    """The 405 that says what the address takes."""
+    senders = [each for each in allowed if each not in {"HEAD", "OPTIONS"}]
+    return Refused(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        ErrorCode.METHOD_NOT_ALLOWED,
+        f"This address takes {' or '.join(senders)}, not {method}.",
+        headers={"Allow": ", ".join(allowed)},
+    )
+
+
 def type_of(code: ErrorCode) -> str:
     """The problem's `type`: a URN, so that it means the same on every installation."""
     return f"urn:closum-flows:error:{code.value}"

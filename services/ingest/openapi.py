@@ -42,7 +42,14 @@ def document(api: FastAPI, triggers: Triggers) -> Callable[[], Json]:
             made["paths"] = {
                 hooks.PATH: _hook_path(triggers, ["source", "token"], "A sender's webhook"),
                 hooks.PATH_SIGNED: _hook_path(triggers, ["source"], "A webhook whose sender signs"),
-                events.PATH: {"post": _events(triggers)},
+                events.PATH: {
+                    "post": _events(triggers),
+                    "options": {
+                        "operationId": "ask_event",
+                        "summary": "What is taken here (CloudEvents' abuse protection)",
+                        "responses": {"200": {"description": "`Allow` has the methods; the origin may send."}},
+                    },
+                },
                 event_lookup.SHOWN_PATH: {"get": _lookup()},
             }
             made["components"] = {
@@ -85,13 +92,23 @@ def _hook_path(triggers: Triggers, names: list[str], summary: str) -> Json:
             "parameters": query,
             "responses": {
                 "200": {"description": "The challenge.", "content": text},
-                **_problems({"403": "The verify_token is wrong.", "404": NO_HOOK, "405": "No challenge."}),
+                **_problems(
+                    {
+                        "403": "The verify_token is wrong, or the web page may not send.",
+                        "404": NO_HOOK,
+                        "405": "No challenge.",
+                    }
+                ),
             },
         },
         "options": {
             "operationId": f"ask_{tag}",
-            "summary": "May this origin send? (CloudEvents abuse protection)",
-            "responses": {"200": {"description": "It may."}, **_problems({"404": NO_HOOK})},
+            "summary": "May this origin send (CloudEvents' abuse protection), or this web page (CORS)?",
+            "responses": {
+                "200": {"description": "`Allow` has the methods; the origin may send."},
+                "204": {"description": "The web page may send."},
+                **_problems({"403": "Web pages of this origin may not send to this source.", "404": NO_HOOK}),
+            },
         },
     }
 
@@ -122,7 +139,7 @@ def _hook(triggers: Triggers, tag: str, summary: str) -> Json:
         "responses": _responses(
             {
                 "401": "The sender did not prove who it is.",
-                "403": "This address may not send to this source.",
+                "403": "This address, or web pages of this origin, may not send to this source.",
                 "404": NO_HOOK,
                 "409": "This signed request was taken before, and the source refuses replays.",
                 "429": "More requests a second than the source may send.",

@@ -25,6 +25,9 @@ log = logging.get("http")
 _counters: dict[tuple[str, int], Counter] = {}
 
 
+Headers = Sequence[tuple[bytes, bytes]]
+
+
 @dataclass(frozen=True)
 class Response:
     """An answer that is no refusal."""
@@ -32,7 +35,7 @@ class Response:
     status: HTTPStatus
     body: bytes
     content_type: bytes | None = JSON
-    headers: Sequence[tuple[bytes, bytes]] = field(default=())
+    headers: Headers = field(default=())
 
 
 def accepted(ids: Sequence[str], *, duplicate: bool, unread: Sequence[FieldError] = ()) -> Response:
@@ -48,8 +51,8 @@ def accepted(ids: Sequence[str], *, duplicate: bool, unread: Sequence[FieldError
     return Response(HTTPStatus.ACCEPTED, orjson.dumps(body))
 
 
-async def answer(source: str, work: Awaitable[Response], send: Send) -> None:
-    """Do the work, and answer the request with what it gives or how it refuses."""
+async def answer(source: str, work: Awaitable[Response], send: Send, beside: Headers = ()) -> None:
+    """Do the work, and answer the request with what it gives or how it refuses; `beside` stands in each answer."""
     try:
         reply = await work
         status, body = reply.status.value, reply.body
@@ -73,6 +76,8 @@ async def answer(source: str, work: Awaitable[Response], send: Send) -> None:
         log.exception("request.failed", source=source)
         status, headers, body = _refusal(bug())
     count(source, status)
+    if beside:
+        headers = [*headers, *beside]
     if status != HTTPStatus.NO_CONTENT:  # RFC 9110, 8.6: it has no body, and says nothing of its length
         headers = [*headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})

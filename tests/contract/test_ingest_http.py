@@ -165,17 +165,53 @@ async def test_too_large_is_a_413_whether_its_length_is_told_or_not() -> None:
 
 
 async def test_another_method_is_a_405(ingest: Ingest) -> None:
-    """With what is allowed."""
+    """With what is allowed, which OPTIONS asks for."""
     for path in (WHATSAPP, "/v1/events"):
-        response = await ingest[0].get(path, headers=BEARER)
+        for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "BREW"):
+            response = await ingest[0].request(method, path, headers=BEARER)
+            assert (response.status_code, response.headers["allow"]) == (405, "POST, OPTIONS")
+            if method != "HEAD":  # whose answer has no body
+                told = problem(response, 405, ErrorCode.METHOD_NOT_ALLOWED)
+                assert told["detail"] == f"This address takes POST, not {method}."
+        response = await ingest[0].options(path)
+        assert (response.status_code, response.headers["allow"]) == (200, "POST, OPTIONS")
+    for path in ("/", "/docs", "/openapi.json"):
+        assert (await ingest[0].head(path, headers=BEARER)).status_code == 200
+        response = await ingest[0].post(path, headers=BEARER)
         problem(response, 405, ErrorCode.METHOD_NOT_ALLOWED)
-        assert response.headers["allow"] == "POST"
+        assert response.headers["allow"] == "GET, HEAD"
 
 
-@pytest.mark.parametrize("path", ["/nope", "/v1/hooks/", f"{WHATSAPP}/", f"{WHATSAPP}/x"])
-async def test_another_address_is_a_404_that_shows_the_way(ingest: Ingest, path: str) -> None:
-    """Never a redirect: it could show a token to somebody else."""
-    assert "/docs" in problem(await ingest[0].post(path, json=MESSAGE), 404, ErrorCode.SOURCE_UNKNOWN)["detail"]
+HOOK_FORM = "A hook is at /v1/hooks/{source}/{token}, or at /v1/hooks/{source}"
+EVENT_FORM = "Events go to /v1/events, without any slash more"
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/nope", "Hooks are at /v1/hooks/{source}/{token}, events at /v1/events."),
+        ("/v1/hooks/", HOOK_FORM),
+        ("/v1/hooks/whatsapp/", HOOK_FORM),
+        (f"{WHATSAPP}/", HOOK_FORM),
+        (f"{WHATSAPP}//", HOOK_FORM),
+        (f"{WHATSAPP}/x", HOOK_FORM),
+        (f"/{WHATSAPP}", HOOK_FORM),
+        (WHATSAPP.replace("/hooks/", "//hooks/"), HOOK_FORM),
+        (WHATSAPP.replace("/v1/hooks/", "/V1/Hooks/"), HOOK_FORM),
+        ("/v1/events/", EVENT_FORM),
+        ("//v1/events", EVENT_FORM),
+        ("/v1/event", EVENT_FORM),
+        ("/docs/", "Take the slash at its end away."),
+    ],
+)
+async def test_another_address_is_a_404_that_names_the_right_one(ingest: Ingest, path: str, form: str) -> None:
+    """By its form, and without the token; whatever the method. No redirect: it could show a token to somebody else."""
+    http, kafka = ingest
+    for method in ("POST", "GET", "PUT"):
+        answer = await http.request(method, f"http://ingest{path}", json=MESSAGE, headers=BEARER)
+        detail = problem(answer, 404, ErrorCode.SOURCE_UNKNOWN)["detail"]
+        assert (form in detail, "/docs" in detail, TOKEN in answer.text) == (True, True, False), detail
+    assert kafka.records == []
 
 
 async def test_kafka_away_is_a_503_with_retry_after(ingest: Ingest) -> None:

@@ -17,7 +17,7 @@ from contracts.errors import ErrorCode
 from services.ingest.decompression import unpacked
 from services.ingest.server import HttpServer
 from services.ingest.sources.load import load
-from tests.support.ingest import BEARER, LEADS, application, client
+from tests.support.ingest import application, client
 
 TOKEN = "token-0123456789abcdef"
 FILE = """\
@@ -95,17 +95,3 @@ def test_deflate_comes_in_both_its_forms(level: int) -> None:
         assert unpacked(packed.compress(body) + packed.flush(), "deflate", len(body)) == body
         assert unpacked(zlib.compress(body, level), "deflate", len(body)) == body
         assert unpacked(gzip.compress(body) + gzip.compress(body), "gzip", 2 * len(body)) == 2 * body
-
-
-async def test_answers_say_what_is_there() -> None:
-    """A slash too much, and another method."""
-    app, _ = application()
-    async with client(app) as http:
-        for path in (f"{LEADS}/", "/v1/events/", "/docs/"):
-            answer = await http.post(path, content=LEAD, headers=BEARER)
-            assert answer.status_code in {404, 405}
-            assert "slash at its end" in answer.text or answer.status_code == 405, answer.text
-        answer = await http.post("/docs", headers=BEARER)
-        assert (answer.status_code, "takes GET, not POST" in answer.json()["detail"]) == (405, True)
-        answer = await http.put(LEADS, content=LEAD)
-        assert (answer.status_code, "takes POST, not PUT" in answer.json()["detail"]) == (405, True)

@@ -41,7 +41,7 @@ from services.ingest.sources.body_forms import (
     TypeName,
     place,
 )
-from services.ingest.sources.form_parts import Pointer, Pointers, StrictForm
+from services.ingest.sources.form_parts import Origin, Pointer, Pointers, StrictForm
 from services.ingest.sources.secret import Secrets
 from services.runtime.documents.suggestion import suggestion
 
@@ -63,7 +63,7 @@ alone is at most what a topic takes."""
 TOGETHER = "[together]"  # in the places of faults, and not in the file
 CRON_FIELDS = 5
 BESIDE_SHAPE = "id, time, subject, type, headers, query, leave_out and on_mismatch"
-OF_REQUESTS = "handshakes, answer, from_query, items, leave_out, headers, query and types"
+OF_REQUESTS = "handshakes, answer, from_query, items, leave_out, headers, query, types and origins"
 A_LEAP_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
 A_LATE_DAY = datetime(2024, 12, 31, 23, 59, 59, tzinfo=UTC)
 
@@ -290,6 +290,7 @@ class SourceEntry(StrictForm):
     verify_token: Secrets | None = None
     networks: list[Network] = Field(default_factory=list)
     proxies: list[Network] = Field(default_factory=list)
+    origins: list[Origin] = Field(default_factory=list, description="web pages that may send, as browsers name them")
     limits: LimitsForm = LimitsForm()
     handshakes: list[HandshakeForm] = Field(default_factory=list)
     answer: AnswerForm | None = None
@@ -387,7 +388,7 @@ class SourceEntry(StrictForm):
             raise ValueError("nobody proves anything: give it a token, or authentication, or both")
         if not incoming and (self.token or self.authentication or self.verify_token):
             raise ValueError("token and authentication are for what comes in; nothing is sent to this source")
-        requested = (self.handshakes, self.answer, self.from_query, self.headers, self.query, self.types)
+        requested = (self.handshakes, self.answer, self.from_query, self.headers, self.query, self.types, self.origins)
         if not incoming and (any(requested) or self.items is not None or self.leave_out):
             raise ValueError(f"{OF_REQUESTS} are for what comes in; nothing is sent to this source")
         if self.items is not None and self.platform is not None:

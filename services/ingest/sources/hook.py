@@ -50,7 +50,8 @@ class Answer:
 class Hook:
     """One source of the sources file. Its repr holds no secret. No tokens: its address ends with its name.
 
-    `hides`: its bodies hold what people must not see, which its reader takes out.
+    `hides`: its bodies hold what people must not see, which its reader takes out. `origins`: the only web pages that
+    may send; empty: nobody is asked.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Hook:
     answer: Answer | None = None
     from_query: bool = False
     hides: bool = False
+    origins: frozenset[bytes] = frozenset()
 
     @cached_property
     def uri(self) -> str:

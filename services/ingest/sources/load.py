@@ -319,6 +319,7 @@ def _hook(name: str, entry: SourceEntry, reader: Reader, made: Mapping[str, Any]
         refuse_replays=entry.authentication is not None and entry.authentication.replay == "refuse",
         verify_tokens=made["verify_token"],
         networks=tuple(entry.networks),
+        origins=frozenset(origin.encode() for origin in entry.origins),
         proxies=tuple(entry.proxies),
         requests_per_second=entry.limits.requests_per_second,
         body_bytes=entry.limits.body_bytes or (LARGEST_BODY if entry.several else None),
