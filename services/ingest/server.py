@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import resource
 import socket
 from collections.abc import Awaitable
 from typing import Any
@@ -14,6 +15,7 @@ from granian.log import LogLevels
 from granian.server.embed import Server as Granian
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.runtime import logging
 from services.runtime.settings import SettingsError
 
 # granian sets up the standard library's logging when it is made; this leaves its records to our own handler.
@@ -24,11 +26,18 @@ LOGGERS: dict[str, Any] = {
 }
 BACKLOG = 1024
 IDLE_CONNECTIONS = 10_000
+LARGEST_HEAD = 32_768
+"""Of request line and headers, as nginx takes them. Every connection can hold as much without having said who it is, so
+that this, and not what a head is for, is the bound; granian's own would be 4,096 bytes a hundred times."""
+OTHER_FILES = 256
+"""What we have open beside connections of senders: to Kafka and PostgreSQL, logs, what answers health checks."""
 QUIET_SECONDS = 0.5
 """Who is silent for longer may meet a connection that is just being closed (RFC 9112, 9.6): see `Server.stop`."""
 LEAVING_SECONDS = 2.0
 LOOK_SECONDS = 0.02
 CLOSE = (b"connection", b"close")
+
+log = logging.get("http")
 
 
 class HttpServer:
@@ -47,11 +56,13 @@ class HttpServer:
             http=HTTPModes.http1,
             # One timer for both: how long a connection is idle, and how long a head may take. It holds no more than a
             # connection meanwhile: https://github.com/hyperium/hyper/pull/3828
-            http1_settings=HTTP1Settings(header_read_timeout=round(keep_alive_seconds * 1000)),
+            http1_settings=HTTP1Settings(
+                header_read_timeout=round(keep_alive_seconds * 1000), max_buffer_size=LARGEST_HEAD
+            ),
             websockets=False,
             backlog=BACKLOG,
             # A connection holds its place while it is idle; the bound on requests is ours, and answers 503.
-            backpressure=max_in_flight + IDLE_CONNECTIONS,
+            backpressure=connections(max_in_flight + IDLE_CONNECTIONS),
             log_level=LogLevels.error,
             log_dictconfig=LOGGERS,
         )
@@ -103,6 +114,27 @@ def _closing(send: Send) -> Send:
         await send(message)
 
     return close
+
+
+def connections(wanted: int) -> int:
+    """So many as are wanted, or as the system lets one process have: those over it wait until others end.
+
+    The soft limit of open files, often 1,024, is raised as far as we need and may. Without that, whoever opens that many
+    connections and is silent shuts out everybody.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + OTHER_FILES
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < needed:
+        log.warning(
+            "connections.bounded",
+            connections=max(1, most - OTHER_FILES),
+            cause=f"this process may open {hard} files",
+            remedy=f"raise its limit (ulimit -n, LimitNOFILE=) to {needed}",
+        )
+    return max(1, most - OTHER_FILES)
 
 
 def reserve(host: str, port: int) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
 import time
 
@@ -144,6 +145,50 @@ async def test_a_stop_waits_for_nobody_who_is_silent() -> None:
     assert await asyncio.wait_for(silent.read(), 5) == b""
     steady.cancel()
     await asyncio.gather(serving, steady, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("size", "status"), [(16_000, b"200"), (server.LARGEST_HEAD * 2, b"431"), (4_000_000, b"431")])
+async def test_a_head_is_bounded(size: int, status: bytes) -> None:
+    """431 as soon as it is too long: each connection may hold as much before anybody knows who it is."""
+    running = HttpServer(hello, "127.0.0.1", 0, 10, 75)
+    serving = asyncio.create_task(running.serve())
+    reader, writer = await connect(running)
+    sent = b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * size + b"\r\n\r\n"
+    got = b""
+    with contextlib.suppress(ConnectionError):  # who sends on is cut
+        for start in range(0, len(sent), 8192):
+            writer.write(sent[start : start + 8192])
+            await writer.drain()
+            await asyncio.sleep(0)
+    with contextlib.suppress(ConnectionError):
+        got = await asyncio.wait_for(reader.read(12), 5)
+    assert got[9:12] == status or (size > server.LARGEST_HEAD * 2 and not got)
+    writer.close()
+    assert await running.stop(5)
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("limits", "wanted", "given", "raised_to"),
+    [
+        ((1_024, 20_000), 12_000, 12_000, 12_256),
+        ((1_024, 4_096), 12_000, 3_840, 4_096),
+        ((4_096, 4_096), 12_000, 3_840, None),
+        ((100_000, resource.RLIM_INFINITY), 12_000, 12_000, None),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 12_000, 12_000, None),
+        ((1_024, resource.RLIM_INFINITY), 12_000, 12_000, 12_256),
+        ((64, 64), 12_000, 1, None),
+    ],
+)
+def test_there_are_files_for_as_many_connections_as_are_taken(
+    limits: tuple[int, int], wanted: int, given: int, raised_to: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The soft limit of 1,024 that services are started with is no bound; a hard one is, and is kept."""
+    made: list[tuple[int, tuple[int, int]]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda what, values: made.append((what, values)))
+    assert server.connections(wanted) == given
+    assert made == ([] if raised_to is None else [(resource.RLIMIT_NOFILE, (raised_to, limits[1]))])
 
 
 async def connect(running: HttpServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

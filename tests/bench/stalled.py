@@ -1,0 +1,113 @@
+"""Connections that stand still on one source, and what another source's senders notice of them, over real Kafka.
+
+Each stalled connection has shown no proof. The kinds: a head that announces the largest body, a body of which a few
+bytes came, one of which nearly all came, and a head that does not end. Prints p50 and p99 of the acknowledgement
+without and with them, the memory, and ends with 1 when another source got anything but 202, or its p99 is over 100 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from contracts.topics import EVENTS, HISTORY
+from deploy.local import on_stderr
+from deploy.local.kafka_and_postgres import parts
+from services.runtime.database import migrate
+from services.runtime.kafka import make_topics
+from services.runtime.settings import RuntimeSettings, load
+from tests.bench.ingest import memory, send
+from tests.support.ingest import SOURCES, Ingest, running
+
+STALLED = 2_000
+COUNT = 4_000
+SENDERS = 8
+MOST_MS = 100.0
+SIGNED = """\
+  signed: { trigger: closum.lead.created, authentication: { preset: github, secret: { env: SIGNED_SECRET } } }
+"""
+HEAD = b"POST /v1/hooks/signed HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=0\r\nContent-Length: 262144\r\n"
+KINDS = (HEAD + b"\r\n", HEAD + b"\r\n{", HEAD + b"\r\n" + b" " * 262_143, HEAD + b"X-Long: " + b"x" * 16_000)
+
+
+class Silent(asyncio.Protocol):
+    """A connection that says what it has to say, and nothing more; a new one in its place when it is ended."""
+
+    answers: list[bytes]
+    ended = 0
+
+    def __init__(self, said: bytes, port: int, answers: list[bytes]) -> None:
+        self._said, self._port, self.answers = said, port, answers
+        self._again: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say it."""
+        self.transport = transport
+        transport.write(self._said)  # type: ignore[attr-defined]  # a transport of a stream
+
+    def data_received(self, data: bytes) -> None:
+        """Most are told to go."""
+        self.answers.append(data[9:12])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Come again, as whoever means it would."""
+        del exc
+        Silent.ended += 1
+        self._again = asyncio.get_running_loop().create_task(self.open())
+
+    async def open(self) -> None:
+        """Connect."""
+        await asyncio.sleep(0.2)
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._port)
+        except OSError:
+            self.connection_lost(None)
+
+
+async def stall(ingest: Ingest, count: int, kind: bytes) -> tuple[dict[str, Any], float, list[bytes]]:
+    """What another source's senders measure while so many stand still, the memory then, and what these are told."""
+    answers: list[bytes] = []
+    silent = [Silent(kind, ingest.port, answers) for _ in range(count)]
+    for begun in range(0, count, 100):
+        await asyncio.gather(*(each.open() for each in silent[begun : begun + 100]))
+    measured = await asyncio.to_thread(send, ingest, COUNT, int(time.monotonic() * 1000), SENDERS)
+    return measured, memory(ingest), answers
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.stalled", description=__doc__)
+    parser.add_argument("--stalled", type=int, default=STALLED, help="connections of each kind (default %(default)s)")
+    stalled = parser.parse_args().stalled
+    wrong = 0
+    with tempfile.TemporaryDirectory() as name, parts(Path(name), progress=on_stderr()) as found:
+        own = {"KAFKA_BOOTSTRAP": found.kafka_bootstrap, "DATABASE_URL": found.database_url}
+        asyncio.run(migrate(found.database_url))
+        asyncio.run(make_topics(load(RuntimeSettings, own), [EVENTS, HISTORY]))
+        (Path(name) / "sources.yaml").write_text(SOURCES + SIGNED)
+        with running(Path(name), **own, SIGNED_SECRET="signed-0123456789abcdef") as ingest:
+            ingest.until_ready()
+            send(ingest, COUNT, 0, SENDERS)
+            told = "none stands still"
+            for kind in (b"", *KINDS):
+                count = stalled if kind else 0
+                measured, used, answers = asyncio.run(stall(ingest, count, kind))
+                told = f"{count} x {len(kind):6} bytes" if kind else told
+                print(
+                    f"{told:28} p50 {measured['p50_ms']:6.1f} ms   p99 {measured['p99_ms']:6.1f} ms   "
+                    f"{used:6.1f} MB   {json.dumps(measured['statuses'])}   told to go: "
+                    f"{ {answer.decode(): answers.count(answer) for answer in sorted(set(answers))} }",
+                    flush=True,
+                )
+                wrong += measured["statuses"] != {"202": COUNT} or measured["p99_ms"] > MOST_MS
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
