@@ -36,8 +36,13 @@ def announced(scope: Scope) -> int:
     return int(found[:20]) if found.isdigit() else 0
 
 
-async def first_bytes(receive: Receive) -> bytes:
-    """The beginning of a body that is too large to be read: what is there already."""
+async def first_bytes(scope: Scope, receive: Receive) -> bytes:
+    """The beginning of a body that is too large to be read: what is there already.
+
+    Of who waits to be told to send (`Expect: 100-continue`) there is nothing, and to ask for it would tell so.
+    """
+    if any(name == b"expect" for name, _ in scope["headers"]):
+        return b""
     try:
         async with asyncio.timeout(FIRST_SECONDS):
             found: bytes = (await receive()).get("body", b"")

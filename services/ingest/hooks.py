@@ -93,7 +93,7 @@ class HookEndpoint:
                 if proven is not None:
                     size = None
                     if refused.code is ErrorCode.BODY_TOO_LARGE and not request.body:
-                        request = replace(request, body=refused.head or await first_bytes(receive))
+                        request = replace(request, body=refused.head or await first_bytes(scope, receive))
                         size = announced(scope) or most + 1
                     await self._parts.refusals.keep(ProvedRequest(hook, request, proven), refused, size)
                 raise

@@ -119,7 +119,7 @@ def _closing(send: Send) -> Send:
 def connections(wanted: int) -> int:
     """So many as are wanted, or as the system lets one process have: those over it wait until others end.
 
-    The soft limit of open files, often 1,024, is raised as far as we need and may. Without that, whoever opens that many
+    The soft limit of open files, often 1,024, is raised as far as we need and may. Otherwise whoever opens that many
     connections and is silent shuts out everybody.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

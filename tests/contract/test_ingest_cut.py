@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import random
+import time
 import zlib
 
 import pytest
@@ -69,6 +70,16 @@ def test_gzip_of_many_members_is_read_whole_and_bounded() -> None:
         with pytest.raises(Refused) as refused:
             unpacked(wrong, "gzip" if wrong[:2] == b"\x1f\x8b" else "deflate", len(whole))
         assert refused.value.code is ErrorCode.JSON_INVALID
+
+
+def test_empty_members_cost_no_time() -> None:
+    """A thousand are read; as many as fit into a body are refused, before any is unpacked."""
+    empty = gzip.compress(b"")
+    assert unpacked(empty * 999 + gzip.compress(b"{}"), "gzip", 100) == b"{}"
+    began = time.process_time()
+    with pytest.raises(Refused) as refused:
+        unpacked(empty * (3_145_728 // len(empty)), "gzip", 3_145_728)
+    assert (refused.value.code, time.process_time() - began < 0.1) == (ErrorCode.BODY_TOO_LARGE, True)
 
 
 async def test_whatever_is_split_delayed_cut_and_interleaved_no_event_differs() -> None:
