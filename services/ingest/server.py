@@ -122,19 +122,29 @@ def connections(wanted: int) -> int:
     The soft limit of open files, often 1,024, is raised as far as we need and may. Otherwise whoever opens that many
     connections and is silent shuts out everybody.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + OTHER_FILES
-    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    if most < needed:
+    files = _open_files(needed)
+    if files < needed:
         log.warning(
             "connections.bounded",
-            connections=max(1, most - OTHER_FILES),
-            cause=f"this process may open {hard} files",
+            connections=max(1, files - OTHER_FILES),
+            cause=f"this process may open {files} files",
             remedy=f"raise its limit (ulimit -n, LimitNOFILE=) to {needed}",
         )
-    return max(1, most - OTHER_FILES)
+    return max(1, files - OTHER_FILES)
+
+
+def _open_files(needed: int) -> int:
+    """How many this process may open, of so many that are needed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return most
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError):  # macOS says that there is no hard limit, and has one
+        return soft
+    return most
 
 
 def reserve(host: str, port: int) -> tuple[str, int]:

@@ -29,6 +29,7 @@ from tests.support.ingest import SOURCES, Ingest, running
 STALLED = 2_000
 COUNT = 3_000
 SENDERS = 2
+ADDRESSES = 8  # of one the gateway holds half as many
 PACE_SECONDS = 0.001
 AGAIN_SECONDS = 1.0  # as the answer says: Retry-After
 MOST_MS = 100.0
@@ -40,11 +41,12 @@ HEAD = b"POST /v1/hooks/signed HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha25
 KINDS = (HEAD + b"\r\n", HEAD + b"\r\n{", HEAD + b"\r\n" + b" " * 262_143, HEAD + b"X-Long: " + b"x" * 16_000)
 
 
-async def silent(port: int, said: bytes, answers: list[bytes]) -> None:
+async def silent(number: int, port: int, said: bytes, answers: list[bytes]) -> None:
     """One connection that says what it has to say and nothing more. When it is told to go it comes again."""
+    address = f"127.0.0.{2 + number % ADDRESSES}"
     while True:
         with contextlib.suppress(OSError):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
             try:
                 writer.write(said)
                 while head := await reader.read(4096):
@@ -58,8 +60,8 @@ async def stall(ingest: Ingest, count: int, kind: bytes, first: int) -> tuple[di
     """What another source's senders measure while so many stand still, the memory then, and what these are told."""
     answers: list[bytes] = []
     tasks = []
-    for _ in range(count):
-        tasks.append(asyncio.create_task(silent(ingest.port, kind, answers)))
+    for number in range(count):
+        tasks.append(asyncio.create_task(silent(number, ingest.port, kind, answers)))
         await asyncio.sleep(PACE_SECONDS)
     measured = await asyncio.to_thread(send, ingest, COUNT, first, SENDERS)
     used = memory(ingest)
