@@ -44,7 +44,8 @@ def preflight(hook: Hook, request: AuthRequest) -> Response:
     if not hook.origins:
         raise _refused("No web page may send to this source. Its `origins:` would name those that may.")
     require(hook, request)
-    headers = [(b"access-control-allow-methods", b"POST"), (b"access-control-max-age", b"%d" % KEPT_SECONDS)]
+    methods = b"POST, GET" if hook.from_query else b"POST"
+    headers = [(b"access-control-allow-methods", methods), (b"access-control-max-age", b"%d" % KEPT_SECONDS)]
     asked = request.header("access-control-request-headers")
     if ASKED.fullmatch(asked):
         headers.append((b"access-control-allow-headers", asked))

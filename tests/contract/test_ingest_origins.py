@@ -113,6 +113,20 @@ async def test_another_origin_is_told_so_before_its_body_is_read(ingest: Ingest,
     assert kafka.records == []
 
 
+async def test_a_page_may_use_each_method_that_the_source_takes(tmp_path: Path) -> None:
+    """Also GET, where a query is an event."""
+    sms = f"{{ schema: {{ type: object }}, from_query: true, token: {{ env: T }}, origins: [ {PAGE} ] }}"
+    (tmp_path / "sources.yaml").write_text(f"sources:\n  sms: {sms}\n")
+    app, _ = application(load(tmp_path / "sources.yaml", {"T": TOKEN}))
+    async with client(app) as http:
+        answer = await http.options(f"/v1/hooks/sms/{TOKEN}", headers=ASKS)
+        assert (answer.status_code, answer.headers["access-control-allow-methods"]) == (204, "POST, GET")
+        answer = await http.get(f"/v1/hooks/sms/{TOKEN}?a=1", headers={"Origin": PAGE})
+        assert (answer.status_code, shown(answer)["access-control-allow-origin"]) == (202, PAGE)
+        answer = await http.get(f"/v1/hooks/sms/{TOKEN}?a=1", headers={"Origin": LOCAL})
+        assert (answer.status_code, shown(answer)) == (403, {"vary": "Origin"})
+
+
 async def test_who_is_no_page_is_asked_nothing(ingest: Ingest) -> None:
     """A server sends no Origin; caches are told all the same that answers differ."""
     answer = await ingest[0].post(FORM, json={"email": "a@b.pt"})

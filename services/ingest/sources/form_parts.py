@@ -43,8 +43,8 @@ def _origin(text: str) -> str:
         usual = meant[3] is None or _port_is_wrong(meant[1], meant[3])
         shown = f"{meant[1]}://{meant[2]}" + ("" if usual else f":{meant[3]}")
     raise ValueError(
-        f"{text!r} is no origin as browsers write it, such as {shown}: scheme, host in ASCII and small letters, and a "
-        "port unless it is the scheme's own. Each stands for itself, and none for all"
+        f"is no origin as browsers write it, such as {shown}: scheme, host in ASCII and small letters, and a port "
+        "unless it is the scheme's own. Each stands for itself, and none for all"
     )
 
 
