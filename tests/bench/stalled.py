@@ -1,7 +1,7 @@
 """Connections that stand still on one source, and what another source's senders notice of them, over real Kafka.
 
 Each stalled connection has shown no proof. The kinds: a head that announces the largest body, one of whose body a byte
-came, or 16 kB, and a head that does not end. Who is told to go comes again after a second. Prints p50 and p99 of the
+came, or 8 kB, and a head that does not end. Who is told to go comes again after a second. Prints p50 and p99 of the
 acknowledgement without and with them, the memory, and ends with 1 when another source got anything but 202, or its p99
 is over 100 ms.
 """
@@ -39,7 +39,7 @@ SIGNED = """\
   signed: { trigger: closum.lead.created, authentication: { preset: github, secret: { env: SIGNED_SECRET } } }
 """
 HEAD = b"POST /v1/hooks/signed HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=0\r\nContent-Length: 262144\r\n"
-KINDS = (HEAD + b"\r\n", HEAD + b"\r\n{", HEAD + b"\r\n" + b" " * 16_000, HEAD + b"X-Long: " + b"x" * 16_000)
+KINDS = (HEAD + b"\r\n", HEAD + b"\r\n{", HEAD + b"\r\n" + b" " * 8_000, HEAD + b"X-Long: " + b"x" * 16_000)
 
 
 async def silent(number: int, port: int, said: bytes, answers: list[bytes]) -> None:

@@ -17,7 +17,7 @@ from tests.support.raw_requests import BODIES, LEAD, data, framed, gateway
 from tests.support.wire_fuzz import play
 
 SEED = 12
-CUTS = 12
+CUTS = 8
 ENDS = ("close", "half-close", "reset")
 
 
