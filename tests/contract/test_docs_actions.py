@@ -27,9 +27,15 @@ def test_every_action_has_its_row() -> None:
         assert f"| `{name}` |" in page
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["whole", "idempotency", "endpoints"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=["whole", "sign-ins", "idempotency", "signing", "endpoints"])
 def test_an_example_can_be_loaded(example: str, tmp_path: Path) -> None:
     """As it stands there."""
     (tmp_path / "connections.yaml").write_text(example)
-    environ = {"CLOSUM_API_KEY": "a-key", "CRM_CLIENT_SECRET": "a-secret"}
-    assert load(tmp_path / "connections.yaml", environ).keys() & {"closum", "payments"}
+    environ = {
+        "CLOSUM_API_KEY": "a-key",
+        "CRM_CLIENT_SECRET": "a-secret",
+        "ZOHO_SECRET": "a-secret",
+        "PARTNER_SIGNING_SECRET": "whsec_c2VjcmV0LW9mLXRlc3Rz",
+        "OLDER_SIGNING_SECRET": "a-secret",
+    }
+    assert load(tmp_path / "connections.yaml", environ).keys() & {"closum", "payments", "crm", "partner"}
