@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import BaseModel, Field
 
 from contracts.errors import ErrorCode
@@ -12,6 +13,7 @@ from services.actions.action import Implementation
 from services.actions.action_call import ActionCall, CallFailedError
 from services.actions.attempt.perform import attempt, checked
 from services.actions.outcome import Done, Failed
+from services.actions.registry import ACTIONS
 from services.flows.catalogue import Action, BaseInputs, Guarantee
 from tests.unit.actions.calls import FakeCall
 
@@ -82,3 +84,23 @@ def test_wrong_inputs_are_told_by_field() -> None:
     assert outcome.code is ErrorCode.INPUT_INVALID
     assert "a.b: promised: " in outcome.cause
     assert "private" not in outcome.cause
+
+
+async def test_what_is_left_is_shown_as_a_metric() -> None:
+    """The output that the action names, by connection."""
+    shown = Implementation(ONE.signature, _run, gauge="ok")
+    assert await attempt(shown, Inputs(), FakeCall({}, connection="shown")) == Done({"OK": True})
+    assert REGISTRY.get_sample_value("flows_credits_left", {"connection": "shown"}) == 1.0
+
+
+def test_all_that_is_wrong_with_inputs_is_told() -> None:
+    """In our words, one after the other."""
+    outcome = checked(ACTIONS["http.request"], {"method": "no", "json": {}, "verify": 1})
+    assert isinstance(outcome, Failed)
+    assert not outcome.again
+    first, *others = outcome.cause.removeprefix("http.request: ").split("; ")
+    assert first.startswith("method: ")
+    assert [one.partition(":")[0] for one in others] == ["url", "verify"]
+    own = checked(ACTIONS["http.request"], {"method": "PUT", "url": "/x", "verify": {"url": "/x"}})
+    assert isinstance(own, Failed)
+    assert "Value error" not in own.cause

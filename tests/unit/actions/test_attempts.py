@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,18 +16,21 @@ from structlog.testing import capture_logs
 from contracts.actions import Retry
 from contracts.errors import ErrorCode
 from services.actions.attempt.attempts import Attempts
-from services.actions.attempt.plan import Call, Plan
+from services.actions.attempt.plan import Call, Plan, Planner
 from services.actions.attempt.sending import HELD_SECONDS, MAX_ANSWER_BYTES, settle
 from services.actions.attempt.states import LOST, Asking, Ended, Later, State, Waiting
 from services.actions.journal.effects import State as EffectState
 from services.actions.journal.journal import Journal, Tenure
 from services.actions.outcome import Done, Failed
+from services.actions.registry import ACTIONS
 from services.actions.world import World
 from services.flows.catalogue import Guarantee
+from services.flows.idempotency import IdempotencyKey
+from tests.support.actions import request
 from tests.support.world import loop
 from tests.support.world.destination import Asked, Destination, Says
 from tests.support.world.worker import Simulation
-from tests.unit.actions.plans import plan
+from tests.unit.actions.plans import CONNECTIONS, plan, record
 
 PLACE = "t.actions/0"
 TOLD = "crm", ("default", "+351910000000", "crm"), ("flow", "0")
@@ -628,5 +632,113 @@ def test_an_answer_that_is_too_large_is_not_kept() -> None:
             assert await settle(stage.journal, made, stage.tenure, Done(answer), again=False)
             assert (stage.row(made).answer is not None) is kept
             stage.simulation.effects.effects.clear()
+
+    play(Says(), story)
+
+
+def test_a_moment_that_an_ill_connection_names_is_waited_for_too() -> None:
+    """However little the free attempts say."""
+
+    async def story(stage: Stage) -> None:
+        stage.limits.charges = False
+        came = await stage.make(plan())
+        assert isinstance(came, Later)
+        assert came.seconds == 90.25
+
+    play(Says(503, headers={"retry-after": "90"}), story)
+
+
+def test_what_stood_still_is_asked_of_the_calls_own_connection() -> None:
+    """And what it was told is for that one."""
+
+    async def story(stage: Stage) -> None:
+        asked: list[str] = []
+
+        def stood(connection: str) -> float:
+            asked.append(connection)
+            return 0.0
+
+        stage.limits.stood = stood  # type: ignore[method-assign]
+        assert isinstance(await stage.make(plan(), Waiting(1, stage.world.now(), stood=0.0)), Later)
+        assert set(asked) == {"crm"}
+
+    play(Says(500), story)
+
+
+def test_a_first_attempt_here_goes_on_with_what_the_journal_knows() -> None:
+    """How many there were, since when, and whether one may have acted; a later one knows that itself."""
+
+    async def story(stage: Stage) -> None:
+        made = plan(retry=Retry(attempts=9, within_seconds=600))
+        first = stage.journal.enter("t.actions/1")
+        await stage.journal.begin(first, made.effect, Guarantee.REPEATABLE, 0)
+        stage.journal.leave(first)
+        stage.journal.abandon(made.effect)
+        began = stage.world.now()
+        stage.simulation.effects.places.pop("t.actions/1")
+        await asyncio.sleep(20.0)
+        came = await stage.make(made)
+        assert isinstance(came, Later)
+        assert isinstance(came.state, Waiting)
+        assert (came.state.attempts, came.state.maybe) == (2, True)
+        assert came.state.began == pytest.approx(began, abs=0.1)
+        known = Waiting(4, stage.world.now() - 3.0)
+        again = await stage.make(made, known)
+        assert isinstance(again, Later)
+        assert (again.state.attempts, again.state.began) == (5, known.began)
+        free = await stage.make(made, Waiting(0, 0.0, free=1))
+        assert isinstance(free, Later)
+        assert (free.state.attempts, free.state.began) == (1, pytest.approx(stage.world.now(), abs=0.1))
+
+    play(Says(500), story)
+
+
+def test_a_key_counts_as_long_as_the_connection_says() -> None:
+    """What may have happened is not repeated later than that."""
+
+    async def story(stage: Stage) -> None:
+        keyed = {"crm": replace(CONNECTIONS["crm"], idempotency=IdempotencyKey(seconds=100.0))}
+        inputs = {"method": "POST", "url": "/contacts", "repeat": "keyed"}
+        one = request(1, inputs=inputs, retry=Retry(attempts=9, within_seconds=6_000))
+        made = Planner(ACTIONS, keyed).plan(record(one.to_bytes()))
+        came = await stage.make(made)
+        assert isinstance(came, Later)
+        await asyncio.sleep(120.0)
+        late = await stage.make(made, came.state)
+        assert isinstance(late, Ended)
+        assert isinstance(late.outcome, Failed)
+        assert late.outcome.unknown
+        assert len(stage.destination.asked) == 1
+
+    play(Says(500), story)
+
+
+def test_a_call_whose_deadline_passes_while_limits_hold_it_is_not_made() -> None:
+    """It is asked right before the request leaves."""
+
+    async def story(stage: Stage) -> None:
+        made = plan(deadline=datetime.fromtimestamp(stage.world.now() + 1.0, UTC))
+
+        async def punctual(*_: object) -> None:
+            await asyncio.sleep(2.0)
+
+        stage.limits.punctual = punctual  # type: ignore[method-assign]
+        came = await stage.make(made)
+        assert isinstance(came, Ended)
+        assert isinstance(came.outcome, Failed)
+        assert came.outcome.code is ErrorCode.TOO_LATE
+        assert stage.destination.asked == []
+
+    play(Says(), story)
+
+
+def test_what_was_done_before_is_told_with_its_own_number_of_attempts() -> None:
+    """The journal counts what failed or is unknown; of what was done the worker's own count is told."""
+
+    async def story(stage: Stage) -> None:
+        made = plan()
+        await stage.make(made)
+        await stage.make(made, Waiting(3, stage.world.now()))
+        assert stage.ends.told[-1][2].attempts == 3
 
     play(Says(), story)

@@ -12,6 +12,7 @@ from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError, Query, RequestBody
 from services.actions.attempt.http import HttpCall
 from services.actions.connections import Connection
+from services.actions.connections.parts import RequestCredentials
 from services.flows.catalogue import Guarantee
 from services.flows.idempotency import IdempotencyKey
 from services.runtime.documents.secrets import Mask
@@ -218,3 +219,58 @@ async def test_no_answer(*, sent: Sent, happened: bool) -> None:
         await ask(FakeClient(error), CLOSUM, "/x")
     assert (raised.value.code, raised.value.effect_possible) == (ErrorCode.CALL_TIMED_OUT, happened)
     assert raised.value.cause == "POST https://x/[hidden]: nothing came"
+
+
+class FakeCredentials:
+    """Notes what became of what it granted."""
+
+    def __init__(self) -> None:
+        self.granted = RequestCredentials({"Authorization": "Bearer y0ung"}, Mask(("y0ung",)))
+        self.told: list[Any] = []
+
+    async def grant(self) -> RequestCredentials:
+        """Always the same."""
+        return self.granted
+
+    def accepted(self, grant: RequestCredentials) -> None:
+        """As credentials."""
+        self.told.append((grant is self.granted, "accepted"))
+
+    def refused(self, grant: RequestCredentials, *, denied: bool) -> None:
+        """As credentials."""
+        self.told.append((grant is self.granted, denied))
+
+
+@pytest.mark.parametrize(("status", "told"), [(200, "accepted"), (500, "accepted"), (401, False), (403, True)])
+async def test_credentials_that_change_are_told_what_became_of_them(status: int, told: object) -> None:
+    """They go along, and are masked in what comes back, as the connection's own secret is."""
+    credentials = FakeCredentials()
+    client = FakeClient(HttpAnswer(status, {"x-echo": "y0ung t0ken-x"}, b"y0ung t0ken-x"))
+    used = replace(CRM, credentials=credentials)
+    try:
+        said = repr((await ask(client, used, "/x")).body)
+    except CallFailedError as error:
+        said = error.cause
+    assert client.headers["Authorization"] == "Bearer y0ung"
+    assert credentials.told == [(True, told)]
+    assert "[hidden] [hidden]" in said
+
+
+async def test_what_was_refused_is_told_in_words() -> None:
+    """By the type of the answer; a redirect to nowhere; where a connection has no further hosts, none are named."""
+    page = HttpAnswer(422, {"content-type": "text/html"}, b"<p>no <b>name</b></p>")
+    with pytest.raises(CallFailedError, match=r"HTTP 422: no name$"):
+        await ask(FakeClient(page), CRM, "/x")
+    with pytest.raises(CallFailedError, match=r"it points to 'nowhere'$"):
+        await ask(FakeClient(HttpAnswer(302, {}, b"")), CRM, "/x")
+    for connection, told in ((CRM, "a path below https://crm.example/api"), (HOSTS, "files.example.com, *.cdn.example")):
+        with pytest.raises(CallFailedError) as raised:
+            await ask(FakeClient(), connection, "https://evil.example/x")
+        assert raised.value.cause.endswith(told)
+
+
+async def test_a_name_without_a_value_is_one_too() -> None:
+    """A connection's own parameter cannot be emptied."""
+    own = Connection("closum", "https://api.example", query="api-key=s3cret")
+    with pytest.raises(CallFailedError, match="'api-key' is the connection's own"):
+        await ask(FakeClient(), own, "/x?api-key=")

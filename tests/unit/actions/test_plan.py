@@ -94,7 +94,8 @@ def test_a_bug_is_told_counted_and_a_dead_letter(*, maybe: bool) -> None:
     error = ValueError("x" * 1000)
     with capture_logs() as logs:
         found = bug(record(b""), error, maybe=maybe)
-    assert (found.code, found.again, found.maybe, found.unknown) == (ErrorCode.BUG, False, maybe, False)
+    assert found == Failed(ErrorCode.BUG, found.cause, again=False, maybe=maybe)
+    assert found.again is False
     assert found.cause == f"ValueError: {'x' * 1000}"[:LONGEST_CAUSE]
     assert REGISTRY.get_sample_value("flows_bugs_total", {"topic": "actions"}) == counted + 1
     place = {"topic": "t.actions", "partition": 0, "offset": 7}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+from pydantic import BaseModel, Field
 
 from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError
@@ -143,6 +144,30 @@ async def test_a_fault_of_the_asking_is_no_word() -> None:
     found, came = await ask(ACTIONS["closum.lead.add"], inputs("closum.lead.add", LEAD), FakeCall([1]))
     assert isinstance(found, EffectUnknown)
     assert isinstance(came, Failed)
+
+    async def broken(_inputs: Any, _call: Any) -> Verdict:
+        raise ZeroDivisionError
+
+    action = replace(ACTIONS["http.request"], verify=broken)
+    found, came = await ask(action, inputs("http.request", ORDER | {"verify": {"url": "/x"}}), FakeCall({}))
+    assert found == EffectUnknown("http.request: ZeroDivisionError")
+    assert came == Failed(ErrorCode.BUG, "http.request: ZeroDivisionError", again=False)
+
+
+async def test_why_it_cannot_be_told_is_what_the_asking_failed_of() -> None:
+    """Cut to a length that fits."""
+    away = CallFailedError(ErrorCode.CALL_REFUSED, "x" * 501)
+    found, _ = await ask(ACTIONS["closum.lead.add"], inputs("closum.lead.add", LEAD), FakeCall(away))
+    assert found == EffectUnknown("x" * 500)
+
+
+def test_what_is_there_has_the_names_that_flows_see() -> None:
+    """As the outputs of any call."""
+
+    class Named(BaseModel):
+        ok: bool = Field(serialization_alias="OK")
+
+    assert judged(doubted(30), EffectHappened(Named(ok=True)), 0.0) == Done({"OK": True})
 
 
 @pytest.mark.parametrize("repeat", [{"method": "PUT"}, {"repeat": "keyed"}, {"repeat": "always"}])
