@@ -1,4 +1,4 @@
-"""One attempt from its begin to what it returns: what the journal, the limits, the metrics, `history` and the log hear."""
+"""One attempt from its begin to what it returns, and what journal, limits, metrics, `history` and the log hear."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ from tests.unit.actions.plans import CONNECTIONS, plan, record
 
 PLACE = "t.actions/0"
 TOLD = "crm", ("default", "+351910000000", "crm"), ("flow", "0")
-IDS = {"event_id": "e1", "run_id": "r1", "flow": "flow", "step": "0", "action": "http.request", "connection": "crm"}
+IDS: dict[str, object] = {"event_id": "e1", "run_id": "r1", "flow": "flow", "step": "0"}
+IDS |= {"action": "http.request", "connection": "crm"}
 IDS |= {"topic": "t.actions", "partition": 0, "offset": 7, "log_level": "warning"}
 ASKS: dict[str, Any] = {"method": "POST", "url": "/contacts", "repeat": "never", "verify": {"url": "/check"}}
 CHECK = "http://crm.example/check"
@@ -176,7 +177,7 @@ def test_a_call_that_is_done() -> None:
         assert stage.limits.notes[0][0] == "crm"
         assert stage.limits.headers[0]["connection"] == "crm"
         after = attempts_counted("done"), counted(calls, **names), counted(seconds, **names)
-        assert after == (before[0] + 1, before[1] + 1, pytest.approx(before[2] + 2.0, abs=0.1))
+        assert after == pytest.approx((before[0] + 1, before[1] + 1, before[2] + 2.0), abs=0.1)
         assert logs == []
 
     play(Says(seconds=2.0), story)
@@ -204,7 +205,11 @@ def test_a_failed_attempt_that_another_follows() -> None:
             False,
             0.25,
         )
-        assert (stage.row(made).state, stage.row(made).attempts, stage.row(made).maybe) == (EffectState.CLAIMED, 1, True)
+        assert (stage.row(made).state, stage.row(made).attempts, stage.row(made).maybe) == (
+            EffectState.CLAIMED,
+            1,
+            True,
+        )
         assert attempts_counted("destination_failed") == before + 1
         line = {"event": "attempt.failed", "code": "destination_failed", "cause": failed.cause, "attempts": 1}
         assert made.request is not None
@@ -612,9 +617,9 @@ def test_a_call_has_its_own_time_or_the_settings() -> None:
     """Of a connection or a step."""
 
     async def story(stage: Stage) -> None:
-        for fields, seconds in (({}, 5.0), ({"timeout_seconds": 2.0}, 2.0)):
+        for own, seconds in ((None, 5.0), (2.0, 2.0)):
             began = stage.world.now()
-            await stage.make(plan(effect_id=str(seconds), **fields))
+            await stage.make(plan(effect_id=str(seconds), timeout_seconds=own))
             assert stage.world.now() - began == pytest.approx(seconds, abs=0.1)
 
     play(Says(seconds=9.0), story)
@@ -658,7 +663,7 @@ def test_what_stood_still_is_asked_of_the_calls_own_connection() -> None:
             asked.append(connection)
             return 0.0
 
-        stage.limits.stood = stood  # type: ignore[method-assign]
+        stage.limits.stood = stood  # type: ignore[method-assign, assignment]
         assert isinstance(await stage.make(plan(), Waiting(1, stage.world.now(), stood=0.0)), Later)
         assert set(asked) == {"crm"}
 
@@ -688,7 +693,8 @@ def test_a_first_attempt_here_goes_on_with_what_the_journal_knows() -> None:
         assert (again.state.attempts, again.state.began) == (5, known.began)
         free = await stage.make(made, Waiting(0, 0.0, free=1))
         assert isinstance(free, Later)
-        assert (free.state.attempts, free.state.began) == (1, pytest.approx(stage.world.now(), abs=0.1))
+        assert free.state.attempts == 1
+        assert free.state.began == pytest.approx(stage.world.now(), abs=0.1)
 
     play(Says(500), story)
 

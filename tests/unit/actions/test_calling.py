@@ -263,7 +263,10 @@ async def test_what_was_refused_is_told_in_words() -> None:
         await ask(FakeClient(page), CRM, "/x")
     with pytest.raises(CallFailedError, match=r"it points to 'nowhere'$"):
         await ask(FakeClient(HttpAnswer(302, {}, b"")), CRM, "/x")
-    for connection, told in ((CRM, "a path below https://crm.example/api"), (HOSTS, "files.example.com, *.cdn.example")):
+    for connection, told in (
+        (CRM, "a path below https://crm.example/api"),
+        (HOSTS, "files.example.com, *.cdn.example"),
+    ):
         with pytest.raises(CallFailedError) as raised:
             await ask(FakeClient(), connection, "https://evil.example/x")
         assert raised.value.cause.endswith(told)

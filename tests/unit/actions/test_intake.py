@@ -40,7 +40,7 @@ class FakeParking:
         self.full = False
         self.takes_shut = True
 
-    def takes_unread(self, one: ConsumedRecord, _assignment: Assignment, about: Outline, *, shut: bool) -> bool:
+    def takes_unread(self, one: ConsumedRecord, _assignment: Assignment, _about: Outline, *, shut: bool) -> bool:
         """As parking."""
         self.unread.append((one.offset, shut))
         return shut and self.takes_shut
@@ -70,7 +70,7 @@ class Stage:
     """An intake over lanes that nobody works on."""
 
     def __init__(self) -> None:
-        self.lanes: Lanes[Job] = Lanes(self._never, 1, lambda _, error: None, turn=lambda job: job.turn, gate=Shut())
+        self.lanes: Lanes[Job] = Lanes(self._never, 1, lambda *_: None, turn=lambda job: job.turn, gate=Shut())
         self.parking, self.hold = FakeParking(), Hold()
         self.ill: set[str] = set()
         self.here = Assignment(("t.actions", 0), cast("Any", SimpleNamespace(place="t.actions/0")))
@@ -156,7 +156,7 @@ def test_a_record_that_is_empty_is_finished_and_one_that_cannot_be_read_is_a_job
 
     async def story(stage: Stage) -> None:
         jobs: list[Job] = []
-        stage.lanes.put = lambda _, job: jobs.append(job)  # type: ignore[method-assign]
+        stage.lanes.put = lambda _, job: jobs.append(job)  # type: ignore[method-assign, assignment]
         stage.intake.take(stage.here, [record(Gap(0), 0), record(b"{", 1), record(Gap(2, "no"), 2)])
         assert stage.here.offsets.position == 1
         assert [(job.offset, cast("Failed", job.plan.call).code) for job in jobs] == [
@@ -175,7 +175,7 @@ def test_what_raises_is_the_dead_letter_of_its_record() -> None:
         stage.lanes.put = lambda lane, job: jobs.append((lane, job))  # type: ignore[method-assign]
         stage.hold.runs = lambda *_: 1 / 0  # type: ignore[method-assign, assignment]
         stage.take(1)
-        del stage.hold.runs  # type: ignore[attr-defined]
+        del stage.hold.runs
         stage.take(1)
         (lane, broken), (_, well) = jobs
         assert isinstance(broken.plan.call, Failed)
@@ -215,7 +215,7 @@ def test_so_many_at_once_are_taken_of_what_was_read_ahead() -> None:
     """Few enough not to hold up the calls at work."""
 
     async def story(stage: Stage) -> None:
-        stage.intake._bounds = Bounds(10 * MOST, 10 * BYTES, 30.0)  # noqa: SLF001
+        stage.intake._bounds = Bounds(10 * MOST, 10 * BYTES, 30.0)
         stage.take(1000)
         ahead = stage.ahead()
         stage.lanes.drop(lambda _: True)
@@ -246,7 +246,7 @@ def test_what_comes_for_an_ill_connection_waits_in_postgresql() -> None:
     """But for some to try it with."""
 
     async def story(stage: Stage) -> None:
-        stage.intake._bounds = Bounds(10 * MOST, 10 * BYTES, 30.0)  # noqa: SLF001
+        stage.intake._bounds = Bounds(10 * MOST, 10 * BYTES, 30.0)
         stage.ill = {"crm"}
         stage.take(KEPT + 2)
         assert stage.lanes.pending == KEPT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,11 +42,9 @@ class Table(EffectsTable):
         self.entered.append((places, owner))
         number = len(self.entered)
         await self.enters.wait()
-        return {place: number for place in places}
+        return dict.fromkeys(places, number)
 
-    async def write(
-        self, begins: Sequence[Begin], settles: Sequence[Settle]
-    ) -> tuple[dict[Key, Decision], Collection[Key]]:  # type: ignore[override]  # only asked what it holds
+    async def write(self, begins: Sequence[Begin], settles: Sequence[Settle]) -> tuple[dict[Key, Decision], set[Key]]:
         """The same decision for all."""
         if self.away:
             self.away -= 1
@@ -250,14 +248,14 @@ def test_what_is_asked_together_is_written_together_and_no_effect_twice_at_a_tim
     async def story(journal: Journal, table: Table, _: list[None]) -> None:
         tenure = journal.enter("t/0")
         await tenure.epoch()
-        answers = await asyncio.gather(
+        answers: tuple[object, ...] = await asyncio.gather(
             journal.begin(tenure, ONE, KEYED, 1),
             journal.settle(tenure, TWO, done(TWO)),
             journal.settle(tenure, TWO, lambda epoch: Settle(TWO, epoch, State.FAILED, code=ErrorCode.BUG)),
             journal.begin(tenure, Key("b", "c"), KEYED, 2),
             journal.settle(tenure, TWO, lambda epoch: Settle(TWO, epoch, State.CLAIMED)),
         )
-        assert answers == [Go(1, 0.0), True, True, Go(1, 0.0), True]
+        assert list(answers) == [Go(1, 0.0), True, True, Go(1, 0.0), True]
         sizes = [(len(begins), [one.state for one in settles]) for begins, settles in table.writes]
         assert sizes == [(2, [State.DONE]), (0, [State.FAILED]), (0, [State.CLAIMED])]
 

@@ -136,7 +136,7 @@ def test_what_waits_is_counted_by_flow_and_connection() -> None:
         assert [job for _, job in stage.begun] == [("a", 0), ("c", 0), ("o", 0), ("b", 0), ("a", 0), ("a", 4)]
         assert sorted(stage.gate.taken) == sorted(stage.gate.released) == ["crm"] * 5 + ["other"]
         assert stage.guard.began == ["f", "g", "f", "f", "f", "f"]
-        assert (stage.lanes._flows, stage.lanes._awake, stage.lanes._busy, stage.lanes._busy_flows) == ({},) * 4  # noqa: SLF001
+        assert (stage.lanes._flows, stage.lanes._awake, stage.lanes._busy, stage.lanes._busy_flows) == ({},) * 4
 
     play(story)
 
@@ -280,7 +280,7 @@ def test_a_bug_frees_its_place_and_its_gate() -> None:
         async def broken(job: Job) -> float | None:
             raise KeyError(job[1])
 
-        stage.lanes._work = broken  # noqa: SLF001
+        stage.lanes._work = broken
         stage.put(("a", 0), ("a", 1), ("o", 0))
         await asyncio.sleep(5.0)
         assert stage.bugs == [(("a", 0), "KeyError(0)"), (("o", 0), "KeyError(0)")]

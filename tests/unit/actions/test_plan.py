@@ -47,8 +47,8 @@ def test_a_sound_request_is_a_call() -> None:
 def test_the_time_of_a_call_is_the_steps_else_its_connections() -> None:
     """Else the setting's."""
     slow = {"crm": replace(CONNECTIONS["crm"], call_seconds=40.0)}
-    for fields, seconds in (({}, 40.0), ({"timeout_seconds": 2.0}, 2.0)):
-        made = Planner(ACTIONS, slow).plan(record(request(1, **fields).to_bytes()))
+    for own, seconds in ((None, 40.0), (2.0, 2.0)):
+        made = Planner(ACTIONS, slow).plan(record(request(1, timeout_seconds=own).to_bytes()))
         assert isinstance(made.call, Call)
         assert made.call.seconds == seconds
 
@@ -56,7 +56,11 @@ def test_the_time_of_a_call_is_the_steps_else_its_connections() -> None:
 @pytest.mark.parametrize(
     ("fields", "code", "cause"),
     [
-        ({"action": "no.such"}, ErrorCode.ACTION_UNKNOWN, "no action 'no.such' here; is this worker older than the flow?"),
+        (
+            {"action": "no.such"},
+            ErrorCode.ACTION_UNKNOWN,
+            "no action 'no.such' here; is this worker older than the flow?",
+        ),
         ({"connection": "crn"}, ErrorCode.CONNECTION_UNKNOWN, "no connection 'crn'; did you mean 'crm'"),
         (
             {"connection": None, "action": "closum.tag.create", "inputs": {}},
