@@ -49,8 +49,8 @@ $(MUTANTS)/bin/mutmut: $(STAMP)
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$$($(MUTANTS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_project.pth"
 	@touch $@
 
-mutants: $(MUTANTS)/bin/mutmut ## Change lines of our code, one at a time (a sample, or all of FILE=…): does a test fail?
-	@$(BIN)/python -m tests.mutants $(if $(FILE),--file "$(FILE)")
+mutants: $(MUTANTS)/bin/mutmut ## Change lines of our code, one at a time (a sample, of GROUP=…, or all of FILE=…): does a test fail?
+	@$(BIN)/python -m tests.mutants $(if $(GROUP),--group "$(GROUP)") $(if $(FILE),--file "$(FILE)")
 
 chaos: $(STAMP) ## Twenty seeds of many troubles at once on the real parts, judged at the destinations (SEED=… one)
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed "$(SEED)")

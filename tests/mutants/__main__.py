@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from deploy.local import embedded_kafka
-from tests.mutants.sample import most_seconds, of_file, sampled, survivors, verdicts
+from tests.mutants.sample import GROUPS, most_seconds, of_file, of_group, sampled, survivors, verdicts
 from tests.mutants.unobservable import reason, unobservable
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,8 @@ TELL_SECONDS = 30.0
 def main() -> None:
     """Try the sample. 0: enough were noticed."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("--sample", type=int, default=SAMPLE, help="how many mutants, %(default)s by default")
+    parser.add_argument("--sample", type=int, default=SAMPLE, help="how many mutants a group, %(default)s by default")
+    parser.add_argument("--group", choices=GROUPS, help="only this one")
     parser.add_argument("--seed", type=int, default=1, help="which ones: the same seed, the same mutants")
     parser.add_argument("--file", type=Path, help="all mutants of this file, as it stands in pyproject.toml")
     parser.add_argument("--at-once", type=int, default=os.cpu_count() or 1, help="processes, %(default)s by default")
@@ -43,9 +44,12 @@ def main() -> None:
         _mutmut([FIRST], 1, environ)
         tried = verdicts(FOLDER)
         if arguments.file:
-            chosen, which = of_file(tried, arguments.file), str(arguments.file)
+            samples, which = {str(arguments.file): of_file(tried, arguments.file)}, str(arguments.file)
         else:
-            chosen, which = sampled(tried, arguments.sample, arguments.seed), f"seed {arguments.seed}"
+            groups = [arguments.group] if arguments.group else list(GROUPS)
+            samples = {one: sampled(of_group(tried, one), arguments.sample, arguments.seed) for one in groups}
+            which = f"{', '.join(groups)}, seed {arguments.seed}"
+        chosen = [name for sample in samples.values() for name in sample]
         if not chosen:
             parser.error(f"{which}: no mutants. pyproject.toml lists the files that are changed")
         lived = survivors(tried, chosen)  # a new test may notice them
@@ -55,7 +59,8 @@ def main() -> None:
         print(f"{told}, {minutes:.0f} min at most. Broken off, it goes on from there the next time", flush=True)
         if pending:
             _mutmut(pending, arguments.at_once, environ)
-    _report(chosen)
+    enough = [_report(which, sample) for which, sample in samples.items()]
+    sys.exit(not all(enough))
 
 
 def _mutmut(names: list[str], at_once: int, environ: dict[str, str]) -> None:
@@ -81,7 +86,8 @@ def _mutmut(names: list[str], at_once: int, environ: dict[str, str]) -> None:
         sys.exit(log.read_text(errors="replace")[-10_000:])
 
 
-def _report(chosen: list[str]) -> None:
+def _report(which: str, chosen: list[str]) -> bool:
+    """Tell who lived; whether few enough did."""
     found = verdicts(FOLDER)
     lived = survivors(found, chosen)
     known = unobservable()
@@ -98,10 +104,10 @@ def _report(chosen: list[str]) -> None:
         )
     killed = 100 * (1 - len(lived) / len(chosen))
     print(
-        f"{len(chosen) - len(lived)} of {len(chosen)} mutants were noticed: {killed:.1f} %, at least {LEAST_PERCENT} %."
-        f" Of those that lived, {reasons} have a reason"
+        f"{which}: {len(chosen) - len(lived)} of {len(chosen)} mutants were noticed: {killed:.1f} %, at least"
+        f" {LEAST_PERCENT} %. Of those that lived, {reasons} have a reason"
     )
-    sys.exit(killed < LEAST_PERCENT)
+    return killed >= LEAST_PERCENT
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ LIVED = frozenset({0, 5, 33})
 """All tests passed; or none calls the function. Whatever else ended them has noticed the change."""
 INTERRUPTED = 2
 MARK = "__mutmut_"
+GROUPS: Mapping[str, str] = {"actions": "services.actions.", "flows": ""}
+"""By how their names begin; the first that fits. Each has its own sample, so none hides behind the other."""
 START_SECONDS = 0.5
 """A fork, and pytest's start in it. Measured on two cores: half a second each while others worked there."""
 
@@ -31,6 +33,11 @@ def sampled(names: Iterable[str], size: int, seed: int) -> list[str]:
     """The same mutants for the same seed and the same code; all of them where there are fewer."""
     ordered = sorted(names)
     return sorted(random.Random(seed).sample(ordered, min(size, len(ordered))))  # noqa: S311 - repeatable, not secret
+
+
+def of_group(names: Iterable[str], group: str) -> list[str]:
+    """All mutants of a group."""
+    return [name for name in names if next(one for one, start in GROUPS.items() if name.startswith(start)) == group]
 
 
 def of_file(names: Iterable[str], file: Path) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.sample import START_SECONDS, most_seconds, of_file, sampled, survivors, verdicts
+from tests.mutants.sample import START_SECONDS, most_seconds, of_file, of_group, sampled, survivors, verdicts
 from tests.mutants.unobservable import Unobservable, reason, unobservable
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +59,12 @@ def test_the_mutants_of_a_file_are_those_of_its_functions_and_methods() -> None:
     assert of_file(names, Path("a.py")) == []
 
 
+def test_each_mutant_is_of_one_group() -> None:
+    """What is of no other is of flows."""
+    names = ["services.actions.queue.job.x_f__mutmut_1", "services.tools.run_jobs.x_f__mutmut_1", "services.actionsx.a"]
+    assert (of_group(names, "actions"), of_group(names, "flows")) == (names[:1], names[1:])
+
+
 def test_a_reason_is_that_of_the_function_and_its_line() -> None:
     """Whatever number the mutant has; where it says what became of the line, only of that change."""
     known = [Unobservable(function="a.x_f", line="x = 1", reason="any")]
@@ -90,4 +96,5 @@ def test_what_is_mutated_and_what_shall_notice_it_are_there() -> None:
     named = [*told["source_paths"], *told["also_copy"], *told["pytest_add_cli_args_test_selection"]]
     assert [name for name in named if not (ROOT / name.partition("::")[0]).exists()] == []
     files = [str(file.relative_to(ROOT)) for folder in told["source_paths"] for file in (ROOT / folder).rglob("*.py")]
-    assert [pattern for pattern in told["only_mutate"] if not any(fnmatch(file, pattern) for file in files)] == []
+    patterns = [*told["only_mutate"], *told["do_not_mutate"]]
+    assert [pattern for pattern in patterns if not any(fnmatch(file, pattern) for file in files)] == []
