@@ -78,11 +78,10 @@ class OAuth2:
 
 @dataclass(frozen=True, slots=True)
 class RequestCredentials:
-    """What a call takes along, and what must not be seen of it. `fresh`: made a moment ago."""
+    """What a call takes along, and what must not be seen of it."""
 
     headers: Mapping[str, str] = field(repr=False)
     mask: Mask = field(repr=False)
-    fresh: bool = False
 
 
 class Credentials(Protocol):

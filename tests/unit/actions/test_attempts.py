@@ -376,6 +376,8 @@ def test_what_the_destination_says_of_it(status: int, word: str) -> None:
         before = counted("flows_verifications_total", **labels)
         asking = replace(came.state, quiet_seconds=0.0, since=stage.world.now() - 10.0)
         stage.ends.told.clear()
+        held = stage.simulation.effects.effects[made.effect]
+        held.row = replace(held.row, maybe=True)  # so an earlier attempt has told
         after = await stage.make(made, asking)
         assert counted("flows_verifications_total", **labels) == before + 1
         assert [one.url for one in stage.destination.asked][-1] == CHECK

@@ -101,12 +101,15 @@ def test_it_outlasts_postgresql_that_is_away_and_tells_that_it_waits() -> None:
 
     async def story(journal: Journal, table: Table, waits: list[None]) -> None:
         table.away = 1
-        tenure = journal.enter("t/0")
-        assert await tenure.epoch() == 1
-        assert len(waits) == 1
-        table.away = 2
-        assert await journal.begin(tenure, ONE, KEYED, 7) == Go(1, 0.0)
-        assert len(waits) == 3
+        with capture_logs() as logs:
+            tenure = journal.enter("t/0")
+            assert await tenure.epoch() == 1
+            assert len(waits) == 1
+            table.away = 2
+            assert await journal.begin(tenure, ONE, KEYED, 7) == Go(1, 0.0)
+            assert len(waits) == 3
+        told = [line["work"] for line in logs if line["event"] == "database.awaited"]
+        assert told == ["journal.enter", "journal.write"]
 
     play(story)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.actions.queue.parked_rows import MOST_COPIED, ParkedRows
 from services.actions.queue.parked_table import Head, Parked, ParkedTable
@@ -109,7 +110,9 @@ def test_a_read_is_as_the_table_says_and_waits_for_it(ask: Any, asked: Any, answ
 
     async def story(rows: ParkedRows, table: Table, waits: list[None]) -> None:
         table.away, table.answer = 2, answer
-        assert await ask(rows) == answer
+        with capture_logs() as logs:
+            assert await ask(rows) == answer
+        assert {line["work"] for line in logs} == {f"parked.{asked[0]}"}
         assert table.asked == [asked]
         assert len(waits) == 2
 
@@ -122,7 +125,9 @@ def test_lanes_are_loaded_each_in_its_order() -> None:
     async def story(rows: ParkedRows, table: Table, waits: list[None]) -> None:
         keys = [("t/0", "b"), ("t/0", "none"), ("t/0", "a")]
         table.away, table.answer = 1, [row(1), row(3), row(2, "b")]
-        assert await rows.load(keys, 9) == [[row(2, "b")], [], [row(1), row(3)]]
+        with capture_logs() as logs:
+            assert await rows.load(keys, 9) == [[row(2, "b")], [], [row(1), row(3)]]
+        assert {line["work"] for line in logs} == {"parked.load"}
         assert table.asked == [("load", keys, 9)]
         assert len(waits) == 1
 
@@ -149,7 +154,9 @@ def test_what_comes_together_is_written_together_each_row_once() -> None:
     async def story(rows: ParkedRows, table: Table, waits: list[None]) -> None:
         table.away = 1
         tried = row(1, attempts=2)
-        await asyncio.gather(rows.add(tried), rows.add(row(1)), rows.add(row(2)), rows.add(row(1, "b")))
+        with capture_logs() as logs:
+            await asyncio.gather(rows.add(tried), rows.add(row(1)), rows.add(row(2)), rows.add(row(1, "b")))
+        assert {line["work"] for line in logs} == {"parked.add"}
         ((what, written),) = table.asked
         assert what == "add"
         assert sorted(written, key=by) == [tried, row(1, "b"), row(2)]
@@ -164,7 +171,9 @@ def test_what_waits_for_a_connection_is_copied_together() -> None:
     async def story(rows: ParkedRows, table: Table, waits: list[None]) -> None:
         table.away = 1
         many = [row(number, connection="crm") for number in range(MOST_COPIED + 1)]
-        await asyncio.gather(*map(rows.copy, [many[0], *many[:-2], many[0], many[-1]]))
+        with capture_logs() as logs:
+            await asyncio.gather(*map(rows.copy, [many[0], *many[:-2], many[0], many[-1]]))
+        assert {line["work"] for line in logs} == {"parked.copy"}
         assert [(what, len(written)) for what, written in table.asked] == [("copy", MOST_COPIED - 1), ("copy", 2)]
         assert sorted(table.asked[0][1], key=by) == many[:-2]
         assert len(waits) == 1
@@ -177,7 +186,9 @@ def test_what_is_gone_is_removed_together() -> None:
 
     async def story(rows: ParkedRows, table: Table, waits: list[None]) -> None:
         table.away = 1
-        await asyncio.gather(rows.remove("t/0", "a", 1), rows.remove("t/1", "b", 2))
+        with capture_logs() as logs:
+            await asyncio.gather(rows.remove("t/0", "a", 1), rows.remove("t/1", "b", 2))
+        assert {line["work"] for line in logs} == {"parked.remove"}
         assert table.asked == [("remove", [("t/0", "a", 1), ("t/1", "b", 2)])]
         assert len(waits) == 1
 

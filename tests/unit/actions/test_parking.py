@@ -54,11 +54,18 @@ class Ill(Faults):
 
     async def before(self, what: str) -> None:
         """As a test says."""
-        if (event := self.waits.get(what)) is not None:
-            await event.wait()
+        await self._waited(what)
         if (error := self.raises.get(what)) is not None:
             raise error
         await asyncio.sleep(0)
+
+    async def after(self, what: str) -> None:
+        """It was done, and nobody was told."""
+        await self._waited(f"{what}, told")
+
+    async def _waited(self, what: str) -> None:
+        if (event := self.waits.get(what)) is not None:
+            await event.wait()
 
 
 def subject(lane: str) -> str:
@@ -573,8 +580,21 @@ def test_a_lane_stays_while_something_is_on_its_way_to_it() -> None:
         assert parking.due
         written.set()
         await asyncio.sleep(0.1)
-        assert await stage.load() == [1]
-        assert (stage.here.offsets.position, parking.rows) == (2, 1)
+        (job,) = await parking.load()
+        assert (job.offset, stage.here.offsets.position, parking.rows) == (1, 2, 1)
+        # Nothing was found, and before that was told something came.
+        await parking.finished(job)
+        await asyncio.sleep(0.1)
+        told = stage.ill.waits["parked.load, told"] = asyncio.Event()
+        loading = asyncio.create_task(parking.load())
+        await asyncio.sleep(0.1)
+        assert parking.takes(stage.job(2))
+        await asyncio.sleep(0.1)
+        told.set()
+        assert await loading == []
+        assert parking.takes(stage.job(3))
+        await asyncio.sleep(0.1)
+        assert await stage.load() == [2, 3]
 
     play(story)
 
