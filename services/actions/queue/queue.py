@@ -104,6 +104,8 @@ class Queue:
     def begin(self) -> None:
         """From now on it follows what limits and parking tell."""
         self._beside = [asyncio.create_task(self._follow()), asyncio.create_task(self._keep_in_step())]
+        for task in self._beside:
+            task.add_done_callback(self._ended)
 
     def take(self, place: TopicAndPartition, records: Sequence[ConsumedRecord]) -> None:
         """Records of a partition, in order. Those of one that is being given up are left to its next owner."""
@@ -292,15 +294,19 @@ class Queue:
         """With the other workers, and with what is on disk."""
         looked = -math.inf
         while True:
-            await self._limits.look(self._lanes.waiting)
-            self._lanes.kick()
-            self._shelve(0)
-            if seldom := (now := self._world.now()) - looked >= LOOK_AT_DISK_SECONDS:
-                looked = now
-                with suppress(*database.FAULTS):
-                    await self._parking.look()
-            await self._try_newest(seldom=seldom)
-            await self._end_late()
+            try:
+                await self._limits.look(self._lanes.waiting)
+                self._lanes.kick()
+                self._shelve(0)
+                if seldom := (now := self._world.now()) - looked >= LOOK_AT_DISK_SECONDS:
+                    looked = now
+                    with suppress(*database.FAULTS):
+                        await self._parking.look()
+                await self._try_newest(seldom=seldom)
+                await self._end_late()
+            except Exception:  # the fault of what one row holds: the next look goes on without it, or tells it again
+                log.exception("look.broke")
+                runtime_metrics.BUGS.labels(ACTIONS.name).inc()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _end_late(self) -> None:
@@ -356,6 +362,11 @@ class Queue:
         """Not even its dead letter could be made: whoever comes next begins with this record again."""
         log.critical("job.broke", coordinates=job.plan.record.coordinates, exc_info=error)
         self._break(error)
+
+    def _ended(self, beside: asyncio.Task[None]) -> None:
+        """Without what goes on beside it the queue would stand still, and say nothing."""
+        if not beside.cancelled() and (error := beside.exception()) is not None:
+            self._break(error)
 
     def _break(self, error: BaseException) -> None:
         if not self._broken.done():

@@ -469,6 +469,17 @@ def test_what_is_late_is_taken_out_wherever_it_waits() -> None:
         parking = stage.parking
         wall = stage.world.now() + 10.0
         assert await parking.late(wall) == []
+        there = stage.assignment(1)
+        gone = Parked(there.name, "x", planned(request(1), partition=1).record, 0, 0.0, deadline=wall - 9.0)
+        stage.table.rows[there.name, "x", 1] = (gone, 0.0, 0.0)
+        await parking.enter(there)
+        told = stage.ill.waits["parked.late, told"] = asyncio.Event()
+        looking = asyncio.create_task(parking.late(wall))
+        await asyncio.sleep(0.1)
+        parking.leave(there)
+        told.set()
+        assert await looking == []
+        stage.table.rows.clear()
         stage.keep(1, "a", wait_seconds=60.0, deadline=wall - 5.0, attempts=1, age_seconds=2.0)
         stage.keep(2, "b", connection="crm", deadline=wall)
         stage.keep(3, "c", connection="crm", deadline=wall + 1.0)

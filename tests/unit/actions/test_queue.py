@@ -706,6 +706,36 @@ def test_what_moves_elsewhere_is_followed() -> None:
     play(story, begin=True)
 
 
+def test_a_look_around_that_breaks_is_told_and_the_next_one_is_made() -> None:
+    """What one row holds ends neither the worker nor its looking; a loop that ended would end the worker."""
+
+    async def story(stage: Stage) -> None:
+        bugs = REGISTRY.get_sample_value("flows_bugs_total", {"topic": "actions"}) or 0.0
+        late = stage.parking.late
+
+        async def broken(_: float) -> list[Job]:
+            stage.parking.late = late  # type: ignore[method-assign]
+            raise ValueError("planted")
+
+        stage.parking.late = broken  # type: ignore[method-assign]
+        with capture_logs() as logs:
+            await asyncio.sleep(5.0)
+        assert [line["event"] for line in logs] == ["look.broke"]
+        assert REGISTRY.get_sample_value("flows_bugs_total", {"topic": "actions"}) == bugs + 1
+        stage.parking.lates = [stage.parked(1)]
+        await asyncio.sleep(5.0)
+        assert stage.attempts.made == [1]
+        stage.queue.turn()
+        stage.parking.refused = cast("Any", 7)
+        stage.news.set()
+        await asyncio.sleep(0.1)
+        stage.parking.refused = []
+        with pytest.raises(AttributeError):
+            stage.queue.turn()
+
+    play(story, begin=True)
+
+
 def test_at_its_end_nothing_of_it_goes_on() -> None:
     """Not what loads, enters, follows or works; parking and journal are closed too."""
 
