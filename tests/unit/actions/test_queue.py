@@ -717,7 +717,7 @@ def test_a_look_around_that_breaks_is_told_and_the_next_one_is_made() -> None:
             stage.parking.late = late  # type: ignore[method-assign]
             raise ValueError("planted")
 
-        stage.parking.late = broken  # type: ignore[method-assign]
+        stage.parking.late = broken  # type: ignore[method-assign, assignment]
         with capture_logs() as logs:
             await asyncio.sleep(5.0)
         assert [line["event"] for line in logs] == ["look.broke"]
