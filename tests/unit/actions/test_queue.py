@@ -474,6 +474,19 @@ def test_what_waits_for_an_ill_connection_leaves_memory() -> None:
     play(story)
 
 
+def test_a_single_call_that_waits_for_an_ill_connection_leaves_memory_too() -> None:
+    """At the next look: so its offset can be committed."""
+
+    async def story(stage: Stage) -> None:
+        stage.limits.ill = ["crm"]
+        stage.take(1)
+        await asyncio.sleep(2.0)
+        assert ("shelve", 1) in stage.parking.asked
+        assert stage.queue.pending == 0
+
+    play(story, begin=True)
+
+
 def test_what_was_parked_comes_into_memory_as_there_is_room() -> None:
     """What PostgreSQL could not hold first; shelves of connections that are called, and have little here."""
 
