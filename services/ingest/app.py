@@ -17,11 +17,14 @@ from services.ingest.accepting import EventAcceptor
 from services.ingest.acknowledged_ids import AcknowledgedIds
 from services.ingest.auth.event_tokens import EventTokens, unbound
 from services.ingest.auth.scheme import request_of, unproven
+from services.ingest.certificates import Certificates
 from services.ingest.database import Database
 from services.ingest.event_publisher import EventPublisher
+from services.ingest.given_secrets import GivenSecrets, GivenSecretTable
 from services.ingest.hook_bodies import HookBodies
 from services.ingest.http_problems import Refused, wrong_method
 from services.ingest.in_flight import RequestsInFlight
+from services.ingest.proofs import Proofs
 from services.ingest.refusals import Refusals
 from services.ingest.replayed_requests import ReplayedRequests
 from services.ingest.settings import IngestSettings
@@ -29,6 +32,8 @@ from services.ingest.source_limits import SourceLimit
 from services.ingest.sources.file_form import LARGEST_BODY
 from services.ingest.sources.load import Sources
 from services.runtime import logging
+from services.runtime.egress import Egress
+from services.runtime.http import Client
 from services.runtime.version import version
 
 HOUR_SECONDS = 3600.0
@@ -39,13 +44,15 @@ log = logging.get("http")
 
 @dataclass(frozen=True)
 class IntakeParts:
-    """What all ways into Kafka share."""
+    """What all ways into Kafka share. `client`: asks others, for polls and certificates."""
 
     taker: EventAcceptor
     acknowledged: AcknowledgedIds
     data: Database
     refusals: Refusals
     bodies: HookBodies
+    client: Client
+    proofs: Proofs
 
 
 def core(settings: IngestSettings, publisher: EventPublisher) -> IntakeParts:
@@ -53,7 +60,9 @@ def core(settings: IngestSettings, publisher: EventPublisher) -> IntakeParts:
     acknowledged = AcknowledgedIds(settings.acknowledged_ids, settings.duplicate_hours * HOUR_SECONDS)
     taker, data = EventAcceptor(publisher, acknowledged), Database(settings.database_url)
     refusals = Refusals(publisher, lambda: data.pool, settings.max_body_bytes)
-    return IntakeParts(taker, acknowledged, data, refusals, HookBodies(taker, refusals))
+    client = Client(Egress(settings.egress_allow))
+    proofs = Proofs(GivenSecrets(GivenSecretTable(data)), Certificates(client))
+    return IntakeParts(taker, acknowledged, data, refusals, HookBodies(taker, refusals), client, proofs)
 
 
 def tokens_of(settings: IngestSettings) -> EventTokens:
@@ -82,7 +91,9 @@ def build(settings: IngestSettings, sources: Sources, shared: IntakeParts) -> AS
     most = settings.max_body_bytes
     replays = ReplayedRequests(lambda: shared.data.pool, settings.duplicate_hours * HOUR_SECONDS)
     hook = hooks.HookEndpoint(
-        hooks.HookDependencies(sources.hooks, shared.bodies, shared.refusals, in_flight, replays, limits, most)
+        hooks.HookDependencies(
+            sources.hooks, shared.bodies, shared.refusals, in_flight, replays, shared.proofs, limits, most
+        )
     )
     tokens = tokens_of(settings)
     event = events.EventsEndpoint(tokens, shared.taker, in_flight, most, sources.triggers)

@@ -17,6 +17,7 @@ from services.ingest.hook_bodies import HookBodies
 from services.ingest.http_problems import Refused, wrong_method
 from services.ingest.in_flight import HeldRequest, RequestsInFlight
 from services.ingest.parsed_bodies import sent_of
+from services.ingest.proofs import Proofs
 from services.ingest.proved_request import ProvedRequest
 from services.ingest.refusals import Refusals
 from services.ingest.replayed_requests import ReplayedRequests
@@ -38,6 +39,7 @@ class HookDependencies:
     refusals: Refusals
     in_flight: RequestsInFlight
     replays: ReplayedRequests
+    proofs: Proofs
     limits: dict[str, SourceLimit]
     most_bytes: int
 
@@ -72,6 +74,9 @@ class HookEndpoint:
         peer = networks.sender(scope, hook.proxies)
         if hook.networks:
             networks.require(peer, hook.networks)
+        given = await self._parts.proofs.handshake(hook, request)
+        if given is not None:
+            return given
         most = hook.body_bytes or self._parts.most_bytes
         proven = None
         if hook.proof is None or not hook.proof.needs_body:
@@ -100,7 +105,7 @@ class HookEndpoint:
 
     async def _admit(self, hook: Hook, request: AuthRequest) -> Proven:
         """The proof first: a stranger must not use up what the source may send."""
-        proven = Proven() if hook.proof is None else hook.proof.check(request)
+        proven = await self._parts.proofs.check(hook, request)
         limit = self._parts.limits.get(hook.name)
         if limit is not None:
             await limit.take()

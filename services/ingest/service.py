@@ -15,8 +15,6 @@ from services.ingest.settings import IngestSettings
 from services.ingest.sources.load import Sources, load
 from services.runtime import health, lifecycle, logging, metrics
 from services.runtime.back_off import BackOff
-from services.runtime.egress import Egress
-from services.runtime.http import Client
 from services.runtime.settings import SettingsError
 
 HEALTH_PORT = 9101
@@ -51,7 +49,6 @@ async def serve(settings: IngestSettings) -> None:
         settings.max_in_flight,
         settings.keep_alive_seconds,
     )
-    client = Client(Egress(settings.egress_allow))
     state = health.Health(stall_seconds=settings.stall_seconds, checks={"kafka": publisher.answers})
     port = settings.health_port or HEALTH_PORT
     watched = await health.serve(state, settings.health_host, port)
@@ -68,7 +65,7 @@ async def serve(settings: IngestSettings) -> None:
         async with (
             _beside("ends", lambda: event_ends.keep(settings, shared.data)),
             _beside("schedules", lambda: schedules.keep(loaded.schedules, shared.data, shared.taker)),
-            _beside("polls", lambda: polls.keep(loaded.polls, shared.data, shared.taker, client)),
+            _beside("polls", lambda: polls.keep(loaded.polls, shared.data, shared.taker, shared.client)),
             _beside("refused", lambda: refused_again.keep(settings, again)),
             _beside("refusals", lambda: shared.refusals.keep_counted(shared.data)),
         ):
@@ -81,7 +78,7 @@ async def serve(settings: IngestSettings) -> None:
         connecting.cancel()
         await asyncio.gather(connecting, return_exceptions=True)
         await publisher.stop()
-        await client.close()
+        await shared.client.close()
         shared.data.close()
         await watched.cleanup()
         log.info("service.stopped")

@@ -26,6 +26,7 @@ from services.ingest.replayed_requests import ReplayedRequests
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.load import load
 from tests.support.ingest import application
+from tests.support.proofs import proofs
 
 SECRET = "c2VjcmV0c2VjcmV0"
 NOW = 1_800_000_000
@@ -105,7 +106,8 @@ async def sent(hook: Hook, body: bytes, headers: list[tuple[str, str]], query: s
     replays = ReplayedRequests(lambda: None, 60)
     refusals = Refusals(kafka, lambda: None, 10**6)
     bodies = HookBodies(taker, refusals)
-    parts = HookDependencies(Hooks([hook]), bodies, refusals, RequestsInFlight(10, 10**7, 10**6), replays, {}, 10**6)
+    in_flight = RequestsInFlight(10, 10**7, 10**6)
+    parts = HookDependencies(Hooks([hook]), bodies, refusals, in_flight, replays, proofs(), {}, 10**6)
     scope = {
         "type": "http",
         "method": "POST",

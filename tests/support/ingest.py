@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from deploy.local.ports import free_port
 from services.ingest.app import build, core
 from services.ingest.event_publisher import EventPublisher
 from services.ingest.http_problems import Refused
+from services.ingest.proofs import Proofs
 from services.ingest.readers.single_payload import SinglePayload
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.hook import Hook, Hooks
@@ -85,11 +86,14 @@ def hooks() -> Hooks:
     )
 
 
-def application(sources: Sources | None = None, **settings: Any) -> tuple[ASGIApp, Recorder]:
+def application(
+    sources: Sources | None = None, proofs: Proofs | None = None, **settings: Any
+) -> tuple[ASGIApp, Recorder]:
     """The gateway over a Recorder, with the two hooks of the example sources file or with other sources."""
     loaded = IngestSettings(**{"events_token": EVENTS_TOKEN, **settings})
     recorder = Recorder(loaded)
-    return build(loaded, sources or Sources(hooks()), core(loaded, recorder)), recorder
+    shared = core(loaded, recorder)
+    return build(loaded, sources or Sources(hooks()), replace(shared, proofs=proofs or shared.proofs)), recorder
 
 
 def client(app: ASGIApp) -> httpx.AsyncClient:

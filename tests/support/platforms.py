@@ -19,9 +19,11 @@ import stripe
 import yaml
 from slack_sdk.signature import SignatureVerifier
 
+from services.ingest.auth.given_secret import GivenSecret
 from services.ingest.sources.load import load
 from services.ingest.sources.presets.preset import Preset
 from tests.support.ingest import Recorder, application, client
+from tests.support.proofs import SecretsInMemory, paypal, pem, proofs
 
 SHAPES = Path(__file__).parents[1] / "data/shapes"
 SECRET = "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGVzdHM="  # base64, as Standard Webhooks wants it; the others take it as text
@@ -71,12 +73,14 @@ def _meta(_url: str, body: bytes) -> Mapping[str, str]:
 
 
 SIGNERS: dict[str, Signer] = {
+    "asana": lambda _, body: {"X-Hook-Signature": _mac(body).hex()},
     "clickup": lambda _, body: {"X-Signature": _mac(body).hex()},
     "google_forms": _standard,
     "google_sheets": _standard,
     "hubspot": _hubspot,
     "meta_lead_ads": _meta,
     "notion": lambda _, body: {"X-Notion-Signature": f"sha256={_mac(body).hex()}"},
+    "paypal": lambda _, body: paypal().sign(body, SECRET),
     "shopify": lambda _, body: {"X-Shopify-Hmac-Sha256": _base64(body)},
     "slack": _slack,
     "stripe": _stripe,
@@ -114,9 +118,17 @@ def shapes() -> list[Shape]:
 
 def source_of(preset: Preset, folder: Path) -> tuple[Any, Recorder]:
     """The gateway with the source that the preset writes."""
-    file = folder / "sources.yaml"
-    file.write_text(json.dumps({"sources": {NAME: preset.source(NAME)}}))
-    return application(load(file, ENVIRON))
+    file, entry = folder / "sources.yaml", preset.source(NAME)
+    rows = SecretsInMemory()
+    if preset.name == "paypal":
+        (folder / "authority.pem").write_bytes(pem(paypal().root))
+        entry["authentication"]["certificates"] = {"authorities_file": "authority.pem"}
+    file.write_text(json.dumps({"sources": {NAME: entry}}))
+    sources = load(file, ENVIRON)
+    proof = next(iter(sources.hooks)).proof
+    if isinstance(proof, GivenSecret):
+        rows.rows[NAME] = {"given": proof.sealed(SECRET.encode())}
+    return application(sources, proofs(rows))
 
 
 async def send(

@@ -6,6 +6,7 @@
 - Stripe: https://docs.stripe.com/webhooks#verify-manually
 - HubSpot v3: https://developers.hubspot.com/docs/apps/legacy-apps/authentication/validating-requests
 - Twilio: https://www.twilio.com/docs/usage/security#validating-requests
+- PayPal: https://developer.paypal.com/api/rest/webhooks/rest
 - Slack: https://docs.slack.dev/authentication/verifying-requests-from-slack
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from urllib.parse import parse_qsl
 
+from services.ingest.auth.certificate_signature import CertificateSignature
 from services.ingest.auth.first_shown import FirstShown
 from services.ingest.auth.scheme import AuthRequest, AuthScheme, unproven
 from services.ingest.auth.signature import MILLISECOND, Signature, SignatureTime, named
@@ -147,9 +149,14 @@ def _twilio(secrets: Secrets, _tolerance: float, base: str | None) -> Signature:
     )
 
 
+def _paypal(webhooks: Secrets, _tolerance: float, _base: str | None) -> CertificateSignature:
+    return CertificateSignature(webhooks)
+
+
 PRESETS: dict[str, Callable[[Secrets, float, str | None], AuthScheme]] = {
     "github": _hub,
     "hubspot_v3": _hubspot,
+    "paypal": _paypal,
     "slack": _slack,
     "standard_webhooks": _standard,
     "stripe": _stripe,

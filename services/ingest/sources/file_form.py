@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -62,6 +63,7 @@ LARGEST_BODY = 3_145_728
 alone is at most what a topic takes."""
 TOGETHER = "[together]"  # in the places of faults, and not in the file
 CRON_FIELDS = 5
+BY_CERTIFICATE = "paypal"
 BESIDE_SHAPE = "id, time, subject, type, headers, query, leave_out and on_mismatch"
 OF_REQUESTS = "handshakes, answer, from_query, items, leave_out, headers, query, types and origins"
 A_LEAP_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
@@ -95,6 +97,9 @@ class SignatureForm(StrictForm):
     timestamp_header: str | None = None
     timestamp_unit: Literal["s", "ms", "iso8601"] = "s"
     parts: SignaturePartsForm | None = None
+    given_in: str | None = Field(
+        default=None, min_length=1, description="the header in which its sender gives the secret, in a handshake"
+    )
 
     @model_validator(mode="after")
     def _signs_the_body(self) -> Self:
@@ -121,6 +126,13 @@ class CertificateForm(StrictForm):
     proxies: list[Network] = Field(min_length=1)
 
 
+class CertificatesForm(StrictForm):
+    """Whose certificates prove a signature that names one, where they are not the platform's own."""
+
+    hosts: list[str] = Field(default_factory=list, description="where they may be fetched from")
+    authorities_file: Path | None = Field(default=None, description="PEM of whom is trusted to have signed them")
+
+
 class AuthenticationForm(StrictForm):
     """Exactly one scheme."""
 
@@ -132,6 +144,10 @@ class AuthenticationForm(StrictForm):
     secret: Secrets | None = None
     tolerance_seconds: float = Field(default=300.0, gt=0, le=86_400)
     replay: Literal["duplicate", "refuse"] = "duplicate"
+    handshake_until: AwareDatetime | None = Field(
+        default=None, description="until when its sender may give another secret beside those that are there"
+    )
+    certificates: CertificatesForm | None = None
     url: HttpUrl | None = Field(default=None, description="our address as the sender knows it, where it is signed")
 
     @model_validator(mode="after")
@@ -142,7 +158,25 @@ class AuthenticationForm(StrictForm):
         signed = self.preset is not None or self.signature is not None
         if signed != (self.secret is not None):
             raise ValueError("`secret` belongs to preset and signature, and to those only")
+        if self.handshake_until is not None and not self.given:
+            raise ValueError("handshake_until belongs to a signature with given_in")
+        if self.certificates is not None and self.preset != BY_CERTIFICATE:
+            raise ValueError(f"certificates belongs to preset: {BY_CERTIFICATE}")
         return self
+
+    @property
+    def given(self) -> bool:
+        """Whether its sender gives the secret."""
+        return self.signature is not None and self.signature.given_in is not None
+
+    @property
+    def needs_token(self) -> str:
+        """Why the address must be a secret too; empty where it need not."""
+        if self.given:
+            return "given_in: whoever knows the address could give its first secret"
+        if self.preset == BY_CERTIFICATE:
+            return f"preset: {BY_CERTIFICATE} signs no more of a body than its CRC-32"
+        return ""
 
 
 class LimitsForm(StrictForm):
@@ -386,6 +420,8 @@ class SourceEntry(StrictForm):
         incoming = self.schedule is None and self.poll is None
         if incoming and self.token is None and self.authentication is None:
             raise ValueError("nobody proves anything: give it a token, or authentication, or both")
+        if self.authentication is not None and self.authentication.needs_token and self.token is None:
+            raise ValueError(f"{self.authentication.needs_token}; give the source a token too")
         if not incoming and (self.token or self.authentication or self.verify_token):
             raise ValueError("token and authentication are for what comes in; nothing is sent to this source")
         requested = (self.handshakes, self.answer, self.from_query, self.headers, self.query, self.types, self.origins)

@@ -27,6 +27,7 @@ from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
 from services.flows.declared_triggers import DeclarationError, Places, declared, scheduled
 from services.flows.schema_from_example import example_of, schema_of
+from services.ingest.auth.scheme import AuthScheme
 from services.ingest.readers.items import Items
 from services.ingest.readers.reader import Reader
 from services.ingest.readers.request_parts import HEADERS, QUERY, RequestParts, with_parts
@@ -221,6 +222,11 @@ class _Loaded:
             schema = json_file.read(self.path.resolve().parent / entry.schema_file)
         return (schema_of(example) if schema is None else schema), example
 
+    def _proof(self, entry: SourceEntry, environ: Mapping[str, str]) -> AuthScheme | None:
+        if entry.authentication is None:
+            return None
+        return proof_of(entry.authentication, environ, self.path.resolve().parent)
+
     def _parts(
         self, name: str, entry: SourceEntry, model: type[Payload] | None, environ: Mapping[str, str]
     ) -> dict[str, object]:
@@ -234,7 +240,7 @@ class _Loaded:
                 made[field_name] = error
 
         tried("token", lambda: tuple(token(place, environ) for place in entry.token or ()))
-        tried("authentication", lambda: proof_of(entry.authentication, environ) if entry.authentication else None)
+        tried("authentication", lambda: self._proof(entry, environ))
         tried("verify_token", lambda: tuple(place.read(environ).encode() for place in entry.verify_token or ()))
         tried("poll", lambda: _asking(entry, environ))
         if any(isinstance(part, SecretError) for part in made.values()):

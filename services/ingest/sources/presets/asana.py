@@ -1,6 +1,6 @@
 """Asana: events of a project, task or workspace. They tell what changed; what it holds is asked for by its gid."""
 
-from services.ingest.sources.presets.preset import TOKEN, Preset, Sample, confirmed, inferred
+from services.ingest.sources.presets.preset import SECRET, TOKEN, Preset, Sample, confirmed, inferred
 
 GUIDE = "https://developers.asana.com/docs/webhooks-guide"
 CREATE = "https://developers.asana.com/reference/createwebhook"
@@ -24,24 +24,30 @@ ADDED = {
 PRESET = Preset(
     name="asana",
     title="Asana",
-    setup="POST /webhooks of its API with target: the whole address with its token. It asks at once, and this "
-    "source answers",
+    setup="POST /webhooks of its API with target: the whole address with its token. It gives its secret at once, which "
+    "is kept sealed by the secret that you set here (any long random text); for each further webhook at this address "
+    "set `handshake_until:` in `authentication`",
     entry={
         "items": "/events",
         # Its events have no id.
         "id": {"all": ["/created_at", "/action", "/resource/gid", "/parent/gid", "/change/field", "/user/gid"]},
         "time": "/created_at",
         "subject": ["/resource/gid"],
-        "handshakes": [{"echo_header": "X-Hook-Secret"}],
         "answer": {"status": 200},
         "token": TOKEN,
+        "authentication": {
+            "signature": {"header": "X-Hook-Signature", "given_in": "X-Hook-Secret"},
+            "secret": SECRET,
+        },
     },
     retries="for up to 24 hours; then the webhook is deleted",
     accepts="200 or 204 within 10 seconds",
     samples=(Sample("a task was assigned and commented", {"events": [CHANGED, ADDED]}, events=[CHANGED, ADDED]),),
     evidence=(
-        confirmed(CREATE, "handshakes"),
-        confirmed(GUIDE, "proof", "time", "type", "retries", "answer", *(f"/{name}" for name in CHANGED)),
+        confirmed(CREATE, "handshakes", "X-Hook-Secret"),
+        confirmed(
+            GUIDE, "proof", "X-Hook-Signature", "time", "type", "retries", "answer", *(f"/{name}" for name in CHANGED)
+        ),
         inferred(GUIDE, "id"),
     ),
     required=("action",),

@@ -1,9 +1,6 @@
-"""PayPal: webhooks of a REST app.
+"""PayPal: webhooks of a REST app, signed by a certificate of PayPal's that is fetched from it."""
 
-Its signature is made with a certificate that is to be fetched from PayPal, so here the address is the proof.
-"""
-
-from services.ingest.sources.presets.preset import TOKEN, Preset, Sample, confirmed
+from services.ingest.sources.presets.preset import SECRET, TOKEN, Preset, Sample, confirmed
 
 GUIDE = "https://developer.paypal.com/api/rest/webhooks/rest"
 EVENT = "https://developer.paypal.com/api/webhooks/v1/definitions/verify_webhook_signature"
@@ -49,13 +46,15 @@ APPROVED = {
 PRESET = Preset(
     name="paypal",
     title="PayPal",
-    setup="Apps & Credentials, the app, Add Webhook: the whole address with its token",
+    setup="Apps & Credentials, the app, Add Webhook: the whole address with its token. The secret is the Webhook ID "
+    "that is shown then",
     entry={
         "id": "/id",
         "time": "/create_time",
         "subject": ["/resource/payer/payer_id", "/resource/supplementary_data/related_ids/order_id", "/resource/id"],
         "answer": {"status": 200},
         "token": TOKEN,
+        "authentication": {"preset": "paypal", "secret": SECRET},
     },
     retries="up to 25 times over 3 days",
     accepts="200 to 299",
