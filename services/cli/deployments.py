@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -14,6 +15,7 @@ from services.cli.terminal import CommandError
 from services.flows.catalogue import Catalogue
 from services.flows.check import check
 from services.flows.compile import compile_flow
+from services.flows.declared_triggers import Declared
 from services.flows.load import FlowSource, load_paths, load_text
 from services.project.catalogue import catalogue
 from services.project.connections_file import connection_names
@@ -68,6 +70,15 @@ def from_paths(paths: Sequence[Path], connections: Collection[str] | None, *, al
     return change
 
 
+def declared_by(paths: Sequence[Path]) -> dict[str, Any]:
+    """What the sources files beside these flows declare, for services/tools. Raises CommandError for wrong files."""
+    triggers = catalogue(paths).triggers
+    # By JSON and back, as it is compared with what is kept.
+    found = {name: one.declaration() for name, one in triggers.items() if issubclass(one, Declared)}
+    kept: dict[str, Any] = json.loads(json.dumps(found))
+    return kept
+
+
 def back_to(target: Deployment, versions: Sequence[FlowVersion]) -> Change:
     """A change to an earlier set. It raises CommandError when that set cannot run any more."""
 
@@ -88,10 +99,12 @@ def back_to(target: Deployment, versions: Sequence[FlowVersion]) -> Change:
 def deployed(paths: Sequence[Path], connections: Path, url: str, *, alone: bool) -> Difference:
     """Deploy to a database; answer what changed. Raises CommandError, and nothing has changed."""
     change = from_paths(paths, connection_names(connections), alone=alone)
+    triggers = declared_by(paths)
 
     async def work(connection: asyncpg.Connection) -> Difference:
         before = await deployment_tables.current(connection)
-        return difference(before.flows, (await deployment_tables.deploy(connection, change, audit.direct())).flows)
+        after = await deployment_tables.deploy(connection, change, audit.direct(), triggers=triggers)
+        return difference(before.flows, after.flows)
 
     return ask(work, url)
 

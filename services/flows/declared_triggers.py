@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, ClassVar, NoReturn, Self, cast
 
@@ -76,6 +76,11 @@ class Declared(Payload):
     body: dict[str, Any]
     sent: dict[str, Any] | None = None
     aside: tuple[FieldAside, ...] = ()
+
+    @classmethod
+    def declaration(cls) -> dict[str, Any]:
+        """All that `read_declaration` needs to make this model elsewhere, as JSON has it."""
+        return {"schema": cls.schema_document, "places": asdict(cls.places), "sets_aside": cls.sets_aside}
 
     @classmethod
     def model_json_schema(cls, *_arguments: Any, **_options: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's own signature
@@ -204,6 +209,16 @@ def declared(
         "__module__": __name__,
     }
     return type(f"Declared_{trigger}", (Declared,), named)
+
+
+def read_declaration(trigger: str, told: Mapping[str, Any]) -> type[Payload]:
+    """The model of `Declared.declaration`. Raises DeclarationError; fields that are not known here are left out."""
+    pointers = told["places"]
+    identity, time, subject, together = (
+        tuple(pointers.get(name, ())) for name in ("identity", "time", "subject", "together")
+    )
+    places = Places(identity, time, subject, together, pointers.get("time_format"))
+    return declared(trigger, told["schema"], places, {}, sets_aside=told["sets_aside"])
 
 
 def scheduled(trigger: str, example: Mapping[str, Any]) -> type[Payload]:

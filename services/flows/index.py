@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from contracts.triggers.payload import Payload
 from services.flows.compiled import CompiledFlow
 from services.flows.waiting import WaitMatch
 
 
 class FlowIndex:
-    """A set of compiled flows."""
+    """A set of compiled flows, with the models of the declared triggers that they were checked against."""
 
-    def __init__(self, flows: Iterable[CompiledFlow]) -> None:
+    def __init__(self, flows: Iterable[CompiledFlow], declared: Mapping[str, type[Payload]] | None = None) -> None:
+        self._declared = dict(declared or {})
         self._by_trigger: dict[str, tuple[CompiledFlow, ...]] = {}
         self._by_version: dict[tuple[str, str], CompiledFlow] = {}
         self._by_name: dict[str, str] = {}
@@ -27,6 +29,10 @@ class FlowIndex:
     def for_trigger(self, type_: str) -> tuple[CompiledFlow, ...]:
         """The flows that an event of this type starts, in the order in which they were given."""
         return self._by_trigger.get(type_, ())
+
+    def declared(self, type_: str) -> type[Payload] | None:
+        """The model of a declared trigger; None where none is known here."""
+        return self._declared.get(type_)
 
     def matches(self, type_: str) -> tuple[WaitMatch, ...]:
         """How waits that an event of this type may end read its key."""

@@ -8,11 +8,6 @@ from services.runtime.metrics import SECONDS
 
 EVENTS_ACCEPTED = Counter("flows_events_accepted", "Events that Kafka acknowledged", ["source", "trigger"])
 INGEST_RESPONSES = Counter("flows_ingest_responses", "Answers of ingest by HTTP status", ["source", "status"])
-FIELDS_OTHERWISE = Counter(
-    "flows_fields_otherwise",
-    "Fields that came otherwise than their source declares: absent in flows, kept under raw",
-    ["source", "field", "came_as"],
-)
 POLLS = Counter(
     "flows_polls", "Questions to a polled system: answered, failed (each tried again)", ["source", "outcome"]
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.triggers.payload import Payload
-from services.ingest import metrics
+from services.runtime import metrics
 
 
 def count(source: str, payload: Payload) -> None:

@@ -25,6 +25,11 @@ BUGS = Counter(
 )
 for _topic in ALL:  # at 0, so that the first one is seen to be one more
     BUGS.labels(_topic.name)
+FIELDS_OTHERWISE = Counter(
+    "flows_fields_otherwise",
+    "Fields that came otherwise than their source declares: absent in flows, kept under raw",
+    ["source", "field", "came_as"],
+)
 LAG = Gauge("flows_lag_records", "Records waiting behind the committed offset", ["topic", "partition"])
 RECORDS_LOST = Counter(
     "flows_records_lost", "Records that Kafka deleted before they were read: by retention", ["topic", "partition"]

@@ -23,6 +23,7 @@ from contracts.events import Event
 from contracts.faults import first_faults
 from contracts.ids import stable_id
 from contracts.runs import EndedBy, Outcome, RunMessage, Wake
+from contracts.triggers.payload import Payload
 from services.flows.advance import begin
 from services.flows.compiled import CompiledFlow
 from services.flows.creations import told
@@ -63,6 +64,10 @@ class RunningFlows(Protocol):
 
     def for_trigger(self, type_: str, deployment: str) -> tuple[CompiledFlow, ...]:
         """The flows of a set that an event of this type starts. Of one that cannot be had: those that run now."""
+        ...
+
+    def declared(self, type_: str) -> type[Payload] | None:
+        """The model of a trigger that a sources file declares, for the data of other teams' producers."""
         ...
 
     async def recall(self, deployments: Collection[str]) -> None:
@@ -145,7 +150,7 @@ class BatchProcessor:
         read: list[tuple[ConsumedRecord, Event]] = []
         for record in _readable(records, batch):
             try:
-                read.append((record, _occurred(record, event_of(record.value, record.headers))))
+                read.append((record, _occurred(record, event_of(record.value, record.headers, self._flows.declared))))
             except ValidationError as error:
                 _unreadable(batch.slot(), record, ErrorCode.EVENT_INVALID, error)
         arrived = await self._arrived(read)

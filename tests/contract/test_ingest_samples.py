@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from services.cli.commands import sources
-from services.ingest import metrics
 from services.ingest.sources.load import load
+from services.runtime import metrics
 from tests.support.deployment import ROOT
 from tests.support.ingest import TOKEN, Recorder, application, client
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from contracts.triggers.payload import NO_TIME
-from services.ingest import metrics
 from services.ingest.sources.document import SourcesError
 from services.ingest.sources.load import load
+from services.runtime import metrics
 from tests.support.ingest import TOKEN, application, client
 
 FILE = """\

@@ -7,9 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
+import orjson
 import pytest
+from pydantic import ValidationError
 
-from services.cli.deployments import from_paths
+from services.cli.deployments import back_to, declared_by, from_paths
 from services.cli.terminal import CommandError
 from services.flows.catalogue import collect
 from services.runtime import database
@@ -157,3 +159,54 @@ async def test_a_set_that_this_worker_cannot_run_is_refused_whole_and_the_one_be
     await old.fetch([("phone", "none")])
     assert old.version("phone", "none") is None
     assert "never deployed here" in old.why_not("phone", "none")
+
+
+SHOP = """\
+sources:
+  shop:
+    schema: { type: object, properties: { n: { type: TYPE } } }
+    token: { env: T }
+"""
+
+
+async def test_what_flows_were_checked_against_goes_with_them(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    """The declared triggers: a change of them alone is a deployment, others stay, and a rollback brings theirs back."""
+    (tmp_path / "0.yaml").write_text(ONE_CALL)
+
+    async def deploy_with(type_: str) -> deployment_tables.Deployment:
+        (tmp_path / "sources.yaml").write_text(SHOP.replace("TYPE", type_))
+        async with pool.acquire() as connection:
+            change = from_paths([tmp_path / "0.yaml"], None, alone=False)
+            found = declared_by([tmp_path / "0.yaml"])
+            return await deployment_tables.deploy(connection, change, "a test", triggers=found)
+
+    def read(worker: DeployedFlows, n: object) -> object:
+        model = worker.declared("webhook.shop")
+        assert model is not None
+        return orjson.loads(model.read({"n": n}).to_json())["n"]
+
+    worker = DeployedFlows(pool, TOOLS)
+    first = await deploy_with("integer")
+    assert (await deploy_with("integer")).number == first.number
+    await worker.start()
+    assert read(worker, 12.0) == 12
+    with pytest.raises(ValidationError):
+        read(worker, "text")
+    assert worker.declared("webhook.other") is None
+
+    second = await deploy_with("string")
+    assert second.number == first.number + 1
+    assert await worker.take_up()
+    assert read(worker, "text") == "text"
+
+    (tmp_path / "sources.yaml").unlink()
+    third = await deploy(pool, tmp_path, CHANGED)
+    assert await worker.take_up()
+    assert (read(worker, "text"), third.triggers) == ("text", second.triggers)
+
+    async with pool.acquire() as connection:
+        versions = await deployment_tables.versions(connection, first.flows.items())
+        back = back_to(first, versions)
+        await deployment_tables.deploy(connection, back, "a test", triggers=first.triggers)
+    assert await worker.take_up()
+    assert read(worker, 12.0) == 12

@@ -55,10 +55,12 @@ def deploy_flows(
 
     connections = connections or project().connections
     names = connection_names(connections) if connections else None
-    change = deployments.from_paths(flow_paths(paths), names, alone=all_)
+    found = flow_paths(paths)
+    change = deployments.from_paths(found, names, alone=all_)
+    triggers = deployments.declared_by(found)
 
     async def work(connection: asyncpg.Connection) -> tuple[Deployment, Deployment]:
         before = await deployment_tables.current(connection)
-        return before, await deployment_tables.deploy(connection, change, audit.direct(), why)
+        return before, await deployment_tables.deploy(connection, change, audit.direct(), why, triggers=triggers)
 
     deployments.tell(*ask(work), as_json=as_json)

@@ -54,6 +54,7 @@ def roll_back(
             audit.direct(),
             reason,
             action=deployment_tables.ROLLED_BACK,
+            triggers=target.triggers,
         )
 
     deployments.tell(*ask(work), as_json=as_json)

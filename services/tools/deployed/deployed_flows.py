@@ -8,8 +8,10 @@ from functools import partial
 
 import asyncpg
 
+from contracts.triggers.payload import Payload
 from services.flows.catalogue import Tool
 from services.flows.compiled import CompiledFlow
+from services.flows.declared_triggers import DeclarationError, read_declaration
 from services.flows.index import FlowIndex
 from services.flows.waiting import WaitMatch
 from services.runtime import database, logging
@@ -53,6 +55,10 @@ class DeployedFlows:
     def for_trigger(self, type_: str, deployment: str) -> tuple[CompiledFlow, ...]:
         """The flows of a deployment that this type starts, if `recall` could have it; else the current ones."""
         return self._earlier.get(deployment, self._index).for_trigger(type_)
+
+    def declared(self, type_: str) -> type[Payload] | None:
+        """The model of a declared trigger, as the current flows were checked against it."""
+        return self._index.declared(type_)
 
     async def recall(self, deployments: Collection[str]) -> None:
         """Make deployments ready that events began. Waits while PostgreSQL is away."""
@@ -108,11 +114,15 @@ class DeployedFlows:
         await self._fetch([*deployment.flows.items(), *await deployment_tables.matching(self._pool)])
         self._number = deployment.number
         wrong = [self.why_not(*pair) for pair in deployment.flows.items() if pair not in self._known]
+        try:
+            declared = {name: read_declaration(name, told) for name, told in deployment.triggers.items()}
+        except DeclarationError as error:
+            wrong.append(f"a declared trigger {error} in this version of closum-flows")
         self._refused = "; ".join(wrong)
         if wrong:
             log.error("deployment.refused", deployment=deployment.number, cause=self._refused)
             return False
-        self._index = self._keep(deployment)
+        self._index = self._keep(deployment, declared)
         self._runs = str(deployment.number)
         self._waited = FlowIndex(flow for flow in self._known.values() if flow.matches)
         log.info("deployment.taken_up", deployment=deployment.number, flows=len(self._index))
@@ -141,11 +151,13 @@ class DeployedFlows:
             await database.patiently("deployments", self.take_up)
             await asyncio.sleep(POLL_SECONDS)
 
-    def _keep(self, deployment: deployment_tables.Deployment) -> FlowIndex:
+    def _keep(
+        self, deployment: deployment_tables.Deployment, declared: Mapping[str, type[Payload]] | None = None
+    ) -> FlowIndex:
         """The flows of a deployment that can run here, kept for replays of events that began them."""
         # In the order of names: each worker starts the flows of an event in the same order.
         pairs = sorted(deployment.flows.items())
-        index = FlowIndex(self._known[pair] for pair in pairs if pair in self._known)
+        index = FlowIndex((self._known[pair] for pair in pairs if pair in self._known), declared)
         self._earlier[str(deployment.number)] = index
         return index
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import orjson
@@ -29,13 +31,17 @@ class FlowVersion:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A set of flows that was current from a moment on, each in one version. Number 0: before the first."""
+    """A set of flows that was current from a moment on, each in one version. Number 0: before the first.
+
+    `triggers`: what sources files declare, as the flows were checked against it (`Declared.declaration`, by name).
+    """
 
     number: int = 0
     at: datetime | None = None
     by: str = ""
     note: str = ""
     flows: Mapping[str, str] = field(default_factory=dict)
+    triggers: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def current(connection: Connection) -> Deployment:
@@ -97,18 +103,20 @@ async def deploy(
     note: str = "",
     *,
     action: str = DEPLOYED,
+    triggers: Mapping[str, Any] | None = None,
 ) -> Deployment:
     """Make a set current, all of it or nothing. Two at the same time happen one after the other.
 
     `change` is given the current deployment with its versions, and answers the new set with the versions that it needs.
     What it raises changes nothing. A set that is current already stays the deployment that it is. `action` is what
-    `audit` calls it.
+    `audit` calls it. `triggers`: what sources files declare now; others that were known stay.
     """
     async with connection.transaction():
         await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
         before = await current(connection)
         flows, new = change(before, await versions(connection, before.flows.items()))
-        if before.number and dict(flows) == dict(before.flows):
+        known = {**before.triggers, **(triggers or {})}
+        if before.number and dict(flows) == dict(before.flows) and known == before.triggers:
             return before
         await connection.executemany(
             "insert into flow_versions (name, version, source, matching) values ($1, $2, $3, $4)"
@@ -116,11 +124,13 @@ async def deploy(
             [(one.name, one.version, one.source, one.matching) for one in new],
         )
         (row,) = await connection.fetch(
-            "insert into deployments (number, created_by, note, flows) values ($1, $2, $3, $4::jsonb) returning *",
+            "insert into deployments (number, created_by, note, flows, triggers)"
+            " values ($1, $2, $3, $4::jsonb, $5::json) returning *",
             before.number + 1,
             by,
             note,
             orjson.dumps(dict(flows)).decode(),
+            json.dumps(known),
         )
         after = _deployment(row)
         await audit.write(connection, by, action, [_decided(before, after)])
@@ -138,4 +148,5 @@ def _decided(before: Deployment, after: Deployment) -> audit.Decided:
 
 
 def _deployment(row: asyncpg.Record) -> Deployment:
-    return Deployment(row["number"], row["created_at"], row["created_by"], row["note"], orjson.loads(row["flows"]))
+    told = (row["number"], row["created_at"], row["created_by"], row["note"])
+    return Deployment(*told, orjson.loads(row["flows"]), json.loads(row["triggers"] or "{}"))

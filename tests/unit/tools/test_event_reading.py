@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, to_binary, to_structured
@@ -12,8 +15,12 @@ from cloudevents.core.v1.event import CloudEvent
 from pydantic import ValidationError
 
 from contracts.events import Event
+from contracts.triggers.payload import Payload
+from services.flows.declared_triggers import Declared, read_declaration
+from services.ingest.sources.load import declared_triggers
+from services.runtime import metrics
 from services.runtime.kafka import Headers
-from services.tools.event_reading import event_of
+from services.tools.event_reading import DeclaredTriggers, event_of
 
 LEAD = Event(
     id="1", source="/shop", type="closum.lead.created", subject="a", data={"phone": "+351 912 345 678", "shop": 7}
@@ -44,10 +51,92 @@ def test_no_sender_can_say_that_we_made_it(accepted: datetime | None) -> None:
     assert (event.data["by_us"], event.led_by) == (False, ())
 
 
-def test_a_trigger_that_a_sources_file_declares_passes_as_it_is() -> None:
-    """Its schema is not here."""
+def test_a_trigger_that_nobody_declares_passes_as_it_is() -> None:
+    """No flow that runs was checked against it."""
     other = LEAD.model_copy(update={"type": "webhook.shop"})
     assert event_of(other.to_bytes()) == other
+
+
+SHOP = """\
+sources:
+  shop:
+    schema:
+      type: object
+      required: [ id ]
+      properties:
+        id: { type: integer }
+        total: { type: number }
+        at: { type: [ string, "null" ] }
+        rows: { type: array, items: { type: object, properties: { n: { type: integer } } } }
+    on_mismatch: MISMATCH
+    id: /id
+    time: /at
+    token: { env: T }
+"""
+
+
+def shop(folder: Path, mismatch: str = "refuse") -> tuple[type[Payload], DeclaredTriggers]:
+    """The trigger of a sources file, and the same as a deployment tells it to services/tools: by JSON."""
+    (folder / "sources.yaml").write_text(SHOP.replace("MISMATCH", mismatch))
+    made = declared_triggers(folder / "sources.yaml")["webhook.shop"]
+    assert issubclass(made, Declared)
+    told = json.loads(json.dumps(made.declaration()))
+    return made, {"webhook.shop": read_declaration("webhook.shop", told)}.get
+
+
+def produced(data: dict[str, Any]) -> bytes:
+    """A record of a producer."""
+    return LEAD.model_copy(update={"type": "webhook.shop", "data": data}).to_bytes()
+
+
+FITTING: list[dict[str, Any]] = [
+    {"id": 1, "total": 20, "rows": [{"n": 1.0}]},
+    {"id": 1.0, "total": 19.9, "at": None, "other": {"a": [1]}},
+    {"id": 1e3, "total": "0.1000000000000000055511151231257827", "at": "2026-03-02T09:30:00Z"},
+]
+WRONG: list[tuple[dict[str, Any], tuple[str | int, ...]]] = [
+    ({}, ()),
+    ({"id": "7"}, ("id",)),
+    ({"id": 1.5}, ("id",)),
+    ({"id": 1, "rows": [{"n": 1}, {"n": "x"}]}, ("rows", 1, "n")),
+]
+
+
+@pytest.mark.parametrize("data", FITTING)
+def test_a_producer_brings_a_declared_type_as_a_hook_does(data: dict[str, Any], tmp_path: Path) -> None:
+    """Brought to the types that flows were checked against, with the same model in the same way."""
+    model, declared = shop(tmp_path)
+    found = event_of(produced(data), None, declared).data
+    assert found == json.loads(model.read(json.loads(json.dumps(data))).to_json())
+    assert [type(found["id"]), type(found["total"])] == [int, float]
+
+
+@pytest.mark.parametrize(("data", "place"), WRONG)
+def test_what_no_hook_would_take_is_refused_with_its_place(
+    data: dict[str, Any], place: tuple[str | int, ...], tmp_path: Path
+) -> None:
+    """The processor makes a dead letter of it."""
+    _, declared = shop(tmp_path)
+    with pytest.raises(ValidationError) as wrong:
+        event_of(produced(data), None, declared)
+    assert [one["loc"] for one in wrong.value.errors()] == [("data", *place)]
+
+
+def test_what_its_source_sets_aside_is_set_aside_and_counted(tmp_path: Path) -> None:
+    """`on_mismatch: raw`: absent, kept under raw, counted under the name that events of other teams have."""
+    _, declared = shop(tmp_path, "raw")
+    counter = metrics.FIELDS_OTHERWISE.labels("events", "/total", "a text")
+    before = counter._value.get()
+    found = event_of(produced({"id": 1, "total": "much"}), None, declared).data
+    assert (found.get("total"), found["raw"]) == (None, {"/total": "much"})
+    assert counter._value.get() == before + 1
+
+
+def test_what_a_hook_took_is_not_read_twice(tmp_path: Path) -> None:
+    """Nor refused after its source's declaration was changed."""
+    _, declared = shop(tmp_path)
+    taken = Event.model_validate_json(produced({"id": "old"})).model_copy(update={"accepted": datetime.now(UTC)})
+    assert event_of(taken.to_bytes(), None, declared).data == {"id": "old"}
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{", LEAD.model_copy(update={"data": {"tags": {}}}).to_bytes()])
