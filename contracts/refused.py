@@ -25,6 +25,7 @@ class RefusedRequest(Message):
     signed: list[str] | None = Field(
         default=None, description="of a signed request the headers that were signed; absent: all are the sender's"
     )
+    token: str = Field(default="", description="of whole events: the name of the token that their sender showed")
     place: str = Field(default="", description="of an item: the pointer to where it stood in the body")
 
     @classmethod

@@ -20,6 +20,7 @@ from services.ingest.auth.scheme import request_of, unproven
 from services.ingest.certificates import Certificates
 from services.ingest.database import Database
 from services.ingest.event_publisher import EventPublisher
+from services.ingest.events import EventBodies
 from services.ingest.given_secrets import GivenSecrets, GivenSecretTable
 from services.ingest.hook_bodies import HookBodies
 from services.ingest.http_problems import Refused, wrong_method
@@ -53,16 +54,18 @@ class IntakeParts:
     bodies: HookBodies
     client: Client
     proofs: Proofs
+    tokens: EventTokens
 
 
 def core(settings: IngestSettings, publisher: EventPublisher) -> IntakeParts:
-    """The shared parts of one process."""
+    """The shared parts of one process. Raises SettingsError for a wrong file of tokens."""
     acknowledged = AcknowledgedIds(settings.acknowledged_ids, settings.duplicate_hours * HOUR_SECONDS)
     taker, data = EventAcceptor(publisher, acknowledged), Database(settings.database_url)
     refusals = Refusals(publisher, lambda: data.pool, settings.max_body_bytes)
     client = Client(Egress(settings.egress_allow))
     proofs = Proofs(GivenSecrets(GivenSecretTable(data)), Certificates(client))
-    return IntakeParts(taker, acknowledged, data, refusals, HookBodies(taker, refusals), client, proofs)
+    bodies, tokens = HookBodies(taker, refusals), tokens_of(settings)
+    return IntakeParts(taker, acknowledged, data, refusals, bodies, client, proofs, tokens)
 
 
 def tokens_of(settings: IngestSettings) -> EventTokens:
@@ -77,6 +80,11 @@ def tokens_of(settings: IngestSettings) -> EventTokens:
         )
         found.append(unbound(settings.events_token))
     return EventTokens(found)
+
+
+def whole_events(settings: IngestSettings, sources: Sources, shared: IntakeParts) -> EventBodies:
+    """What reads the bodies of `POST /v1/events`."""
+    return EventBodies(shared.tokens, shared.taker, settings.max_body_bytes, sources.triggers)
 
 
 def build(settings: IngestSettings, sources: Sources, shared: IntakeParts) -> ASGIApp:
@@ -95,8 +103,8 @@ def build(settings: IngestSettings, sources: Sources, shared: IntakeParts) -> AS
             sources.hooks, shared.bodies, shared.refusals, in_flight, replays, shared.proofs, limits, most
         )
     )
-    tokens = tokens_of(settings)
-    event = events.EventsEndpoint(tokens, shared.taker, in_flight, most, sources.triggers)
+    tokens = shared.tokens
+    event = events.EventsEndpoint(whole_events(settings, sources, shared), shared.refusals, in_flight)
     found = event_lookup.EventLookupEndpoint(tokens, shared.data, shared.acknowledged)
     pages = _pages(sources, None if settings.docs_open else tokens)
     # No `methods`: the endpoints answer a wrong method themselves, as a problem.

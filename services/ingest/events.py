@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -20,12 +22,14 @@ from contracts.triggers.payload import Payload
 from services.ingest import cloudevents, handshakes, metrics, odd_fields
 from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.auth.event_tokens import EventToken, EventTokens
-from services.ingest.auth.scheme import AuthRequest, request_of, unproven
+from services.ingest.auth.scheme import AuthRequest, Proven, request_of, unproven
 from services.ingest.body import parse, read
 from services.ingest.cloudevents import ContentMode
 from services.ingest.decompression import unpacked
 from services.ingest.http_problems import FieldError, Refused, pointer, wrong_method, wrong_shape
 from services.ingest.in_flight import RequestsInFlight
+from services.ingest.proved_request import ProvedRequest
+from services.ingest.refusals import Refusals
 from services.ingest.responses import UNKNOWN, Response, answer
 from services.runtime.documents.suggestion import suggestion
 
@@ -37,27 +41,74 @@ ROOM_BYTES = 16_384
 Triggers = Mapping[str, type[Payload]]
 
 
+@dataclass(frozen=True)
+class EventSender:
+    """Who sends whole events, as what is refused of them is kept under: see KnownSource."""
+
+    token: str
+    account: str
+    name: str = SOURCE
+    uri: str = PATH
+    hides: bool = False
+    body_bytes: int | None = None
+
+    @classmethod
+    def of(cls, token: EventToken) -> EventSender:
+        """By its token."""
+        return cls(token.name, token.account or "default")
+
+    def shown(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """All of it."""
+        return value
+
+
+class EventBodies:
+    """From the body of a sender whose token was proved to its events. `most_bytes`: of a body, with its envelope."""
+
+    def __init__(self, tokens: EventTokens, taker: EventAcceptor, most_bytes: int, triggers: Triggers) -> None:
+        self.tokens = tokens
+        self.most_bytes = most_bytes + ROOM_BYTES
+        self._taker = taker
+        self._triggers = triggers
+
+    async def take(
+        self,
+        token: EventToken,
+        request: AuthRequest,
+        *,
+        unpacked_to: Callable[[int], None] = lambda _: None,
+        received: datetime | None = None,
+    ) -> Response:
+        """202 once Kafka has every event. `unpacked_to` is told how large a compressed body is.
+
+        `received`: when a body came that is read again. Raises Refused: 400, 403, 413, 415, 422, 503.
+        """
+        body, encoding = request.body, request.header("content-encoding").decode("latin-1")
+        if encoding:
+            body = unpacked(body, encoding, self.most_bytes)
+            unpacked_to(len(body))
+        how = cloudevents.mode(request.headers)
+        events = []
+        for index, document in enumerate(cloudevents.documents(how, request.headers, parse(body))):
+            below = (index,) if how is ContentMode.BATCH else ()
+            event = accept(document, self._triggers, below, account=token.account, received=received)
+            permit(token, event, below)
+            events.append(event)
+        return await self._taker.take([_ready(event) for event in events])
+
+
 class EventsEndpoint:
     """A bare ASGI application. The sender's `id` and `source` are kept: the same pair again is a duplicate."""
 
-    def __init__(
-        self,
-        tokens: EventTokens,
-        taker: EventAcceptor,
-        in_flight: RequestsInFlight,
-        most_bytes: int,
-        triggers: Triggers,
-    ) -> None:
-        self._tokens = tokens
-        self._taker = taker
+    def __init__(self, bodies: EventBodies, refusals: Refusals, in_flight: RequestsInFlight) -> None:
+        self._bodies = bodies
+        self._refusals = refusals
         self._in_flight = in_flight
-        self._most_bytes = most_bytes + ROOM_BYTES
-        self._triggers = triggers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = request_of(scope, None, 0.0)
-        token = self._tokens.of(request)
+        request = request_of(scope, None, time.time())
+        token = self._bodies.tokens.of(request)
         await answer(SOURCE if token else UNKNOWN, self._answer(request, scope, receive, token), send)
 
     async def _answer(self, request: AuthRequest, scope: Scope, receive: Receive, token: EventToken | None) -> Response:
@@ -68,20 +119,13 @@ class EventsEndpoint:
         if token is None:
             raise not_proven()
         with self._in_flight.hold(f"{SOURCE} {token.name}", None, proven=True) as held:
-            body = await read(scope, receive, self._most_bytes, held)
-            encoding = request.header("content-encoding").decode("latin-1")
-            if encoding:
-                body = unpacked(body, encoding, self._most_bytes)
-                held.add(len(body))
-            how = cloudevents.mode(request.headers)
-            documents = cloudevents.documents(how, request.headers, parse(body))
-            events = []
-            for index, document in enumerate(documents):
-                below = (index,) if how is ContentMode.BATCH else ()
-                event = accept(document, self._triggers, below, account=token.account)
-                permit(token, event, below)
-                events.append(event)
-            return await self._taker.take([_ready(event) for event in events])
+            try:
+                request = replace(request, body=await read(scope, receive, self._bodies.most_bytes, held))
+                return await self._bodies.take(token, request, unpacked_to=held.add)
+            except Refused as refused:
+                came = ProvedRequest(EventSender.of(token), request, Proven())
+                await self._refusals.keep_sent(came, refused, scope, receive, self._bodies.most_bytes)
+                raise
 
 
 def not_proven() -> Refused:
@@ -128,10 +172,12 @@ def accept(
     below: tuple[str | int, ...] = (),
     *,
     account: str | None = None,
+    received: datetime | None = None,
 ) -> Event:
     """The event as the topic gets it: `data` read by its trigger's model, `subject` and `time` filled in if absent.
 
-    `account`: of an event that names none. What only we can know of an event is left out, whatever the sender says.
+    `account`: of an event that names none. `received`: when it came, where that is not now. What only we can know of an
+    event is left out, whatever the sender says.
     Raises Refused: 422 with a pointer for each field that is wrong; `below` is where the event stands in a batch.
     """
     if not isinstance(value, dict):
@@ -148,7 +194,7 @@ def accept(
     derived = within((payload.subject() if payload else None) or "")
     # The last one only where there is no id: then the fault to tell is that.
     document["subject"] = document.get("subject") or derived or document.get("id") or "-"
-    document["accepted"] = datetime.now(UTC)
+    document["accepted"] = received or datetime.now(UTC)
     if payload is not None:
         odd_fields.count(SOURCE, payload)
         document["data"] = orjson.loads(payload.to_json())

@@ -41,7 +41,7 @@ class HookBodies:
         self._taker = taker
         self._refusals = refusals
 
-    async def take(self, came: ProvedRequest, body: bytes, sent: Sequence[ReceivedBody]) -> Response:
+    async def take(self, came: ProvedRequest[Hook], body: bytes, sent: Sequence[ReceivedBody]) -> Response:
         """202 once Kafka has every event, and a dead letter of every other item.
 
         Raises Refused: 422 when nothing of the body can be read, 413 for an event alone that no topic takes, 503.

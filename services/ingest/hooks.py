@@ -12,7 +12,7 @@ from contracts.errors import ErrorCode
 from services.ingest import handshakes, origins
 from services.ingest.auth import networks
 from services.ingest.auth.scheme import AuthRequest, AuthScheme, Proven, request_of
-from services.ingest.body import announced, first_bytes, read
+from services.ingest.body import read
 from services.ingest.hook_bodies import HookBodies
 from services.ingest.http_problems import Refused, wrong_method
 from services.ingest.in_flight import HeldRequest, RequestsInFlight
@@ -96,11 +96,8 @@ class HookEndpoint:
             except Refused as refused:
                 # Of strangers nothing is kept: they could fill it.
                 if proven is not None:
-                    size = None
-                    if refused.code is ErrorCode.BODY_TOO_LARGE and not request.body:
-                        request = replace(request, body=refused.head or await first_bytes(scope, receive))
-                        size = announced(scope) or most + 1
-                    await self._parts.refusals.keep(ProvedRequest(hook, request, proven), refused, size)
+                    came = ProvedRequest(hook, request, proven)
+                    await self._parts.refusals.keep_sent(came, refused, scope, receive, most)
                 raise
 
     async def _admit(self, hook: Hook, request: AuthRequest) -> Proven:

@@ -11,21 +11,23 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 import asyncpg
 import orjson
+from starlette.types import Receive, Scope
 
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
 from contracts.topics import DAY_SECONDS, REFUSED_DLQ
 from services.ingest import metrics
+from services.ingest.body import announced, first_bytes
 from services.ingest.database import Database
 from services.ingest.dead_items import SERVICE, DeadItem, bury
 from services.ingest.event_publisher import EventPublisher
 from services.ingest.http_problems import Refused, pointer
-from services.ingest.proved_request import ProvedRequest
+from services.ingest.proved_request import KnownSource, ProvedRequest
 from services.ingest.readers.reader import UnreadItem
 from services.ingest.refusal_counts import EXPIRING, RefusalCounts
 from services.ingest.refused_requests import body_record, item_record
@@ -49,7 +51,7 @@ KEPT = frozenset(
 )
 """Answers after which most senders do not send a request again."""
 HOUR = 3600.0
-MOST_LETTERS, MOST_BYTES = 500, 50_000_000
+MOST_LETTERS, MOST_OF_A_CAUSE, MOST_BYTES = 500, 100, 50_000_000
 """Of one source in an hour: further ones are counted only."""
 KEEP_SECONDS = float(REFUSED_DLQ.keep_days * DAY_SECONDS)
 SHOWN_FAULTS = 5
@@ -62,7 +64,8 @@ class _Hour:
     """What was kept of one source in this hour."""
 
     begun: float
-    letters: int = 0
+    letters: Counter[str] = field(default_factory=Counter)
+    """By cause: one that comes again and again leaves room for others."""
     size: int = 0
 
 
@@ -84,7 +87,7 @@ class Refusals:
         self.counts = RefusalCounts()
         self.since = RefusedSince()
 
-    async def keep(self, came: ProvedRequest, refused: Refused, size: int | None = None) -> None:
+    async def keep(self, came: ProvedRequest[KnownSource], refused: Refused, size: int | None = None) -> None:
         """A whole body, refused for good: a letter, or one more of those that are there.
 
         `size`: where only its first bytes were read. Raises Refused: 503 when Kafka does not take the letter; then its
@@ -96,19 +99,30 @@ class Refusals:
         cause = f"{hook.name}: HTTP {refused.status.value}: {_words(refused)}"
         mark = stable_id(hook.uri, refused.code.value, shape(cause), request.method, request.query, request.body)
         again = bool(await self._claims.held(hook.account, (mark,)))
-        kept = "again" if again else await self._kept_as(hook, len(request.body))
+        kept = "again" if again else await self._kept_as(hook, cause, len(request.body))
         if kept == "letter":
             await self._letter(came, refused.code, cause, size)
             await self._claims.hold(hook.account, (mark,), by=hook.uri, seconds=KEEP_SECONDS)
         self._count(hook, refused.code, cause, kept)
 
-    async def again(self, came: ProvedRequest, refused: Refused) -> None:
+    async def keep_sent(
+        self, came: ProvedRequest[KnownSource], refused: Refused, scope: Scope, receive: Receive, most: int
+    ) -> None:
+        """The same for a request that is being answered: of a body that is too large only the beginning is there."""
+        size = None
+        if refused.code is ErrorCode.BODY_TOO_LARGE and not came.request.body:
+            head = refused.head or await first_bytes(scope, receive)
+            came = replace(came, request=replace(came.request, body=head))
+            size = announced(scope) or most + 1
+        await self.keep(came, refused, size)
+
+    async def again(self, came: ProvedRequest[KnownSource], refused: Refused) -> None:
         """The same for a body that was read again: whoever put it back wants to see it, so it is always a letter."""
         cause = f"{came.hook.name}: read again: HTTP {refused.status.value}: {_words(refused)}"
         await self._letter(came, refused.code, cause)
         self._count(came.hook, refused.code, cause, "letter")
 
-    async def bury(self, came: ProvedRequest, unread: Sequence[UnreadItem]) -> None:
+    async def bury(self, came: ProvedRequest[Hook], unread: Sequence[UnreadItem]) -> None:
         """Items of a body that was taken: a dead letter and an end of each, once however often it is delivered.
 
         An item that is read again is told each time. Raises Refused: 503.
@@ -153,28 +167,31 @@ class Refusals:
             await database.patiently("refusals", lambda: self.counts.write(pool))
             await asyncio.sleep(WRITE_SECONDS)
 
-    async def _kept_as(self, hook: Hook, size: int) -> str:
+    async def _kept_as(self, hook: KnownSource, cause: str, size: int) -> str:
         """`letter`, or why it is none: an installation that was upgraded may have no topic for it yet."""
         if not await self._publisher.has(REFUSED_DLQ):
             return "no_topic"
-        return "letter" if self._has_room(hook, size) else "over_bound"
+        return "letter" if self._has_room(hook, shape(cause), size) else "over_bound"
 
-    def _has_room(self, hook: Hook, size: int) -> bool:
+    def _has_room(self, hook: KnownSource, cause: str, size: int) -> bool:
         now = self._now()
         hour = self._hours.get(hook.name)
         if hour is None or now - hour.begun >= HOUR:
             hour = self._hours[hook.name] = _Hour(now)
-        if hour.letters >= MOST_LETTERS or hour.size + size > MOST_BYTES:
+        full = hour.letters.total() >= MOST_LETTERS or hour.letters[cause] >= MOST_OF_A_CAUSE
+        if full or hour.size + size > MOST_BYTES:
             return False
-        hour.letters += 1
+        hour.letters[cause] += 1
         hour.size += size
         return True
 
-    async def _letter(self, came: ProvedRequest, code: ErrorCode, cause: str, cut: int | None = None) -> None:
+    async def _letter(
+        self, came: ProvedRequest[KnownSource], code: ErrorCode, cause: str, cut: int | None = None
+    ) -> None:
         record, size = body_record(came, came.hook.body_bytes or self._most, cut)
         await self._publisher.put(dead_letter(record, code, cause, SERVICE, original_bytes=size))
 
-    def _count(self, hook: Hook, code: ErrorCode, cause: str, kept: str) -> None:
+    def _count(self, hook: KnownSource, code: ErrorCode, cause: str, kept: str) -> None:
         metrics.REFUSED.labels(source=hook.name, code=code.value, kept=kept).inc()
         self.since.refused(hook.name, code, cause.removeprefix(f"{hook.name}: "))
         self.counts.add(hook.account, hook.uri, code, cause)

@@ -19,14 +19,16 @@ from contracts.refused import RefusedRequest
 from contracts.topics import REFUSED
 from services.ingest.dead_items import SERVICE
 from services.ingest.event_publisher import EventPublisher
+from services.ingest.events import EventBodies, EventSender
 from services.ingest.hook_bodies import HookBodies
 from services.ingest.http_problems import Refused
 from services.ingest.parsed_bodies import sent_of
-from services.ingest.proved_request import ProvedRequest
+from services.ingest.proved_request import KnownSource, ProvedRequest
 from services.ingest.refusals import Refusals
 from services.ingest.refused_requests import request_of
+from services.ingest.responses import Response
 from services.ingest.settings import IngestSettings
-from services.ingest.sources.hook import Hooks
+from services.ingest.sources.hook import Hook, Hooks
 from services.runtime import kafka, logging, metrics
 from services.runtime.back_off import BackOff
 from services.runtime.cures import curable
@@ -49,6 +51,7 @@ class Rereading:
     refusals: Refusals
     publisher: EventPublisher
     most: int
+    whole: EventBodies
 
 
 async def keep(settings: IngestSettings, parts: Rereading) -> None:
@@ -96,15 +99,24 @@ async def read(parts: Rereading, record: ConsumedRecord) -> None:
         return await _bury(
             parts, record, ErrorCode.EVENT_INVALID, "the record is no refused request: it has no `request`"
         )
-    hook = parts.hooks.named(told.source)
-    if hook is None:
-        cause = f"{told.source}: there is no such source in the sources file any more"
-        return await _bury(parts, record, ErrorCode.SOURCE_UNKNOWN, cause)
     request, proven = request_of(told, record.value or b"")
-    came = ProvedRequest(hook, request, proven, told.place)
+    came: ProvedRequest[KnownSource]
+    if told.token:
+        token = parts.whole.tokens.named(told.token)
+        if token is None:
+            cause = f"{told.source}: there is no token {told.token!r} any more, under which it was sent"
+            return await _bury(parts, record, ErrorCode.SOURCE_UNKNOWN, cause)
+        came = ProvedRequest(EventSender.of(token), request, proven)
+        taking = parts.whole.take(token, request, received=came.received)
+    else:
+        hook = parts.hooks.named(told.source)
+        if hook is None:
+            cause = f"{told.source}: there is no such source in the sources file any more"
+            return await _bury(parts, record, ErrorCode.SOURCE_UNKNOWN, cause)
+        came = of_hook = ProvedRequest(hook, request, proven, told.place)
+        taking = _taken(parts, of_hook)
     try:
-        body, sent = sent_of(request, proven, hook.body_bytes or parts.most, told.place)
-        await parts.bodies.take(came, body, sent)
+        await taking
     except Refused as refused:
         if refused.code.retriable:
             raise
@@ -115,6 +127,12 @@ async def read(parts: Rereading, record: ConsumedRecord) -> None:
         await _bury(parts, record, ErrorCode.BUG, f"{told.source}: {type(error).__name__}")
     else:
         log.info("body.read_again", source=told.source, received=told.received.isoformat(), place=told.place or None)
+
+
+async def _taken(parts: Rereading, came: ProvedRequest[Hook]) -> Response:
+    hook = came.hook
+    body, sent = sent_of(came.request, came.proven, hook.body_bytes or parts.most, came.place)
+    return await parts.bodies.take(came, body, sent)
 
 
 async def _bury(parts: Rereading, record: ConsumedRecord, code: ErrorCode, cause: str) -> None:

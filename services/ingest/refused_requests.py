@@ -16,8 +16,9 @@ from services.ingest.auth.scheme import AuthRequest, Proven
 from services.ingest.cloudevents import ContentMode
 from services.ingest.http_problems import Refused
 from services.ingest.parsed_bodies import value_of
-from services.ingest.proved_request import ProvedRequest
+from services.ingest.proved_request import KnownSource, ProvedRequest
 from services.ingest.sources.body_forms import SECRET_WORDS
+from services.ingest.sources.hook import Hook
 from services.runtime.kafka import ConsumedRecord
 from services.runtime.kafka.dead_letters import FIRST_BYTES
 
@@ -33,7 +34,7 @@ Kept = tuple[ConsumedRecord, int | None]
 """The record as it would have been in `refused`; and its body's size, where it holds only the first bytes of it."""
 
 
-def body_record(came: ProvedRequest, most: int, cut: int | None = None) -> Kept:
+def body_record(came: ProvedRequest[KnownSource], most: int, cut: int | None = None) -> Kept:
     """A whole body, as it came; of a source that hides something without that, and nothing where it cannot be read.
 
     `cut`: its size, where only its beginning was read.
@@ -45,13 +46,13 @@ def body_record(came: ProvedRequest, most: int, cut: int | None = None) -> Kept:
     if cut is not None:
         return _record(came, headers, b"", cut)
     try:
-        shown = hook.reader.shown(value_of(request, most))
+        shown = hook.shown(value_of(request, most))
     except Refused:
         return _record(came, headers, b"", len(request.body))
     return _record(came, _as_json(request, headers), orjson.dumps(shown))
 
 
-def item_record(came: ProvedRequest, alone: Any, place: str) -> Kept:  # noqa: ANN401 - any JSON value
+def item_record(came: ProvedRequest[Hook], alone: Any, place: str) -> Kept:  # noqa: ANN401 - any JSON value
     """One item, as a body in which it stands alone."""
     headers = _as_json(came.request, _headers(came.request.headers))
     return _record(came, headers, orjson.dumps(alone), place=place)
@@ -70,7 +71,12 @@ def request_of(told: RefusedRequest, body: bytes) -> tuple[AuthRequest, Proven]:
 
 
 def _record(
-    came: ProvedRequest, headers: Mapping[str, str], body: bytes, size: int | None = None, *, place: str = ""
+    came: ProvedRequest[KnownSource],
+    headers: Mapping[str, str],
+    body: bytes,
+    size: int | None = None,
+    *,
+    place: str = "",
 ) -> Kept:
     request, proven = came.request, came.proven
     told = RefusedRequest(
@@ -80,6 +86,7 @@ def _record(
         query=_query(request.query),
         headers=dict(headers),
         signed=None if proven.headers is None else sorted(name.decode("latin-1") for name in proven.headers),
+        token=came.hook.token,
         place=place,
     )
     if len(body) > MAX_MESSAGE_BYTES:

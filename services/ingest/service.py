@@ -41,7 +41,8 @@ async def serve(settings: IngestSettings) -> None:
     stop = lifecycle.stop_signal()
     publisher = EventPublisher(settings)
     shared = app.core(settings, publisher)
-    again = Rereading(loaded.hooks, shared.bodies, shared.refusals, publisher, settings.max_body_bytes)
+    whole = app.whole_events(settings, loaded, shared)
+    again = Rereading(loaded.hooks, shared.bodies, shared.refusals, publisher, settings.max_body_bytes, whole)
     server = HttpServer(
         app.build(settings, loaded, shared),
         settings.ingest_host,

@@ -7,7 +7,10 @@ import gzip
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +25,12 @@ from contracts.runs import HistoryRecord, Outcome
 from contracts.topics import HISTORY, REFUSED, REFUSED_DLQ
 from services.ingest import app, refusals, refused_since
 from services.ingest.app import IntakeParts
+from services.ingest.auth.event_tokens import EventTokens
 from services.ingest.refused_again import Rereading, read
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.load import Sources, load
 from services.runtime.kafka import ConsumedRecord
-from tests.support.ingest import Recorder, client
+from tests.support.ingest import EVENTS_TOKEN, Recorder, client
 
 TOKEN = "refusals-0123456789abcdef"
 SECRET = "signing-secret"
@@ -75,7 +79,8 @@ class Stage:
     async def redrive(self, file: str) -> None:
         """Put every letter back, after the sources were mended: read by what they declare now."""
         sources = loaded(file, self.folder)
-        parts = Rereading(sources.hooks, self.shared.bodies, self.shared.refusals, self.kafka, 262_144)
+        whole = app.whole_events(IngestSettings(), sources, self.shared)
+        parts = Rereading(sources.hooks, self.shared.bodies, self.shared.refusals, self.kafka, 262_144, whole)
         letters = [one for one in self.kafka.others if one[0] is REFUSED_DLQ]
         self.kafka.others.clear()
         for value, headers in self.raw(letters):
@@ -96,15 +101,27 @@ def loaded(file: str, folder: Path) -> Sources:
     return load(path, {"TOKEN": TOKEN, "SECRET": SECRET})
 
 
+@asynccontextmanager
+async def whole(folder: Path) -> AsyncIterator[Stage]:
+    """The gateway with FILE, and a token for whole events."""
+    settings = IngestSettings(docs_open=True, events_token=EVENTS_TOKEN)
+    kafka = Recorder(settings)
+    shared = app.core(settings, kafka)
+    sources = loaded(FILE, folder)
+    async with client(app.build(settings, sources, shared)) as http:
+        yield Stage(http, kafka, shared, sources, folder)
+
+
+def bearer(secret: str) -> dict[str, str]:
+    """The header of a token."""
+    return {"Authorization": f"Bearer {secret}"} if secret else {}
+
+
 @pytest.fixture
 async def stage(tmp_path: Path) -> Any:
     """The gateway with FILE."""
-    settings = IngestSettings(docs_open=True)
-    kafka = Recorder(settings)
-    shared = app.core(settings, kafka)
-    sources = loaded(FILE, tmp_path)
-    async with client(app.build(settings, sources, shared)) as http:
-        yield Stage(http, kafka, shared, sources, tmp_path)
+    async with whole(tmp_path) as made:
+        yield made
 
 
 def counted(name: str, **labels: str) -> float:
@@ -296,6 +313,78 @@ async def test_letters_of_a_source_are_bounded_by_the_hour(stage: Stage, monkeyp
     now[0] = 3600.0
     await stage.send("one", {"n": "later"})
     assert len(stage.letters()) == 5
+
+
+async def test_a_cause_that_comes_again_and_again_leaves_room_for_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound of a cause is below that of its source."""
+    monkeypatch.setattr(refusals, "MOST_OF_A_CAUSE", 2)
+    for n in range(5):
+        await stage.send("one", {"n": f"x{n}"})
+    await stage.send("one", b"{")
+    assert [letter.code for _, letter, _ in stage.letters()] == [ErrorCode.SHAPE_INVALID] * 2 + [ErrorCode.JSON_INVALID]
+
+
+LEAD = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "closum.lead.created", "data": {"phone": "1"}}
+BINARY = {"ce-specversion": "1.0", "ce-id": "2", "ce-source": "/shop", "ce-type": "webhook.one"}
+WHOLE: dict[str, tuple[bytes, dict[str, str], int]] = {
+    "no JSON": (b"{", {}, 400),
+    "no event": (b"[]", {}, 422),
+    "no such trigger": (json.dumps({**LEAD, "type": "webhook.two"}).encode(), {}, 422),
+    "data of another shape": (json.dumps({**LEAD, "type": "webhook.one", "data": {"n": "x"}}).encode(), {}, 422),
+    "in binary mode": (b'{"n": "x"}', BINARY, 422),
+    "one of a batch": (
+        json.dumps([LEAD, {**LEAD, "data": {"tags": {}}}]).encode(),
+        {"content-type": "application/cloudevents-batch+json"},
+        422,
+    ),
+    "compressed": (gzip.compress(b'{"id": 1}'), {"content-encoding": "gzip"}, 422),
+    "of no encoding": (b"?", {"content-encoding": "br"}, 415),
+    "too large": (b"[" + b"1," * 200_000 + b"1]", {}, 413),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+async def test_a_refused_body_of_whole_events_is_kept(name: str, tmp_path: Path) -> None:
+    """As that of a hook, under its sender's token; of who shows none, or a wrong one, nothing."""
+    body, headers, status = WHOLE[name]
+    async with whole(tmp_path) as stage:
+        for secret in ("", "wrong-0123456789abcdef"):
+            denied = await stage.http.post("/v1/events", content=body, headers={**headers, **bearer(secret)})
+            assert (denied.status_code, stage.letters()) == (401, [])
+        for _ in range(2):
+            answer = await stage.http.post("/v1/events", content=body, headers={**headers, **bearer(EVENTS_TOKEN)})
+            assert answer.status_code == status, answer.text
+        [(value, letter, request)] = stage.letters()
+    kept = value if isinstance(value, bytes) else json.dumps(value).encode()
+    assert body.startswith(kept) if status == 413 else kept == body or json.loads(kept) == json.loads(body)
+    assert (request.source, request.token, letter.topic) == ("events", "FLOWS_EVENTS_TOKEN", "/v1/events")
+    assert letter.who_must_act is WhoMustAct.SENDER
+    assert "authorization" not in request.headers
+    assert stage.kafka.records == []
+
+
+async def test_whole_events_are_read_again(tmp_path: Path) -> None:
+    """After the schema was mended, in either mode, with the time at which they came; for a token that is there."""
+    event = {**LEAD, "type": "webhook.one", "data": {"n": "x"}}
+    async with whole(tmp_path) as stage:
+        await stage.http.post("/v1/events", json=event, headers=bearer(EVENTS_TOKEN))
+        await stage.http.post("/v1/events", json={"n": "y"}, headers={**BINARY, **bearer(EVENTS_TOKEN)})
+        received = [request.received for _, _, request in stage.letters()]
+        await stage.redrive(FILE.replace("type: integer", "type: string"))
+    events = [one for _, one in stage.kafka.records]
+    assert [(one["id"], one["data"]) for one in events] == [("1", {"n": "x"}), ("2", {"n": "y"})]
+    assert [datetime.fromisoformat(one["accepted"]) for one in events] == received
+    assert stage.letters() == []
+
+    async with whole(tmp_path) as stage:
+        await stage.http.post("/v1/events", json=event, headers=bearer(EVENTS_TOKEN))
+        stage.shared = replace(stage.shared, tokens=EventTokens())
+        await stage.redrive(FILE)
+        [(_, letter, _)] = stage.letters()
+    assert (letter.code, stage.kafka.records) == (ErrorCode.SOURCE_UNKNOWN, [])
+    assert "'FLOWS_EVENTS_TOKEN'" in letter.cause
 
 
 async def test_a_letter_that_cannot_be_kept_is_no_refusal(stage: Stage) -> None:

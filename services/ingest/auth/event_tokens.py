@@ -78,6 +78,10 @@ class EventTokens:
     def __bool__(self) -> bool:
         return bool(self._tokens)
 
+    def named(self, name: str) -> EventToken | None:
+        """The token of this name, which was proved before."""
+        return next((one for one in self._tokens if one.name == name), None)
+
     def of(self, request: AuthRequest, *, password: bool = False) -> EventToken | None:
         """The sender whose token the request shows as `Authorization: Bearer`; None: nobody's.
 
