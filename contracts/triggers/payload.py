@@ -177,11 +177,11 @@ class TolerantModel(BaseModel):
     def _keep_unknown(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
-        aside = cls._other_spellings(value)
+        aside, spellings, times = cls._other_spellings(value), cls.spellings, cls.times
         unknown = {
             key: item
             for key, item in value.items()
-            if key not in cls.spellings or key in aside or cls._unreadable(key, item)
+            if key not in spellings or key in aside or (key in times and cls._unreadable(key, item))
         }
         sent = value.get("raw")
         if isinstance(sent, dict):

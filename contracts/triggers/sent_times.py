@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -56,9 +57,7 @@ def moment(value: object) -> datetime | None:
         if isinstance(value, datetime):
             return _utc(value)
         if isinstance(value, str) and len(value) <= LONGEST:
-            text = value.strip()
-            plain = text[4:5] == "-" and " " not in text[11:]  # most times, and the quickest way to read one
-            return _utc(datetime.fromisoformat(text)) if plain else _of_text(text)
+            return _of_text(value.strip())
         if isinstance(value, int | float) and not isinstance(value, bool):
             return _of_digits(str(int(value))) if value >= 0 and int(value) == value else _since_1970(value)
     except (ValueError, OverflowError, OSError):
@@ -79,7 +78,10 @@ def written(value: object, form: str) -> datetime | None:
     return _utc(found) if isinstance(value, str) or found.strftime(form) == text else None
 
 
+@lru_cache(maxsize=1024)  # it is asked whether a time can be read, and then for it; and many happen in one second
 def _of_text(text: str) -> datetime | None:
+    if text[4:5] == "-" and " " not in text[11:]:  # most times, and the quickest way to read one
+        return _utc(datetime.fromisoformat(text))
     if (found := NUMBER.fullmatch(text)) is not None:
         return _of_digits(text) if found[1] is None and text.isdecimal() else _since_1970(float(text))
     if (found := NET.fullmatch(text)) is not None:

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from contracts.errors import ErrorCode
 from services.ingest import handshakes, origins
 from services.ingest.auth import networks
+from services.ingest.auth.given_secret import GivenSecret
 from services.ingest.auth.scheme import AuthRequest, AuthScheme, Proven, request_of
 from services.ingest.body import read
 from services.ingest.hook_bodies import HookBodies
@@ -74,9 +75,10 @@ class HookEndpoint:
         peer = networks.sender(scope, hook.proxies)
         if hook.networks:
             networks.require(peer, hook.networks)
-        given = await self._parts.proofs.handshake(hook, request)
-        if given is not None:
-            return given
+        if isinstance(hook.proof, GivenSecret):
+            given = await self._parts.proofs.given.handshake(hook, hook.proof, request)
+            if given is not None:
+                return given
         most = hook.body_bytes or self._parts.most_bytes
         proven = None
         if hook.proof is None or not hook.proof.needs_body:

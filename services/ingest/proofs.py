@@ -9,7 +9,6 @@ from services.ingest.auth.given_secret import GivenSecret
 from services.ingest.auth.scheme import AuthRequest, Proven
 from services.ingest.certificates import Certificates
 from services.ingest.given_secrets import GivenSecrets
-from services.ingest.responses import Response
 from services.ingest.sources.hook import Hook
 
 
@@ -19,11 +18,6 @@ class Proofs:
 
     given: GivenSecrets
     certificates: Certificates
-
-    async def handshake(self, hook: Hook, request: AuthRequest) -> Response | None:
-        """The answer to a request that gives its source a secret; None for any other. Raises Refused: 403, 503."""
-        proof = hook.proof
-        return await self.given.handshake(hook, proof, request) if isinstance(proof, GivenSecret) else None
 
     async def check(self, hook: Hook, request: AuthRequest) -> Proven:
         """What is proven of a request. Raises Refused: 401; 503 while what proves it cannot be asked for."""

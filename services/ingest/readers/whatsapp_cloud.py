@@ -7,10 +7,9 @@ Sources of the shapes, read 2026-11-30: https://developers.facebook.com/document
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts.triggers.payload import Payload
 from services.ingest.http_problems import invalid
@@ -22,10 +21,10 @@ OBJECT = "whatsapp_business_account"
 MOST_UPDATES = 1000
 CONTEXT = frozenset({"messaging_product", "metadata", "contacts"})
 """What stands beside the updates of a change, and says whom they concern."""
+KNOWN = CONTEXT | LISTS.keys()
 
 
-@dataclass(frozen=True)
-class _Update:
+class _Update(NamedTuple):
     """One update: its list's name (empty: the change itself), where it stands, what stands around it, its change."""
 
     name: str
@@ -59,14 +58,15 @@ class WhatsAppCloud:
 
 
 def _read(sent: ReceivedBody, update: _Update) -> Sequence[Item]:
+    path, alone = (*sent.path, *update.path), partial(_alone, update)
+
     def made() -> Sequence[Reading]:
         if not isinstance(update.value, dict):
             raise invalid("whatsapp_cloud", "must be a JSON object", ())
         payload = whatsapp_updates.payload_of(update.name, update.value, update.around)
-        return (Reading(payload, payload.own_id(), payload.happened()),)
+        return (Reading(payload, payload.own_id(), payload.happened(), None, path, alone),)
 
-    trigger = whatsapp_updates.trigger_of(update.name)
-    return item(made, trigger, (*sent.path, *update.path), partial(_alone, update))
+    return item(made, whatsapp_updates.trigger_of(update.name), path, alone)
 
 
 def _updates(body: Json) -> Iterator[_Update]:
@@ -94,11 +94,12 @@ def _of_entry(entry: Any, path: Path) -> Iterator[_Update]:  # noqa: ANN401 - an
 
 def _of_value(value: Json, path: Path, around: Around, change: Json) -> Iterator[_Update]:
     """Each of its lists' items; and whatever stands there that is no such list, as one."""
-    named = ((name, one, place) for name in LISTS for one, place in _each(value, name, path))
+    named = ((name, one, place) for name in LISTS if name in value for one, place in _each(value, name, path))
     first = next(named, None)
-    rest = {name: part for name, part in value.items() if name not in LISTS}
-    if first is None or rest.keys() - CONTEXT:
-        yield _Update("", rest, path, around, change)
+    if first is None or not value.keys() <= KNOWN:
+        rest = {name: part for name, part in value.items() if name not in LISTS}
+        if first is None or rest.keys() - CONTEXT:
+            yield _Update("", rest, path, around, change)
     for name, one, place in chain((first,) if first else (), named):
         yield _Update(name, one, place, around, change)
 

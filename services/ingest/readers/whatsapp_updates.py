@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts.triggers.payload import Payload
 from contracts.triggers.whatsapp_account_updated import WhatsAppAccountUpdated
@@ -76,8 +75,7 @@ ACCOUNTS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Around:
+class Around(NamedTuple):
     """What stands around an update: its entry, its change, and the people that the change names."""
 
     field: str = ""
@@ -140,7 +138,10 @@ class Around:
 def payload_of(name: str, value: Json, around: Around) -> Payload:
     """The event of an update: `name` is its list's, empty for a whole change. Raises pydantic.ValidationError."""
     trigger, made = LISTS[name](value, around) if name else _change(value, around)
-    return trigger.read({**made, **{key: part for key, part in around.ours.items() if part is not None}})
+    # null is absent, and each field that is there costs its validator.
+    told = {key: part for key, part in made.items() if part is not None or key not in trigger.spellings}
+    told.update((key, part) for key, part in around.ours.items() if part is not None)
+    return trigger.read(told)
 
 
 def trigger_of(name: str) -> str:

@@ -25,6 +25,8 @@ _LONGEST_WHOLE = 20
 _SHAPE = bytes.maketrans(b"123456789.E", b"0000000000e")
 _LONG = b"0" * _ROUNDS_FROM
 _SMALL = b"e-" + b"0" * _SMALL_FROM
+_LONG_NUMBER = re.compile(rb"(?:^|[:,\[\s])[-+0e]*" + _LONG)
+"""Digits after a quotation mark are a text's: ids of that length are in most bodies of WhatsApp."""
 _INFINITE = "number is infinity"
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 
@@ -38,7 +40,8 @@ def loads(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
             raise
         return _exact(text, error)
     shape = text.translate(_SHAPE)
-    return _exact(text, value) if _LONG in shape or _SMALL in shape else value
+    long = _LONG in shape and _LONG_NUMBER.search(shape) is not None
+    return _exact(text, value) if long or _SMALL in shape else value
 
 
 def held(value: Any) -> Any:  # noqa: ANN401 - any JSON value, as Python reads it

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.runtime.documents import json_numbers
 from services.runtime.documents.json_numbers import double, loads
 
 HELD = [
@@ -69,3 +70,19 @@ def test_every_number_keeps_its_value(number: Decimal | int) -> None:
     """Exactly, whatever it is read as."""
     found = loads(str(number).encode())
     assert Decimal(found if isinstance(found, str) else repr(found)) == number
+
+
+@pytest.mark.parametrize("around", ["{}", "[{}]", "[1,{}]", '{{"a":{}}}', '{{"a" :\n\t{} }}'])
+@pytest.mark.parametrize("number", ["1234567890123456789012", "-0.12345678901234567890123", "1e00000000000000000001"])
+def test_a_long_number_is_exact_wherever_it_stands(around: str, number: str) -> None:
+    """Alone, in a list or an object, with white space around it."""
+    found = loads(around.format(number).encode())
+    while isinstance(found, list | dict):
+        found = list(found.values() if isinstance(found, dict) else found)[-1]
+    assert Decimal(str(found)) == Decimal(number)
+
+
+def test_long_digits_in_texts_cost_no_second_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids of 17 digits and more are in most bodies of WhatsApp."""
+    monkeypatch.setattr(json_numbers, "_exact", None)
+    assert loads(b'{"id":"102290129340398123","who": "PT.13491208655302741918"}')["id"] == "102290129340398123"
