@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,62 @@ def test_each_has_odd_shapes_and_few_are_assumed() -> None:
     assert sum(shape.known == "assumed" for shape in SHAPES) * 5 <= len(SHAPES)
     assert all(re.fullmatch(r"https://\S+", shape.document) for shape in SHAPES)
     assert {shape.known for shape in SHAPES} <= {known.value for known in Known}
+
+
+def test_the_page_says_what_is_tried() -> None:
+    """Each case by what it is, and each platform with all its documents; the rest follows from `make schemas`."""
+    page = (Path(__file__).parents[2] / "docs/sources.md").read_text()
+    rows = {row.split("|")[1].strip(" `"): row for row in page.splitlines() if row.startswith("| `") and "](" in row}
+    for shape in SHAPES:
+        assert shape.what in rows[shape.preset], shape.name
+    for name, preset in PRESETS.items():
+        assert all(f"({fact.document}) {fact.read}" in rows[name] for fact in preset.facts.values()), name
+
+
+OWN = [shape for shape in SHAPES if "platform" not in PRESETS[shape.preset].entry]
+"""What a platform's own reader makes of its bodies is counted in tests/property/test_ingest_conserved.py."""
+
+
+@pytest.mark.parametrize("shape", OWN, ids=[shape.name for shape in OWN])
+async def test_what_is_sent_is_seen_or_stands_in_a_letter(shape: Shape, tmp_path: Path) -> None:
+    """Each text and number of a body, but what its source leaves out: in an event, or in a letter's bytes."""
+    preset = PRESETS[shape.preset]
+    app, kafka = source_of(preset, tmp_path)
+    hidden = {pointer.rpartition("/")[2] for pointer in preset.entry.get("leave_out", ())}
+    async with over(app) as http:
+        for request in shape.requests:
+            body, kind = request.get("body", ""), request.get("content_type", JSON)
+            kafka.records.clear()
+            kafka.others.clear()
+            await send(http, preset, body, request.get("headers", {}), kind, sign=request.get("signed", True))
+            held = [event for _, event in kafka.records]
+            held += [value for topic, value, _ in kafka.others if topic is REFUSED_DLQ]
+            assert held or shape.expect.get("events", []) == []
+            if held and kind == JSON:
+                sent = below(json.loads(body) if isinstance(body, str) else body, preset.entry.get("items", ""))
+                assert set(leaves(sent, hidden)) <= set(leaves(held, ()))
+
+
+def below(value: Any, pointer: str) -> Any:
+    """What stands where a source's items do."""
+    for part in pointer.split("/")[1:]:
+        if part != "*":
+            value = [one[part] for one in (value if isinstance(value, list) else [value]) if part in one]
+            value = [each for one in value for each in (one if isinstance(one, list) else [one])]
+    return value
+
+
+def leaves(value: Any, hidden: Collection[str]) -> Iterator[str]:
+    """All texts and numbers, as texts."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name not in hidden:
+                yield from leaves(part, hidden)
+    elif isinstance(value, list):
+        for part in value:
+            yield from leaves(part, hidden)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield str(value)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=[shape.name for shape in SHAPES])

@@ -176,8 +176,8 @@ async def test_what_flows_were_checked_against_goes_with_them(pool: asyncpg.Pool
     async def deploy_with(type_: str) -> deployment_tables.Deployment:
         (tmp_path / "sources.yaml").write_text(SHOP.replace("TYPE", type_))
         async with pool.acquire() as connection:
-            change = from_paths([tmp_path / "0.yaml"], None, alone=False)
-            found = declared_by([tmp_path / "0.yaml"])
+            change = from_paths([tmp_path], None, alone=False)
+            found = declared_by([tmp_path])
             return await deployment_tables.deploy(connection, change, "a test", triggers=found)
 
     def read(worker: DeployedFlows, n: object) -> object:

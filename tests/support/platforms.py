@@ -17,6 +17,7 @@ import httpx
 import standardwebhooks
 import stripe
 import yaml
+from hubspot.utils.signature import Signature
 from slack_sdk.signature import SignatureVerifier
 
 from services.ingest.auth.given_secret import GivenSecret
@@ -64,7 +65,7 @@ def _standard(_url: str, body: bytes) -> Mapping[str, str]:
 
 def _hubspot(url: str, body: bytes) -> Mapping[str, str]:
     now = str(int(time.time() * 1000))
-    made = _base64(f"POST{url}".encode() + body + now.encode())
+    made = Signature.get_signature(SECRET, body.decode(), "v3", url, "POST", now)
     return {"X-HubSpot-Request-Timestamp": now, "X-HubSpot-Signature-v3": made}
 
 

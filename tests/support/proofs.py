@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from paypalrestsdk.notifications import WebhookEvent
 
 from services.ingest.auth.certificate_signature import SUBJECTS
 from services.ingest.certificates import Certificates
@@ -120,7 +120,7 @@ class MadePayPal:
     between_key: Key
 
     def sign(self, body: bytes, webhook: str, **headers: str) -> dict[str, str]:
-        """The headers of a request, by https://developer.paypal.com/api/rest/webhooks/rest; `headers` change some."""
+        """The headers of a request, over what PayPal's own library says is signed; `headers` change some."""
         told = {
             "PAYPAL-TRANSMISSION-ID": "103e3700-8b0c-11e6-8695-6b62a8a99ac4",
             "PAYPAL-TRANSMISSION-TIME": "2026-03-02T09:30:08Z",
@@ -129,8 +129,9 @@ class MadePayPal:
             "PAYPAL-AUTH-VERSION": "v2",
             **headers,
         }
-        parts = (told["PAYPAL-TRANSMISSION-ID"], told["PAYPAL-TRANSMISSION-TIME"], webhook, str(zlib.crc32(body)))
-        made = self.key.sign("|".join(parts).encode(), padding.PKCS1v15(), hashes.SHA256())
+        parts = (told["PAYPAL-TRANSMISSION-ID"], told["PAYPAL-TRANSMISSION-TIME"], webhook, body.decode())
+        signed = WebhookEvent._get_expected_sig(*parts)
+        made = self.key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
         return {"PAYPAL-TRANSMISSION-SIG": base64.b64encode(made).decode(), **told}
 
 

@@ -20,6 +20,7 @@ from services.project.catalogue import ACTIONS, catalogue, writes_of
 from services.project.declarations import SETTINGS
 from services.project.source_presets import PRESETS, Sample
 from services.runtime import settings
+from services.runtime.documents import yaml_file
 
 ROOT = Path(contracts.__file__).parent.parent
 SCHEMAS = "contracts/schemas"
@@ -27,6 +28,7 @@ RELEASED = f"{SCHEMAS}/released"
 ACTIONS_PAGE = "docs/actions.md"
 EGRESS_POLICY = "deploy/kubernetes/networkpolicy-actions.yaml"
 SOURCES_PAGE = "docs/sources.md"
+SHAPES = "tests/data/shapes"
 FLOW_SCHEMA = f"{SCHEMAS}/flow.schema.json"
 WRITES = "contracts/writes.json"
 VARIABLES = "services/runtime/variables.json"
@@ -83,10 +85,19 @@ def generated() -> dict[str, str]:
     texts[WRITES] = _text({name: asdict(sets) for name, sets in writes_of(ACTIONS).items()})
     texts[EGRESS_POLICY] = egress_policy.text()
     texts[FLOW_SCHEMA] = _text(editor_schema(catalogue()))
-    texts[SOURCES_PAGE] = reference.with_presets((ROOT / SOURCES_PAGE).read_text())
+    texts[SOURCES_PAGE] = reference.with_presets((ROOT / SOURCES_PAGE).read_text(), _odd_shapes())
     for preset in PRESETS.values():
         texts[f"{EXAMPLES}/presets/{preset.name}.json"] = _text([_sample(sample) for sample in preset.samples])
     return texts
+
+
+def _odd_shapes() -> dict[str, list[str]]:
+    """What each case of tests/data/shapes says that it is, by preset."""
+    found: dict[str, list[str]] = {}
+    for file in sorted((ROOT / SHAPES).glob("*/*.yaml")):
+        said = yaml_file.read(file).content()
+        found.setdefault(file.parent.name, []).append(str(said["what"]) if isinstance(said, dict) else "")
+    return found
 
 
 def _sample(sample: Sample) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from services.flows.catalogue import Group
 from services.flows.idempotency import ASSUMED
@@ -11,6 +11,8 @@ from services.project.source_presets import PRESETS, Known, Preset
 
 BEGIN = "<!-- made by `make schemas` -->"
 END = "<!-- end -->"
+OddShapes = Mapping[str, Sequence[str]]
+"""Of each preset what surprised somebody, and is a case of tests/data/shapes."""
 
 
 def with_actions(page: str) -> str:
@@ -18,9 +20,10 @@ def with_actions(page: str) -> str:
     return _between_marks(page, actions_table(ACTIONS.values()))
 
 
-def with_presets(page: str) -> str:
-    """The page with the table of all platforms that are known, between its marks. Raises ValueError."""
-    return _between_marks(page, presets_table(PRESETS.values()))
+def with_presets(page: str, shapes: OddShapes) -> str:
+    """The page with the tables of all platforms that are known, between its marks. Raises ValueError."""
+    known = PRESETS.values()
+    return _between_marks(page, f"{presets_table(known)}\n\n{evidence_table(known, shapes)}")
 
 
 def _between_marks(page: str, table: str) -> str:
@@ -64,6 +67,21 @@ def presets_table(presets: Iterable[Preset]) -> str:
             ", ".join(unsure) or "–",
         )
         rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def evidence_table(presets: Iterable[Preset], shapes: OddShapes) -> str:
+    """A row a platform: its handshake and time, which odd shapes are tried, how sure all is, by which documents."""
+    rows = [
+        "| `--preset` | handshake | time | odd shapes that are tried | confirmed, inferred, assumed | read, and when |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in presets:
+        counts = ", ".join(str(one.count(known)) for known in (Known.CONFIRMED, Known.INFERRED, Known.ASSUMED))
+        read = dict.fromkeys((fact.document, fact.read) for fact in one.facts.values())
+        documents = ", ".join(f"[{number}]({url}) {day}" for number, (url, day) in enumerate(read, 1))
+        tried = " ".join(shapes.get(one.name, ()))
+        rows.append(f"| `{one.name}` | {one.handshake} | {one.time} | {tried} | {counts} | {documents} |")
     return "\n".join(rows)
 
 

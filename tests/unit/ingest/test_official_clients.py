@@ -15,6 +15,7 @@ import pytest
 import standardwebhooks
 import stripe
 import svix
+from hubspot.utils.signature import Signature
 from slack_sdk.signature import SignatureVerifier
 from twilio.request_validator import RequestValidator
 
@@ -75,7 +76,15 @@ def from_twilio(url: str = "http://hooks.example/v1/hooks/one", **headers: str) 
     return request(sent | headers, urlencode(FORM).encode())
 
 
+def from_hubspot(url: str = "http://hooks.example/v1/hooks/one") -> AuthRequest:
+    """`hubspot`, over the address that it was given."""
+    stamp = str(NOW * 1000)
+    made = Signature.get_signature(SECRET, BODY.decode(), "v3", url, "POST", stamp)
+    return request({"X-HubSpot-Signature-v3": made, "X-HubSpot-Request-Timestamp": stamp, "Host": "hooks.example"})
+
+
 SIGNED: dict[str, tuple[str, Callable[[], AuthRequest]]] = {
+    "hubspot": ("hubspot_v3", from_hubspot),
     "standardwebhooks": ("standard_webhooks", standard),
     "svix": ("standard_webhooks", from_svix),
     "stripe": ("stripe", from_stripe),

@@ -118,8 +118,8 @@ def refused(proof: AuthScheme, sent: AuthRequest) -> Refused:
 
 
 def test_every_preset_has_a_vector() -> None:
-    """A preset without one would be a guess."""
-    assert len(VECTORS) == len(PRESETS)
+    """A preset without one would be a guess. PayPal's has a certificate: test_certificates.py."""
+    assert len(VECTORS) == len(PRESETS.keys() - {"paypal"})
 
 
 @pytest.mark.parametrize("vector", VECTORS)

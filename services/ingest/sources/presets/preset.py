@@ -123,6 +123,25 @@ class Preset:
         return ", ".join(ways)
 
     @property
+    def handshake(self) -> str:
+        """In words: how its platform makes sure of the address."""
+        given = self.entry.get("authentication", {}).get("signature", {}).get("given_in")
+        ways = [f"`{given}` gives the secret"] if given else []
+        for one in self.entry.get("handshakes", ()):
+            [(kind, what)] = one.items() if isinstance(one, Mapping) else [(one, "")]
+            told = ", ".join(what) if isinstance(what, list) else what
+            ways.append(f"`{kind}` {told}".strip())
+        if "verify_token" in self.entry:
+            ways.append("`hub.challenge`")
+        return "; ".join(ways) or ("answered by itself" if "handshakes" in self.facts else "–")
+
+    @property
+    def time(self) -> str:
+        """In words: where it says when something happened."""
+        told = self.entry.get("time", "the platform's own" if "platform" in self.entry else "–")
+        return told if isinstance(told, str) else " or ".join(told)
+
+    @property
     def identity(self) -> str:
         """In words: what makes a redelivery a duplicate."""
         told = self.entry.get("id", "the platform's own" if "platform" in self.entry else "its content")
