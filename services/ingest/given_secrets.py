@@ -17,7 +17,7 @@ from typing import Protocol
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
 from services.ingest.auth.given_secret import GivenSecret
-from services.ingest.auth.scheme import AuthRequest, Proven
+from services.ingest.auth.scheme import AuthRequest, Proven, same
 from services.ingest.database import Database, unavailable
 from services.ingest.http_problems import Refused
 from services.ingest.responses import Response
@@ -95,7 +95,7 @@ class GivenSecrets:
         if secret is None:
             return None
         known = self._known.get(hook.name)
-        if known is None or secret not in known.secrets:
+        if known is None or not same(secret, known.secrets):
             try:
                 await self._take(hook, proof, secret, datetime.fromtimestamp(request.now, UTC))
             except FAULTS:
@@ -109,7 +109,7 @@ class GivenSecrets:
         known = await self._load(hook.name, proof)
         if added:
             log.info("secret.given", source=hook.name, secrets=len(known.secrets))
-        elif secret not in known.secrets:
+        elif not same(secret, known.secrets):
             log.warning("secret.not_taken", source=hook.name, cause="the source has one, and waits for no other")
             raise Refused(
                 HTTPStatus.FORBIDDEN,
