@@ -7,6 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://|//", re.IGNORECASE)
 
+SCHEMES = ("http://", "https://")
+
 
 def check_whole(url: str) -> None:
     """Raises ValueError for what is no http or https address, or has credentials in it."""
@@ -27,6 +29,15 @@ def check_below(path: str) -> None:
     """Raises ValueError for a path that would leave the connection's base address."""
     if ".." in unquote(path.partition("?")[0]).replace("\\", "/").split("/"):
         raise ValueError("url: `..` is not allowed in a path")
+
+
+def check_start(start: str, *, connected: bool) -> None:
+    """The same of a url of which only this beginning is known."""
+    text = start.lower()
+    if not connected and not text.startswith(SCHEMES) and not any(scheme.startswith(text) for scheme in SCHEMES):
+        check_whole(start)
+    if connected and not ABSOLUTE.match(start):
+        check_below(start)
 
 
 def check_form(url: str, *, connected: bool) -> None:

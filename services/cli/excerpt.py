@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from pathlib import Path
 
+from services.flows.secrets import masked
+
 WIDEST = 160
 BEFORE = 80
 
@@ -19,12 +21,12 @@ def _lines(file: str) -> tuple[str, ...]:
 def excerpt(file: str, line: int, col: int) -> str | None:
     """Two lines of text, the flow's and the caret's; None where there is no such line.
 
-    A line that is too wide for a terminal is cut around the location.
+    Secrets in it are masked. A line that is too wide for a terminal is cut around the location.
     """
     lines = _lines(file)
     if not 0 < line <= len(lines) or not lines[line - 1].strip():
         return None
-    return drawn(lines[line - 1].rstrip("\r"), line, col)
+    return drawn(masked(lines[line - 1].rstrip("\r")), line, col)
 
 
 def drawn(text: str, line: int, col: int) -> str:

@@ -16,6 +16,13 @@ MAKERS = {
     "language": "choose among those that you use, by `lookup` in a table with a `default`",
     "time_zone": "choose among those that you use, by `lookup` in a table with a `default`",
 }
+READ = {
+    "email": ("email",),
+    "phone": ("phone", "digits", "whatsapp_id"),
+    "country": ("region", "phone"),
+    "time": ("timestamp", "digits"),
+}
+"""Which texts of a kind are read as what: a phone is never an e-mail address."""
 
 
 def fits(source: Shape, target: Shape, shapes: Shapes) -> bool:
@@ -29,6 +36,8 @@ def fits(source: Shape, target: Shape, shapes: Shapes) -> bool:
     if target.kind is Kind.UNION:
         return any(fits(source, option, shapes) for option in target.options)
     if target.kind is Kind.TEXT:
+        if target.reads and source.refined and source.refined not in READ[target.reads]:
+            return False
         return _is_text(source, target.refined) and _can_be(source, target) and (is_filled(source) or not target.filled)
     if target.kind is Kind.NUMBER:
         return source.kind in (Kind.NUMBER, Kind.INT)
@@ -81,6 +90,8 @@ def remedy(source: Shape, target: Shape) -> str:
     makers = [MAKERS[option.refined] for option in options if option.refined in MAKERS]
     if makers and source.kind is Kind.TEXT:
         return "; ".join(makers)
+    if target.reads and source.refined and source.kind is Kind.TEXT:
+        return f"{source} is never read as {'an' if target.reads == 'email' else 'a'} {target.reads} here"
     if target.filled and source.kind is Kind.TEXT:
         return 'it can be empty: ask `… != ""` first, or give a default'
     if target.kind is Kind.TEXT and source.kind in (Kind.INT, Kind.NUMBER, Kind.BOOL):

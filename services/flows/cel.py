@@ -206,7 +206,7 @@ def _complaints(message: str) -> list[Complaint]:
         Complaint(int(line), int(col), _STATUS.sub("", text.strip())) for line, col, text in _ERROR.findall(message)
     ]
     # A part that failed is of type *error*; what follows from that tells nothing new.
-    real = [each for each in found if "*error*" not in each.text]
+    real = [each for each in found if "*error*" not in each.text and "parsetree" not in each.text]
     plain = _STATUS.sub("", message.splitlines()[0])
     return list(dict.fromkeys(real or found)) or [Complaint(1, 1, plain)]
 

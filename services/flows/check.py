@@ -7,13 +7,15 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from services.flows.catalogue import Catalogue
+from services.flows.check_dollars import without_dollar
 from services.flows.check_names import names_of, typed_variables
 from services.flows.cycles import circles, told
 from services.flows.input_rules import InputsBugError
 from services.flows.load import FlowSource
 from services.flows.logic import Truth
+from services.flows.names import ROOTS
 from services.flows.presence import PresenceState
-from services.flows.secrets import secrets
+from services.flows.secrets import masked, secrets
 from services.flows.shapes import Shape, Shapes
 from services.flows.steps.kind import Step, StepCheck
 from services.flows.steps.parts import deadline
@@ -48,7 +50,7 @@ def check(flows: Sequence[FlowSource], catalogue: Catalogue, connections: Collec
     for circle in circles(sound, catalogue, reached):
         location = circle[0].call.action.location
         faults.append(Fault(circle[0].source.file, location.line, location.col, FaultCode.CYCLE, told(circle)))
-    return sorted(set(faults))
+    return sorted({replace(fault, text=masked(fault.text)) for fault in faults})
 
 
 def _bug(source: FlowSource, error: InputsBugError) -> Fault:
@@ -64,6 +66,7 @@ class _FlowCheck(StepCheck):
     ) -> None:
         super().__init__(source.file, catalogue, types)
         self.flow = source.flow
+        self.text = source.text
         self.connections = connections
         self.assigned = set()
         self.loops = []
@@ -81,9 +84,10 @@ class _FlowCheck(StepCheck):
             judgement = self.condition(self.flow.when, "when")
             self.state = self.where(self.state, judgement, self.flow.when.location)
         self.steps(self.flow.steps)
-        for location, what in secrets(self.flow):
-            text = f"this looks like {what}. Put it into a connection, and name that with `connection`"
+        for location, text in secrets(self.flow, self.text):
             self.report(location, FaultCode.SECRET_IN_FLOW, text)
+        for location, text in without_dollar(self.flow, {*ROOTS, *self.names.steps, *self.names.variables}):
+            self.report(location, FaultCode.EXPRESSION_INVALID, text)
         return self.faults
 
     def steps(self, steps: tuple[Step, ...]) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.flows.cel import Complaint, EvaluationError, ExpressionError, Source, compiled, evaluate, untyped
-from services.flows.cel_tree import DepthError, Expr, Tree, bound, children, used_fields
+from services.flows.cel_tree import OPTIONAL_SELECT, DepthError, Expr, Tree, bound, children, used_fields
 from services.flows.check_comparisons import Comparisons
 from services.flows.check_guards import Guards
 from services.flows.formulas import FormulaBuilder, text_of
 from services.flows.infer_shapes import Inference
-from services.flows.logic import UNSURE, Compare, Fixed, Formula, Not
+from services.flows.logic import UNSURE, Atom, Compare, Fixed, Formula, Not
 from services.flows.names import CALLS
+from services.flows.other_words import function, in_expression, nothing
 from services.flows.parse_values import LONGEST_EXPRESSION
 from services.flows.presence import NOTHING, Facts, Names, Presence, PresenceState
 from services.flows.shapes import ANY, BOOL, Shape
@@ -37,6 +38,8 @@ class ExpressionFacts:
     formula: Formula = UNSURE
     text: str = ""
     roots: frozenset[str] = frozenset()
+    there: Formula = UNSURE
+    """Of an optional: when it has a value."""
 
 
 UNKNOWN = ExpressionFacts(ANY)
@@ -65,6 +68,11 @@ def check_expression(
     try:
         made = read.compiled(types.environment(variables))
     except ExpressionError as error:
+        if (other := in_expression(expression.source)) is not None:
+            before = expression.source[: other[0]]
+            at = expression.origin.at(before.count("\n") + 1, other[0] - before.rfind("\n"))
+            report(at, FaultCode.EXPRESSION_INVALID, f"not an expression: {other[1]}")
+            return UNKNOWN
         for complaint in error.complaints:
             code, text, shift = _explained(complaint, types, variables, read.text)
             report(expression.origin.at(*read.written(complaint.line, complaint.col + shift)), code, text)
@@ -92,7 +100,15 @@ def check_expression(
     formula = formulas.formula(tree.root) if shape == BOOL else UNSURE
     if shape == BOOL and not roots and not any(part.struct.message_name for part in _parts(tree.root)):
         formula = _evaluated(expression.source)
-    return ExpressionFacts(shape, true, false, formula, text_of(tree.root), roots)
+    return ExpressionFacts(shape, true, false, formula, text_of(tree.root), roots, _there(tree.root))
+
+
+def _there(root: Expr) -> Formula:
+    """When `a.?b` has a value; of other optionals nobody knows."""
+    if root.WhichOneof("kind") != "call" or root.call.function != OPTIONAL_SELECT:
+        return UNSURE
+    owner, name = root.call.args
+    return Atom(f"has({text_of(owner)}.{name.constant.string})")
 
 
 def _evaluated(source: str) -> Formula:
@@ -135,10 +151,14 @@ def _explained(
         line = [*source.split("\n"), ""][complaint.line - 1]
         shift = -len(root) if line[: complaint.col - 1].endswith(root) else 0
         called = line[complaint.col - 1 + (0 if shift else len(root)) :].lstrip().startswith("(")
+        if called and (meant := function(root)) is not None:
+            return FaultCode.NAME_UNKNOWN, f"no function {root!r} is known here: write {meant}", shift
         if called and root in CALLS:
             return FaultCode.EXPRESSION_TYPE, f"`{root}` does not go with what it is called with here", shift
         what, known = ("function", CALLS) if called else ("name", frozenset(variables))
         return FaultCode.NAME_UNKNOWN, f"no {what} {root!r} is known here: {suggestion(root, known)}", shift
+    if "operand of a select operation" in text and (meant := _field_of(complaint, source)) is not None:
+        return FaultCode.EXPRESSION_TYPE, meant, 0
     if (call := _NO_OVERLOAD.match(text)) is not None:
         return FaultCode.EXPRESSION_TYPE, _overload(call[1], call[2], types), 0
     if text.startswith("Syntax error"):
@@ -146,12 +166,23 @@ def _explained(
     return FaultCode.EXPRESSION_INVALID, text, 0
 
 
+def _field_of(complaint: Complaint, source: str) -> str | None:
+    """What is written for `.length` of a text or a list."""
+    line = [*source.split("\n"), ""][complaint.line - 1]
+    named = _SELECTED.match(line, complaint.col - 1)
+    meant = function(named[1]) if named is not None else None
+    return None if named is None or meant is None else f"a text or a list has no field {named[1]!r}: write {meant}"
+
+
+_SELECTED = re.compile(r"\.?\s*(\w+)")
+
+
 def _shortened(text: str) -> str:
     text = text.removeprefix("Syntax error: ").replace("'<EOF>'", "its end")
     return re.sub(r" expecting \{.*\}", "", text)
 
 
-def _overload(function: str, arguments: str, types: TypedEnvironments) -> str:
+def _overload(called: str, arguments: str, types: TypedEnvironments) -> str:
     def named(found: re.Match[str]) -> str:
         thing = types.shapes.objects.get(found[1])
         return thing.what if thing else "object"
@@ -159,8 +190,15 @@ def _overload(function: str, arguments: str, types: TypedEnvironments) -> str:
     readable = re.sub(r"flows\.(t\d+)", named, arguments)
     for cel_name, ours in _CEL_TYPES.items():
         readable = re.sub(rf"\b{cel_name}\b", ours, readable)
-    called = {"_[_]": "[ ]", "_?_:_": "? :", "@in": "in"}.get(function, function.strip("_"))
-    return f"`{called}` does not go with {readable}: bring both to one type with string(…), int(…) or double(…)"
+    if called == "_||_" and arguments != "(bool, bool)":
+        return (
+            "`||` is for true and false. A default of what can be absent is `x.?field.orValue(…)`, of an empty text"
+            ' `x == "" ? "a default" : x`'
+        )
+    if called in ("_==_", "_!=_") and "null" in arguments:
+        return nothing("x")
+    shown = {"_[_]": "[ ]", "_?_:_": "? :", "@in": "in"}.get(called, called.strip("_"))
+    return f"`{shown}` does not go with {readable}: bring both to one type with string(…), int(…) or double(…)"
 
 
 def _parts(expr: Expr) -> list[Expr]:

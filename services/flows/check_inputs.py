@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,14 +15,16 @@ from services.flows.check_expression import ExpressionFacts, Report
 from services.flows.fields import adapter_of, names_of_field
 from services.flows.input_rules import broken_rules
 from services.flows.literals import is_literal, plain_of
+from services.flows.logic import UNSURE, Atom, Fixed, Formula, either
 from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes, is_filled
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
-from services.flows.unknown import UNKNOWN
+from services.flows.unknown import UNKNOWN, BeginsWith
 from services.runtime.documents.faults import FaultCode
 from services.runtime.documents.locations import Location
 from services.runtime.documents.suggestion import suggestion
 
 Judge = Callable[[Expression], ExpressionFacts]
+Known = Callable[[Formula], bool]
 YAML_1_1 = ("yes", "no", "on", "off", "y", "n")
 TEXT_PARTS = frozenset(
     {Kind.TEXT, Kind.INT, Kind.NUMBER, Kind.BOOL, Kind.ANY, Kind.UNION, Kind.TIME, Kind.DURATION, Kind.OPTIONAL}
@@ -29,11 +32,16 @@ TEXT_PARTS = frozenset(
 
 
 class Inputs:
-    """Checks values against shapes. Every expression in them is judged once."""
+    """Checks values against shapes. Every expression in them is judged once; `again` says it without reporting.
 
-    def __init__(self, shapes: Shapes, judge: Judge, report: Report) -> None:
+    `known` says whether a formula is surely true here.
+    """
+
+    def __init__(self, shapes: Shapes, judge: Judge, again: Judge, known: Known, report: Report) -> None:
         self.shapes = shapes
         self.judge = judge
+        self.again = again
+        self.known = known
         self.report = report
 
     def check(self, given: MapOf, model: type[BaseInputs], owner: Word, shape: Shape) -> None:
@@ -47,7 +55,7 @@ class Inputs:
                 missing = [name for name in fields if name not in names]
                 near = suggestion(word.text, missing or fields)
                 self.report(word.location, FaultCode.INPUT_UNEXPECTED, f"`{owner.text}` takes no {word.text!r}: {near}")
-                self.value(value, ANY, "")
+                self.value(value, ANY, "", maybe=True)
                 right = False
                 continue
             what = f"{word.text!r} of `{owner.text}`"
@@ -65,9 +73,46 @@ class Inputs:
                 )
         if right:
             locations = {word.text: value.location for word, value in given.items}
-            for text in broken_rules(model, known_of(given)):
+            broken = broken_rules(model, known_of(given))
+            for text in broken:
                 location = locations.get(text.partition(":")[0], owner.location)
                 self.report(location, FaultCode.INPUT_VALUE, f"`{owner.text}`: {text}")
+            if not broken:
+                self._without_absent(given, model, owner, fields)
+
+    def _without_absent(self, given: MapOf, model: type[BaseInputs], owner: Word, fields: Mapping[str, Field]) -> None:
+        """Whether the rules hold where all is absent that can be, unless it is known that something is there."""
+        can_be = {
+            word.text: there
+            for word, value in given.items
+            if (field := fields[word.text]).maybe and (there := self._there(value, empty=bool(field.empty))) is not None
+        }
+        if not can_be or self.known(functools.reduce(either, can_be.values())):
+            return
+        rest = replace(given, items=tuple(item for item in given.items if item[0].text not in can_be))
+        for text in broken_rules(model, known_of(rest)):
+            names = " and ".join(repr(name) for name in can_be)
+            told = f"`{owner.text}`: {text}, and {names} can be absent here: ask for one of them first"
+            self.report(owner.location, FaultCode.INPUT_VALUE, told)
+
+    def _there(self, value: Value, *, empty: bool) -> Formula | None:
+        """When this input is given; None: always. `empty`: an empty text counts as absent."""
+        if isinstance(value, Constant):
+            return Fixed(value=False) if value.value is None or (empty and value.value == "") else None
+        if isinstance(value, Template):
+            filled = any(isinstance(part, str) and part for part in value.parts)
+            return UNSURE if empty and not filled else None
+        if not isinstance(value, Expression):
+            return None
+        judged = self.again(value)
+        source = judged.shape
+        if source.kind is Kind.OPTIONAL:
+            return judged.there
+        if source.kind in (Kind.ANY, Kind.UNION, Kind.NULL):
+            return UNSURE
+        if empty and source.kind is Kind.TEXT and not is_filled(source):
+            return Atom(source.unless) if source.unless else UNSURE
+        return None
 
     def value(self, value: Value, target: Shape, what: str, *, maybe: bool = False, empty: bool = False) -> bool:
         """Whether a value fits. Reports where it does not; `what` names the location for people.
@@ -87,13 +132,20 @@ class Inputs:
     def constant(self, value: Constant, target: Shape, what: str, *, maybe: bool) -> bool:
         """A value that stands in the flow."""
         source = of_constant(value)
-        if source == NULL and maybe:
-            return True
+        if source == NULL:
+            if not maybe:
+                text = f"{what} is needed, and null counts as absent: give {target}"
+                self.report(value.location, FaultCode.INPUT_TYPE, text)
+            return maybe
         plain = _without_refinement(target)
         if fits(source, plain, self.shapes):
             return True
         text = f"{what} is {target}, this is {source}"
-        if plain.kind is Kind.BOOL and str(value.value).lower() in YAML_1_1:
+        if target.refined == "duration" and source.kind is Kind.INT:
+            number = value.value
+            remedy = f"say of what, {number}s, {number}m, {number}h or {number}d"
+            self.report(value.location, FaultCode.INPUT_TYPE, f"{text}: {remedy}")
+        elif plain.kind is Kind.BOOL and str(value.value).lower() in YAML_1_1:
             self.report(
                 value.location,
                 FaultCode.YAML_TRAP,
@@ -237,6 +289,8 @@ def _known(value: Value) -> Any:  # noqa: ANN401 - JSON, with UNKNOWN in it
         return [_known(item) for item in value.items]
     if isinstance(value, MapOf):
         return {word.text: _known(item) for word, item in value.items}
+    if isinstance(value, Template) and isinstance(value.parts[0], str):
+        return BeginsWith(value.parts[0])
     return value.value if isinstance(value, Constant) else UNKNOWN
 
 

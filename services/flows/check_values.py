@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from services.flows.assignability import fits, remedy
 from services.flows.catalogue import Catalogue
-from services.flows.check_expression import UNKNOWN, ExpressionFacts, check_expression
+from services.flows.check_expression import UNKNOWN, ExpressionFacts, Report, check_expression
 from services.flows.check_inputs import Inputs, of_constant
 from services.flows.logic import Atom, Formula, Not, Truth, verdict
 from services.flows.presence import Names, PresenceState
@@ -46,7 +46,7 @@ class ValueCheck:
         self.names = Names({}, {}, frozenset())
         self.variables: dict[str, Shape] = {}
         self.state = PresenceState()
-        self.inputs = Inputs(self.shapes, self.judge, self.report)
+        self.inputs = Inputs(self.shapes, self.judge, self._again, self._known, self.report)
 
     def report(self, location: Location, code: FaultCode, text: str) -> None:
         """Report a fault of this file."""
@@ -59,7 +59,19 @@ class ValueCheck:
 
     def judge(self, expression: Expression) -> ExpressionFacts:
         """What an expression is and says. Reports what is wrong with it."""
-        found = check_expression(expression, self.types, self.variables, self.names, self.state, report=self.report)
+        return self._judged(expression, self.report)
+
+    def _again(self, expression: Expression) -> ExpressionFacts:
+        """The same of one that was judged: its faults are told."""
+        return self._judged(expression, lambda *_: None)
+
+    def _known(self, formula: Formula) -> bool:
+        """Whether this is surely true here."""
+        found = verdict(formula, self.state.truths)
+        return found is not None and found.value
+
+    def _judged(self, expression: Expression, report: Report) -> ExpressionFacts:
+        found = check_expression(expression, self.types, self.variables, self.names, self.state, report=report)
         if found.shape.unless:  # of a variable: it was asked since
             said = verdict(Atom(found.shape.unless), self.state.truths)
             if said is not None and said.value:
@@ -126,6 +138,8 @@ class ValueCheck:
                 )
             return shape
         if isinstance(value, Constant):
+            if needed and value.value is None:
+                self.report(value.location, FaultCode.FIELD_MAY_BE_ABSENT, f"{needed} has a value, and null is none")
             return of_constant(value) if value.value is not None else ANY
         if isinstance(value, Template):
             self.inputs.value(value, TEXT, "")

@@ -22,14 +22,35 @@ def parse_duration(text: str) -> float:
     while at < len(text):
         part = _PART.match(text, at)
         if part is None:
-            raise DurationError(
-                f"{text!r} is no duration: write a number and a unit (ms, s, m, h, d, w), such as 30s or 2h"
-            )
+            raise DurationError(f"{text!r} is no duration: {_meant(text)}")
         seconds += float(part[1]) * SECONDS[part[2]]
         at = part.end()
     if not 0 < seconds <= LONGEST_SECONDS:
         raise DurationError(f"{text!r} is no duration: it must be longer than nothing and at most ten years")
     return seconds
+
+
+_WORDS = re.compile(r"(\d{1,9})(?:[.,]\d+)?\s*([^\W\d_]*)\.?", re.ASCII)
+_UNITS = {
+    "ms": ("ms", "milliseconds", "milissegundos"),
+    "s": ("sec", "secs", "second", "seconds", "segundo", "segundos"),
+    "m": ("min", "mins", "minute", "minutes", "minuto", "minutos"),
+    "h": ("hr", "hrs", "hour", "hours", "hora", "horas"),
+    "d": ("day", "days", "dia", "dias"),
+    "w": ("week", "weeks", "semana", "semanas"),
+}
+
+
+def _meant(text: str) -> str:
+    """What is probably meant by a text that is none."""
+    found = _WORDS.fullmatch(text.strip())
+    if found is not None and not found[2]:
+        number = found[1]
+        return f"say of what, {number}s, {number}m, {number}h or {number}d"
+    unit = next((unit for unit, words in _UNITS.items() if found and found[2].lower() in (unit, *words)), None)
+    if found is not None and unit is not None and re.search("[.,]", text) is None:
+        return f"write {found[1]}{unit}"
+    return "write a number and a unit (ms, s, m, h, d, w), such as 30s or 2h"
 
 
 def shown(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.flows.steps.kind import Step, walk
@@ -27,3 +28,12 @@ class Flow:
 def triggers_of(flow: Flow) -> list[Word]:
     """All triggers that a flow names: those that start it, and those that end its waits."""
     return [*flow.triggers, *(word for step in walk(flow.steps) for word in step.triggers())]
+
+
+def values_of(flow: Flow) -> Iterator[Value]:
+    """All values that stand in a flow."""
+    yield from (value for value in (flow.key, flow.when) if value is not None)
+    if flow.deadline is not None:
+        yield from flow.deadline.values()
+    for step in walk(flow.steps):
+        yield from step.all_values()

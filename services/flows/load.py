@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.flows.flow import Flow
 from services.flows.lookup_tables import Beside, Tables, beside
 from services.flows.parse import parse
+from services.flows.secrets import masked
 from services.runtime.documents.bounds import MAX_CHARACTERS
 from services.runtime.documents.faults import Fault, FaultCode
 from services.runtime.documents.yaml_tree import read
@@ -91,7 +92,8 @@ def load_text(text: str, file: str = "flow.yaml", files: Beside | None = None) -
         tables.faults.append(Fault(file, 1, 1, FaultCode.FILE_UNREADABLE, said))
     reading = (*faults, *tables.faults)
     sources = [FlowSource(file, flow, (*reading, *wrong), whole) for flow, wrong in parsed if flow is not None]
-    return sources, sorted([*reading, *(fault for _, wrong in parsed for fault in wrong)])
+    told = [*reading, *(fault for _, wrong in parsed for fault in wrong)]
+    return sources, sorted(replace(fault, text=masked(fault.text)) for fault in told)
 
 
 def is_sources(file: Path) -> bool:
@@ -120,11 +122,19 @@ def _keys(file: Path) -> set[str]:
 
 def yaml_files(folder: Path) -> Iterator[Path]:
     """Flows and sources files of a folder and those in it, in order of their names. Hidden ones are not ours."""
-    for each in sorted(folder.rglob("*")):
-        if each.suffix in SUFFIXES and not each.name.endswith(TEST_SUFFIXES) and each.is_file():
-            hidden = any(part.startswith(".") for part in each.relative_to(folder).parts)
-            if not hidden and not _holds(each, "connections") and not is_project(each):
-                yield each
+    yield from (each for each in sorted(folder.rglob("*")) if _is_ours(each, folder))
+
+
+def yaml_files_in(folder: Path) -> list[Path]:
+    """Those that stand in the folder itself."""
+    return [each for each in sorted(folder.iterdir()) if _is_ours(each, folder)]
+
+
+def _is_ours(file: Path, folder: Path) -> bool:
+    if file.suffix not in SUFFIXES or file.name.endswith(TEST_SUFFIXES) or not file.is_file():
+        return False
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return not hidden and not _holds(file, "connections") and not is_project(file)
 
 
 def _load_file(path: Path) -> tuple[list[FlowSource], list[Fault]]:

@@ -7,6 +7,7 @@ from services.flows.flow import Flow
 from services.flows.keys import EXPRESSION, STEPS, TEXT, TRIGGER, Key, Keys, names, required
 from services.flows.lookup_tables import Tables
 from services.flows.names import FLOW_NAME
+from services.flows.other_words import KEYS
 from services.flows.steps.kind import Step, StepReader
 from services.flows.steps.parts import deadline
 from services.flows.steps.registry import kinds
@@ -120,7 +121,12 @@ class _Parser(StepReader):
         present = [str(key.value) for key, _ in tree.items]
         found = [kind for kind in self.kinds if kind in present]
         if not found:
-            meant = next((near for key in present if (near := nearest(key, self.kinds)) is not None), None)
+            # A key that some kind has is not misspelled, though `connection` is much like `action`.
+            misspelled = [key for key in present if all(key not in names(kind.keys) for kind in self.kinds.values())]
+            if (other := next((KEYS[key.lower()] for key in present if key.lower() in KEYS), None)) is not None:
+                self.fault(tree.location, FaultCode.STEP_KIND, f"this step says not what to do: {other}")
+                return None
+            meant = next((near for key in misspelled if (near := nearest(key, self.kinds)) is not None), None)
             if meant is None:
                 self.fault(tree.location, FaultCode.STEP_KIND, f"this step says not what to do: write one of {kinds}")
                 return None
@@ -132,5 +138,5 @@ class _Parser(StepReader):
             )
         kind = self.kinds[found[0]]
         others = [key.name for other in found[1:] for key in self.kinds[other].keys]
-        keys = self.keys(tree, f"a step with `{kind.kind}`", names(kind.keys), ignored=others)
-        return kind.parse(self, keys, tree, path)
+        keys = self.keys(tree, f"a step with `{kind.kind}`", names(kind.keys), ignored=others, others=KEYS)
+        return kind.parse(self, keys, tree, path) if kind.kind in keys else None  # its own key was reported

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Mapping as Translation
+from types import MappingProxyType
 
 from services.flows.durations import DurationError, parse_duration
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
@@ -34,8 +36,12 @@ class Values:
         *,
         required: tuple[str, ...] = (),
         ignored: Collection[str] = (),
+        others: Translation[str, str] = MappingProxyType({}),
     ) -> dict[str, Tree]:
-        """Values by key. A key that is nearly a known one is reported, and taken as the known one."""
+        """Values by key. A key that is nearly a known one is reported, and taken as the known one.
+
+        `others`: keys of other languages, in small letters, each with what is written for it here.
+        """
         present = {str(key.value) for key, _ in tree.items}
         found: dict[str, Tree] = {}
         for key, value in tree.items:
@@ -45,11 +51,11 @@ class Values:
                 name = "on"
             elif name not in known:
                 if name not in ignored:
-                    self.fault(
-                        key.location,
-                        FaultCode.KEY_UNKNOWN,
-                        f"{what} has no key {name!r}: {suggestion(name, known)}",
-                    )
+                    other = others.get(name.lower())
+                    text = f"{what} has no key {name!r}: {other or suggestion(name, known)}"
+                    self.fault(key.location, FaultCode.KEY_UNKNOWN, text)
+                    if other is not None:
+                        continue
                 meant = nearest(name, known)
                 if meant is None or meant in present:
                     continue

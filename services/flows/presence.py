@@ -194,7 +194,15 @@ class Presence:
             return NOTHING, NOTHING
         for child in children(expr):
             self.visit(child, facts)
+        if name == "_[_]" and (field := _text(args[1])) is not None:
+            self.sparse(expr, args[0], field, facts)
         return self.compared(name, args)
+
+    def sparse(self, expr: Expr, operand: Expr, field: str, facts: Facts) -> None:
+        """`a["b"]` of a map whose keys can be absent."""
+        inner = key_of(operand)
+        if self.maybe(operand, field) and facts.isdisjoint({f"{inner}.{field}", f"{inner}[{field!r}]"}):
+            self.absent(expr, inner and f"{inner}.{field}", field)
 
     def compared(self, name: str, args: Sequence[Expr]) -> tuple[Facts, Facts]:
         """What a comparison with texts says: that a text is not empty, and so what is empty together with it is not."""
@@ -249,9 +257,13 @@ class Presence:
     def ask(self, expr: Expr, operand: Expr, name: str, facts: Facts) -> None:
         """A field is read: note whether it is empty unless something was asked. Reports what is known to be empty."""
         field = self.field(operand, name)
-        if field is None or not field.given_when or field.maybe:
+        if field is None or not (field.given_when or field.blank) or field.maybe:
             return
         inner = key_of(operand)
+        if field.blank:
+            if f"{inner}.{name}.{FILLED}" not in facts:
+                self.unasked[expr.id] = f'{inner or "…"}.{name} != ""'
+            return
         if f"{inner}.{name}" in facts:
             return
         condition = f"{inner or '…'}.{field.given_when}"
@@ -281,14 +293,18 @@ class Presence:
         if inner == ERRORS:
             self.error_of(expr, field, facts)
         elif self.maybe(operand, field) and key not in facts:
-            written = key or f"….{field}"
-            self.report(
-                self.tree.location(expr),
-                FaultCode.FIELD_MAY_BE_ABSENT,
-                f"`{written}` can be absent: ask `has({written})` first, or give a default:"
-                f' `{_optional(written)}.orValue("")`',
-            )
+            self.absent(expr, key, field)
         return found, NOTHING
+
+    def absent(self, expr: Expr, key: str | None, field: str) -> None:
+        """Report a field that is read and can be absent."""
+        written = key or f"….{field}"
+        self.report(
+            self.tree.location(expr),
+            FaultCode.FIELD_MAY_BE_ABSENT,
+            f"`{written}` can be absent: ask `has({written})` first, or give a default:"
+            f' `{_optional(written)}.orValue("")`',
+        )
 
     def given_by(self, operand: Expr, field: str, inner: str | None) -> Facts:
         """What is there when this field is true: `parsed.valid` says that `parsed.value` is."""
@@ -337,6 +353,10 @@ class Presence:
 
     def maybe(self, operand: Expr, field: str) -> bool:
         """Whether a field can be absent although its owner is there."""
+        if operand.WhichOneof("kind") == "select" and not operand.select.test_only:
+            owner = self.field(operand.select.operand, operand.select.field)
+            if owner is not None and owner.sparse:
+                return True
         known = self.field(operand, field)
         return known is not None and known.maybe
 

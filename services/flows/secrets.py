@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from math import log2
 
-from services.flows.flow import Flow
-from services.flows.steps.kind import walk
+from services.flows.flow import Flow, values_of
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value
 from services.runtime.documents.locations import Location
 
@@ -52,14 +51,49 @@ _LEAST_HEX_BITS = 3.0
 _SHORTEST_HEX = 32
 _SHORTEST_RANDOM = 20
 _SHORTEST_NAMED = 6
+_ID_LENGTHS = (24, 32, 40, 64)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _KINDS = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
 
 
-def secrets(flow: Flow) -> Iterator[tuple[Location, str]]:
-    """Where a secret stands in a flow, and what it looks like."""
-    for value in _values(flow):
-        yield from _in_value(value, "")
+# Names under which ids and checksums stand: 32 or 40 signs of hex say nothing there.
+_IDS = re.compile(r"(?i)(^|[-_.])(u?u?id|guid|hash|md5|sha1?|checksum|digest|etag)$|[a-z](Id|Uuid|Guid|Hash)$")
+_ASKED = re.compile(r"([\w]+)\s*[!=]=\s*[\"']([0-9a-fA-F]+)[\"']")
+_HEX = re.compile(r"[0-9a-fA-F]+")
+_IS_NONE = re.compile(r"#\s*not-a-secret\b:?\s*(.*)$")
+RANDOM = "a key: it is too random for a word"
+MARK = "# not-a-secret: "
+"""Behind it, on the line, stands why what looks like a secret is none."""
+_IN_A_LINE = re.compile(
+    r"(?i)(?P<name>(password|passwd|secret|(api|private)[-_]?key|(access|auth)[-_]?token)[\"']?\s*[:=]\s*[\"']?)"
+    r"(?P<value>[^\s\"',}]{6,})"
+)
+
+
+def secrets(flow: Flow, text: str = "") -> Iterator[tuple[Location, str]]:
+    """Where a secret stands in a flow, and what is to be done about it. `text` is the flow's file, with comments."""
+    lines = text.split("\n")
+    for value in values_of(flow):
+        for location, what in _in_value(value, ""):
+            line = lines[location.line - 1] if location.line <= len(lines) else ""
+            said = _IS_NONE.search(line)
+            if said is None:
+                remedy = f"Put it into a connection, and name that with `connection`. If it is none: `{MARK}why`"
+                yield location, f"this looks like {what}. {remedy}"
+            elif not said[1].strip():
+                yield location, f"this looks like {what}: say why it is none, `{MARK}the id of our price list`"
+
+
+def masked(text: str) -> str:
+    """The text without the secrets in it, in the same length.
+
+    >>> masked("password: hunter22")
+    'password: ********'
+    """
+    for pattern in _KNOWN.values():
+        text = pattern.sub(lambda found: "*" * len(found[0]), text)
+    text = _RANDOM.sub(lambda found: "*" * len(found[0]) if _is_random(found[0]) else found[0], text)
+    return _IN_A_LINE.sub(lambda found: found["name"] + "*" * len(found["value"]), text)
 
 
 def looks_like(text: str) -> str | None:
@@ -73,7 +107,7 @@ def looks_like(text: str) -> str | None:
             return what
     if text.startswith(("/", "http://", "https://")):
         return None  # paths are full of ids that only look like keys
-    return "a key: it is too random for a word" if any(map(_is_random, _RANDOM.findall(text))) else None
+    return RANDOM if any(map(_is_random, _RANDOM.findall(text))) else None
 
 
 def _is_random(word: str) -> bool:
@@ -90,14 +124,6 @@ def _is_random(word: str) -> bool:
     return len(longest) >= _SHORTEST_RANDOM and bits >= _LEAST_BITS and all(kind.search(longest) for kind in _KINDS)
 
 
-def _values(flow: Flow) -> Iterator[Value]:
-    yield from (value for value in (flow.key, flow.when) if value is not None)
-    if flow.deadline is not None:
-        yield from flow.deadline.values()
-    for step in walk(flow.steps):
-        yield from step.all_values()
-
-
 def _in_value(value: Value, name: str) -> Iterator[tuple[Location, str]]:
     """`name` is that of the key which the value stands under."""
     if isinstance(value, MapOf):
@@ -107,16 +133,32 @@ def _in_value(value: Value, name: str) -> Iterator[tuple[Location, str]]:
         for item in value.items:
             yield from _in_value(item, name)
     elif isinstance(value, Constant):
-        if isinstance(value.value, str) and (found := looks_like(value.value) or _named(name, value.value)):
+        if isinstance(value.value, str) and (found := _in_text(name, value.value)):
             yield value.location, found
     elif isinstance(value, Expression):
-        if found := looks_like(value.source):
+        if found := looks_like(_without_ids(value.source)):
             yield value.location, found
     elif isinstance(value, Template):
         for part in value.parts:
-            text = part if isinstance(part, str) else part.source
+            text = part if isinstance(part, str) else _without_ids(part.source)
             if found := looks_like(text):
                 yield value.location if isinstance(part, str) else part.location, found
+
+
+def _in_text(name: str, text: str) -> str | None:
+    """What stands under this name, if it is one."""
+    found = looks_like(text) or _named(name, text)
+    return None if found == RANDOM and _is_id(name, text) else found
+
+
+def _is_id(name: str, text: str) -> bool:
+    """Whether this is an id or a checksum, by its length and by the name that it stands under."""
+    return bool(_IDS.search(name)) and len(text) in _ID_LENGTHS and bool(_HEX.fullmatch(text))
+
+
+def _without_ids(source: str) -> str:
+    """An expression without the ids that it compares with: `trigger.list_id == "0f1e…"`."""
+    return _ASKED.sub(lambda found: "" if _is_id(found[1], found[2]) else found[0], source)
 
 
 def _named(name: str, text: str) -> str | None:

@@ -47,6 +47,7 @@ class Shape:
     values: tuple[str, ...] = ()  # of a text: all that it can be, where that is known
     filled: bool = False  # of a text: it is not empty
     unless: str = ""  # of a text: it is empty where this is false, such as `phone.valid`, which was not asked
+    reads: str = ""  # of an input: a text of this kind is read there, as `email`; one of another kind never is one
 
     def __str__(self) -> str:
         """As a fault names it."""
@@ -85,6 +86,8 @@ class Field:
     filled_with: str = ""  # an input: when a text that is not empty is given there, this output is not empty
     filled_unless: str = ""  # an input and a value of it: where another one is given, or none, this output is not empty
     empty: str = ""  # of an input, `absent`: an empty text counts as not given
+    sparse: str = ""  # of a map, `true`: each of its keys can be absent
+    blank: bool = False  # of a refined text: it is empty where nothing was found, and no field beside it says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class Object:
     open: bool = False
 
 
-MARKS = ("given_when", "given_with", "typed_by", "filled_with", "filled_unless", "empty")
+MARKS = ("given_when", "given_with", "typed_by", "filled_with", "filled_unless", "empty", "sparse")
 CLOSED = frozenset({"region", "language", "time_zone"})
 """Texts that have to be one of a known set: a text from outside is not, until it was looked up."""
 _FORMATS = {"email": "email", "uri": "url", "date-time": "timestamp"}
@@ -192,7 +195,8 @@ class _Schema:
             values = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
             closed = isinstance(values, list) and all(isinstance(value, str) for value in values)
             filled = isinstance(least := schema.get("minLength"), int | float) and least >= 1
-            return replace(TEXT, refined=refined, values=tuple(values) if closed else (), filled=filled)
+            reads = str(schema.get("reads", "")) if self.ours else ""
+            return replace(TEXT, refined=refined, values=tuple(values) if closed else (), filled=filled, reads=reads)
         if kind in _SIMPLE:
             return _SIMPLE[str(kind)]
         if isinstance(values := schema.get("enum"), list) and values and all(isinstance(each, str) for each in values):
@@ -222,7 +226,8 @@ class _Schema:
             if nullable and shape.kind is Kind.UNION:
                 shape = self.union([option for option in options if option != NULL])
             marks = {mark: str(part[mark]) for mark in MARKS if self.ours and mark in part}
-            fields[name] = Field(shape, nullable or name not in required, name in required, **marks)
+            blank = shape.refined is not None and part.get("default") == "" and "given_when" not in marks
+            fields[name] = Field(shape, nullable or name not in required, name in required, **marks, blank=blank)
         return made
 
     def reference(self, pointer: str, what: str) -> Shape:

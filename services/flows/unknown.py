@@ -24,6 +24,13 @@ class UnknownValue:
 UNKNOWN = UnknownValue()
 
 
+class BeginsWith(UnknownValue):
+    """The same, of a text whose beginning stands in the flow."""
+
+    def __init__(self, start: str) -> None:
+        self.start = start
+
+
 def known(value: T) -> T:
     """The value, for a library that would not ask it but refuse it by its type. Raises UnknownError for UNKNOWN."""
     if isinstance(value, UnknownValue):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
-from services.flows.load import SUFFIXES, is_sources, yaml_files
+from services.flows.load import SUFFIXES, is_sources, yaml_files, yaml_files_in
 from services.ingest.sources import document
 from services.ingest.sources.document import SourcesError
 from services.ingest.sources.hook import Hook
@@ -114,8 +114,14 @@ def files(paths: Sequence[Path] = ()) -> list[Path]:
 
 
 def beside(paths: Sequence[Path]) -> list[Path]:
-    """Every sources file in the folders that are named."""
-    return list(dict.fromkeys(file for path in paths if path.is_dir() for file in yaml_files(path) if is_sources(file)))
+    """Every sources file in the folders that are named, and those that stand beside the files that are."""
+    found = (file for path in paths for file in (yaml_files(path) if path.is_dir() else siblings(path)))
+    return list(dict.fromkeys(file for file in found if is_sources(file)))
+
+
+def siblings(path: Path) -> list[Path]:
+    """The flows and sources files in a file's own folder, itself too."""
+    return yaml_files_in(path.parent) if path.is_file() else []
 
 
 def each_file(paths: Sequence[Path]) -> list[Path]:

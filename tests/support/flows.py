@@ -76,7 +76,7 @@ class FormatOut(BaseModel):
     """What `phone.format` gives here."""
 
     valid: bool
-    e164: Phone = ""
+    e164: Phone = Field(default_factory=str)  # that it may be empty is not declared: these flows need not ask
     country: str | None = None
 
 

@@ -15,14 +15,14 @@ from contracts.errors import ErrorCode
 from contracts.json_values import plain
 from services.actions.action import action
 from services.actions.action_call import ActionCall, CallFailedError, DestinationReply, RequestBody, without_bom
-from services.actions.addresses import check_form
+from services.actions.addresses import check_form, check_start
 from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
 from services.actions.multipart import FilePart, multipart
 from services.actions.request_headers import CREDENTIALS, FRAMING, NAME
 from services.flows.catalogue import BaseInputs, Example, Group, Guarantee
 from services.flows.declared_numbers import as_declared
 from services.flows.idempotency import IdempotencyKey
-from services.flows.unknown import known
+from services.flows.unknown import BeginsWith, known
 from services.runtime.documents import json_schema
 
 REMEDIES = {
@@ -202,6 +202,8 @@ class Inputs(BaseInputs):
     @override
     def misplaced(self, connection: str | None) -> None:
         """Raises ValueError for a url of the wrong form for where it goes."""
+        if isinstance(self.url, BeginsWith):
+            check_start(self.url.start, connected=connection is not None)
         check_form(known(self.url), connected=connection is not None)
         if self.verify is not None:
             try:

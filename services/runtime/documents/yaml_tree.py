@@ -137,7 +137,8 @@ class _Reader:
             key = self.tree(key_node)
             value = self.tree(value_node)
             if not isinstance(key, Scalar):
-                self.fault(key.location, FaultCode.YAML_INVALID, "a key must be a word, not a list or a map")
+                text = 'a key must be a word, not a list or a map. An expression is written "${ … }", in quotes'
+                self.fault(key.location, FaultCode.YAML_INVALID, text)
             elif (same := (isinstance(key.value, bool), key.value)) in seen:
                 self.fault(
                     key.location,

@@ -12,7 +12,11 @@ from services.tools.toolkit import emails
 class Inputs(BaseInputs):
     """What it takes."""
 
-    email: str = Field(max_length=1000, description="as typed, also as mailto:ana@x.pt or Ana <ana@x.pt>")
+    email: str = Field(
+        max_length=1000,
+        description="as typed, also as mailto:ana@x.pt or Ana <ana@x.pt>",
+        json_schema_extra={"reads": "email"},
+    )
     remove_tag: bool = Field(default=False, description="true: ana+news@x.pt becomes ana@x.pt")
     gmail_dots: bool = Field(
         default=False, description="true: dots before @gmail.com are dropped, as Gmail itself does"

@@ -11,7 +11,9 @@ from services.tools.toolkit import emails
 class Inputs(BaseInputs):
     """What it takes."""
 
-    email: str = Field(max_length=1000, description="the address, as email.normalize reads it")
+    email: str = Field(
+        max_length=1000, description="the address, as email.normalize reads it", json_schema_extra={"reads": "email"}
+    )
     allow_free: bool = Field(default=True, description="false: addresses of free providers (gmail.com …) are not valid")
     allow_role: bool = Field(default=True, description="false: addresses of a role (info@, noreply@ …) are not valid")
     domains: list[str] = Field(default_factory=list, max_length=1000, description="only these; empty: all domains")

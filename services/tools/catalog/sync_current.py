@@ -22,7 +22,9 @@ class Inputs(BaseInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    fields: dict[str, Any] = Field(description="field → value, of those that nobody changed again since")
+    fields: dict[str, Any] = Field(
+        description="field → value, of those that nobody changed again since", json_schema_extra={"sparse": "true"}
+    )
 
 
 @tool(

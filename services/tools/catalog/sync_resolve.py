@@ -35,8 +35,13 @@ class Inputs(BaseInputs):
 class Outputs(BaseModel):
     """What it gives. A field that is not there is not to be written."""
 
-    forward: dict[str, Any] = Field(description="field → value, to be written to the other side")
-    back: dict[str, Any] = Field(description="field → value, to be written to the own side: a conflict was decided")
+    forward: dict[str, Any] = Field(
+        description="field → value, to be written to the other side", json_schema_extra={"sparse": "true"}
+    )
+    back: dict[str, Any] = Field(
+        description="field → value, to be written to the own side: a conflict was decided",
+        json_schema_extra={"sparse": "true"},
+    )
     lost: list[str] = Field(description="fields whose change lost")
 
 

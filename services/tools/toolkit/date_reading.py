@@ -11,6 +11,7 @@ from pydantic import Field
 
 from contracts.phones import without_marks
 from services.flows.catalogue import ToolError
+from services.flows.proved import Proved
 from services.flows.refined import zone
 from services.tools.toolkit.date_forms import strptime_form
 from services.tools.toolkit.date_phrases import FIRST_OF_CENTURY, Order, combined, read_phrase, whole_year
@@ -27,7 +28,14 @@ SERIAL = re.compile(r"^[0-9]{1,7}([.,][0-9]+)?$")
 Numbers = Literal["unix", "excel", "excel_1904"]
 """What a number is: seconds or milliseconds since 1970; or, of up to 7 digits, a day of a spreadsheet."""
 
-Given = Annotated[str, Field(max_length=MAX_TEXT)] | int | float
+
+def _prove(value: str | float) -> None:
+    """Raise ToolError for a text in a flow that is no moment."""
+    if plain(as_text(value), "UTC") is None:
+        raise ToolError(f"{str(value)[:60]!r} is no time such as 2026-05-31T14:30:00+01:00; date.parse makes one")
+
+
+Given = Annotated[Annotated[str, Field(max_length=MAX_TEXT)] | int | float, Proved(_prove)]
 """A moment as an input: ISO 8601, or seconds or milliseconds since 1970, as a number or as text."""
 
 GIVEN = "ISO 8601, or seconds or milliseconds since 1970; date.parse makes it of other spellings"

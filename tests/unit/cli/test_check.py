@@ -192,3 +192,16 @@ def test_nor_does_one_of_these(here: Path, text: str) -> None:
     """What YAML allows and nobody writes."""
     (here / "sources.yaml").write_text(text)
     assert declarations(here / "sources.yaml").faults
+
+
+def test_a_file_is_checked_as_it_is_in_its_folder(here: Path) -> None:
+    """With the sources and the other flows beside it: a circle that it closes, a name that stands twice."""
+    (here / "sources.yaml").write_text(RIGHT)
+    flow = "flow: %s\non: webhook.shop\nsteps:\n  - stop: %s\n"
+    (here / "one.yaml").write_text(flow % ("one", "${ event.id }"))
+    (here / "two.yaml").write_text(flow % ("two", "${ event.idd }"))
+    assert told(here, here / "one.yaml") == []
+    assert told(here, here / "two.yaml") == told(here) == ["two.yaml:4:20 field_unknown"]
+    (here / "two.yaml").write_text(flow % ("one", "x"))
+    assert told(here, here / "two.yaml") == told(here) == ["two.yaml:1:7 flow_duplicate"]
+    assert len(told(here, here / "one.yaml")) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.flows.secrets import looks_like
+from services.flows.secrets import looks_like, masked
 from tests.support.flows import faults_of, flow_text, texts_of
 
 # Put together here, so that no scanner takes this file for a leak.
@@ -57,7 +57,7 @@ def test_a_secret_is_found_where_it_stands(secret: str) -> None:
     assert faults_of(flow_text(f"- set: {{ a: '{secret}' }}")) == ["4:13 secret_in_flow"]
     assert faults_of(flow_text(f"- set: {{ a: {{ b: ['{secret}'] }} }}")) == ["4:19 secret_in_flow"]
     assert faults_of(flow_text(f"- set: {{ a: '{secret} ${{ trigger.id }}' }}")) == ["4:13 secret_in_flow"]
-    assert faults_of(flow_text(f'- set:\n    a: ${{ trigger.id == "{secret}" }}')) == ["5:11 secret_in_flow"]
+    assert faults_of(flow_text(f'- set:\n    a: ${{ trigger.from == "{secret}" }}')) == ["5:11 secret_in_flow"]
 
 
 @pytest.mark.parametrize("text", HARMLESS)
@@ -95,3 +95,38 @@ def test_a_secret_is_found_in_waits_and_writes() -> None:
         assert any(
             fault.startswith("7:") and fault.endswith("secret_in_flow") for fault in faults_of(flow_text(call % writes))
         )
+
+
+HEX = "0123456789abcdef0123456789abcdef"
+
+
+def test_ids_and_checksums_are_none_where_their_name_says_so() -> None:
+    """Under `…_id`, `hash` and the like, and compared with such a field; elsewhere 32 signs of hex are a key."""
+    for name in ("list_id", "listId", "uuid", "md5"):
+        assert faults_of(flow_text(f"- set: {{ a: {{ {name}: {HEX} }} }}")) == []
+    assert faults_of(flow_text(f"- set: {{ a: {{ database_id: {HEX}01234567 }} }}")) == []
+    assert faults_of(flow_text(f"""- set:\n    a: ${{ trigger.id == "{HEX}" }}""")) == []
+    assert faults_of(flow_text(f"- set: {{ a: {{ note: {HEX} }} }}")) == ["4:21 secret_in_flow"]
+    stripe = FAKE["Stripe"]
+    assert faults_of(flow_text(f"- set: {{ a: {{ price_id: {stripe} }} }}")) == ["4:25 secret_in_flow"]
+
+
+def test_what_is_none_says_why_on_its_line() -> None:
+    """A reason is needed; then nothing is reported."""
+    assert faults_of(flow_text(f"- set:\n    a: {HEX} # not-a-secret: the id of our price list")) == []
+    told = texts_of(flow_text(f"- set:\n    a: {HEX} # not-a-secret"))
+    assert "secret_in_flow" in told
+    assert "say why" in told
+    assert "`# not-a-secret: why`" in texts_of(flow_text(f"- set: {{ a: {HEX} }}"))
+
+
+@pytest.mark.parametrize("secret", FAKE.values(), ids=FAKE)
+def test_no_output_repeats_a_secret(secret: str) -> None:
+    """Neither the line that is shown, nor another fault of the same value."""
+    line = f"    a: '{secret}'"
+    assert secret not in masked(line)
+    assert len(masked(line)) == len(line)
+    told = texts_of(
+        flow_text(f"- wait: '{secret}'\n- set: {{ a: '${{ {secret} }}' }}\n- stop: '${{ trigger.{secret} }}'")
+    )
+    assert secret not in told
