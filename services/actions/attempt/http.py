@@ -137,7 +137,7 @@ class HttpCall:
                 connection.credentials.accepted(grant)
         if reply.status in request.accept:
             return reply
-        raise _refused(request, reply, repeated=self._repeated)
+        raise refusal(request.method, request.address, reply, repeated=self._repeated)
 
 
 def headers_of(
@@ -233,8 +233,9 @@ def _masked(answer: HttpAnswer, *masks: Mask | None) -> DestinationReply:
     return DestinationReply(answer.status, headers, body)
 
 
-def _refused(request: Request, reply: DestinationReply, *, repeated: bool) -> CallFailedError:
-    place = f"{request.method} {request.address.partition('?')[0]}"
+def refusal(method: str, address: str, reply: DestinationReply, *, repeated: bool) -> CallFailedError:
+    """What an answer that is no success means for its call. `repeated`: an earlier request may be at work still."""
+    place = f"{method} {address.partition('?')[0]}"
     meaning = meaning_of(reply.status, repeated=repeated)
     if reply.status in REDIRECTS:
         target = USER_INFO.sub("//", reply.headers.get("location", "nowhere").partition("?")[0])

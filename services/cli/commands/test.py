@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
     from services.project.testing.trial import Trial
 
 ALL = 100.0
+PAUSE_SECONDS = 0.5
+WATCHED = frozenset({".yaml", ".yml", ".csv", ".json"})
 command = declare("test", WRITE)
 
 
@@ -25,6 +32,7 @@ def play_cases(
     record: Annotated[bool, Parameter(negative="")] = False,
     rewrite: Annotated[bool, Parameter(negative="")] = False,
     min_coverage: float | None = None,
+    watch: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
     """Test flows: play the cases of `*.test.yaml` beside them, without Kafka, PostgreSQL or a network.
@@ -42,26 +50,72 @@ def play_cases(
         Write what happened into cases whose `expect` is not true any more, too. Read the difference before you keep it.
     min_coverage:
         Percent of steps and branches that the cases of each flow must take, such as 100.
+    watch:
+        Play them again whenever a file beside them changes, until Ctrl-C.
     as_json:
         Print a JSON array, an object a flow.
     """
+    from services.project.root import flow_paths  # noqa: PLC0415
+
+    paths = flow_paths(paths)
+    play = partial(_play, paths, record=record, rewrite=rewrite, min_coverage=min_coverage, as_json=as_json)
+    if not watch:
+        return play()
+    with suppress(KeyboardInterrupt):
+        for _ in changes(paths):
+            try:
+                play()
+            except CommandError as error:
+                print(error)
+            print("\nwaiting for a change …", flush=True)
+    return 0
+
+
+def changes(paths: Sequence[Path], *, pause: Callable[[float], object] = sleep) -> Iterator[None]:
+    """Now, and whenever a file of these paths, or one beside them, has changed."""
+    before = None
+    while True:
+        if (now := _written(paths)) != before:
+            before = now
+            yield
+            before = _written(paths)  # what was recorded is no change
+        pause(PAUSE_SECONDS)
+
+
+def _written(paths: Sequence[Path]) -> dict[Path, int]:
+    """The files that tests depend on, each with when it was written."""
+    found: dict[Path, int] = {}
+    for path in paths:
+        folder = path if path.is_dir() else path.parent
+        for file in folder.rglob("*") if path.is_dir() else folder.iterdir():
+            if file.suffix in WATCHED:
+                with suppress(OSError):
+                    found[file] = file.stat().st_mtime_ns
+    return found
+
+
+def _play(paths: list[Path], *, record: bool, rewrite: bool, min_coverage: float | None, as_json: bool) -> int:
     from services.flows.check import check  # noqa: PLC0415
     from services.project.catalogue import catalogue  # noqa: PLC0415 - heavy, and only needed here
-    from services.project.root import flow_paths  # noqa: PLC0415
     from services.project.testing import suite_files  # noqa: PLC0415
     from services.project.testing.trial import trial  # noqa: PLC0415
 
-    paths = flow_paths(paths)
     known = catalogue(paths)
     tested, faults = suite_files.find(paths)
     faults = sorted([*faults, *check([each.source for each in tested], known, None)])
-    if faults:
+    # A broken case, or a broken flow, leaves the others.
+    broken = {fault.file for fault in faults}
+    tested = [each for each in tested if broken.isdisjoint(suite_files.flow_files(each))]
+    if faults and not tested:
         raise CommandError("nothing was tested, as there are mistakes.\n" + "\n".join(map(str, faults)))
+    if faults:
+        print("what is broken was not tested.\n" + "\n".join(map(str, faults)), file=sys.stderr)
     record = record or rewrite
     if record and (new := [each for each in tested if not each.suites]):
         for each in new:
             print(f"made {suite_files.begin(each.source)}")
-        tested, _ = suite_files.find(paths)
+        found, _ = suite_files.find(paths)
+        tested = [each for each in found if broken.isdisjoint(suite_files.flow_files(each))]
     trials = [trial(each, known, record=record, rewrite=rewrite) for each in tested]
     if as_json:
         print(json.dumps([fields(each) for each in trials], ensure_ascii=False, indent=2))
@@ -71,7 +125,7 @@ def play_cases(
     little = [each for each in trials if min_coverage is not None and each.coverage.percent < min_coverage]
     if little and not as_json:
         print(f"\nBelow {min_coverage:g} % of steps and branches: {', '.join(each.source.name for each in little)}")
-    return 1 if failed or little else 0
+    return 1 if failed or little or faults else 0
 
 
 def _tell(trials: list[Trial]) -> None:

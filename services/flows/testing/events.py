@@ -57,7 +57,8 @@ def _event(
             for each in error.errors(include_url=False, include_input=False)
         )
         raise CaseError(f"given {number + 1}: ingest would refuse this payload of {trigger!r}: {wrong}") from None
-    identity = given.id or f"event-{number + 1}"
+    sent_id = payload.own_id() if isinstance(payload, Payload) else None
+    identity = given.id or sent_id or f"event-{number + 1}"
     subject = payload.subject() if isinstance(payload, Payload) else None
     happened = payload.happened() if isinstance(payload, Payload) else None
     seen = payload.to_json() if isinstance(payload, Payload) else payload.model_dump_json(by_alias=True)

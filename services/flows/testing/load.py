@@ -25,11 +25,13 @@ _KEYS = sorted(
 
 @dataclass(frozen=True, slots=True)
 class SuiteSource:
-    """A suite as it stands in a file: `lines[n]` is where its case n begins."""
+    """A suite as it stands in a file: `lines[n]` is where its case n begins, which is case `numbers[n]` of the file."""
 
     file: str
     suite: Suite
     lines: tuple[int, ...]
+    numbers: tuple[int, ...] = ()
+    """Empty: all cases of the file."""
 
 
 def read_suite(text: str, file: str) -> tuple[SuiteSource | None, list[Fault]]:
@@ -41,12 +43,23 @@ def read_suite(text: str, file: str) -> tuple[SuiteSource | None, list[Fault]]:
         what = "it is empty" if not trees else "it holds several documents"
         return None, [Fault(file, 1, 1, FaultCode.VALUE_INVALID, f"a test file is one map with `cases`: {what}")]
     tree = trees[0]
+    content, lines = plain(tree), _places_of_cases(tree)
     try:
-        suite = Suite.model_validate(plain(tree))
+        return SuiteSource(file, Suite.model_validate(content), tuple(lines)), []
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)
-        return None, sorted(_fault(file, tree, tuple(each["loc"]), each["type"], each["msg"]) for each in wrong)
-    return SuiteSource(file, suite, tuple(_places_of_cases(tree))), []
+    faults = sorted(_fault(file, tree, tuple(each["loc"]), each["type"], each["msg"]) for each in wrong)
+    return _without(content, lines, {each["loc"][:2] for each in wrong}, file), faults
+
+
+def _without(content: Any, lines: Sequence[int], wrong: set[Any], file: str) -> SuiteSource | None:  # noqa: ANN401
+    """The suite without its broken cases; None where more is broken than cases, or no other is left."""
+    broken = {place[1] for place in wrong if len(place) > 1 and place[0] == "cases" and isinstance(place[1], int)}
+    left = [number for number in range(len(lines)) if number not in broken]
+    if len(broken) != len(wrong) or not left:
+        return None
+    suite = Suite.model_validate(content | {"cases": [content["cases"][number] for number in left]})
+    return SuiteSource(file, suite, tuple(lines[number] for number in left), tuple(left))
 
 
 def plain(tree: Tree) -> Any:  # noqa: ANN401 - JSON is anything

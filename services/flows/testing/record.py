@@ -37,5 +37,7 @@ def _run(flows: Mapping[str, Flow], story: Story) -> dict[str, Any]:
         }
         for call in story.calls
     ]
+    if story.outputs:
+        said["outputs"] = dict(story.outputs)
     said["path"] = path_of(flows[story.flow], story.trace)
     return said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 
@@ -29,6 +29,21 @@ from services.flows.waiting import hashes_of
 
 MOST_STEPS = 100_000
 """A case that does more never ends: it fails."""
+
+
+class Performed(Answer):
+    """An answer that took its time, as a call that was made again does.
+
+    `unknown`: it may have been made, and must not be made twice.
+    """
+
+    seconds: float = 0.0
+    unknown: bool = False
+
+    def plain(self) -> Answer:
+        """As it travels."""
+        return Answer(effect_id=self.effect_id, step=self.step, outputs=self.outputs, error=self.error)
+
 
 Perform = Callable[[ActionRequest], Answer]
 """Answers a call as the test says. Raises CaseError when it does not say."""
@@ -113,9 +128,10 @@ class _Stage:
             sleep = waiting.sleep
             self.follow(waiting.flow, waiting.story, sleep.run, Wake(timer=timer, due=sleep.until, by=by, why=why))
 
-    def follow(self, flow: CompiledFlow, story: Story, run: Run, wake: Wake | None = None) -> None:
+    def follow(
+        self, flow: CompiledFlow, story: Story, run: Run, wake: Wake | None = None, answer: Answer | None = None
+    ) -> None:
         """Advance a run until it ends or waits."""
-        answer: Answer | None = None
         answers: tuple[object, ...] = ()
         while True:
             self._spend()
@@ -130,13 +146,13 @@ class _Stage:
                     return
                 case Act(request):
                     answer, answers, wake, run = self._call(story, request), (), None, request.run
-                    if (error := answer.error) is not None and error.code is ErrorCode.TOO_LATE:
-                        if not request.resume_on_deadline:
-                            self._end(story, End(run, Outcome.FILTERED, error.cause, error.code, request.step))
-                            return
-                    elif error is not None and not request.resume_on_error:
-                        self._end(story, End(run, Outcome.DEAD, error.cause, error.code, request.step))
+                    if isinstance(answer, Performed) and answer.seconds:
+                        later = self.now + timedelta(seconds=answer.seconds)
+                        self.at(later, partial(self._answer_came, flow, story, request, answer))
                         return
+                    if self._ends(story, request, answer):
+                        return
+                    answer = answer.plain() if isinstance(answer, Performed) else answer
                 case Ask(run=asked, need=need):
                     given = self._answered(asked, need, len(after.answers))
                     if isinstance(given, Exception):
@@ -147,6 +163,26 @@ class _Stage:
                         wake = None  # it ended the wait of an earlier step
                     run, answer, answers = asked, None, (*after.answers, given)
 
+    def _answer_came(self, flow: CompiledFlow, story: Story, request: ActionRequest, answer: Performed) -> None:
+        """A call that was made again is over."""
+        if not self._ends(story, request, answer):
+            self.follow(flow, story, request.run, answer=answer.plain())
+
+    def _ends(self, story: Story, request: ActionRequest, answer: Answer) -> bool:
+        """Whether this answer ends the run; it is ended then, as services/actions does."""
+        error = answer.error
+        if error is None or (
+            request.resume_on_deadline if error.code is ErrorCode.TOO_LATE else request.resume_on_error
+        ):
+            return False
+        unknown = isinstance(answer, Performed) and answer.unknown
+        outcome = Outcome.FILTERED if error.code is ErrorCode.TOO_LATE else Outcome.DEAD
+        self._end(
+            story,
+            End(request.run, Outcome.UNKNOWN if unknown else outcome, error.cause, error.code, request.step),
+        )
+        return True
+
     def _ended_by(self, event: Event) -> list[str]:
         hashes = set(hashes_of(event, self._matches(event.type)))
         return [timer for timer, waiting in self._waiting.items() if waiting.sleep.cancel in hashes]
@@ -156,6 +192,10 @@ class _Stage:
             error = StepError(code=ErrorCode.TOO_LATE, cause=late)
             return Answer(effect_id=request.effect_id, step=request.step, error=error)
         answer = self.perform(request)
+        took = answer.seconds if isinstance(answer, Performed) else 0.0
+        if took and (late := request.too_late(self.now.timestamp() + took)) is not None:
+            error = StepError(code=ErrorCode.TOO_LATE, cause=late)
+            answer = Performed(effect_id=request.effect_id, step=request.step, error=error, seconds=took)
         after = (self.now - story.began).total_seconds()
         story.calls.append(RequestedCall(request.action, request.connection, request.inputs, after, answer.error))
         return answer

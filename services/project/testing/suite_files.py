@@ -43,6 +43,12 @@ class Tested:
     suites: tuple[Bound, ...] = ()
 
 
+def flow_files(tested: Tested) -> set[str]:
+    """The files of a flow and of those that run beside it in its cases."""
+    beside_it = {source.file for bound in tested.suites for source in bound.flows}
+    return {tested.source.file} | beside_it
+
+
 def is_test(path: Path) -> bool:
     """Whether the file holds tests."""
     return path.name.endswith(TEST_SUFFIXES)

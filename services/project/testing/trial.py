@@ -10,6 +10,7 @@ from typing import Any
 from services.flows.catalogue import Catalogue
 from services.flows.compile import compile_flow
 from services.flows.load import FlowSource
+from services.flows.steps.kind import walk
 from services.flows.testing.compare import differences
 from services.flows.testing.coverage import Coverage
 from services.flows.testing.events import CaseError
@@ -17,10 +18,11 @@ from services.flows.testing.names_used import names_used
 from services.flows.testing.record import recorded
 from services.flows.testing.simulation import play
 from services.flows.testing.story import Story
-from services.flows.testing.suite import SuiteCase
+from services.flows.testing.suite import ScriptedAnswer, SuiteCase
 from services.project.catalogue import ACTIONS
 from services.project.testing import suite_files
 from services.project.testing.performer import Performer
+from services.runtime.documents.suggestion import suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,10 @@ def trial(tested: suite_files.Tested, catalogue: Catalogue, *, record: bool, rew
         suite = bound.suite
         flows = {source.name: source.flow for source in bound.flows}
         written: dict[int, Any] = {}
+        taken: set[int] = set()
         for number, case in enumerate(suite.suite.cases):
-            stories, wrong = _played(bound, case, catalogue)
+            stories, wrong, shared = _played(bound, case, catalogue)
+            taken |= shared
             for story in stories:
                 if story.flow == tested.source.name:
                     made.coverage.add(story.trace)
@@ -66,19 +70,56 @@ def trial(tested: suite_files.Tested, catalogue: Catalogue, *, record: bool, rew
                 if not wrong and not record:
                     wrong = ["it expects nothing: write `expect`, or let `flows test --record` write it"]
             if again:
-                written[number] = recorded(flows, stories)
+                written[suite.numbers[number] if suite.numbers else number] = recorded(flows, stories)
                 wrong = []
             made.results.append(Result(suite.file, suite.lines[number], case.name, tuple(wrong), recorded=again))
+        if not any(result.differences for result in made.results if result.file == suite.file):
+            made.results += [
+                Result(suite.file, 1, f"answers of the file, {_shown(number, each)}", (UNUSED,))
+                for number, each in enumerate(suite.suite.answers)
+                if number not in taken
+            ]
         if written:
             suite_files.write(Path(suite.file), written)
     return made
 
 
-def _played(bound: suite_files.Bound, case: SuiteCase, catalogue: Catalogue) -> tuple[Sequence[Story], list[str]]:
-    flows = [compile_flow(source, catalogue.tools) for source in bound.flows]
-    used = frozenset(name for source in bound.flows for name in names_used(source.flow))
-    performer = Performer(ACTIONS, (*case.answers, *bound.suite.suite.answers), used)
+UNUSED = "no call takes it: take it away, or correct what it is for"
+
+
+def _played(
+    bound: suite_files.Bound, case: SuiteCase, catalogue: Catalogue
+) -> tuple[Sequence[Story], list[str], set[int]]:
+    """The stories of a case, what is wrong with it, and which of the file's answers it took.
+
+    What nobody foresaw is told of this case, and the others are played.
+    """
+    own, shared = case.answers, bound.suite.suite.answers
     try:
-        return play(case, flows, catalogue.triggers, performer), []
+        _known_answers(bound, (*own, *shared))
+        flows = [compile_flow(source, catalogue.tools) for source in bound.flows]
+        used = frozenset(name for source in bound.flows for name in names_used(source.flow))
+        performer = Performer(ACTIONS, (*own, *shared), used)
+        stories = play(case, flows, catalogue.triggers, performer)
     except CaseError as error:
-        return (), [str(error)]
+        return (), [str(error)], set()
+    except Exception as error:  # noqa: BLE001 - the last guard round a case
+        return (), [f"this case could not be played: {type(error).__name__}: {error}. Report it"], set()
+    unused = [f"{_shown(number, each)}: {UNUSED}" for number, each in enumerate(own) if number not in performer.taken]
+    return stories, unused, {number - len(own) for number in performer.taken if number >= len(own)}
+
+
+def _known_answers(bound: suite_files.Bound, answers: Sequence[ScriptedAnswer]) -> None:
+    """Raise CaseError for an answer of an action or a connection that is not there."""
+    calls = [call for source in bound.flows for step in walk(source.flow.steps) if (call := step.call()) is not None]
+    actions = {call.action.text for call in calls}
+    connections = {call.connection.text for call in calls if call.connection is not None}
+    for number, each in enumerate(answers):
+        for kind, named, known in (("action", each.action, actions), ("connection", each.connection, connections)):
+            if named is not None and named not in known:
+                raise CaseError(f"{_shown(number, each)}: no step has the {kind} {named!r}: {suggestion(named, known)}")
+
+
+def _shown(number: int, answer: ScriptedAnswer) -> str:
+    what = answer.http or answer.action or answer.connection or "of any action"
+    return f"answer {number + 1} ({what})"
