@@ -86,8 +86,10 @@ class _FlowCheck(StepCheck):
         self.steps(self.flow.steps)
         for location, text in secrets(self.flow, self.text):
             self.report(location, FaultCode.SECRET_IN_FLOW, text)
+        told = {(fault.line, fault.col) for fault in self.faults}
         for location, text in without_dollar(self.flow, {*ROOTS, *self.names.steps, *self.names.variables}):
-            self.report(location, FaultCode.EXPRESSION_INVALID, text)
+            if (location.line, location.col) not in told:
+                self.report(location, FaultCode.EXPRESSION_INVALID, text)
         return self.faults
 
     def steps(self, steps: tuple[Step, ...]) -> None:

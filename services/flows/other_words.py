@@ -124,7 +124,8 @@ def function(name: str) -> str | None:
 
 
 _HOLE = re.compile(r"(?<!\$)\{\{?\s*([A-Za-z_]\w*(?:\.[\w?]+)+)\s*\}?\}")
-_BARE = re.compile(r"\$?([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)")
+_BARE = re.compile(r"(?:\$|(?=trigger\.))([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)")
+"""`$phone.e164`, `trigger.name`. `order.id` alone may well be a path of `json.pick`."""
 
 
 def meant_expressions(text: str, roots: AbstractSet[str]) -> Iterator[str]:

@@ -79,7 +79,8 @@ RIGHT = {
     ),
     "one of both is there": PHONE + MAIL + "- if: ${ !phone.valid && !mail.valid }\n  then: [ { stop: no } ]\n"
     "- tool: deduplicate\n  with: { key: '${ mail.valid ? mail.email : phone.e164 }', within: 1d }",
-    "an optional input takes an empty one": MAIL + ADD % "mail.email",
+    "an optional input takes an empty one": MAIL
+    + (ADD % "mail.email").replace("name: x", "name: x, mobile_number: '+351912345678'"),
     "a variable that was asked": PHONE + "- set: { to: '${ phone.digits }' }\n" + ASKED + SEND % "to",
     "a text in a text": PHONE + "- stop: 'no ${ phone.e164 }'",
     "an id that was asked": "- if: ${ trigger.lead_id == '' }\n  then: [ { stop: no } ]\n" + TAG % "trigger.lead_id",
