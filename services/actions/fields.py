@@ -41,7 +41,7 @@ def _filled(given: object) -> object:
 WithoutEmpty = BeforeValidator(_filled)
 """Before a list of texts: an empty one counts as absent, as everywhere in actions."""
 
-Id = Annotated[str, BeforeValidator(_whole), Field(min_length=1, max_length=128)]
+Id = Annotated[str, BeforeValidator(_whole), Field(min_length=1, max_length=256)]
 """An id as the other side gave it; a whole number is its digits."""
 
 Tag = Annotated[str, Field(min_length=1, max_length=250)]

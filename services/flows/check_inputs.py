@@ -96,7 +96,7 @@ class Inputs:
             self.report(owner.location, FaultCode.INPUT_VALUE, told)
 
     def _there(self, value: Value, *, empty: bool) -> Formula | None:
-        """When this input is given; None: always. `empty`: an empty text counts as absent."""
+        """When this input is given; None: always, or the types do not know. `empty`: an empty text counts as absent."""
         if isinstance(value, Constant):
             return Fixed(value=False) if value.value is None or (empty and value.value == "") else None
         if isinstance(value, Template):
@@ -108,8 +108,8 @@ class Inputs:
         source = judged.shape
         if source.kind is Kind.OPTIONAL:
             return judged.there
-        if source.kind in (Kind.ANY, Kind.UNION, Kind.NULL):
-            return UNSURE
+        if source.kind is Kind.NULL:
+            return Fixed(value=False)
         if empty and source.kind is Kind.TEXT and not is_filled(source):
             return Atom(source.unless) if source.unless else UNSURE
         return None

@@ -154,12 +154,13 @@ class _Recorder:
 
     async def attempt(self, action: Implementation, inputs: BaseInputs, call: ActionCall) -> Done | Failed:
         """As `services.actions.attempt.perform.attempt`, noted."""
+        self._exchanges = []  # those of the last attempt count
         self._result = await attempt(action, inputs, call)
         return self._result
 
-    def call(self, *arguments: Any) -> Any:
+    def call(self, *arguments: Any, **more: Any) -> Any:
         """A call of `flows test`, noted."""
-        real, recorder = performer_call(*arguments), self
+        real, recorder = performer_call(*arguments, **more), self
 
         class _Noted:
             def __getattr__(self, name: str) -> Any:
