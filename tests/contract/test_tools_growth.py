@@ -91,6 +91,17 @@ def tried(tool: Tool, given: dict[str, Any]) -> None:
         run_tool(tool, tool.inputs.model_validate(given), ())
 
 
+def open_fields() -> Iterator[tuple[Tool, str]]:
+    """The fields that take anything, or objects, of any number of parts."""
+    for tool in TOOLS.values():
+        for name, field in tool.inputs.model_fields.items():
+            kinds = (field.annotation, get_origin(field.annotation))
+            if (Any in kinds or dict in kinds) and not bound(field):
+                yield tool, field.alias or name
+
+
+OPEN = list(open_fields())
+MANY = 60_000
 TEXTS = list(fields_of(str, 1000))
 LISTS = list(fields_of(list, 1000))
 
@@ -150,5 +161,28 @@ def test_a_long_list_takes_its_share_of_time(tool: Tool, field: str, longest: in
                 tried(tool, {**given, field: [item(n) for n in range(size)]})
 
             if not grows_evenly(run, longest):
+                slow.append((given, number))
+    assert slow == []
+
+
+PARTS: tuple[Any, ...] = (
+    lambda size: [f"t{n}" for n in range(size)],
+    lambda size: [{"key": n, "name": f"n{n}"} for n in range(size)],
+    lambda size: {f"t{n}": n for n in range(size)},
+    lambda size: "a, " * (size // 3),
+)
+
+
+@pytest.mark.parametrize(("tool", "field"), OPEN, ids=[f"{tool.name}.{field}" for tool, field in OPEN])
+def test_what_takes_anything_takes_much_of_it(tool: Tool, field: str) -> None:
+    """60,000 texts, objects, keys, or signs."""
+    slow = []
+    for given in whats(tool):
+        for number, parts in enumerate(PARTS):
+
+            def run(size: int, given: dict[str, Any] = given, parts: Any = parts) -> None:
+                tried(tool, {**given, field: parts(size)})
+
+            if not grows_evenly(run, MANY):
                 slow.append((given, number))
     assert slow == []
