@@ -16,12 +16,7 @@ MAKERS = {
     "language": "choose among those that you use, by `lookup` in a table with a `default`",
     "time_zone": "choose among those that you use, by `lookup` in a table with a `default`",
 }
-READ = {
-    "email": ("email",),
-    "phone": ("phone", "digits", "whatsapp_id"),
-    "country": ("region", "phone"),
-    "time": ("timestamp", "digits"),
-}
+READ = {"email": ("email",), "phone": ("phone", "digits", "whatsapp_id")}
 """Which texts of a kind are read as what: a phone is never an e-mail address."""
 
 

@@ -111,7 +111,8 @@ def _play(paths: list[Path], *, record: bool, rewrite: bool, min_coverage: float
     if faults:
         print("what is broken was not tested.\n" + "\n".join(map(str, faults)), file=sys.stderr)
     record = record or rewrite
-    if record and (new := [each for each in tested if not each.suites]):
+    # A test file that is there and broken is left as it is.
+    if record and (new := [each for each in tested if not each.suites and not suite_files.has_tests(each.source)]):
         for each in new:
             print(f"made {suite_files.begin(each.source)}")
         found, _ = suite_files.find(paths)

@@ -67,6 +67,11 @@ def test_file(path: Path) -> Path:
     return next((file for file in names if file.is_file()), names[0])
 
 
+def has_tests(source: FlowSource) -> bool:
+    """Whether there is a test file beside a flow, broken or not."""
+    return test_file(Path(source.file)).is_file()
+
+
 def find(paths: Sequence[Path]) -> tuple[list[Tested], list[Fault]]:
     """The flows of these paths with their suites, and all that is wrong with the form of either.
 

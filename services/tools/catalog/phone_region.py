@@ -14,7 +14,11 @@ from services.tools.toolkit import phones
 class Inputs(BaseInputs):
     """What it takes."""
 
-    number: str = Field(max_length=250, description="as typed; with + or country code the region is not needed")
+    number: str = Field(
+        max_length=250,
+        description="as typed; with + or country code the region is not needed",
+        json_schema_extra={"reads": "phone"},
+    )
     region: Region = Field(default="PT", description="country of numbers without a prefix, by its two letters")
     international: bool = Field(default=False, description=phones.INTERNATIONAL)
     language: Language = Field(default="en", description="the language in which the country is named")

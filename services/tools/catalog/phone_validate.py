@@ -16,7 +16,11 @@ Wanted = Literal["any", "mobile", "fixed"]
 class Inputs(BaseInputs):
     """What it takes."""
 
-    number: str = Field(max_length=250, description="as typed: spaces, dots, brackets, 00 or + in front")
+    number: str = Field(
+        max_length=250,
+        description="as typed: spaces, dots, brackets, 00 or + in front",
+        json_schema_extra={"reads": "phone"},
+    )
     region: Region = Field(default="PT", description="country of numbers without a prefix, by its two letters")
     international: bool = Field(default=False, description=phones.INTERNATIONAL)
     type: Wanted = Field(default="any", description="mobile: a number that can take an SMS")

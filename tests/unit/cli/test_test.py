@@ -110,3 +110,16 @@ def test_mistakes_are_told_before_anything_is_played(folder: Path, file: str, te
     assert told.returncode == 1
     assert says in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_a_broken_test_file_is_not_written_over(folder: Path) -> None:
+    """`--record` makes the first test file of a flow that has none: what somebody wrote stays, with its mistake."""
+    (folder / "hello.test.yaml").write_text(TESTS.replace("given", "givn"))
+    (folder / "other.yaml").write_text(FLOW.replace("flow: hello", "flow: other"))
+
+    told = flows("test", ".", "--record", cwd=folder)
+
+    assert told.returncode == 1
+    assert "hello.test.yaml:4:5: error[key_unknown]" in told.stderr
+    assert "made other.test.yaml" in told.stdout
+    assert "givn" in (folder / "hello.test.yaml").read_text()
