@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 MUTANTS := .mutants-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint unit simulate mutants chaos bench isolation schemas release lock clean
+.PHONY: help install demo dev test lint unit simulate mutants mistakes chaos bench isolation schemas release lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ $(MUTANTS)/bin/mutmut: $(STAMP)
 
 mutants: $(MUTANTS)/bin/mutmut ## Change lines of our code, one at a time (a sample, of GROUP=…, or all of FILE=…): does a test fail?
 	@$(BIN)/python -m tests.mutants $(if $(GROUP),--group "$(GROUP)") $(if $(FILE),--file "$(FILE)")
+
+mistakes: $(STAMP) ## Two thousand mistakes in the flows of examples: does `flows check` find them before a run dies of them?
+	@$(BIN)/python -m tests.bench.mutants
 
 chaos: $(STAMP) ## Twenty seeds of many troubles at once on the real parts, judged at the destinations (SEED=… one)
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed "$(SEED)")

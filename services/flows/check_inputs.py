@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -82,15 +82,17 @@ class Inputs:
 
     def _without_absent(self, given: MapOf, model: type[BaseInputs], owner: Word, fields: Mapping[str, Field]) -> None:
         """Whether the rules hold where all is absent that can be, unless it is known that something is there."""
+        optional = [(word.text, value) for word, value in given.items if fields[word.text].maybe]
+        if not broken_rules(model, known_of(_without(given, [name for name, _ in optional]))):
+            return  # as most do: nothing need be judged again
         can_be = {
-            word.text: there
-            for word, value in given.items
-            if (field := fields[word.text]).maybe and (there := self._there(value, empty=bool(field.empty))) is not None
+            name: there
+            for name, value in optional
+            if (there := self._there(value, empty=bool(fields[name].empty))) is not None
         }
         if not can_be or self.known(functools.reduce(either, can_be.values())):
             return
-        rest = replace(given, items=tuple(item for item in given.items if item[0].text not in can_be))
-        for text in broken_rules(model, known_of(rest)):
+        for text in broken_rules(model, known_of(_without(given, can_be))):
             names = " and ".join(repr(name) for name in can_be)
             told = f"`{owner.text}`: {text}, and {names} can be absent here: ask for one of them first"
             self.report(owner.location, FaultCode.INPUT_VALUE, told)
@@ -257,6 +259,11 @@ class Inputs:
             text = message.removeprefix("Value error, ")
             self.report(_place_in(value, where), FaultCode.INPUT_VALUE, f"{what}: {text[:1].lower()}{text[1:]}")
         return not wrong
+
+
+def _without(given: MapOf, names: Collection[str]) -> MapOf:
+    """The inputs without those of these names."""
+    return replace(given, items=tuple(item for item in given.items if item[0].text not in names))
 
 
 def _wrong(model: type[BaseInputs], name: str, value: Any) -> list[tuple[tuple[int | str, ...], str]]:  # noqa: ANN401 - JSON

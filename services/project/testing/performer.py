@@ -55,15 +55,16 @@ class Performer:
         inputs = checked(action, request.inputs)
         if isinstance(inputs, Failed):
             return _answer(request, inputs)
-        schedule, attempts, seconds = Schedule.of(request.retry), 0, 0.0
+        schedule, attempts, seconds, stood = Schedule.of(request.retry), 0, 0.0, 0.0
         while True:
             outcome = self._attempt(request, action, inputs, repeated=attempts > 0)
             attempts += 1
             if isinstance(outcome, Failed) and outcome.again:
                 told = outcome.retry_after_seconds
-                wait = schedule.wait_seconds(attempts, seconds, told, chance=lambda: 0.0)
+                wait = schedule.wait_seconds(attempts, seconds - stood, told, chance=lambda: 0.0)
                 if wait is not None:
                     seconds += wait
+                    stood += told or 0.0  # `within` stands still while the destination wants no call
                     continue
             return _answer(request, outcome, attempts, seconds)
 
