@@ -123,12 +123,10 @@ class _Parser(StepReader):
         if not found:
             # A key that some kind has is not misspelled, though `connection` is much like `action`.
             misspelled = [key for key in present if all(key not in names(kind.keys) for kind in self.kinds.values())]
-            if (other := next((KEYS[key.lower()] for key in present if key.lower() in KEYS), None)) is not None:
-                self.fault(tree.location, FaultCode.STEP_KIND, f"this step says not what to do: {other}")
-                return None
             meant = next((near for key in misspelled if (near := nearest(key, self.kinds)) is not None), None)
             if meant is None:
-                self.fault(tree.location, FaultCode.STEP_KIND, f"this step says not what to do: write one of {kinds}")
+                other = next((KEYS[key.lower()] for key in present if key.lower() in KEYS), f"write one of {kinds}")
+                self.fault(tree.location, FaultCode.STEP_KIND, f"this step says not what to do: {other}")
                 return None
             found = [meant]
         if len(found) > 1:
