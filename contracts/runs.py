@@ -76,7 +76,7 @@ class EndedBy(StrEnum):
     """What ended a wait."""
 
     TIME = "time"  # it is due
-    EVENT = "event"  # the event that `cancel_on` names came first
+    EVENT = "event"  # an event that `cancel_on` names came first
     HAND = "hand"  # a person: the run ends
 
 
@@ -87,6 +87,13 @@ class Wake(Message):
     due: Moment = Field(description="when the wait was to end")
     by: EndedBy = EndedBy.TIME
     why: str | None = Field(default=None, description="for a person: which event, who, what for")
+    cancel: str | None = Field(
+        default=None, description="what the event shares with the wait: says which of those that `cancel_on` names came"
+    )
+    event: Event | None = Field(
+        default=None,
+        description="the event that came, where the flow reads it; absent: it does not, or it is too large",
+    )
 
 
 class RunMessage(Message):

@@ -13,8 +13,8 @@ MAKERS = {
     "email": "`email.normalize` makes one: its output `email`",
     "timestamp": "`date.parse` makes one",
     "region": "`country` finds it: its output `alpha2`, where `found` is true",
-    "language": "choose among those that you use, by `lookup` in a table with a `default`",
-    "time_zone": "choose among those that you use, by `lookup` in a table with a `default`",
+    "language": "`language` finds it, or takes a default: its output `language`",
+    "time_zone": "`time_zone` finds it, or takes a default: its output `zone`",
 }
 READ = {"email": ("email",), "phone": ("phone", "digits", "whatsapp_id")}
 """Which texts of a kind are read as what: a phone is never an e-mail address."""

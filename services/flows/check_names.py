@@ -23,7 +23,7 @@ def names_of(steps: Iterable[Step], check: ValueCheck) -> Names:
     items: dict[str, Location] = {}
     survivable: set[str] = set()
     for step in walk(steps):
-        if (word := step.output) is not None:
+        for word in step.outputs():
             if word.text in outputs:
                 text = f"a step {word.text!r} stands in line {outputs[word.text].line} already: choose another name"
                 check.report(word.location, FaultCode.ID_DUPLICATE, text)
@@ -56,8 +56,8 @@ def typed_variables(flow: Flow, names: Names, check: ValueCheck) -> dict[str, Sh
     }
     variables |= dict.fromkeys(names.variables, ANY)
     for step in walk(flow.steps):
-        if step.output is not None:
-            variables.setdefault(step.output.text, step.output_shape(check))
+        for name, shape in step.output_shapes(check).items():
+            variables.setdefault(name, shape)
     return variables
 
 

@@ -30,7 +30,7 @@ def compile_flow(source: FlowSource, tools: Mapping[str, Tool]) -> CompiledFlow:
         raise ValueError(str(source.faults[0]))
     flow = source.flow
     steps = list(walk(flow.steps))
-    outputs = {step.output.text for step in steps if step.output is not None}
+    outputs = {word.text for step in steps for word in step.outputs()}
     variables = {word.text for step in steps for word in step.variables()}
     variables |= {step.item.text for step in steps if step.item is not None}
     env = untyped(ROOTS | outputs | variables)

@@ -10,6 +10,8 @@ UNITS = (("d", 86_400), ("h", 3600), ("m", 60))
 """What durations are written with, largest first; what is left is seconds."""
 _PART = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|[smhdw])", re.ASCII)
 
+_DAYS = re.compile(r"(\d{1,9})\s+(day|week)s?", re.ASCII)
+
 
 class DurationError(ValueError):
     """The text is no duration. The message says what one looks like."""
@@ -51,6 +53,21 @@ def _meant(text: str) -> str:
     if found is not None and unit is not None and re.search("[.,]", text) is None:
         return f"write {found[1]}{unit}"
     return "write a number and a unit (ms, s, m, h, d, w), such as 30s or 2h"
+
+
+def calendar_days(text: str) -> int | None:
+    """The days on a calendar that `1 day`, `3 days` or `2 weeks` are; None for what is no such text.
+
+    A day lasts until the clock on the wall shows the same time again: 23 to 25 hours. Raises DurationError for none of
+    them, and for more than ten years.
+    """
+    found = _DAYS.fullmatch(text.strip())
+    if found is None:
+        return None
+    days = int(found[1]) * (1 if found[2] == "day" else 7)
+    if not 0 < days * SECONDS["d"] <= LONGEST_SECONDS:
+        raise DurationError(f"{text!r} is no duration: it must be longer than nothing and at most ten years")
+    return days
 
 
 def shown(seconds: float) -> str:

@@ -35,7 +35,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """The run waits: it goes on with a Wake when `until` has come, or when an event with the hash `cancel` comes first.
+    """The run waits: it goes on with a Wake when `until` has come, or an event with one of these hashes came before.
 
     Always given, also for a moment that is over: so a step that is done again later does the same. `timer` is the id.
     """
@@ -44,6 +44,14 @@ class Sleep:
     timer: str
     until: datetime
     cancel: str | None = None
+    more_cancels: tuple[str, ...] = ()
+    keeps_event: bool = False
+    """Whether the wake brings the event that ended the wait: the flow reads it."""
+
+    @property
+    def cancels(self) -> tuple[str, ...]:
+        """The hashes of all that ends the wait early, in the flow's order."""
+        return (*((self.cancel,) if self.cancel is not None else ()), *self.more_cancels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
@@ -11,12 +11,15 @@ from contracts.events import Event
 from contracts.ids import stable_id
 from services.flows.cel import EvaluationError
 from services.flows.compile_values import Compiled
-from services.flows.durations import LONGEST_SECONDS, DurationError, parse_duration
+from services.flows.durations import LONGEST_SECONDS, DurationError, calendar_days, parse_duration
 from services.flows.entities import same_key
 from services.flows.scope import Scope
 from services.flows.working_hours import HoursError, WorkingHours
 
 _LONGEST = timedelta(seconds=LONGEST_SECONDS)
+ZoneOf = Callable[[Scope], tzinfo]
+"""A time zone, of the flow or of what a run holds. Raises EvaluationError."""
+HoursOf = Callable[[Scope], WorkingHours]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +28,23 @@ class Wait:
 
     length: Compiled | None
     until: Compiled | None
-    zone: tzinfo | None
-    hours: WorkingHours | None
+    zone: ZoneOf | None
+    hours: HoursOf | None
 
     def ends(self, scope: Scope, now: datetime) -> datetime:
         """When it ends, in UTC; not before `now`. Raises EvaluationError."""
         moment = now
+        zone = self.zone(scope) if self.zone is not None else None
         if self.length is not None:
-            moment = now + _length(self.length(scope))
+            moment = _after(now, self.length(scope), zone)
         elif self.until is not None:
-            moment = max(now, moment_given(self.until(scope), self.zone, "wait.until", "or with `zone`"))
+            moment = max(now, moment_given(self.until(scope), zone, "wait.until", "or with `zone`"))
         if moment - now > _LONGEST:
             raise EvaluationError("`wait` would end in more than ten years")
         if self.hours is None:
             return moment.astimezone(UTC)
         try:
-            return self.hours.next(moment)
+            return self.hours(scope).next(moment)
         except HoursError as error:
             raise EvaluationError(f"`wait`: {error}") from None
 
@@ -99,6 +103,20 @@ def key_text(value: Any, what: str) -> str:  # noqa: ANN401 - a JSON value
     if not isinstance(value, str):
         raise EvaluationError(f"`{what}` gave no text: a key is a text")
     return same_key(value) if value.strip() else ""
+
+
+def _after(now: datetime, length: Any, zone: tzinfo | None) -> datetime:  # noqa: ANN401 - a JSON value
+    """The moment so long after now; days on a calendar end when the clock of the zone shows the same time."""
+    try:
+        days = calendar_days(length) if isinstance(length, str) else None
+    except DurationError as error:
+        raise EvaluationError(f"`wait`: {error}") from None
+    if days is None:
+        return now + _length(length)
+    if zone is None:
+        raise EvaluationError(f"`wait`: {length!r} are days on a calendar: write `zone`, or hours such as 24h")
+    wall = now.astimezone(zone).replace(tzinfo=None) + timedelta(days=days)
+    return wall.replace(tzinfo=zone).astimezone(UTC)
 
 
 def _length(value: Any) -> timedelta:  # noqa: ANN401 - a JSON value

@@ -22,7 +22,7 @@ from contracts.errors import ErrorCode
 from contracts.events import Event
 from contracts.faults import first_faults
 from contracts.ids import stable_id
-from contracts.runs import EndedBy, Outcome, RunMessage, Wake
+from contracts.runs import Outcome, RunMessage
 from contracts.triggers.payload import Payload
 from services.flows.advance import begin
 from services.flows.compiled import CompiledFlow
@@ -44,8 +44,7 @@ from services.tools.echoes.echoes import Echoes, NoSuppression
 from services.tools.event_reading import event_of
 from services.tools.held.flow_door import Admission, Door, OpenDoor
 from services.tools.run_jobs import RunJob, begun
-from services.tools.timers import timer
-from services.tools.timers.timer_table import SetTimer
+from services.tools.timers.timer import EndedWait
 from services.tools.timers.timers import Timers
 
 SHOWN_FAULTS = 5
@@ -178,11 +177,11 @@ class BatchProcessor:
             if not flows and one.end is None and one.event.led_by:
                 _without_run(batch.slot(), one, _End(Outcome.SUPPRESSED, one.why))
             elif not flows:
-                nobody = "it ended a wait" if any(one.event is by for _, by in ended) else "no flow for it"
+                nobody = "it ended a wait" if any(one.event is by.event for by in ended) else "no flow for it"
                 _without_run(batch.slot(), one, one.end or _End(Outcome.FILTERED, nobody))
-        batch.slot().extend(_woken(waiting, event) for waiting, event in ended)
+        batch.slot().extend(each.record(_why(each.event)) for each in ended)
         await self._finish(batch)
-        await self._timers.delete([waiting.id for waiting, _ in ended])
+        await self._timers.delete([each.wait.id for each in ended])
         return [None] * len(records)
 
     async def _runs(self, records: Sequence[ConsumedRecord]) -> list[None]:
@@ -238,7 +237,7 @@ class BatchProcessor:
                 arrived.append(_Arrived(record, event, _End(Outcome.DEAD, verdict.why, ErrorCode.SYNC_LOOP)))
         return arrived
 
-    async def _end_waits(self, events: Sequence[Event]) -> Sequence[tuple[SetTimer, Event]]:
+    async def _end_waits(self, events: Sequence[Event]) -> Sequence[EndedWait]:
         """The waits that these events end."""
         return await self._timers.ended_by(
             [(one, event) for event in events for one in hashes_of(event, self._flows.matches(event.type))]
@@ -360,9 +359,9 @@ def _source_label(source: str) -> str:
     return name if kind in DECLARED else OTHER_SOURCES
 
 
-def _woken(waiting: SetTimer, event: Event) -> OutgoingRecord:
-    why = f"{event.type} came: event {event.id!r}"[:LONGEST_WHY]
-    return timer.record(waiting.key, waiting.run, Wake(timer=waiting.timer, due=waiting.due, by=EndedBy.EVENT, why=why))
+def _why(event: Event) -> str:
+    """Why a wait is over."""
+    return f"{event.type} came: event {event.id!r}"[:LONGEST_WHY]
 
 
 def _consumed(records: Sequence[ConsumedRecord]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 
 from contracts.dead_letters import DeadLetter
 from contracts.errors import ErrorCode
+from contracts.events import Event
 from contracts.ids import stable_id
 from contracts.runs import Run, RunMessage
 from contracts.topics import RUNS, RUNS_DLQ
@@ -22,9 +24,9 @@ from services.flows.waiting import cancel_hash, timer_id
 from services.runtime import database
 from services.runtime.kafka import MessageTooLargeError, OutgoingRecord
 from services.runtime.tables.dead_runs import DeadRunMark
-from services.tools.timers.timer import Timer, timer_of
+from services.tools.timers.timer import SetTimer, Timer, timer_of
 from services.tools.timers.timer_firing import TimerFiring
-from services.tools.timers.timer_table import SetTimer, TimerTable
+from services.tools.timers.timer_table import TimerTable
 from tests.support import batches
 
 CAME = datetime(2026, 5, 31, 12, tzinfo=UTC)
@@ -35,9 +37,9 @@ async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
     """A pool, and no timers."""
     await database.migrate(database_url)
     made = await database.connect(database_url, size=8)
-    await made.execute("truncate timers")
+    await made.execute("truncate timers, timer_cancels")
     yield made
-    await made.execute("truncate timers")  # or a process of another test fires them
+    await made.execute("truncate timers, timer_cancels")  # or a process of another test fires them
     made.terminate()
 
 
@@ -178,9 +180,34 @@ async def test_events_end_waits_of_their_key(pool: asyncpg.Pool) -> None:
     await store.set([made(4, ago(-60), key="ana", accepted=CAME + timedelta(minutes=9))])
     later = batches.event(8, accepted=CAME + timedelta(minutes=5))
     found = await store.ended_by([(cancel_hash("default", batches.TRIGGER, "", "ana"), each) for each in (own, later)])
-    assert [(waiting.timer, event.id) for waiting, event in found] == [(made(1, CAME).id, "8")]
-    await store.delete([waiting.id for waiting, _ in found])
+    assert [(waiting.timer, event.id) for waiting, event, _ in found] == [(made(1, CAME).id, "8")]
+    await store.delete([waiting.id for waiting, *_ in found])
     assert await pool.fetchval("select count(*) from timers") == 3
+
+
+async def test_each_of_several_events_ends_a_wait_and_is_told(pool: asyncpg.Pool) -> None:
+    """By the first that came; of two hashes that one event has, by the flow's first."""
+    store = TimerTable(pool)
+    names = {name: cancel_hash("default", batches.TRIGGER, "", name) for name in ("ana", "rui", "eva", "zoe")}
+    several = replace(made(1, ago(-60)), cancels=(names["ana"], names["rui"], names["eva"]), keeps_event=True)
+    await store.set([several, made(2, ago(-60), key="rui"), replace(made(3, ago(-60)), cancels=(names["zoe"],))])
+    first, second = (batches.event(number, accepted=CAME + timedelta(minutes=number)) for number in (8, 9))
+
+    async def ended(*events: tuple[str, Event]) -> list[tuple[int, str, str, bool]]:
+        found = await store.ended_by([(names[name], event) for name, event in events])
+        by_id = {made(number, CAME).id: number for number in (1, 2, 3)}
+        return [(by_id[one.wait.timer], one.event.id, one.cancel, one.wait.keeps_event) for one in found]
+
+    assert await ended(("eva", first)) == [(1, "8", names["eva"], True)]
+    assert await ended(("rui", first)) == [(1, "8", names["rui"], True), (2, "8", names["rui"], False)]
+    assert await ended(("eva", first), ("ana", first), ("rui", second)) == [
+        (1, "8", names["ana"], True),
+        (2, "9", names["rui"], False),
+    ]
+    assert await ended(("zoe", second), ("eva", second)) == [
+        (1, "9", names["eva"], True),
+        (3, "9", names["zoe"], False),
+    ]
 
 
 async def test_an_event_does_not_wait_for_rows_that_are_being_fired(pool: asyncpg.Pool) -> None:
@@ -191,7 +218,7 @@ async def test_an_event_does_not_wait_for_rows_that_are_being_fired(pool: asyncp
 
     async def look(waits: Sequence[SetTimer]) -> None:
         found = await store.ended_by([(cancel_hash("default", batches.TRIGGER, "", "ana"), later)])
-        assert [waiting.id for waiting, _ in found] == [one.id for one in waits]
+        assert [waiting.id for waiting, *_ in found] == [one.id for one in waits]
 
     assert await asyncio.wait_for(store.fire(10, look), 5) == 1
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from contracts.actions import ActionRequest
 from contracts.events import Event
 from contracts.ids import stable_id
-from contracts.runs import EndedBy, Run, RunMessage, Wake
+from contracts.runs import Run, RunMessage
 from services.flows.outcomes import Sleep
 from services.flows.sync import Write, changed
 from services.flows.waiting import cancel_hash, timer_id
@@ -25,7 +25,6 @@ from services.tools import claims
 from services.tools.claims import EventClaim
 from services.tools.echoes.echo_tables import EchoTables as Echoes
 from services.tools.echoes.loop_limits import LoopLimits
-from services.tools.timers import timer
 from services.tools.timers.timer import timer_of
 from services.tools.timers.timer_firing import TimerFiring
 from services.tools.timers.timer_table import TimerTable
@@ -91,11 +90,8 @@ class Waits(RuleBasedStateMachine):
         async def take(pool: asyncpg.Pool) -> None:
             store = TimerTable(pool)
             found = await store.ended_by([(cancel_hash(self.account, event.type, "", event.subject), event)])
-            wakes = [Wake(timer=one.timer, due=one.due, by=EndedBy.EVENT) for one, _ in found]
-            await self.publish(
-                [timer.record(one.key, one.run, wake) for (one, _), wake in zip(found, wakes, strict=True)]
-            )
-            await store.delete([one.id for one, _ in found])
+            await self.publish([one.record("it came") for one in found])
+            await store.delete([one.wait.id for one in found])
 
         self.world.attempt(take, dies)
         self.world.attempt(take, None)

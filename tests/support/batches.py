@@ -20,8 +20,7 @@ from services.tools import catalog
 from services.tools.batch_processor import BatchProcessor
 from services.tools.claims import ClaimAnswer, EventClaim, Repeat
 from services.tools.folder_flows import FolderFlows
-from services.tools.timers.timer import Timer, began, origin
-from services.tools.timers.timer_table import SetTimer
+from services.tools.timers.timer import EndedWait, SetTimer, Timer, began, coming, first_ending, origin
 
 TRIGGER = "closum.whatsapp.message_received"
 
@@ -184,18 +183,15 @@ class MemoryTimers:
         for one in timers:
             self.pending.setdefault(one.id, one)
 
-    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[tuple[SetTimer, Event]]:
+    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[EndedWait]:
         """The waits that events end."""
         found = []
         for timer in sorted(self.pending.values(), key=lambda one: (one.due, one.id)):
             own = timer.run.event
-            later = (
-                event
-                for hash_, event in events
-                if hash_ == timer.cancel and origin(event) != origin(own) and began(own) <= began(event)
-            )
-            if (event := next(later, None)) is not None:
-                found.append((SetTimer(UUID(timer.id), timer.due, timer.key, timer.body), event))
+            ending = first_ending(timer.cancels, began(own), origin(own), coming(events))
+            if ending is not None:
+                wait = SetTimer(UUID(timer.id), timer.due, timer.key, timer.body, timer.keeps_event)
+                found.append(EndedWait(wait, ending[1], ending[0]))
         return found
 
     async def delete(self, timers: Sequence[UUID]) -> None:

@@ -140,7 +140,7 @@ class ForEachStep(Step):
 
     def _outputs(self) -> tuple[str, ...]:
         """The names of outputs of steps inside."""
-        return tuple(each.output.text for each in walk(self.do) if each.output is not None)
+        return tuple(word.text for each in walk(self.do) for word in each.outputs())
 
 
 def _limit(reader: StepReader, tree: Tree | None) -> int:

@@ -178,6 +178,14 @@ class Step(ABC):
         del check
         return ANY
 
+    def outputs(self) -> tuple[Word, ...]:
+        """All names that later expressions see something of it by, where it gave that."""
+        return () if self.output is None else (self.output,)
+
+    def output_shapes(self, check: ValueCheck) -> Mapping[str, Shape]:
+        """What each of `outputs` is."""
+        return {} if self.output is None else {self.output.text: self.output_shape(check)}
+
     @property
     def survivable(self) -> bool:
         """Whether runs can go on although it failed."""

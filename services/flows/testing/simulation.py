@@ -118,15 +118,21 @@ class _Stage:
                 self._end(story, End(begin(flow, event), Outcome.DUPLICATE, "seen before"))
             else:
                 self.follow(flow, story, begin(flow, event))
-        for timer in ended:
-            self.wake(timer, EndedBy.EVENT, f"{event.type} came: event {event.id!r}")
+        for timer, cancel in ended:
+            self.wake(timer, event, cancel)
 
-    def wake(self, timer: str, by: EndedBy = EndedBy.TIME, why: str | None = None) -> None:
-        """A wait is over, if it was not before."""
+    def wake(self, timer: str, event: Event | None = None, cancel: str | None = None) -> None:
+        """A wait is over, by its time or by an event, if it was not before."""
         waiting = self._waiting.pop(timer, None)
-        if waiting is not None:
-            sleep = waiting.sleep
-            self.follow(waiting.flow, waiting.story, sleep.run, Wake(timer=timer, due=sleep.until, by=by, why=why))
+        if waiting is None:
+            return
+        sleep = waiting.sleep
+        wake = Wake(timer=timer, due=sleep.until)
+        if event is not None:
+            why = f"{event.type} came: event {event.id!r}"
+            kept = event if sleep.keeps_event else None
+            wake = Wake(timer=timer, due=sleep.until, by=EndedBy.EVENT, why=why, cancel=cancel, event=kept)
+        self.follow(waiting.flow, waiting.story, sleep.run, wake)
 
     def follow(
         self, flow: CompiledFlow, story: Story, run: Run, wake: Wake | None = None, answer: Answer | None = None
@@ -183,9 +189,11 @@ class _Stage:
         )
         return True
 
-    def _ended_by(self, event: Event) -> list[str]:
+    def _ended_by(self, event: Event) -> list[tuple[str, str]]:
+        """The waits that an event ends, each with what the two share."""
         hashes = set(hashes_of(event, self._matches(event.type)))
-        return [timer for timer, waiting in self._waiting.items() if waiting.sleep.cancel in hashes]
+        fits = ((timer, [one for one in each.sleep.cancels if one in hashes]) for timer, each in self._waiting.items())
+        return [(timer, found[0]) for timer, found in fits if found]
 
     def _call(self, story: Story, request: ActionRequest) -> Answer:
         if (late := request.too_late(self.now.timestamp())) is not None:

@@ -18,7 +18,8 @@ from services.runtime.kafka import ConsumedRecord, OutgoingRecord
 from services.runtime.kafka.records import PublishesBatches
 from services.tools import metrics, unhandled_errors
 from services.tools.timers import timer
-from services.tools.timers.timer_table import SetTimer, TimerTable
+from services.tools.timers.timer import SetTimer
+from services.tools.timers.timer_table import TimerTable
 
 log = logging.get("firing")
 POLL_SECONDS = 0.2

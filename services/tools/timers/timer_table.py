@@ -8,25 +8,31 @@ ended_by  the waits that events end
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
 from uuid import UUID
 
 import asyncpg
 
 from contracts.events import Event
 from services.runtime.database import storable
-from services.tools.timers.timer import Timer, began, origin
+from services.tools.timers.timer import EndedWait, SetTimer, Timer, began, coming, first_ending, origin
 
 LONGEST_SUBJECT = 300
 IDLE_SECONDS = 20
 """A replica that is stopped with rows in its hands loses them after so long."""
 
 SET = """
-insert into timers (id, account, run_id, flow, step, subject, due, began, origin, cancel, key, run)
-select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                     $8::timestamptz[], $9::uuid[], $10::uuid[], $11::bytea[], $12::bytea[])
-on conflict (id) do nothing
+with new as (
+    insert into timers (id, account, run_id, flow, step, subject, due, began, origin, cancel, key, run, keeps_event)
+    select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                         $8::timestamptz[], $9::uuid[], $10::uuid[], $11::bytea[], $12::bytea[], $13::boolean[])
+    on conflict (id) do nothing
+    returning id
+)
+insert into timer_cancels (timer, place, cancel)
+select more.timer, more.place, more.cancel
+from unnest($14::uuid[], $15::smallint[], $16::uuid[]) as more (timer, place, cancel) join new on new.id = more.timer
+on conflict (timer, place) do nothing
 """
 
 DUE = """
@@ -34,27 +40,20 @@ select id, due, key, run from timers where due <= now() order by due, id limit $
 """
 
 ENDED_BY = """
-select id, due, key, run, began, origin, cancel from timers where cancel = any ($1::uuid[]) order by due, id
+select id, due, key, run, began, origin, cancel, keeps_event,
+       array(select cancel from timer_cancels where timer = timers.id order by place) as more_cancels
+from timers
+where cancel = any ($1::uuid[])
+   or id = any (array(select timer from timer_cancels where cancel = any ($1::uuid[])))
+order by due, id
 """
 
-DELETE = "delete from timers where id = any ($1::uuid[])"
+DELETE = """
+with more as (delete from timer_cancels where timer = any ($1::uuid[]))
+delete from timers where id = any ($1::uuid[])
+"""
 
 OVERDUE = "select coalesce(extract(epoch from now() - min(due)), 0)::float8 from timers"
-
-
-@dataclass(frozen=True, slots=True)
-class SetTimer:
-    """A wait as the table has it: enough to end it."""
-
-    id: UUID
-    due: datetime
-    key: bytes
-    run: bytes
-
-    @property
-    def timer(self) -> str:
-        """The id as messages have it."""
-        return self.id.hex
 
 
 class TimerTable:
@@ -66,9 +65,17 @@ class TimerTable:
     async def set(self, timers: Sequence[Timer]) -> None:
         """Set them; those that are there already stay as they are. All or none."""
         # Sorted, so that two workers who set the same ones wait for each other and never both.
-        rows = [_row(timer) for timer in sorted({timer.id: timer for timer in timers}.values(), key=lambda one: one.id)]
-        if rows:
-            await self._pool.execute(SET, *(list(column) for column in zip(*rows, strict=True)))
+        different = sorted({timer.id: timer for timer in timers}.values(), key=lambda one: one.id)
+        more = [
+            (UUID(timer.id), place, UUID(cancel))
+            for timer in different
+            for place, cancel in enumerate(timer.cancels[1:], start=1)
+        ]
+        if different:
+            columns = [*zip(*(_row(timer) for timer in different), strict=True)]
+            await self._pool.execute(
+                SET, *map(list, columns), *(map(list, zip(*more, strict=True)) if more else ([], [], []))
+            )
 
     async def fire(self, most: int, publish: Callable[[Sequence[SetTimer]], Awaitable[None]]) -> int:
         """Give what is due to `publish`, longest overdue first, and delete it when that returns; answer how many.
@@ -83,24 +90,16 @@ class TimerTable:
                 await connection.execute(DELETE, [one.id for one in found])
         return len(found)
 
-    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> list[tuple[SetTimer, Event]]:
-        """The waits that events end, by the hashes of what they are, each with the first event that ends it.
-
-        An event ends waits of runs whose own event came before it, so a replay of older events ends nothing.
-        """
-        by_hash: dict[str, list[Event]] = {}
-        for one, event in events:
-            by_hash.setdefault(one, []).append(event)
+    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> list[EndedWait]:
+        """The waits that events end, by the hashes of what they are, each with the first event that ends it."""
+        by_hash = coming(events)
         rows = await self._pool.fetch(ENDED_BY, [UUID(one) for one in by_hash])
         found = []
         for row in rows:
-            later = (
-                event
-                for event in by_hash[row["cancel"].hex]
-                if row["origin"].hex != origin(event) and row["began"] <= began(event)
-            )
-            if (ending := next(later, None)) is not None:
-                found.append((_waiting(row), ending))
+            cancels = [one.hex for one in (row["cancel"], *row["more_cancels"])]
+            if (ending := first_ending(cancels, row["began"], row["origin"].hex, by_hash)) is not None:
+                cancel, event = ending
+                found.append(EndedWait(replace(_waiting(row), keeps_event=row["keeps_event"]), event, cancel))
         return found
 
     async def delete(self, timers: Sequence[UUID]) -> None:
@@ -130,7 +129,8 @@ def _row(timer: Timer) -> tuple[object, ...]:
         timer.due,
         began(run.event),
         UUID(origin(run.event)),
-        UUID(timer.cancel) if timer.cancel else None,
+        UUID(timer.cancels[0]) if timer.cancels else None,
         timer.key,
         timer.body,
+        timer.keeps_event,
     )

@@ -13,8 +13,8 @@ from contracts.events import Event
 from services.runtime import database
 from services.tools import claims
 from services.tools.claims import EventClaim
-from services.tools.timers.timer import Timer
-from services.tools.timers.timer_table import SetTimer, TimerTable
+from services.tools.timers.timer import EndedWait, Timer
+from services.tools.timers.timer_table import TimerTable
 
 SCOPE = "timer"
 
@@ -26,7 +26,7 @@ class Timers(Protocol):
         """Set them; those that are there already stay as they are."""
         ...
 
-    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[tuple[SetTimer, Event]]:
+    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[EndedWait]:
         """The waits that events end, by the hashes of what they are, each with the first event that ends it."""
         ...
 
@@ -53,7 +53,7 @@ class DatabaseTimers:
         if timers:
             await database.patiently("timers.set", lambda: self._store.set(timers), self._on_wait)
 
-    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[tuple[SetTimer, Event]]:
+    async def ended_by(self, events: Sequence[tuple[str, Event]]) -> Sequence[EndedWait]:
         """The waits that events end, by the hashes of what they are, each with the first event that ends it."""
         if not events:
             return []

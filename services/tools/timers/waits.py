@@ -12,6 +12,7 @@ import asyncpg
 from services.flows.entities import same_key
 from services.runtime.database import storable
 from services.runtime.tables import audit
+from services.tools.timers import timer_table
 
 WANTED = """
 where ($1::text is null or run_id = $1 or (length($1) >= 12 and starts_with(run_id, $1)))
@@ -77,7 +78,7 @@ async def reschedule(connection: asyncpg.Connection, wanted: Wanted, due: dateti
 async def cancelled(connection: asyncpg.Connection, waits: Sequence[Waiting], why: str) -> None:
     """They are over by hand, and Kafka has acknowledged it."""
     async with connection.transaction():
-        await connection.execute("delete from timers where id = any ($1::uuid[])", [one.id for one in waits])
+        await connection.execute(timer_table.DELETE, [one.id for one in waits])
         told = [_decided(one, None, why) for one in waits]
         await audit.write(connection, audit.direct(), "wait.cancelled", told)
 

@@ -199,3 +199,39 @@ def test_the_record_that_ends_a_wait_is_a_run_message() -> None:
     message = RunMessage.model_validate_json(output.value or b"")
     assert message.wake == wake
     assert message.run.event.to_bytes() == run
+
+
+READ = batches.ONE_CALL.replace(
+    "steps:",
+    """steps:
+  - wait: 2h
+    cancel_on:
+      - { trigger: closum.lead.created, key: "${ trigger.from }" }
+      - { trigger: closum.whatsapp.message_received, key: "${ trigger.from }", as: reply, then: continue }""",
+)
+
+
+async def test_a_flow_reads_the_event_that_ended_its_wait(tmp_path: Path) -> None:
+    """It comes along on `runs`, once; an event that the flow does not read does not."""
+    world = World(tmp_path, READ)
+    await world.events(came(1))
+    said = came(2, after=60, data={"from": "+351 912345678", "text": "yes"})
+    await world.events(said)
+    (woken, *_) = [RunMessage.read(one.value) for one in world.on_runs()]
+    assert woken.wake is not None
+    assert (woken.wake.by, woken.wake.event) == (EndedBy.EVENT, said)
+    await world.processor.runs(world.on_runs()[:1])
+    (act,) = [output for output in world.published.outputs if output.topic is ACTIONS]
+    assert b'"reply":{' in (act.value or b"")
+
+
+async def test_an_event_too_large_to_come_along_ends_the_run_as_dead(tmp_path: Path) -> None:
+    """It does not fit beside the run: a dead letter says which name it is missed by, and nothing stops."""
+    world = World(tmp_path, READ)
+    await world.events(came(1, data={"from": "+351 912345678", "text": "x" * 500_000}))
+    await world.events(came(2, after=60, data={"from": "+351 912345678", "text": "y" * 500_000}))
+    records = world.on_runs()
+    assert RunMessage.read(records[0].value).wake.event is None  # type: ignore[union-attr]
+    await world.processor.runs(records[:1])
+    letters = [output for output in world.published.outputs if output.topic is RUNS_DLQ]
+    assert len(letters) == 1

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from services.flows.cel import EvaluationError
+from services.flows.check_values import ValueCheck
+from services.flows.compile_values import compile_value
 from services.flows.keys import TEXT, Key, Keys, names
 from services.flows.parse_values import Values
-from services.flows.syntax import Word
+from services.flows.scope import Scope
+from services.flows.shapes import Kind, Shape
+from services.flows.syntax import Expression, Word
+from services.flows.wording import bare
 from services.flows.working_hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
 from services.runtime.documents.faults import FaultCode
 from services.runtime.documents.locations import Location
 from services.runtime.documents.yaml_tree import Mapping, Scalar, Sequence, Tree
 
-ZONE = Key("zone", "a time zone", {**TEXT, "examples": ["Europe/Lisbon"]})
+_ZONE_SHAPE = Shape(Kind.TEXT, refined="time_zone")
+ZONE = Key("zone", "a time zone, or an expression that gives one", {**TEXT, "examples": ["Europe/Lisbon"]})
 KEYS: Keys = (
     ZONE,
     Key("days", "such as mon-fri", {"type": ["string", "array"]}),
@@ -23,25 +31,63 @@ KEYS: Keys = (
 )
 
 
+Zone = Word | Expression
+"""A time zone that stands there, or one that a run holds: of the contact."""
+
+
 @dataclass(frozen=True, slots=True)
 class HoursRule:
     """Working hours as written; `None` where the default holds."""
 
-    zone: Word
+    zone: Zone
     days: str | None
     hours: str | None
     holidays: tuple[str, ...]
 
 
-def read_zone(values: Values, tree: Tree | None) -> Word | None:
-    """The name of a time zone."""
+def read_zone(values: Values, tree: Tree | None) -> Zone | None:
+    """The name of a time zone, or an expression that gives one."""
+    if isinstance(tree, Scalar) and "${" in tree.text:
+        value = values.value(tree)
+        if isinstance(value, Expression):
+            return value
+        values.fault(tree.location, FaultCode.VALUE_INVALID, "`zone` is a time zone, or one expression that gives one")
+        return None
     word = values.word(tree, "a time zone")
     if word is not None and _refused(values, word.location, zone_of, word.text):
         return None
     return word
 
 
-def read(values: Values, tree: Tree, zone: Word | None) -> HoursRule | None:
+def check_zone(check: ValueCheck, zone: Zone | None, what: str) -> None:
+    """A zone that comes with a run is of the set of time zones: what comes from outside was looked up."""
+    if isinstance(zone, Expression):
+        check.inputs.value(zone, _ZONE_SHAPE, what)
+
+
+def told_zone(zone: Zone) -> str:
+    """It, for people."""
+    return zone.text if isinstance(zone, Word) else f"the zone {bare(zone)}"
+
+
+def compile_zone(zone: Zone, env: Any) -> Callable[[Scope], ZoneInfo]:  # noqa: ANN401 - the binding is untyped
+    """The zone of a run. It raises EvaluationError for what is none."""
+    if isinstance(zone, Word):
+        fixed = zone_of(zone.text)
+        return lambda _: fixed
+    value = compile_value(zone, env)
+
+    def found(scope: Scope) -> ZoneInfo:
+        given = value(scope)
+        try:
+            return zone_of(given if isinstance(given, str) else "")
+        except HoursError as error:
+            raise EvaluationError(f"`zone`: {error}") from None
+
+    return found
+
+
+def read(values: Values, tree: Tree, zone: Zone | None) -> HoursRule | None:
     """Working hours; `zone` is that of the wait around, which those without one of their own take."""
     if not isinstance(tree, Mapping):
         text = "`working_hours` is a map, such as { zone: Europe/Lisbon, days: mon-fri, hours: 09:00-18:00 }"
@@ -66,15 +112,19 @@ def read(values: Values, tree: Tree, zone: Word | None) -> HoursRule | None:
     return HoursRule(zone, days, hours, each)
 
 
-def compile_hours(rule: HoursRule) -> WorkingHours:
+def compile_hours(rule: HoursRule, env: Any) -> Callable[[Scope], WorkingHours]:  # noqa: ANN401 - the binding is untyped
     """The rule, ready to run."""
-    zone = zone_of(rule.zone.text)
+    zone = compile_zone(rule.zone, env)
     given: dict[str, Any] = {}
     if rule.days is not None:
         given["days"] = days_of(rule.days)
     if rule.hours is not None:
         given["stretches"] = stretches_of(rule.hours)
-    return WorkingHours(zone, holidays=holidays_of(rule.holidays), **given)
+    hours = WorkingHours(zone_of("UTC"), holidays=holidays_of(rule.holidays), **given)
+    if isinstance(rule.zone, Word):
+        fixed = replace(hours, zone=zone_of(rule.zone.text))
+        return lambda _: fixed
+    return lambda scope: replace(hours, zone=zone(scope))
 
 
 def _listed(values: Values, tree: Tree | None, name: str) -> str | None:
