@@ -51,9 +51,11 @@ def difference(before: Mapping[str, str], after: Mapping[str, str]) -> Differenc
     )
 
 
-def from_paths(paths: Sequence[Path], connections: Collection[str] | None, *, alone: bool) -> Change:
+def from_paths(
+    paths: Sequence[Path], connections: Collection[str] | None, *, alone: bool, vars_file: Path | None = None
+) -> Change:
     """A change to the flows of these paths; with `alone`, all others are withdrawn. It raises CommandError."""
-    sources, faults = load_paths(paths)
+    sources, faults = load_paths(paths, vars_file)
     if not sources and not faults:
         raise CommandError("there is no flow in these files")
 

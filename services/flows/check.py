@@ -13,13 +13,14 @@ from services.flows.cycles import circles, told
 from services.flows.input_rules import InputsBugError
 from services.flows.load import FlowSource
 from services.flows.logic import Truth
-from services.flows.names import ROOTS
+from services.flows.names import ROOTS, VARS
 from services.flows.presence import PresenceState
 from services.flows.secrets import masked, secrets
 from services.flows.shapes import Shape, Shapes
 from services.flows.steps.kind import Step, StepCheck
 from services.flows.steps.parts import deadline
 from services.flows.types import TypedEnvironments
+from services.flows.vars import Vars
 from services.runtime.documents.faults import Fault, FaultCode
 
 
@@ -73,6 +74,16 @@ class _FlowCheck(StepCheck):
         self.reached: dict[str, tuple[Truth, ...]] = {}
         self.names = names_of(self.flow.steps, self)
         self.variables = typed_variables(self.flow, self.names, self)
+        if source.vars.types:
+            self._see_vars(source.vars)
+
+    def _see_vars(self, given: Vars) -> None:
+        """What the deployment gives is seen by the name `vars`, which nothing else can have then."""
+        taken = {**self.names.steps, **self.names.variables}.get(VARS)
+        if taken is not None:
+            text = f"{VARS!r} is taken: it holds what flows.yaml declares. Choose another name"
+            self.report(taken, FaultCode.ID_INVALID, text)
+        self.variables[VARS] = self.shapes.once("`vars`", given.fields())
 
     def run(self) -> list[Fault]:
         if self.flow.key is not None:

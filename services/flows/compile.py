@@ -10,8 +10,9 @@ from services.flows.catalogue import Tool
 from services.flows.cel import untyped
 from services.flows.compile_values import compile_value
 from services.flows.compiled import CompiledFlow
+from services.flows.literals import plain_of
 from services.flows.load import FlowSource
-from services.flows.names import ROOTS
+from services.flows.names import ROOTS, VARS
 from services.flows.steps.kind import Step, StepCompiler, walk
 from services.flows.steps.node import Node
 from services.flows.steps.parts.deadline import Deadline, compile_deadline
@@ -33,7 +34,8 @@ def compile_flow(source: FlowSource, tools: Mapping[str, Tool]) -> CompiledFlow:
     outputs = {word.text for step in steps for word in step.outputs()}
     variables = {word.text for step in steps for word in step.variables()}
     variables |= {step.item.text for step in steps if step.item is not None}
-    env = untyped(ROOTS | outputs | variables)
+    given = {VARS: plain_of(flow.vars)} if flow.vars is not None else {}
+    env = untyped(ROOTS | outputs | variables | given.keys())
     compiler = _Compiler(tools, env, compile_deadline(flow.deadline, env))
     first = compiler.chain(flow.steps, None)
     return CompiledFlow(
@@ -45,7 +47,7 @@ def compile_flow(source: FlowSource, tools: Mapping[str, Tool]) -> CompiledFlow:
         priority=Priority(flow.priority.text) if flow.priority is not None else Priority.NORMAL,
         first=first,
         nodes=compiler.nodes,
-        blanks={name: {} for name in outputs},
+        blanks={**given, **{name: {} for name in outputs}},
         matches=tuple({(trigger, match.source): (trigger, match) for trigger, match in compiler.matches}.values()),
         ending=frozenset(word.text for step in steps for word in step.triggers()),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.flows.steps.kind import Step, walk
 from services.flows.steps.parts.deadline import DeadlineRule
-from services.flows.syntax import Value, Word
+from services.flows.syntax import MapOf, Value, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Flow:
     allow_cycle: Word | None = None
     priority: Word | None = None
     deadline: DeadlineRule | None = None
+    vars: MapOf | None = None
+    """The values of the deployment that it reads."""
 
 
 def triggers_of(flow: Flow) -> list[Word]:
@@ -32,7 +34,7 @@ def triggers_of(flow: Flow) -> list[Word]:
 
 def values_of(flow: Flow) -> Iterator[Value]:
     """All values that stand in a flow."""
-    yield from (value for value in (flow.key, flow.when) if value is not None)
+    yield from (value for value in (flow.key, flow.when, flow.vars) if value is not None)
     if flow.deadline is not None:
         yield from flow.deadline.values()
     for step in walk(flow.steps):

@@ -11,6 +11,7 @@ STEP_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,63}")
 TRIGGER = "trigger"
 EVENT = "event"
 ERRORS = "errors"
+VARS = "vars"  # where the project declares some
 ROOTS = frozenset({TRIGGER, EVENT, ERRORS})
 
 # Keywords, reserved words and names of types and macros.

@@ -28,7 +28,7 @@ class CheckedProject:
     notes: tuple[Fault, ...] = ()
 
 
-def checked(paths: Sequence[Path], connections: Path | None = None) -> CheckedProject:
+def checked(paths: Sequence[Path], connections: Path | None = None, vars_file: Path | None = None) -> CheckedProject:
     """The flows and sources files of these paths. With a connections file, the connections that flows name too.
 
     A file is checked as it is in its folder: with the sources files and the other flows beside it, whose own mistakes
@@ -39,7 +39,7 @@ def checked(paths: Sequence[Path], connections: Path | None = None) -> CheckedPr
     named = [path for path in paths if path.is_file() and is_sources(path)]
     sources = list(dict.fromkeys([*named, *sources_files.beside(paths)]))
     known = sources_files.known(paths, sources)
-    flows, form = load_paths([path for path in paths if path not in named])
+    flows, form = load_paths([path for path in paths if path not in named], vars_file)
     # A folder of sources files alone is no mistake.
     with_sources = {str(path) for path in paths if path.is_dir() and sources_files.beside([path])}
     form = [fault for fault in form if fault.file not in with_sources]

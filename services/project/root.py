@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -43,6 +43,9 @@ class ProjectForm(BaseModel):
     sources: Paths | None = Field(
         default=None,
         description="sources files, or folders of them: one or a list. Default: `sources.yaml` and `sources`",
+    )
+    vars: dict[str, Any] | None = Field(
+        default=None, description="what is another value in another deployment; services/flows/vars.py reads it"
     )
     connections: str | None = Field(
         default=None, min_length=1, description="the connections file. FLOWS_CONNECTIONS_FILE goes before it"

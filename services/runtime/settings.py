@@ -26,6 +26,8 @@ from services.runtime.documents.suggestion import nearest
 from services.runtime.egress import Network
 
 PREFIX = "FLOWS_"
+VALUES = "FLOWS_VAR_"
+"""Of the values of `vars` in flows.yaml, which flows read: they are no settings."""
 HIDDEN = "[hidden]"
 LARGEST_PORT = 65_535
 _environ: ContextVar[Mapping[str, str]] = ContextVar("environ", default=os.environ)
@@ -213,7 +215,7 @@ def _unknown(environ: Mapping[str, str], known: AbstractSet[str]) -> list[str]:
     """A line for each variable that is ours by its prefix and that nobody reads."""
     lines = []
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known:
+        if name.startswith(PREFIX) and name not in known and not name.startswith(VALUES):
             near = nearest(name, known)
             lines.append(f"{name}: no such setting" + (f"; did you mean {near}?" if near else "; see .env.example"))
     return lines

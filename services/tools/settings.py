@@ -16,6 +16,9 @@ class ToolsSettings(HoldSettings):
         default=None,
         description="folder of flow files to run, for one machine; none: what `flows deploy` put into the database",
     )
+    vars_file: Path | None = Field(
+        default=None, description="values of the `vars` of flows.yaml, for FLOWS_FLOWS_DIR and the command line"
+    )
     batch_size: int = Field(default=500, ge=1, le=5000, description="most records taken at once")
     batch_seconds: float = Field(default=0.01, gt=0, le=1, description="longest wait for a batch to fill")
     answer_hours: float = Field(

@@ -23,6 +23,7 @@ def check_paths(
     paths: Annotated[list[Path] | None, Parameter(name="PATH", consume_multiple=True)] = None,
     *,
     connections: Path | None = None,
+    vars_: Annotated[Path | None, Parameter(name="--vars")] = None,
     output: Annotated[Literal["text", "json"], Parameter(name="--format")] = "text",
 ) -> int:
     """Find mistakes in flows and sources files: `file:line:col: error[code]: text` and the line. Exit code 1 for any.
@@ -36,13 +37,16 @@ def check_paths(
     connections:
         A connections file: then the connections that flows name are checked too. Default: the one in flows.yaml. Notes
         go by what it declares, else by the file of FLOWS_CONNECTIONS_FILE or of this project's `flows dev`.
+    vars_:
+        A file with the values of `vars` of flows.yaml, such as staging.yaml. Default: FLOWS_VAR_… and the file of
+        FLOWS_VARS_FILE.
     output:
         text for people, json for editors: an array of {file, line, col, severity, code, text}.
     """
     from services.project.checking import checked  # noqa: PLC0415 - heavy, and only needed here
     from services.project.root import flow_paths, project  # noqa: PLC0415
 
-    found = checked(flow_paths(paths), connections or project().connections)
+    found = checked(flow_paths(paths), connections or project().connections, vars_)
     faults = found.mistakes
     told = sorted([*faults, *found.notes])
     if output == "json":

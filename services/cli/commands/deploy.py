@@ -23,6 +23,7 @@ def deploy_flows(
     *,
     all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
     connections: Path | None = None,
+    vars_: Annotated[Path | None, Parameter(name="--vars")] = None,
     why: str = "",
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -41,6 +42,9 @@ def deploy_flows(
     connections:
         The connections file of services/actions: then the connections that flows name are checked too. Default: the one
         in flows.yaml.
+    vars_:
+        A file with the values of `vars` of flows.yaml, such as production.yaml. They belong to the flows' versions:
+        other values are another deployment. Default: FLOWS_VAR_… and the file of FLOWS_VARS_FILE.
     why:
         A word on why, for `flows list --history`.
     as_json:
@@ -56,7 +60,7 @@ def deploy_flows(
     connections = connections or project().connections
     names = connection_names(connections) if connections else None
     found = flow_paths(paths)
-    change = deployments.from_paths(found, names, alone=all_)
+    change = deployments.from_paths(found, names, alone=all_, vars_file=vars_)
     triggers = deployments.declared_by(found)
 
     async def work(connection: asyncpg.Connection) -> tuple[Deployment, Deployment]:

@@ -33,6 +33,7 @@ def play_cases(
     rewrite: Annotated[bool, Parameter(negative="")] = False,
     min_coverage: float | None = None,
     watch: Annotated[bool, Parameter(negative="")] = False,
+    vars_: Annotated[Path | None, Parameter(name="--vars")] = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
     """Test flows: play the cases of `*.test.yaml` beside them, without Kafka, PostgreSQL or a network.
@@ -52,13 +53,15 @@ def play_cases(
         Percent of steps and branches that the cases of each flow must take, such as 100.
     watch:
         Play them again whenever a file beside them changes, until Ctrl-C.
+    vars_:
+        A file with the values of `vars` of flows.yaml; `vars` of a case go before it.
     as_json:
         Print a JSON array, an object a flow.
     """
     from services.project.root import flow_paths  # noqa: PLC0415
 
     paths = flow_paths(paths)
-    play = partial(_play, paths, record=record, rewrite=rewrite, min_coverage=min_coverage, as_json=as_json)
+    play = partial(_play, paths, vars_, record=record, rewrite=rewrite, min_coverage=min_coverage, as_json=as_json)
     if not watch:
         return play()
     with suppress(KeyboardInterrupt):
@@ -94,14 +97,16 @@ def _written(paths: Sequence[Path]) -> dict[Path, int]:
     return found
 
 
-def _play(paths: list[Path], *, record: bool, rewrite: bool, min_coverage: float | None, as_json: bool) -> int:
+def _play(
+    paths: list[Path], vars_file: Path | None, *, record: bool, rewrite: bool, min_coverage: float | None, as_json: bool
+) -> int:
     from services.flows.check import check  # noqa: PLC0415
     from services.project.catalogue import catalogue  # noqa: PLC0415 - heavy, and only needed here
     from services.project.testing import suite_files  # noqa: PLC0415
     from services.project.testing.trial import trial  # noqa: PLC0415
 
     known = catalogue(paths)
-    tested, faults = suite_files.find(paths)
+    tested, faults = suite_files.find(paths, vars_file)
     faults = sorted([*faults, *check([each.source for each in tested], known, None)])
     # A broken case, or a broken flow, leaves the others.
     broken = {fault.file for fault in faults}
@@ -115,7 +120,7 @@ def _play(paths: list[Path], *, record: bool, rewrite: bool, min_coverage: float
     if record and (new := [each for each in tested if not each.suites and not suite_files.has_tests(each.source)]):
         for each in new:
             print(f"made {suite_files.begin(each.source)}")
-        found, _ = suite_files.find(paths)
+        found, _ = suite_files.find(paths, vars_file)
         tested = [each for each in found if broken.isdisjoint(suite_files.flow_files(each))]
     trials = [trial(each, known, record=record, rewrite=rewrite) for each in tested]
     if as_json:

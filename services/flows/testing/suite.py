@@ -123,6 +123,9 @@ class SuiteCase(SuitePart):
     start: AwareDatetime = START
     given: Annotated[list[GivenEvent], BeforeValidator(_listed)] = Field(min_length=1)
     answers: list[ScriptedAnswer] = Field(default_factory=list)
+    vars: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="values of `vars` of flows.yaml, in place of those of the command"
+    )
     expect: Annotated[list[Expected], BeforeValidator(_listed)] | None = Field(
         default=None, description="one a run, in the order in which they begin; absent: `flows test --record` writes it"
     )

@@ -72,7 +72,7 @@ def has_tests(source: FlowSource) -> bool:
     return test_file(Path(source.file)).is_file()
 
 
-def find(paths: Sequence[Path]) -> tuple[list[Tested], list[Fault]]:
+def find(paths: Sequence[Path], vars_file: Path | None = None) -> tuple[list[Tested], list[Fault]]:
     """The flows of these paths with their suites, and all that is wrong with the form of either.
 
     A flow file brings the test file beside it, a test file the flow beside it, a folder all of both.
@@ -90,7 +90,7 @@ def find(paths: Sequence[Path]) -> tuple[list[Tested], list[Fault]]:
             flow_paths.append(path)
             if (file := test_file(path)).is_file():
                 tests.append(file)
-    sources, faults = load_paths(flow_paths)
+    sources, faults = load_paths(flow_paths, vars_file)
     suites: dict[int, list[Bound]] = {}
     for file in dict.fromkeys(tests):
         suite, wrong = _read(file)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,14 @@ def trial(tested: suite_files.Tested, catalogue: Catalogue, *, record: bool, rew
     return made
 
 
+def _bound(source: FlowSource, values: Mapping[str, str | int | float | bool]) -> FlowSource:
+    """The flow with the values of a case. Raises ValueError for one that is not declared, or of another type."""
+    if not values:
+        return source
+    known = source.vars.changed(values, "the case")
+    return replace(source, flow=known.bound(source.flow, source.text), vars=known)
+
+
 UNUSED = "no call takes it: take it away, or correct what it is for"
 
 
@@ -97,11 +105,11 @@ def _played(
     own, shared = case.answers, bound.suite.suite.answers
     try:
         _known_answers(bound, (*own, *shared))
-        flows = [compile_flow(source, catalogue.tools) for source in bound.flows]
+        flows = [compile_flow(_bound(source, case.vars), catalogue.tools) for source in bound.flows]
         used = frozenset(name for source in bound.flows for name in names_used(source.flow))
         performer = Performer(ACTIONS, (*own, *shared), used)
         stories = play(case, flows, catalogue.triggers, performer)
-    except CaseError as error:
+    except (CaseError, ValueError) as error:
         return (), [str(error)], set()
     except Exception as error:  # noqa: BLE001 - the last guard round a case
         return (), [f"this case could not be played: {type(error).__name__}: {error}. Report it"], set()
