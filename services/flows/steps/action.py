@@ -13,6 +13,7 @@ from contracts.ids import stable_id
 from contracts.runs import Answer
 from services.flows.call_urls import compile_inputs
 from services.flows.catalogue import Action, Catalogue, Guarantee
+from services.flows.cel import EvaluationError
 from services.flows.check_inputs import known_of
 from services.flows.check_values import ValueCheck
 from services.flows.durations import shown
@@ -47,8 +48,9 @@ from services.flows.steps.kind import (
     Way,
 )
 from services.flows.steps.node import DONE, ON_DEADLINE, ON_ERROR, Execution, Failing, Node
-from services.flows.steps.parts import deadline, retry, writes
+from services.flows.steps.parts import deadline, paginate, retry, writes
 from services.flows.steps.parts.deadline import Deadline, DeadlineRule
+from services.flows.steps.parts.paginate import PagesNode, PaginateRule
 from services.flows.steps.parts.retry import RetryRule
 from services.flows.steps.parts.writes import WritesNode, WritesRule
 from services.flows.steps.registry import step_kind
@@ -80,6 +82,7 @@ class ActionStep(FallibleStep):
         Key("on_deadline", "what is done when it is too late: stop (the default), continue, or steps", REACTION),
         Key("timeout", "the longest that one call may take", DURATION),
         _WRITES,
+        paginate.KEY,
     )
 
     action: Word
@@ -89,6 +92,7 @@ class ActionStep(FallibleStep):
     writes: WritesRule | None = None
     deadline: DeadlineRule | None = None
     on_deadline: Reaction | None = None
+    paginate: PaginateRule | None = None
 
     @classmethod
     def parse(cls, reader: StepReader, keys: Mapping[str, Tree], tree: MappingTree, path: str) -> Self | None:
@@ -117,6 +121,7 @@ class ActionStep(FallibleStep):
             writes=writes.read(reader, keys.get("writes"), action, connection),
             deadline=deadline.read(reader, keys.get("deadline")),
             on_deadline=late,
+            paginate=paginate.read(reader, keys.get("paginate")),
         )
 
     @classmethod
@@ -127,6 +132,8 @@ class ActionStep(FallibleStep):
     def all_values(self) -> Iterator[Value]:
         """Its inputs, what it says that it writes, and until when it may be made."""
         yield self.inputs
+        if self.paginate is not None:
+            yield from (each for each in (self.paginate.items, self.paginate.next) if each is not None)
         if self.deadline is not None:
             yield from self.deadline.values()
         if self.writes is not None:
@@ -146,7 +153,9 @@ class ActionStep(FallibleStep):
         return self
 
     def output_shape(self, check: ValueCheck) -> Shape:
-        """As the action declares it."""
+        """As the action declares it; of all pages, their items."""
+        if self.paginate is not None:
+            return paginate.shape(check)
         return self.entry_shape(check.catalogue.actions.get(self.action.text), check)
 
     def check(self, check: StepCheck) -> None:
@@ -166,6 +175,8 @@ class ActionStep(FallibleStep):
         self.check_inputs(check, action, self.action)
         if action is not None:
             self._check_placed(check, action)
+        if self.paginate is not None:
+            paginate.check(check, self.paginate, action, self.inputs, self.id)
         if self.writes is not None:
             for word, value in self.writes.aliases:
                 check.key(value, f"writes.{word.text}")
@@ -231,6 +242,7 @@ class ActionStep(FallibleStep):
             writes=writes.compile_writes(self.writes, compiler.env),
             deadlines=(*compiler.deadline, *deadline.compile_deadline(self.deadline, compiler.env)),
             late=self._late(compiler, following, name),
+            pages=paginate.compile_paginate(self.paginate),
         )
 
     def _late(self, compiler: StepCompiler, following: Node | None, name: str | None) -> Failing | None:
@@ -244,6 +256,7 @@ class ActionStep(FallibleStep):
         """Its name, where it goes, what it is given, how long and how often it is tried, and what it sets."""
         details = [f"connection {self.connection.text}"] if self.connection is not None else []
         details += self.given_details()
+        details += [self.paginate.told()] if self.paginate is not None else []
         details += self.retry.told() if self.retry is not None else ()
         details += [f"at most {shown(self.timeout_seconds)} a call"] if self.timeout_seconds is not None else []
         details += [self.deadline.told()] if self.deadline is not None else []
@@ -277,20 +290,22 @@ class ActionNode(Node):
     deadlines: tuple[Deadline, ...] = ()
     """The step's and the flow's: the first of them counts."""
     late: Failing | None = None
+    pages: PagesNode | None = None
 
     def advance(self, execution: Execution) -> Act:
         """The call. Its effect is named by the run and the step's place in it: the same on every replay."""
         scope = execution.scope
+        inputs = self._inputs(execution)
         request = ActionRequest.model_construct(
             effect_id=stable_id(execution.given.id, execution.at),
             action=self.action,
             connection=self.connection,
-            inputs=self.inputs(scope),
+            inputs=inputs,
             retry=self.retry,
             timeout_seconds=self.timeout_seconds,
             step=execution.at,
             name=self.name,
-            last=self.following is None,
+            last=self.following is None and self.pages is None,
             priority=execution.priority,
             resume_on_error=self.failing is not None,
             deadline=min((each.ends(scope) for each in self.deadlines), default=None),
@@ -301,19 +316,40 @@ class ActionNode(Node):
         write = self.writes.write(scope) if self.writes is not None else None
         return Act(request, written(request) if write is None else write)
 
+    def _inputs(self, execution: Execution) -> dict[str, Any]:
+        inputs = self.inputs(execution.scope)
+        if self.pages is None:
+            return inputs
+        try:
+            return self.pages.asks(execution, self.path, inputs)
+        except EvaluationError:
+            self.pages.leave(execution, self.path)
+            raise
+
     def answered(self, execution: Execution, answer: Answer) -> Node | End | None:
         """On with what the call gave, or as `on_error` says."""
         if answer.effect_id != stable_id(execution.given.id, execution.at):
             return execution.unasked()
         execution.done += answer.done
         if (error := answer.error) is not None:
+            if self.pages is not None:
+                self.pages.leave(execution, self.path)
             if error.code is ErrorCode.TOO_LATE and self.late is not None:
                 return execution.recovered(self.path, self.late, error, ON_DEADLINE)
             if self.failing is None:
                 return execution.dead(error.code, error.cause)
             return execution.recovered(self.path, self.failing, error)
+        outputs = without_nul(answer.outputs)
+        if self.pages is not None:
+            try:
+                outputs = self.pages.takes(execution, self.path, outputs)
+            except EvaluationError as failure:
+                self.pages.leave(execution, self.path)
+                return execution.failed(self, ErrorCode.EXPRESSION_FAILED, str(failure))
+            if outputs is None:
+                return self  # another page
         if self.name is not None:
-            execution.outputs[self.name] = without_nul(answer.outputs)
+            execution.outputs[self.name] = outputs
         if self.failing is not None or self.late is not None:
             execution.trace(self.path, DONE)
         return self.following
