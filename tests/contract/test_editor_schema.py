@@ -35,7 +35,7 @@ PAGES = {
 EXAMPLES = {
     file.name: file.read_text()
     for file in sorted((ROOT / "examples").rglob("*.yaml"))
-    if not file.name.endswith((".test.yaml", "sources.yaml"))
+    if not file.name.endswith((".test.yaml", ".vars.yaml", "sources.yaml")) and file.name != "flows.yaml"
 }
 HELLO = """
 flow: hello

@@ -154,9 +154,10 @@ class ActionStep(FallibleStep):
 
     def output_shape(self, check: ValueCheck) -> Shape:
         """As the action declares it; of all pages, their items."""
+        action = check.catalogue.actions.get(self.action.text)
         if self.paginate is not None:
-            return paginate.shape(check)
-        return self.entry_shape(check.catalogue.actions.get(self.action.text), check)
+            return paginate.shape(check, self.paginate, action, self.inputs)
+        return self.entry_shape(action, check)
 
     def check(self, check: StepCheck) -> None:
         """The action, where it goes, what it is given, and whether it may be repeated."""

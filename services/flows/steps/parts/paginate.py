@@ -20,6 +20,7 @@ from services.flows.check_expression import check_expression
 from services.flows.check_values import ValueCheck
 from services.flows.compile_values import ABSENT, Compiled, compile_value
 from services.flows.keys import EXPRESSION, TEXT, Key, Keys, map_of, names, required
+from services.flows.output_shapes import outputs_of
 from services.flows.parse_values import Values
 from services.flows.presence import Names, PresenceState
 from services.flows.scope import Scope
@@ -149,7 +150,7 @@ def check(check: ValueCheck, rule: PaginateRule, action: Action | None, inputs: 
         check.report(rule.location, FaultCode.KEY_MISSING, "nothing reads the items: give the step an `id`")
     if action is None:
         return
-    page = check.shapes.of_model(action.outputs, "serialization", f"the output of `{action.name}`")
+    page = outputs_of(action, inputs, check.shapes)
     if not check.shapes.fields(page).keys() >= NEEDED:
         check.report(
             rule.location, FaultCode.KEY_UNKNOWN, f"`{action.name}` has no pages: `paginate` is for http.request"
@@ -171,12 +172,21 @@ def check(check: ValueCheck, rule: PaginateRule, action: Action | None, inputs: 
             check.report(value.location, FaultCode.EXPRESSION_TYPE, f"`{what}` is {wanted}, this is {found}")
 
 
+def _silent(_at: Location, _code: FaultCode, _text: str) -> None:
+    """What is wrong is told where the step is checked."""
+
+
 _NO_NAMES = Names({}, {}, frozenset())
 
 
-def shape(check: ValueCheck) -> Shape:
-    """What the step gives."""
-    fields = {"items": Field(Shape(Kind.LIST, ANY)), "count": Field(INT), "pages": Field(INT)}
+def shape(check: ValueCheck, rule: PaginateRule, action: Action | None, inputs: MapOf) -> Shape:
+    """What the step gives: items of the shape that a page has them in."""
+    found = ANY
+    if action is not None:
+        seen = {PAGE: outputs_of(action, inputs, check.shapes)}
+        found = check_expression(rule.items, check.types, seen, _NO_NAMES, PresenceState(), report=_silent).shape
+    items = found if found.kind is Kind.LIST else Shape(Kind.LIST, ANY)
+    fields = {"items": Field(items), "count": Field(INT), "pages": Field(INT)}
     return check.shapes.once("the output of `paginate`", fields)
 
 
