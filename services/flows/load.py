@@ -99,7 +99,7 @@ def load_text(
         assert isinstance(last, Mapping)  # noqa: S101 - it is one
         known, wrong_vars = declared(file, last.get(VARS), {})
         faults += wrong_vars
-        text = text[: text.rindex("---\n")]
+        text = text.rpartition("---\n")[0]
     known = known or NONE
     if not trees and not faults:
         faults.append(

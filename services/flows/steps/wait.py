@@ -231,6 +231,8 @@ class WaitStep(Step):
     def describe(self) -> Description:
         """How long, until when, and what ends it."""
         parts = [said(self.length)] if self.length is not None else []
+        if parts and self.zone is not None and self.hours is None:
+            parts = [f"{parts[0]} in {hours.told_zone(self.zone)}"]
         parts += [f"until {said(self.until)}"] if self.until is not None else []
         parts += [f"until working hours in {hours.told_zone(self.hours.zone)}"] if self.hours is not None else []
         ended = (f"ended by {_called(rule)} with {said(rule.key)}" for rule in self._cancels)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from contracts.events import Event
+from services.cli.commands import check as check_command
 from services.flows.advance import advance, begin
 from services.flows.check import check
 from services.flows.compile import CompiledFlow, compile_flow
@@ -183,3 +185,27 @@ def test_a_file_of_values_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> No
         if content is not None:
             file.write_bytes(content)
         assert load_paths([flows], file)[1] != []
+
+
+def test_flows_check_takes_a_file_of_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--vars`: with a value missing there is a mistake at its declaration; with the file there is none."""
+    flows = folder(tmp_path, PROJECT + "  id: { type: text }\n")
+    (tmp_path / "flows" / "a.yaml").write_text(FLOW.replace("http.call", "http.request"))
+    (tmp_path / "production.vars.yaml").write_text("id: x-1\n")
+    assert check_command.check_paths([flows]) == 1
+    assert "'id' has no value" in capsys.readouterr().out
+    assert check_command.check_paths([flows], vars_=tmp_path / "production.vars.yaml") in (0, 1)
+    assert "'id' has no value" not in capsys.readouterr().out
+
+
+def test_a_case_of_a_test_gives_values_of_its_own(tmp_path: Path) -> None:
+    """And a name that is not declared, or another type, is a mistake of the case."""
+    source = loaded(folder(tmp_path))
+    other = source.vars.changed({"name": "case"}, "the case")
+    assert called(compile_flow(replace(source, flow=other.bound(source.flow, source.text)), TOOLS)) == (
+        "/case",
+        {"live": False},
+    )
+    for values, expected in (({"nam": "x"}, "did you mean 'name'"), ({"least": "x"}, "'least' is a number")):
+        with pytest.raises(ValueError, match=expected):
+            source.vars.changed(values, "the case")
