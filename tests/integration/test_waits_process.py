@@ -22,6 +22,20 @@ LONG = batches.ONE_CALL.replace(
 )
 
 
+READS = """
+flow: reads
+on: closum.whatsapp.message_received
+steps:
+  - wait: 2h
+    cancel_on:
+      - { trigger: closum.lead.created, key: "${ trigger.from }", as: lead, then: continue }
+      - { trigger: closum.contact.updated, key: "${ trigger.from }" }
+  - action: http.request
+    connection: crm
+    with: { method: POST, url: /contacts, json: { name: "${ lead.?name }" } }
+"""
+
+
 async def pending(url: str, least: int) -> None:
     """Return when so many waits are set, none less."""
     connection = await asyncpg.connect(url)
@@ -118,6 +132,44 @@ async def test_waits_end_by_an_event_or_by_hand(
     assert ends["2"].startswith("cancelled by hand: ")
     assert ends["9"] == "it ended a wait"
     assert left == []
+
+
+async def test_the_event_that_ended_a_wait_comes_along_also_through_a_kill(
+    kafka_bootstrap: str, database_url: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """By the first or the second of those that may end it: each run goes on once, by what came for it."""
+    source = f"/hooks/{topic_prefix}"
+    phones = [f"+351 91200001{number}" for number in range(8)]
+    async with stack(kafka_bootstrap, database_url, topic_prefix, tmp_path, READS) as replica:
+        replica.start()
+        await replica.ready()
+        asked = [
+            batches.event(number, source=source, subject=phone, data={"from": phone})
+            for number, phone in enumerate(phones)
+        ]
+        await send(replica.settings, asked)
+        await pending(database_url, len(phones))
+        came = [
+            batches.event(
+                20 + number,
+                source=source,
+                type="closum.lead.created" if number % 2 else "closum.contact.updated",
+                subject=phone.replace(" ", ""),
+                data={"name": f"Ana {number}", "mobile_number": phone},
+            )
+            for number, phone in enumerate(phones)
+        ]
+        await send(replica.settings, came)
+        replica.kill()
+        replica.start()
+        await replica.ready()
+        requests = await read(replica.settings, ACTIONS, all_of(4))
+        history = await read(replica.settings, HISTORY, lambda found: len(found) >= 12)
+    said = {event_id(one): orjson.loads(one.value)["inputs"]["json"]["name"] for one in requests}
+    assert said == {str(number): f"Ana {number}" for number in (1, 3, 5, 7)}
+    ends = {end["event_id"]: end["outcome"] for end in (orjson.loads(one.value) for one in history)}
+    assert {number for number in ends if ends[number] == "dead"} == set()
+    assert {"0", "2", "4", "6"} <= {number for number in ends if ends[number] == "filtered"}
 
 
 def test_what_cannot_be_done_is_said_without_a_stack_trace(database_url: str, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ alter table timers add column keeps_event boolean not null default false;
 -- Several events may end a wait: those beside `timers.cancel`. A table of its own: an index of millions of waits is not built in passing.
 create table timer_cancels (
     timer   uuid not null,     -- its id in `timers`; who deletes that row deletes these
-    place   smallint not null, -- in the flow's order, from 1; 0 is `timers.cancel`
+    place   integer not null,  -- in the flow's order, from 1; 0 is `timers.cancel`
     cancel  uuid not null,     -- as there
     primary key (timer, place)
 );

@@ -31,7 +31,7 @@ with new as (
 )
 insert into timer_cancels (timer, place, cancel)
 select more.timer, more.place, more.cancel
-from unnest($14::uuid[], $15::smallint[], $16::uuid[]) as more (timer, place, cancel) join new on new.id = more.timer
+from unnest($14::uuid[], $15::integer[], $16::uuid[]) as more (timer, place, cancel) join new on new.id = more.timer
 on conflict (timer, place) do nothing
 """
 

@@ -11,22 +11,20 @@ from services.tools.toolkit.numbers import MAX_DIGITS, as_decimal
 EXACT = Context(prec=80)
 """Room for all digits: 10,000 summands of 30 digits before the point and 30 behind it have 65."""
 SMALLEST = -MAX_DIGITS
+LAST_PLACE = Decimal(1).scaleb(SMALLEST)
 
 
 def exact(value: Any) -> Decimal | None:  # noqa: ANN401 (a JSON value)
-    """A JSON number, or a text that is one in plain form, of at most 30 digits on each side of the point, or None."""
+    """A JSON number, or a text that is one in plain form, or None; so is one of over 30 digits before the point.
+
+    What stands beyond the 30th place behind the point, as a float may have it, does not count.
+    """
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MAX_DIGITS:
         return None
     found = as_decimal(value)
     if found is None or found.adjusted() >= MAX_DIGITS:
         return None
-    exponent = found.as_tuple().exponent
-    return found if isinstance(exponent, int) and exponent >= SMALLEST else Decimal(0) if _tiny(found) else None
-
-
-def _tiny(value: Decimal) -> bool:
-    """Whether nothing of a number stands in the first 30 places behind the point."""
-    return value.adjusted() < SMALLEST
+    return found if found.as_tuple().exponent >= SMALLEST else found.quantize(LAST_PLACE, context=EXACT)  # type: ignore[operator]
 
 
 def plain(value: Decimal) -> str:
