@@ -13,8 +13,8 @@ MAKERS = {
     "email": "`email.normalize` makes one: its output `email`",
     "timestamp": "`date.parse` makes one",
     "region": "`country` finds it: its output `alpha2`, where `found` is true",
-    "language": "`language` finds it, or takes a default: its output `language`",
-    "time_zone": "`time_zone` finds it, or takes a default: its output `zone`",
+    "language": "`language` finds it or takes a default; or choose among yours, by `lookup` with a `default`",
+    "time_zone": "`time_zone` finds it or takes a default; or choose among yours, by `lookup` with a `default`",
 }
 READ = {"email": ("email",), "phone": ("phone", "digits", "whatsapp_id")}
 """Which texts of a kind are read as what: a phone is never an e-mail address."""

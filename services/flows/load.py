@@ -50,7 +50,9 @@ class FlowSource:
         return self.flow.name.text
 
 
-def load_paths(paths: Sequence[Path], vars_file: Path | None = None) -> tuple[list[FlowSource], list[Fault]]:
+def load_paths(
+    paths: Sequence[Path], vars_file: Path | None = None, *, values_file: Path | None = None
+) -> tuple[list[FlowSource], list[Fault]]:
     """All flows of files and folders, and all faults of their form.
 
     In folders it reads `*.yaml` and `*.yml` recursively, without `*.test.yaml`, `*.vars.yaml`, sources and
@@ -60,9 +62,9 @@ def load_paths(paths: Sequence[Path], vars_file: Path | None = None) -> tuple[li
     separated by `---`. A file that is named twice is read once.
 
     Flows read the `vars` of the project that they are in (`flows.yaml`, found upward). Their values are those of
-    `vars_file`, of FLOWS_VAR_…, of the file of FLOWS_VARS_FILE, else their defaults, in this order.
+    `vars_file`, of FLOWS_VAR_…, of `values_file` (that of FLOWS_VARS_FILE), else their defaults, in this order.
     """
-    known = _Environment(vars_file)
+    known = _Environment(vars_file, values_file)
     sources: list[FlowSource] = []
     faults: list[Fault] = []
     seen: set[Path] = set()
@@ -167,9 +169,9 @@ def _is_ours(file: Path, folder: Path) -> bool:
 class _Environment:
     """The `vars` of projects, each read once, with the values that this deployment gives."""
 
-    def __init__(self, vars_file: Path | None) -> None:
+    def __init__(self, vars_file: Path | None, values_file: Path | None) -> None:
         self.faults: list[Fault] = []
-        self._given = self._values(vars_file)
+        self._given = self._values(vars_file, values_file)
         self._found: dict[Path, Vars] = {}
 
     def of(self, flow: Path) -> Vars:
@@ -194,12 +196,11 @@ class _Environment:
         self.faults += faults
         return found
 
-    def _values(self, vars_file: Path | None) -> dict[str, Given]:
-        """What this deployment gives: of files first what the command names."""
-        named = [Path(given) for given in (os.environ.get(VARS_FILE),) if given]
-        found: dict[str, Given] = {}
-        for file in named:
-            found |= self._of_file(file)
+    def _values(self, vars_file: Path | None, values_file: Path | None) -> dict[str, Given]:
+        """What this deployment gives."""
+        if values_file is None and (named := os.environ.get(VARS_FILE)):
+            values_file = Path(named)
+        found = self._of_file(values_file) if values_file is not None else {}
         for variable, value in os.environ.items():
             if variable.startswith(PREFIX) and value:
                 found[variable.removeprefix(PREFIX).lower()] = Given(value, variable, text=True)

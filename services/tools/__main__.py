@@ -21,7 +21,7 @@ def main() -> None:
     """Read settings and flows, then consume until SIGTERM."""
     settings = lifecycle.begin("tools", ABOUT, ToolsSettings)
     try:
-        flows = load(settings.flows_dir) if settings.flows_dir else None
+        flows = load(settings.flows_dir, settings.vars_file) if settings.flows_dir else None
     except SettingsError as error:
         raise lifecycle.refused(error) from None
     lifecycle.run(service.run(settings, flows))

@@ -37,15 +37,16 @@ class FolderFlows(FlowIndex):
         """Nothing more can be had."""
 
 
-def load(folder: Path) -> FolderFlows:
+def load(folder: Path, values_file: Path | None = None) -> FolderFlows:
     """Every flow below `folder`. Raises SettingsError with each fault, its file, line and column.
 
+    `values_file`: values of the project's `vars`.
     Whether connections and the inputs of actions are right is what `flows check` proves before deployment; here is
     checked what this process needs to run.
     """
     if not folder.is_dir():
         raise SettingsError(f"FLOWS_FLOWS_DIR={str(folder)!r}: no such folder. Name the folder of the flow files")
-    sources, faults = load_paths([folder])
+    sources, faults = load_paths([folder], values_file=values_file)
     wrong = [str(fault) for fault in faults]
     tools = collect(catalog)
     flows: list[CompiledFlow] = []

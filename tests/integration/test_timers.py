@@ -193,20 +193,20 @@ async def test_each_of_several_events_ends_a_wait_and_is_told(pool: asyncpg.Pool
     await store.set([several, made(2, ago(-60), key="rui"), replace(made(3, ago(-60)), cancels=(names["zoe"],))])
     first, second = (batches.event(number, accepted=CAME + timedelta(minutes=number)) for number in (8, 9))
 
-    async def ended(*events: tuple[str, Event]) -> list[tuple[int, str, str, bool]]:
+    async def ended(*events: tuple[str, Event]) -> list[tuple[int, str, str | None, bool]]:
         found = await store.ended_by([(names[name], event) for name, event in events])
         by_id = {made(number, CAME).id: number for number in (1, 2, 3)}
         return [(by_id[one.wait.timer], one.event.id, one.cancel, one.wait.keeps_event) for one in found]
 
     assert await ended(("eva", first)) == [(1, "8", names["eva"], True)]
-    assert await ended(("rui", first)) == [(1, "8", names["rui"], True), (2, "8", names["rui"], False)]
+    assert await ended(("rui", first)) == [(1, "8", names["rui"], True), (2, "8", None, False)]
     assert await ended(("eva", first), ("ana", first), ("rui", second)) == [
         (1, "8", names["ana"], True),
-        (2, "9", names["rui"], False),
+        (2, "9", None, False),
     ]
     assert await ended(("zoe", second), ("eva", second)) == [
         (1, "9", names["eva"], True),
-        (3, "9", names["zoe"], False),
+        (3, "9", None, False),
     ]
 
 

@@ -41,9 +41,10 @@ def _chain(lines: list[str], items: tuple[Item, ...], loose: Loose) -> Loose:
         if item.ends:
             return []
         loose = [(name, "")] if not item.branches else []
-        for branch in item.branches:
+        for number, branch in enumerate(item.branches):
             if branch.ends and not branch.items:
-                end_name = f"{name}_{branch.label}"
+                # A trigger's name is no name of Mermaid's.
+                end_name = f"{name}_{branch.label if branch.label.isidentifier() else f'end_{number}'}"
                 lines.append(f'  {end_name}(("{_safe(branch.label)}"))')
                 _join(lines, [(name, branch.label)], end_name)
             else:

@@ -416,11 +416,12 @@ class WaitNode(Node):
         return ended.then.then
 
     def _ended(self, execution: Execution, wake: Wake) -> CancelNode | None:
-        """Which of the events came. What an older release recorded does not say it: the first."""
-        if wake.cancel is None or len(self.cancels) == 1:
-            return self.cancels[0] if self.cancels else None
+        """Which of the events came. Where only one of them has a key, the wake does not say it."""
+        if len(self.cancels) == 1:
+            return self.cancels[0]
         for each in self.cancels:
-            if each.cancel.hash(execution.scope) == wake.cancel:
+            own = each.cancel.hash(execution.scope)
+            if own is not None and wake.cancel in (None, own):
                 return each
         return None
 

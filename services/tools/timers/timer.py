@@ -72,11 +72,11 @@ class SetTimer:
 
 
 class EndedWait(NamedTuple):
-    """A wait, the event that ends it, and the hash that the two share."""
+    """A wait, the event that ends it, and the hash that the two share, where the wait has several."""
 
     wait: SetTimer
     event: Event
-    cancel: str
+    cancel: str | None
 
     def record(self, why: str) -> OutgoingRecord:
         """What tells the run. Its event goes along where the flow reads it, and both go into one message."""
@@ -100,8 +100,10 @@ def coming(events: Iterable[tuple[str, Event]]) -> Coming:
     return by_hash
 
 
-def first_ending(cancels: Iterable[str], began_at: datetime, own: str, events: Coming) -> tuple[str, Event] | None:
-    """The first event that ends a wait, by the first of the wait's hashes that it has.
+def first_ending(
+    cancels: Sequence[str], began_at: datetime, own: str, events: Coming
+) -> tuple[str | None, Event] | None:
+    """The first event that ends a wait, by the first of the wait's hashes that it has; with that, if there are several.
 
     An event ends waits of runs whose own event came before it, so a replay of older events ends nothing.
     """
@@ -111,7 +113,10 @@ def first_ending(cancels: Iterable[str], began_at: datetime, own: str, events: C
         for number, event in events.get(one, ())
         if origin(event) != own and began_at <= began(event)
     ]
-    return min(found, key=lambda each: each[:2])[2:] if found else None
+    if not found:
+        return None
+    *_, cancel, event = min(found, key=lambda each: each[:2])
+    return (cancel if len(cancels) > 1 else None), event
 
 
 def record(key: bytes, run: bytes, wake: Wake) -> OutgoingRecord:
