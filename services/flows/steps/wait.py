@@ -245,9 +245,12 @@ def _called(rule: CancelRule) -> str:
 
 
 def _shape_of_event(check: ValueCheck, rule: CancelRule) -> Shape:
-    """What is read by the event's name."""
+    """What is read by the event's name: as `trigger` of a flow that the event starts."""
     model = check.catalogue.triggers.get(rule.trigger.text)
-    return check.shapes.of_model(model, "serialization", "`trigger`") if model else ANY
+    if model is None or rule.name is None:
+        return ANY
+    payload = check.shapes.of_model(model, "serialization", "`trigger`")
+    return check.shapes.once(f"`{rule.name.text}`", check.shapes.fields(payload))
 
 
 def _at_least(length: Value | None) -> float:

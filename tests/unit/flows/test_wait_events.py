@@ -162,7 +162,10 @@ WRONG = {
         "visit",
     ),
     "an event read before the wait": ("- set: { a: '${ visit.page }' }\n" + read("continue"), "visit"),
-    "a field that its trigger has not": (read("[ { set: { a: '${ visit.pages }' } } ]"), "pages"),
+    "a field that its trigger has not": (
+        read("[ { set: { a: '${ visit.pages }' } } ]"),
+        "`visit` has no field 'pages': did you mean 'page'?",
+    ),
     "a taken name": (read("continue").replace("as: visit", "as: trigger"), "'trigger' is taken"),
     "two events of one name": (
         f"- wait: 2h\n  cancel_on:\n    - {VISIT % 'continue'}\n    - {ORDER[:-2]}, as: visit, then: continue }}\n"
