@@ -294,3 +294,12 @@ def test_what_days_are(text: str, days: int | None) -> None:
 def test_no_days_are_no_duration() -> None:
     with pytest.raises(DurationError):
         calendar_days("0 days")
+
+
+def test_an_event_whose_key_is_empty_is_passed_over() -> None:
+    """Where one of two has a key, its event ends the wait, although the wake does not say which came."""
+    nobody = "{ trigger: shop.visited, key: \"${ trigger.?phone.orValue('') }\", then: stop }"
+    flow = compiled(f"- wait: 2h\n  cancel_on: [ {nobody}, {ORDER[:-2]}, then: continue }} ]\n" + CALL % "on")
+    sleep = slept(first(flow, phone=""))
+    assert len(sleep.cancels) == 1
+    assert isinstance(advance(flow, sleep.run, wake=wake(sleep, EndedBy.EVENT)), Act)
