@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -140,10 +139,3 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is 
 def _record(taken: ConsumerRecord) -> ConsumedRecord:
     headers = list(taken.headers or ())
     return ConsumedRecord(ACTIONS, taken.topic, taken.partition, taken.offset, taken.key, taken.value, headers)
-
-
-async def leave(kafka: AIOKafkaConsumer, seconds: float) -> None:
-    """Leave the group; a member with an instance id keeps its place for its return."""
-    with suppress(KafkaError, TimeoutError):
-        async with asyncio.timeout(seconds):
-            await kafka.stop()

@@ -19,7 +19,7 @@ from services.actions.admin.dead_letters import DeadLetterAdmin
 from services.actions.assembly import Given, assembled
 from services.actions.connections.connection import Connection, load
 from services.actions.connections.setup import equipped
-from services.actions.consumer import GROUP, leave
+from services.actions.consumer import GROUP
 from services.actions.journal.effects_table import EffectsTable
 from services.actions.journal.unknown_calls import UnknownCalls
 from services.actions.limits.limits_table import LimitsTable
@@ -179,4 +179,4 @@ async def _consumer(
     try:
         yield consumer
     finally:
-        await leave(consumer, LEAVE_SECONDS)
+        await consumer.stop()

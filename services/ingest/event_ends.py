@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
 import asyncpg
 from aiokafka import ConsumerRecord
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from contracts.runs import HistoryRecord
@@ -56,7 +54,6 @@ FIND = """
 select source, account, outcome, ended_at, accepted, flow, run_id, step, reason, code
 from event_ends where event_id = $1 order by ended_at, run_id limit 200
 """
-STOP_SECONDS = 2.0
 log = logging.get("ends")
 Row = tuple[object, ...]
 
@@ -87,8 +84,7 @@ async def _follow(settings: IngestSettings, pool: asyncpg.Pool) -> None:
                 await apart(taken, partial(_written, pool), _passed_over)
                 await consumer.commit()
     finally:
-        with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(consumer.stop(), STOP_SECONDS)
+        await consumer.stop()
 
 
 async def _written(pool: asyncpg.Pool, records: Sequence[ConsumerRecord]) -> list[None]:

@@ -6,8 +6,6 @@ cannot be read is a dead letter again. A record that comes twice gives the same 
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 
 from aiokafka import ConsumerRecord
@@ -38,7 +36,6 @@ from services.runtime.kafka.dead_letters import dead_letter
 GROUP = "refused"
 MOST = 20
 WAIT_MS = 500
-STOP_SECONDS = 2.0
 log = logging.get("refusals")
 
 
@@ -80,8 +77,7 @@ async def _follow(settings: IngestSettings, parts: Rereading) -> None:
             if batches:
                 await consumer.commit()
     finally:
-        with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(consumer.stop(), STOP_SECONDS)
+        await consumer.stop()
 
 
 def consumed(record: ConsumerRecord[bytes, bytes]) -> ConsumedRecord:

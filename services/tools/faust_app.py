@@ -259,15 +259,15 @@ async def supervise(app: faust.App) -> None:
 
 
 async def leave(app: faust.App, seconds: float) -> None:
-    """Finish the batch at hand, commit it, leave the group. After `seconds` end the process without a commit.
+    """Finish the batch at hand, commit it, leave the group. After `seconds` end the process, with 0, without a commit.
 
-    Then the batch is done again by whoever comes next: nothing is lost.
+    Then the batch is done again by whoever comes next: nothing is lost. It was told to end, and is no crash.
     """
     stopping = asyncio.ensure_future(_stopped(app))
     done, _ = await asyncio.wait([stopping], timeout=seconds)
     if not done:
-        log.error("drain.expired", seconds=seconds)
-        os._exit(BROKEN)
+        log.warning("drain.expired", seconds=seconds)
+        os._exit(os.EX_OK)
     stopping.result()
 
 

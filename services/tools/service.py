@@ -40,6 +40,7 @@ from services.tools.timers.timer_table import TimerTable
 from services.tools.timers.timers import DatabaseTimers
 
 log = logging.get("service")
+LEAVE_SECONDS = 5.0
 HEALTH_PORT = 9102
 EXPIRING = (
     claimed.EXPIRING,
@@ -202,7 +203,7 @@ async def _producer(
         yield producer
     finally:
         with suppress(TimeoutError):  # everything that matters was acknowledged
-            await asyncio.wait_for(producer.stop(), settings.drain_seconds)
+            await asyncio.wait_for(producer.stop(), LEAVE_SECONDS)
 
 
 @asynccontextmanager

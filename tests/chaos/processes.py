@@ -18,8 +18,8 @@ import aiohttp
 
 STOP_SECONDS = 30.0
 RESTART_SECONDS = 1.0
-WELL = (0, -signal.SIGTERM, 70)
-"""How a process may end at SIGTERM: cleanly; before it has begun; without a commit, when a part is away for long."""
+WELL = (0, -signal.SIGTERM)
+"""How a process may end at SIGTERM: by itself, whether all parts are there or none is; or before it has begun."""
 _CONSUMED = re.compile(r"^flows_(?:records_consumed|events_accepted)_total\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
 
 

@@ -28,6 +28,7 @@ log = logging.get("membership")
 COORDINATOR_SECONDS = 30.0
 UUID_CHARACTERS = 37  # with the hyphen before it
 AGAIN_SECONDS = 0.1
+STOP_SECONDS = 3.0
 NOT_YET = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 """What a Kafka says that has just begun to keep groups, or has just moved them."""
 
@@ -54,12 +55,20 @@ class GroupConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is unty
         self._membership = asyncio.create_task(Membership(self._seen, self.rejoin).run())
 
     async def stop(self) -> None:
-        """Leave the group, and Kafka."""
+        """Leave the group, and Kafka; when that is away only the latter. Raises nothing, and takes a few seconds."""
         if self._membership is not None:
             self._membership.cancel()
             with suppress(asyncio.CancelledError):
                 await self._membership
-        await super().stop()
+        stopping = asyncio.ensure_future(super().stop())
+        await asyncio.wait([stopping], timeout=STOP_SECONDS)
+        if not stopping.done():
+            # aiokafka waits up to 40 s for what is on its way to its coordinator: without connections that fails.
+            await asyncio.wait([asyncio.ensure_future(self._client.close())], timeout=STOP_SECONDS)
+            await asyncio.wait([stopping], timeout=STOP_SECONDS)
+        stopping.cancel()
+        with suppress(KafkaError, OSError, asyncio.CancelledError):
+            await stopping
 
     def rejoin(self) -> None:
         """Have the group assigned anew."""

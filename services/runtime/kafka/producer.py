@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerClosed, UnknownTopicOrPartitionError
 
 from contracts.topics import Topic
 from services.runtime.kafka.records import Headers
 from services.runtime.kafka.sizes import MAX_DEAD_BYTES, check_size
 from services.runtime.settings import RuntimeSettings
 
-RENEW_SECONDS = 5.0
+# So long a broken one may send what it holds; then it is given up, and whoever handed that over sends it again.
+FLUSH_SECONDS = 1.0
 
 
 class Producer:
@@ -27,6 +28,7 @@ class Producer:
         self._producer = self._new()
         self._generation = 0
         self._renewing = asyncio.Lock()
+        self._begun_anew = True
 
     def _new(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
@@ -66,21 +68,23 @@ class Producer:
         async with self._renewing:
             if self._generation != generation:
                 return
-            broken, self._producer = self._producer, self._new()
-            with suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(broken.stop(), RENEW_SECONDS)
+            broken, self._producer, self._begun_anew = self._producer, self._new(), False
+            await _give_up(broken)
             await self.start()
             self._generation += 1
+            self._begun_anew = True
 
     async def send(
         self, topic: Topic, key: bytes | None, value: bytes | None, headers: Headers | None = None
     ) -> asyncio.Future[object]:
         """Hand over one record; the future is done when Kafka acknowledged. Order is that of the calls.
 
-        Raises as `check_size` does, and KafkaError when the buffer stays full because no broker answers. A record that
-        was taken is tried again for ever, as long as trying again may help: bound the wait, not the send.
+        Raises as `check_size` does, and KafkaError when the buffer stays full because no broker answers, or after a
+        renewal that failed, until one comes off. A record that was taken is tried again for ever, as long as trying
+        again may help: bound the wait, not the send.
         """
         check_size(topic, key, value, headers)
+        self._require_begun()
         future: asyncio.Future[object] = await self._producer.send(
             topic.under(self._prefix), value=value, key=key, headers=headers
         )
@@ -95,4 +99,31 @@ class Producer:
 
     async def answers(self) -> None:
         """Raise unless a broker answers now."""
+        self._require_begun()
         await self._producer.client.fetch_all_metadata()
+
+    def _require_begun(self) -> None:
+        """One of aiokafka's that is not connected yet takes records, and waits for ever for what it knows of topics."""
+        if not self._begun_anew:
+            raise KafkaConnectionError("the producer begins anew, and no broker has answered yet")
+
+
+async def _give_up(broken: AIOKafkaProducer) -> None:
+    """Stop it. What it could not send in time fails, and nothing of it is sent later, behind what came after it."""
+    with suppress(KafkaError, TimeoutError):
+        await asyncio.wait_for(broken.stop(), FLUSH_SECONDS)
+        return
+    # aiokafka's `stop` waits for a broker without end, and when it is cancelled its sender goes on sending.
+    with suppress(KafkaError, TimeoutError):
+        await asyncio.wait_for(broken.client.close(), FLUSH_SECONDS)
+    with suppress(KafkaError, TimeoutError):
+        await asyncio.wait_for(broken._sender.close(), FLUSH_SECONDS)  # noqa: SLF001 - there is no other way
+    kept = broken._message_accumulator  # noqa: SLF001 - as above
+    kept._pending_batches = _Forgiving(kept._pending_batches)  # noqa: SLF001 - as above
+    kept.fail_all(ProducerClosed())
+
+
+class _Forgiving(set[object]):
+    """A batch that was sent twice leaves twice, for aiokafka's KeyError in a callback."""
+
+    remove = set.discard

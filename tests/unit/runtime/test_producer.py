@@ -7,17 +7,49 @@ from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    LeaderNotAvailableError,
+    ProducerClosed,
+    UnknownTopicOrPartitionError,
+)
 
 from contracts.topics import ACTIONS, ACTIONS_DLQ, EVENTS, HISTORY, RUNS
 from services.runtime.kafka import MessageTooLargeError, producer, topics
 from services.runtime.kafka.producer import Producer
+from services.runtime.kafka.publishing import BatchPublisher
+from services.runtime.kafka.records import OutgoingRecord
 from services.runtime.kafka.sizes import MAX_DEAD_BYTES, MAX_RECORD_BYTES
 from services.runtime.settings import RuntimeSettings
 
 SETTINGS = RuntimeSettings(
     kafka_bootstrap="kafka.example:9092", topic_prefix="mine.", topic_partitions=7, topic_replication=3
 )
+
+
+class Closed:
+    """Stands where aiokafka's sender and client stand."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def close(self) -> None:
+        """Counts."""
+        self.times += 1
+
+
+class Accumulator:
+    """Stands where aiokafka keeps what is not sent."""
+
+    failed: Exception | None = None
+
+    def __init__(self) -> None:
+        self._pending_batches: set[object] = set()
+
+    def fail_all(self, error: Exception) -> None:
+        """Remembers."""
+        self.failed = error
 
 
 class Client:
@@ -31,6 +63,8 @@ class Client:
     def __init__(self, **given: Any) -> None:
         self.given, self.began, self.stopped = given, 0, 0
         self.sent: list[Any] = []
+        self._sender, self._message_accumulator = Closed(), Accumulator()
+        self.closed = Closed()
         Client.made.append(self)
 
     async def start(self) -> None:
@@ -54,6 +88,10 @@ class Client:
     def client(self) -> Self:
         """Where aiokafka has its metadata."""
         return self
+
+    async def close(self) -> None:
+        """That of the connections."""
+        await self.closed.close()
 
     async def fetch_all_metadata(self) -> Any:
         """Of the topics that are there."""
@@ -130,11 +168,50 @@ async def test_a_renewal_that_fails_can_be_made_again() -> None:
 
 async def test_a_stop_that_hangs_does_not_hold_a_renewal_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broken producer may wait for a broker that never comes back."""
-    monkeypatch.setattr(producer, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(producer, "FLUSH_SECONDS", 0.01)
     one = Producer(SETTINGS)
     hangs = asyncio.Event()
-    monkeypatch.setattr(Client.made[0], "stop", hangs.wait)
+    broken = Client.made[0]
+    monkeypatch.setattr(broken, "stop", hangs.wait)
     await asyncio.wait_for(one.renew(0), 5)
+    assert one.generation == 1
+    # Else it would send what it holds once a broker is back, behind what came after that.
+    assert (broken.closed.times, broken._sender.times) == (1, 1)
+    assert isinstance(broken._message_accumulator.failed, ProducerClosed)
+
+
+async def test_after_a_renewal_that_failed_nothing_is_handed_to_one_that_is_not_connected() -> None:
+    """It would wait for ever for what it knows of topics: whoever publishes tries to renew it again instead."""
+    one = Producer(SETTINGS)
+    Client.starting = [KafkaConnectionError()]
+    with pytest.raises(KafkaConnectionError):
+        await one.renew(0)
+    with pytest.raises(KafkaConnectionError):
+        await one.send(EVENTS, b"k", b"v")
+    with pytest.raises(KafkaConnectionError):
+        await one.answers()
+    assert [each.sent for each in Client.made] == [[], [], []]
+    await one.renew(0)
+    await one.send(EVENTS, b"k", b"v")
+    assert len(Client.made[-1].sent) == 1
+
+
+async def test_a_publisher_outlasts_a_renewal_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka was stopped, refused a record, and was away when the producer was begun anew: it tries until it is back."""
+    one = Producer(SETTINGS)
+    published: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    published.set_result(None)
+
+    async def refused(*_: Any, **__: Any) -> object:
+        raise LeaderNotAvailableError
+
+    async def taken(*_: Any, **__: Any) -> object:
+        return published
+
+    monkeypatch.setattr(Client.made[0], "send", refused)
+    monkeypatch.setattr(Client, "send", taken)
+    Client.starting = [KafkaConnectionError(), KafkaConnectionError()]
+    await asyncio.wait_for(BatchPublisher(one).publish([OutgoingRecord(EVENTS, b"k", b"v")]), 10)
     assert one.generation == 1
 
 

@@ -159,6 +159,23 @@ asyncio.run(body())
     assert "planted" in done.stdout + done.stderr
 
 
+def test_a_stop_that_takes_too_long_ends_the_process_and_is_no_crash() -> None:
+    """Kafka is away: what it has not committed is done again by whoever comes next, and nobody is paged for a stop."""
+    script = """
+import asyncio
+from services.tools import faust_app
+
+class App:
+    async def stop(self):
+        await asyncio.Event().wait()
+
+asyncio.run(faust_app.leave(App(), 0.1))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0
+    assert "drain.expired" in done.stdout + done.stderr
+
+
 async def test_a_partition_that_begins_anew_is_read_though_faust_knows_later_offsets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
