@@ -208,6 +208,23 @@ async def test_what_is_past_its_deadline_is_found_wherever_it_waits(tables: Tabl
     assert await tables.parked.late(["a/1"], now, 9) == []
 
 
+async def test_a_clock_that_is_set_back_makes_no_lane_wait_longer(own_database: str) -> None:
+    """PostgreSQL's, by hours, while lanes are parked and their worker is started anew."""
+    pool = await database.connect(own_database)
+    try:
+        table = ParkedTable(pool)
+        await table.add([parked(1, wait=60.0), parked(2)])
+        # As if it had been so by that much: no test sets a server's clock.
+        await pool.execute("update parked set due_at = due_at + interval '3 h', began_at = began_at + interval '3 h'")
+        (head,) = await table.heads("a/0")
+        assert 50 < head.wait_seconds <= 60
+        assert [one.age_seconds for one in await table.load([("a/0", "l")], 2)] == [0.0, 0.0]
+        await table.add([parked(1, wait=5.0)])
+        assert (await table.heads("a/0"))[0].wait_seconds <= 5
+    finally:
+        await pool.close()
+
+
 async def test_a_parked_lane_comes_back_in_order(tables: Tables) -> None:
     """As it was, a part at a time; by the moment of its first."""
     await tables.parked.add([parked(offset, wait=60.0 if offset == 1 else 0.0) for offset in (3, 1, 2)])

@@ -122,13 +122,10 @@ class Attempts:
     async def _free(self, way: UnderWay, failed: Failed, began: float) -> Later | Lost:
         """It was the connection's or the step's fault: no attempt is used up, and time stands still from its begin."""
         asked = isinstance(way.state, Asking)
-        if asked or isinstance(way.state, Sending):
-            if not await sending.settle(
-                self._journal, way.plan, way.tenure, failed, again=True, free=True, asked=asked
-            ):
-                return _lost(way)
-            if asked:
-                await self._ends.answered(way.plan, failed)
+        if (asked or isinstance(way.state, Sending)) and not await sending.settle(
+            self._journal, way.plan, way.tenure, failed, again=True, free=True, asked=asked
+        ):
+            return _lost(way)
         state = way.left(maybe=failed.maybe)
         if way.tenure.over:
             return LOST
@@ -141,10 +138,15 @@ class Attempts:
     async def _judge(
         self, way: UnderWay, call: Call, outcome: Done | Failed, *, charged: bool = True
     ) -> Ended | Later | Lost:
-        """It is unknown until the destination says more, where that can be asked."""
-        if isinstance(outcome, Failed) and outcome.unknown and call.action.verifier(call.inputs) is not None:
-            return await self._doubt(way, outcome, charged=charged)
-        return await self._after(way, outcome)
+        """It is unknown until the destination says more, where that can be asked; unless a person is asked already.
+
+        That one ended so, and what comes of it is theirs to say: its record is only a replay, and ends as it did.
+        """
+        if not isinstance(outcome, Failed) or not outcome.unknown or call.action.verifier(call.inputs) is None:
+            return await self._after(way, outcome)
+        if not isinstance(way.state, Sending) and await self._ends.asked(way.plan):
+            return await self._after(way, outcome)
+        return await self._doubt(way, outcome, charged=charged)
 
     async def _doubt(self, way: UnderWay, failed: Failed, *, charged: bool) -> Later | Lost:
         """So it is for whoever goes on with it after this worker. `charged`: the attempt counts, if it was none."""
@@ -168,7 +170,8 @@ class Attempts:
         label = verification.LABELS[type(verdict)]
         metrics.VERIFICATIONS.labels(plan.connection, plan.request.action, label).inc()
         now = self._world.now()
-        judged = verification.judged(asking, verdict, now)
+        told_seconds = came.retry_after_seconds if isinstance(came, Failed) else None
+        judged = verification.judged(asking, verdict, now, told_seconds)
         if isinstance(judged, Later):
             return judged
         # What it waited for was our not knowing: `within` stood still.
@@ -184,8 +187,6 @@ class Attempts:
             again = wait is not None
             if not await sending.settle(self._journal, plan, way.tenure, outcome, again=again, asked=asked):
                 return _lost(way)
-            if asked:
-                await self._ends.answered(plan, outcome)
         waiting = way.left(maybe=not asked and isinstance(outcome, Failed) and outcome.maybe)
         if way.tenure.over:
             return LOST

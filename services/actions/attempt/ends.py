@@ -63,10 +63,9 @@ class Ends:
         """An attempt failed, and another follows: told to `history`."""
         await self._publisher.publish([failed_attempt(plan, failed, state, free=free, next_seconds=next_seconds)])
 
-    async def answered(self, plan: Plan, outcome: Done | Failed) -> None:
-        """The destination has said what came of a call: no person need decide any more."""
-        if not (isinstance(outcome, Failed) and outcome.unknown):
-            await self._unknowns.answered(plan.effect, happened=isinstance(outcome, Done))
+    async def asked(self, plan: Plan) -> bool:
+        """Whether it ended as unknown before, so that a person is asked what came of it."""
+        return await self._unknowns.asked(plan.effect)
 
 
 async def quietly(work: Callable[[], Awaitable[object]]) -> None:

@@ -1,7 +1,7 @@
 """A call that may have been made and must not be made twice, whose destination can be asked whether it was.
 
 It is asked soon, for the answer is mostly "it is there". "It is not there" is believed only once nothing of the call
-can be on its way any more: until then it is asked again.
+can be on its way any more: until then it is asked again. Nor is it asked before a Retry-After that it gives instead.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from services.runtime import logging
 log = logging.get("verification")
 FIRST_SECONDS = 0.25
 LONGEST_SECONDS = 8.0
+LONGEST_TOLD_SECONDS = 3_600.0
+"""So long its Retry-After is waited for, in all; one that ends later leaves the question open, for a person."""
 LONGEST_WHY = 500
 LABELS: Mapping[type[Verdict], str] = {
     EffectHappened: "happened",
@@ -36,15 +38,18 @@ def wait_seconds(asking: Asking, now: float) -> float:
     return min(left, LONGEST_SECONDS, FIRST_SECONDS * 2.0**asking.asked)
 
 
-def judged(asking: Asking, verdict: Verdict, now: float) -> Done | Failed | Later:
-    """What follows from the destination's word.
+def judged(asking: Asking, verdict: Verdict, now: float, told_seconds: float | None = None) -> Done | Failed | Later:
+    """What follows from the destination's word. `told_seconds`: it is not to be asked before those are over.
 
     A call that did not happen may be made again, whatever its error was.
     """
     asked = dataclasses.replace(asking, asked=asking.asked + 1)
     if isinstance(verdict, EffectHappened):
         return Done(verdict.outputs.model_dump(mode="json", by_alias=True))
-    if (wait := wait_seconds(asked, now)) > 0:
+    wait = wait_seconds(asked, now)
+    if told_seconds is not None:
+        wait = max(wait, told_seconds) if now - asking.since + told_seconds <= LONGEST_TOLD_SECONDS else 0.0
+    if wait > 0:
         return Later(wait, asked, here=True)
     failed = asking.failed
     if isinstance(verdict, EffectAbsent):

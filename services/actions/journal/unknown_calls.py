@@ -1,4 +1,4 @@
-"""Calls of unknown outcome as the worker tells of them: put in front of a person, or answered by the destination."""
+"""Calls of unknown outcome as the worker tells of them: put in front of a person, whose they are from then on."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ class UnknownCalls:
 
         await database.patiently("unknown.keep", keep, self._on_wait)
 
-    async def answered(self, key: Key, *, happened: bool) -> None:
-        """The destination has decided, and a worker goes on with it."""
-        decision = unknowns.Decision.DONE if happened else unknowns.Decision.RESEND
+    async def asked(self, key: Key) -> bool:
+        """Whether a person is, who has not decided yet."""
 
-        async def answer() -> None:
-            await unknowns.answered(self._pool, key, decision)
+        async def asked() -> bool:
+            return await unknowns.is_open(self._pool, key)
 
-        await database.patiently("unknown.answered", answer, self._on_wait)
+        return await database.patiently("unknown.asked", asked, self._on_wait)

@@ -89,12 +89,7 @@ set state = excluded.state, answer = excluded.answer, attempts = 0, began_at = n
 """
 
 
-ANSWERED = """
-update unknown_effects set decided = $3, decided_at = now(), reason = 'the destination was asked'
-where account = $1 and effect_id = $2 and decided is null
-"""
-
-
+IS_OPEN = "select exists (select from unknown_effects where account = $1 and effect_id = $2 and decided is null)"
 DECIDED = "unknown_call.decided"
 
 
@@ -132,9 +127,9 @@ async def found(connection: asyncpg.Connection, start: str) -> list[Open]:
     return [Open(Key(row["account"], row["effect_id"]), row["at"], row["value"], row["went_on"]) for row in rows]
 
 
-async def answered(pool: asyncpg.Pool, key: Key, decision: Decision) -> None:
-    """The destination has decided, and a worker goes on with it: no person is asked any more."""
-    await pool.execute(ANSWERED, *key, decision.value)
+async def is_open(pool: asyncpg.Pool, key: Key) -> bool:
+    """Whether an effect is in front of a person, who has not decided yet."""
+    return bool(await pool.fetchval(IS_OPEN, *key))
 
 
 async def decide(

@@ -132,12 +132,10 @@ class Gate:
         held = self._held.get(step)
         return 0.0 if held is None else max(0.0, held.again - self._clock())
 
-    def tries(self, step: Hashable) -> float:
-        """As `rests`, and it begins: of an ill step the next one waits."""
-        wait = self.rests(step)
-        if not wait and (held := self._held.get(step)) is not None:
+    def tries(self, step: Hashable) -> None:
+        """A call of this step begins: of an ill one the next waits."""
+        if (held := self._held.get(step)) is not None and held.again <= self._clock():
             held.again, held.tried = self._clock() + held.pause, True
-        return wait
 
     def told(self, lane: Hashable, step: Hashable, word: Word, retry_after_seconds: float | None = None) -> bool:
         """What a call of a lane said of the destination. Whether a failure uses up one of its attempts."""

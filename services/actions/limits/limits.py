@@ -92,10 +92,10 @@ class Limits:
         gate = self._gates.get(connection) if connection else None
         return 0.0 if gate is None else gate.rests(step)
 
-    def tries(self, connection: str, step: Hashable) -> float:
-        """As `rests`, and it begins: of an ill step the next one waits."""
-        gate = self._gates.get(connection) if connection else None
-        return 0.0 if gate is None else gate.tries(step)
+    def tries(self, connection: str, step: Hashable) -> None:
+        """A call of this step begins: of an ill one the next waits."""
+        if connection and (gate := self._gates.get(connection)) is not None:
+            gate.tries(step)
 
     def told(self, connection: str, lane: Hashable, step: Hashable, outcome: Done | Failed) -> bool:
         """What came of a lane's request. Whether a failure is the call's own: it uses up one of its attempts.

@@ -109,6 +109,17 @@ class Intake:
                     break
                 self._guarded(partial(self._take_in, spill=slow), *self._ahead.take(flow))
 
+    def late(self, wall: float) -> list[Job]:
+        """What was read ahead and is past its deadline at a moment: each is to be ended, out of its turn."""
+        return [Job(self._planned(record), assignment) for record, assignment in self._ahead.late(wall)]
+
+    def _planned(self, record: ConsumedRecord) -> Plan:
+        """As `plan`; what nobody foresaw is the dead letter of its record."""
+        try:
+            return self._plan(record)
+        except Exception as error:  # noqa: BLE001 - told as a bug where it ends
+            return broken(record, error)
+
     def finished(self, flow: str) -> None:
         """One of its requests came to its end."""
         self._pace.finished(flow)

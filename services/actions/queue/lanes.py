@@ -56,9 +56,11 @@ class Lanes(Generic[J]):
         guard: FlowGuard | None = None,
         clock: Callable[[], float] = REAL.now,
         rests: Callable[[J], float] = lambda _: 0.0,
+        begins: Callable[[J], object] = lambda _: None,
     ) -> None:
         self._clock = clock
         self._rests = rests
+        self._begins = begins
         self._work = work
         self._concurrency = concurrency
         self._on_bug = on_bug
@@ -66,7 +68,9 @@ class Lanes(Generic[J]):
         self._turn = turn
         self._gate = gate
         may, doubts = (lambda _: 0.0, lambda _: None) if gate is None else (gate.take, gate.doubts)
-        self._ready = Turns(may, guard, doubts, self._crowded)
+        self._ready = Turns(
+            may, guard, doubts, self._crowded, rests=lambda lane: rests(self._lanes[lane][0]), rested=self._sleep
+        )
         self._busy: Counter[str] = Counter()
         self._busy_flows: Counter[tuple[str, str]] = Counter()
         self._kicking: asyncio.Handle | None = None
@@ -267,6 +271,7 @@ class Lanes(Generic[J]):
         )
 
     def _at_work(self, lane: Hashable) -> Turn:
+        self._begins(self._lanes[lane][0])
         turn = self._turn(self._lanes[lane][0])
         self._working[lane] = self._clock()
         self._busy[turn.connection] += 1

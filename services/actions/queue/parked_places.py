@@ -8,13 +8,12 @@ from services.actions.queue.assignment import Assignment
 
 
 class Shelf:
-    """What of one partition waits for one connection. `read`: up to this offset; `loaded`: lanes of those in memory."""
+    """What of one partition waits for one connection. `read`: up to this offset."""
 
-    __slots__ = ("added", "adding", "loaded", "read")
+    __slots__ = ("added", "adding", "read")
 
     def __init__(self) -> None:
         self.read = -1
-        self.loaded: dict[int, str] = {}
         self.adding = 0
         self.added = 0
 

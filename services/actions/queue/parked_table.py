@@ -12,14 +12,15 @@ from contracts.topics import ACTIONS
 from services.actions.journal.unknowns import packed, unpacked
 from services.runtime.kafka import ConsumedRecord
 
+# Its clock may be set back: nothing waits longer than it was to from the first, nor was tried for less than no time.
 HEADS = """
-select distinct on (lane) lane, extract(epoch from due_at - now())::float8 as wait,
+select distinct on (lane) lane, least(extract(epoch from due_at - now())::float8, waits) as wait,
        count(*) over (partition by lane)::int as rows
 from parked where place = $1 and connection = '' order by lane, position
 """
 CONNECTIONS = "select connection, count(*)::int as rows from parked where place = $1 and connection <> '' group by 1"
 NEXT = """
-select place, lane, position, attempts, coalesce(age, extract(epoch from now() - began_at)::float8) as age,
+select place, lane, position, attempts, coalesce(age, greatest(0, extract(epoch from now() - began_at)::float8)) as age,
        age is not null as still, key, value, headers
 from parked where place = $1 and connection = $2 and connection <> '' and position > $3 order by position limit $4
 """
@@ -27,7 +28,7 @@ NEWEST = """
 select lane from parked where place = $1 and connection = $2 and connection <> '' order by position desc limit $3
 """
 LATE = """
-select place, lane, position, attempts, coalesce(age, extract(epoch from now() - began_at)::float8) as age,
+select place, lane, position, attempts, coalesce(age, greatest(0, extract(epoch from now() - began_at)::float8)) as age,
        age is not null as still, key, value, headers
 from parked where place = any ($1::text[]) and deadline <= to_timestamp($2::float8) order by deadline limit $3
 """
@@ -47,15 +48,16 @@ COLUMNS = (
     "deadline",
 )
 ADD = """
-insert into parked (place, lane, position, due_at, attempts, began_at, age, key, value, headers, connection, deadline)
-select place, lane, position, now() + wait * interval '1 second', attempts, now() - age * interval '1 second',
+insert into parked
+    (place, lane, position, due_at, waits, attempts, began_at, age, key, value, headers, connection, deadline)
+select place, lane, position, now() + wait * interval '1 second', wait, attempts, now() - age * interval '1 second',
        case when still then age end, key, value, headers, connection, to_timestamp(deadline)
 from unnest($1::text[], $2::text[], $3::bigint[], $4::float8[], $5::integer[], $6::float8[], $7::boolean[],
             $8::bytea[], $9::bytea[], $10::bytea[], $11::text[], $12::float8[])
     as new (place, lane, position, wait, attempts, age, still, key, value, headers, connection, deadline)
 on conflict (place, lane, position) do update
-set due_at = excluded.due_at, attempts = excluded.attempts, began_at = excluded.began_at, age = excluded.age,
-    connection = excluded.connection
+set due_at = excluded.due_at, waits = excluded.waits, attempts = excluded.attempts, began_at = excluded.began_at,
+    age = excluded.age, connection = excluded.connection
 where excluded.attempts >= parked.attempts
 """
 REMOVE = """
@@ -64,7 +66,7 @@ where parked.place = gone.place and parked.lane = gone.lane and parked.position 
 """
 LOAD = """
 select wanted.place, wanted.lane, row.position, row.attempts,
-       coalesce(row.age, extract(epoch from now() - row.began_at)::float8) as age,
+       coalesce(row.age, greatest(0, extract(epoch from now() - row.began_at)::float8)) as age,
        row.age is not null as still, row.key, row.value, row.headers
 from unnest($1::text[], $2::text[]) as wanted (place, lane), lateral (
     select * from parked where parked.place = wanted.place and parked.lane = wanted.lane order by position limit $3

@@ -72,6 +72,8 @@ class Parking:
         self._world = world
         self._lanes: dict[Assignment, dict[str, ParkedLane]] = {}
         self._shelves: dict[Assignment, dict[str, Shelf]] = {}
+        # Lanes of those in memory that came from a shelf or were late, by offset: also once that shelf is gone.
+        self._loaded: dict[Assignment, dict[int, str]] = {}
         self._rows: dict[Assignment, int] = {}
         self._bytes = 0
         self._due: deque[ParkedLane] = deque()
@@ -108,6 +110,7 @@ class Parking:
         shelved = await self._stored.connections(assignment.name)
         self._shelves[assignment] = {connection: Shelf() for connection in shelved}
         self._rows[assignment] = sum(head.rows for head in heads) + sum(shelved.values())
+        self._loaded[assignment] = {}
         lanes = self._lanes[assignment] = {}
         for head in heads:
             lane = lanes[head.lane] = ParkedLane(head.lane, assignment)
@@ -118,6 +121,7 @@ class Parking:
         for lane in self._lanes.pop(assignment, {}).values():
             self._forget(lane)
         self._shelves.pop(assignment, None)
+        self._loaded.pop(assignment, None)
         self._rows.pop(assignment, None)  # what is at work for it counts no more
 
     def takes(self, job: Job, *, shut: bool = False) -> bool:
@@ -189,10 +193,10 @@ class Parking:
             shelf.read = rows[-1].record.offset
         elif shelf.added == before and not shelf.adding:
             del self._shelves[assignment][connection]
-        jobs = []
+        jobs, loaded = [], self._loaded[assignment]
         for row in rows:
-            if row.lane not in lanes and row.record.offset not in shelf.loaded:
-                shelf.loaded[row.record.offset] = row.lane
+            if row.lane not in lanes and row.record.offset not in loaded:
+                loaded[row.record.offset] = row.lane
                 jobs.append(self._job(row, assignment))
         return jobs
 
@@ -203,7 +207,7 @@ class Parking:
             lanes, shelf = self._lanes.get(assignment), self._shelves.get(assignment, {}).get(name)
             if lanes is None or shelf is None:
                 continue
-            loaded = set(shelf.loaded.values())
+            loaded = set(self._loaded[assignment].values())
             for lane in dict.fromkeys(names):  # the newest first
                 if lane not in lanes and lane not in loaded:
                     lanes[lane] = ParkedLane(lane, assignment)
@@ -224,14 +228,11 @@ class Parking:
         for row in rows:
             assignment = places[row.place]
             job, lane = self._job(row, assignment), self._lanes.get(assignment, {}).get(row.lane)
-            shelf = self._shelves.get(assignment, {}).get(job.turn.connection)
-            taken = lane in loaded or (shelf is not None and job.offset in shelf.loaded)
-            if assignment not in self._lanes or taken:
+            if assignment not in self._lanes or lane in loaded or job.offset in self._loaded[assignment]:
                 continue
             if lane is not None:
                 lane.loaded += 1
-            if shelf is not None:
-                shelf.loaded[job.offset] = row.lane
+            self._loaded[assignment][job.offset] = row.lane
             jobs.append(job)
         return jobs
 
@@ -250,6 +251,8 @@ class Parking:
         lane = self._lane(job)
         new = [other for other in behind if not other.parked]
         lane.loaded = 0
+        for other in (job, *behind):
+            self._loaded[job.assignment].pop(other.offset, None)
         self._schedule(lane, wait_seconds)
         await self._append(lane, [job, *new], wait_seconds)
         place = job.assignment.name
@@ -260,8 +263,7 @@ class Parking:
         assignment, name = job.assignment, job.parked or ""
         await self._stored.remove(assignment.name, name, job.offset)
         self._count(assignment, -1)
-        if (shelf := self._shelves.get(assignment, {}).get(job.turn.connection)) is not None:
-            shelf.loaded.pop(job.offset, None)
+        self._loaded.get(assignment, {}).pop(job.offset, None)
         lane = self._lanes.get(assignment, {}).get(name)
         if lane is None:
             return
@@ -340,7 +342,7 @@ class Parking:
         """Where a record of this offset goes."""
         shelf = self._shelves.setdefault(assignment, {}).setdefault(connection, Shelf())
         shelf.read = min(shelf.read, offset - 1)
-        shelf.loaded.pop(offset, None)
+        self._loaded.get(assignment, {}).pop(offset, None)
         return shelf
 
     def _shelve(self, shelf: Shelf, assignment: Assignment, row: Parked) -> None:

@@ -78,6 +78,7 @@ class Queue:
             guard=hold,
             clock=world.now,
             rests=lambda job: limits.rests(job.turn.connection, job.plan.step),
+            begins=lambda job: limits.tries(job.turn.connection, job.plan.step),
         )
         self._intake = Intake(bounds, plan, self._lanes, parking, hold, ill=limits.all_shut)
         self._measured = world.now()
@@ -188,8 +189,6 @@ class Queue:
 
     async def _work(self, job: Job) -> float | None:
         """One attempt of a job. The seconds until the next; None when it is over, here at least."""
-        if (rests := self._limits.tries(job.turn.connection, job.plan.step)) > 0:
-            return rests
         began = self._hold.now()
         plan, tenure = job.plan, job.assignment.tenure
         came: Ended | Later | Lost = await self._attempts.make(plan, job.state, tenure)
@@ -310,7 +309,7 @@ class Queue:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _end_late(self) -> None:
-        """End what is past its deadline wherever it waits: behind others, for an ill connection, in PostgreSQL."""
+        """End what is past its deadline wherever it waits: behind others, read ahead, for an ill connection, parked."""
         if self._leaving:
             return
         wall = self._world.wall()
@@ -319,6 +318,7 @@ class Queue:
             return not job.assignment.leaving and job.late(wall)
 
         late = self._lanes.drop(is_late) if self._lanes.some(is_late) else []
+        late += self._intake.late(wall)
         late += await self._parking.late(wall)
         await asyncio.gather(*map(self._end, late))
 

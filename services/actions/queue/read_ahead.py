@@ -5,8 +5,9 @@ So that what other flows want is seen, though it lies behind thousands of theirs
 
 from __future__ import annotations
 
+import math
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from services.actions.queue.assignment import Assignment
 from services.actions.queue.outline import Lane, Outline
@@ -26,6 +27,8 @@ class ReadAhead:
         self._flow_of: dict[Lane, str] = {}
         self._counts: Counter[str] = Counter()
         self._bytes = 0
+        self._deadlines: dict[tuple[str, int, int], float] = {}  # by coordinates
+        self._soonest = math.inf  # none of them is before this moment
 
     @property
     def full(self) -> bool:
@@ -54,6 +57,9 @@ class ReadAhead:
         """Keep a record, behind all others of its lane."""
         flow = self._flow_of.setdefault(outline.lane, outline.flow)
         self._flows.setdefault(flow, OrderedDict()).setdefault(outline.lane, []).append((record, assignment))
+        if outline.deadline is not None:
+            self._deadlines[record.coordinates] = outline.deadline
+            self._soonest = min(self._soonest, outline.deadline)
         self._counts[flow] += 1
         self._bytes += _bytes(record)
 
@@ -72,22 +78,38 @@ class ReadAhead:
             self._tidy(flow, lane)
         return taken
 
+    def late(self, wall: float) -> list[Taken]:
+        """Take out those whose deadline is over at a moment, in seconds since 1970, out of their turn."""
+        if wall < self._soonest:
+            return []
+        late = self._remove(lambda one: self._deadlines.get(one[0].coordinates, math.inf) <= wall)
+        self._soonest = min(self._deadlines.values(), default=math.inf)
+        return late
+
     def drop(self, assignments: Collection[Assignment] | None = None) -> int:
         """Forget the records of these assignments, or all; how many they were."""
-        dropped = 0
+        return len(self._remove(lambda one: assignments is None or one[1] in assignments))
+
+    def _remove(self, unwanted: Callable[[Taken], bool]) -> list[Taken]:
+        removed = []
         for flow, lanes in list(self._flows.items()):
             for lane, records in list(lanes.items()):
-                gone = [one for one in records if assignments is None or one[1] in assignments]
-                dropped += len(gone)
+                kept: list[Taken] = []
+                gone: list[Taken] = []
+                for one in records:
+                    (gone if unwanted(one) else kept).append(one)
                 self._less(flow, gone)
-                lanes[lane] = [one for one in records if assignments is not None and one[1] not in assignments]
-                if not lanes[lane]:
+                removed += gone
+                lanes[lane] = kept
+                if not kept:
                     self._tidy(flow, lane)
-        return dropped
+        return removed
 
     def _less(self, flow: str, records: Sequence[Taken]) -> None:
         self._counts[flow] -= len(records)
         self._bytes -= sum(_bytes(record) for record, _ in records)
+        for record, _ in records:
+            self._deadlines.pop(record.coordinates, None)
 
     def _tidy(self, flow: str, lane: Lane) -> None:
         del self._flow_of[lane], self._flows[flow][lane]

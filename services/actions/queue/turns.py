@@ -47,6 +47,8 @@ class Turns:
 
     `doubts(connection)`, asked after that: which lanes should not be the next, if there are others; None: any may.
     `crowded(connection, flow)`, asked before: whether so many of them are at work that the rest is for others.
+    `rests(lane)`, asked before too: the seconds for which it may not be called. It is not ready then, and uses up
+    nothing of what its connection bears; `rested(lane, seconds)` has it from then on.
     """
 
     def __init__(
@@ -55,11 +57,16 @@ class Turns:
         guard: FlowGuard | None = None,
         doubts: Callable[[str], Doubted | None] = lambda _: None,
         crowded: Callable[[str, str], bool] = lambda _name, _flow: False,
+        *,
+        rests: Callable[[Hashable], float] = lambda _: 0.0,
+        rested: Callable[[Hashable, float], object] = lambda _lane, _seconds: None,
     ) -> None:
         self._gate = gate
         self._guard = guard
         self._doubts = doubts
         self._crowded = crowded
+        self._rests = rests
+        self._rested = rested
         self._connections: OrderedDict[str, OrderedDict[str, _Flow]] = OrderedDict()
         self._count = 0
 
@@ -115,13 +122,21 @@ class Turns:
     def _flow(self, name: str) -> tuple[str | None, float]:
         """The flow whose turn it is; or None, and the seconds until one is not held."""
         soonest = math.inf
-        for label in self._connections[name]:
+        for label in list(self._connections[name]):
             wait = self._held(label)
             if wait > 0:
                 soonest = min(soonest, wait)
-            elif not self._crowded(name, label):
+            elif not self._crowded(name, label) and self._has_ready(name, label):
                 return label, 0.0
         return None, soonest
+
+    def _has_ready(self, name: str, label: str) -> bool:
+        """Whether a lane of it may be called. Those before it leave."""
+        lanes = self._connections[name][label].lanes
+        while lanes and (wait := self._rests(lane := lanes[0])) > 0:
+            self._remove(name, label, lane)
+            self._rested(lane, wait)
+        return bool(lanes)
 
     def _held(self, label: str) -> float:
         return 0.0 if self._guard is None else self._guard.held(label)
@@ -131,20 +146,24 @@ class Turns:
         for label, flow in self._connections[name].items():
             if self._held(label) <= 0:
                 for lane in flow.lanes:
-                    if not doubted(lane):
+                    if not doubted(lane) and self._rests(lane) <= 0:
                         return label, lane
         return None
 
     def _take(self, name: str, label: str, lane: Hashable) -> None:
+        flow = self._connections[name][label]
+        flow.credit -= 1
+        self._remove(name, label, lane)
+        if flow.lanes and flow.credit <= 0:
+            flow.credit = flow.weight
+            self._connections[name].move_to_end(label)
+
+    def _remove(self, name: str, label: str, lane: Hashable) -> None:
         flows = self._connections[name]
         flow = flows[label]
         flow.lanes.remove(lane)  # mostly the first
         self._count -= 1
-        flow.credit -= 1
         if not flow.lanes:
             del flows[label]
             if not flows:
                 del self._connections[name]
-        elif flow.credit <= 0:
-            flow.credit = flow.weight
-            flows.move_to_end(label)

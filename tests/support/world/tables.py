@@ -289,12 +289,11 @@ class FakeUnknownCalls(UnknownCalls):
 
         await database.patiently("unknown.keep", keep)
 
-    async def answered(self, key: Key, *, happened: bool) -> None:
-        """The destination has decided."""
-        del happened
+    async def asked(self, key: Key) -> bool:
+        """Whether a person is."""
 
-        async def answer() -> None:
-            async with self.faults.around("unknown.answered"):
-                self.open.pop(key, None)
+        async def asked() -> bool:
+            async with self.faults.around("unknown.asked"):
+                return key in self.open
 
-        await database.patiently("unknown.answered", answer)
+        return await database.patiently("unknown.asked", asked)

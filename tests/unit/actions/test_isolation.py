@@ -14,8 +14,9 @@ import pytest
 
 from contracts.actions import ActionRequest, Retry
 from contracts.runs import Outcome
+from services.actions.connections import Connection
 from services.actions.connections.oauth import ClientCredentials
-from services.actions.connections.parts import OAuth2
+from services.actions.connections.parts import ConnectionLimits, OAuth2
 from services.actions.connections.token_requests import Token
 from services.actions.connections.token_store import TokenStore
 from tests.support.actions import request
@@ -301,9 +302,25 @@ def test_a_step_that_fails_for_all_slows_no_other_down() -> None:
     assert loop.run(lambda: _longest_wait_beside(Says(500), 20, "crm", 6, seconds=5.0)) < 0.5
 
 
-async def _longest_wait_beside(says: Says, ill: int, connection: str, well: int, *, seconds: float) -> float:
+def test_what_waits_for_its_step_uses_up_nothing_of_what_its_connection_bears() -> None:
+    """Hundreds of contacts whose step is ill are looked at again at each trial: one of them is called, and no other."""
+    paced = Connection("crm", "http://crm.example", limits=ConnectionLimits(requests_per_second=40))
+    took = _longest_wait_beside(Says(500), 2, "crm", 3, seconds=40.0, connections={"crm": paced})
+    assert loop.run(lambda: took) < 1.5
+
+
+async def _longest_wait_beside(
+    says: Says,
+    ill: int,
+    connection: str,
+    well: int,
+    *,
+    seconds: float,
+    connections: dict[str, Connection] | None = None,
+) -> float:
     """Of the well ones, each tenth of a second so many, beside so many ill calls of another flow's step."""
     it = Story(lambda asked, _: says if asked.url.endswith("/ill") else None, **PLACES)
+    it.world.connections |= connections or {}
     one = await it.world.start()
     due: dict[int, float] = {}
     for tick in range(int(seconds * 10)):

@@ -62,6 +62,35 @@ def test_lanes_of_a_flow_take_turns() -> None:
     assert [ahead.take("f")[0].offset for _ in range(5)] == [0, 2, 4, 1, 3]
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.none() | st.integers(0, 9), st.booleans()), max_size=40),
+    st.lists(st.integers(0, 10), max_size=5),
+)
+def test_what_is_past_its_deadline_is_taken_out_of_its_turn(
+    wanted: list[tuple[str, int | None, bool]], moments: list[int]
+) -> None:
+    """At any moment all that are, once, whatever else was taken before; the others stay in order."""
+    ahead, taken = ReadAhead(10**9), set()
+    for offset, (subject, deadline, taken_at_once) in enumerate(wanted):
+        ahead.add(about(subject, "lead")._replace(deadline=deadline), record(offset), HERE)
+        if taken_at_once:
+            taken.add(ahead.take("lead")[0].offset)
+    for moment in moments:
+        due = {
+            offset
+            for offset, (_, deadline, _) in enumerate(wanted)
+            if offset not in taken and deadline is not None and deadline <= moment
+        }
+        late = [one.offset for one, _ in ahead.late(float(moment))]
+        assert sorted(late) == sorted(due)
+        taken.update(late)
+    assert ahead.records == len(wanted) - len(taken)
+    while ahead.flows:
+        taken.add(ahead.take("lead")[0].offset)
+    assert taken == set(range(len(wanted)))
+    assert not ahead.full
+
+
 def test_it_is_full_over_its_bound_of_bytes_and_not_when_some_are_taken() -> None:
     """Key, value, headers, and what the interpreter needs for them."""
     ahead = ReadAhead(2 * (OBJECTS_BYTES + 3 + 10 + 4) - 1)

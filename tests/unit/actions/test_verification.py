@@ -81,6 +81,26 @@ def test_what_cannot_be_told_stays_unknown_and_says_why() -> None:
     assert after.cause == "no answer. Asked 1 times, the destination left it open: it is away"
 
 
+@pytest.mark.parametrize("told", [5.0, 300.0])
+def test_a_retry_after_that_it_answers_is_waited_for(told: float) -> None:
+    """Also beyond the quiet time: whoever was told to come later has no answer yet."""
+    after = judged(doubted(30), EffectUnknown("it is busy"), 29.9, told)
+    assert isinstance(after, Later)
+    assert told <= after.seconds <= told + 1
+    assert isinstance(after.state, Asking)
+    assert judged(after.state, EffectAbsent(), 29.9 + told) == Failed(
+        FAILED.code, "no answer. The destination was asked, and the effect is not there", again=True
+    )
+
+
+def test_one_that_ends_in_hours_leaves_it_to_a_person() -> None:
+    """At once: it is not asked before that time, and who waits behind it does not wait so long."""
+    for now, told in ((0.0, 4_000.0), (3_000.0, 700.0)):
+        after = judged(doubted(30), EffectUnknown("it is busy"), now, told)
+        assert isinstance(after, Failed)
+        assert after.unknown
+
+
 async def test_a_lead_is_there_if_it_has_its_name() -> None:
     """One under another name may be another's; one that is not found is not there, if that is more than assumed."""
     found = {"status": True, "responseData": [{"lead_id": 7, "name": "Inês"}]}
