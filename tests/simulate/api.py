@@ -21,6 +21,8 @@ TOKEN_PATH = "/token"
 CHECK = re.compile(r"/check/(\d+)$")
 LATER_SECONDS = (20.0, 90.0)
 BEARS_A_SECOND = 4
+LATE_SECONDS = (0.1, 12.0)
+"""With the shortest settings a call, and the time in which it may still arrive, take 15 s."""
 REFUSED = 0
 CUT = -1
 NO_ANSWER = -2
@@ -59,12 +61,13 @@ class Ask:
 
 @dataclass(slots=True)
 class _Says:
-    """What comes of a request. `arrives`, `answers`: after so long; `status` as in Ask."""
+    """What comes of a request. `arrives`, `answers`: after so long; `late`: acts so long after; `status` as in Ask."""
 
     status: int = 200
     arrives: float = 0.001
     answers: float = 0.005
     acts: bool = True
+    late: float = 0.0
     retry_after: float | None = None
 
 
@@ -153,23 +156,30 @@ class Api(Client):
         if ask.check and status == 200:
             happened = any(one.acted_at is not None for one in self.asked if one.number == ask.number)
             status = 200 if happened else 404
-        elif says.acts and not ask.check:
+        elif says.acts and not ask.check and self._is_new(ask, loop.time()):
+            await asyncio.sleep(says.late)
             self._act(ask, loop.time(), waited=not future.done())
         await asyncio.sleep(says.answers)
         if says.status == NO_ANSWER or future.done():
             return
-        headers = {} if says.retry_after is None else {"retry-after": f"{says.retry_after:.0f}"}
-        ask.retry_after = None if says.retry_after is None else float(headers["retry-after"])
+        # Of an answer that is cut nobody reads a header.
+        later = says.retry_after if says.status != CUT else None
+        headers = {} if later is None else {"retry-after": f"{later:.0f}"}
+        ask.retry_after = None if later is None else float(headers["retry-after"])
         future.set_result((status, headers, body))
 
-    def _act(self, ask: Ask, now: float, *, waited: bool) -> None:
+    def _is_new(self, ask: Ask, now: float) -> bool:
+        """Whether it is no repetition that the destination recognises."""
         known = self._honours.get(ask.connection)
         if known is not None and ask.key is not None:
             since = self._keys.get((ask.connection, ask.key))
             if since is not None and now - since < known:
                 self._tell(f"{ask.number} is known to {ask.connection}")
-                return
+                return False
             self._keys[ask.connection, ask.key] = now
+        return True
+
+    def _act(self, ask: Ask, now: float, *, waited: bool) -> None:
         ask.acted_at = now
         ask.in_time = waited and not ask.process.dead
         self._tell(f"{ask.number} has its effect at {ask.connection}")
@@ -196,21 +206,23 @@ class Api(Client):
     def _spoil(self, trouble: Trouble, says: _Says, ask: Ask) -> None:
         chance = self._chance
         what = trouble.what.removeprefix("lanes ").removeprefix("step ")
+        if what == "flaky":
+            what = "500" if chance.random() < trouble.part else ""
         match what:
             case "refused":
                 says.status, says.answers = REFUSED, chance.choice((0.001, 1.0))
             case "hangs":
                 says.status, says.acts = NO_ANSWER, chance.random() < 0.5
                 says.arrives = chance.choice((says.arrives, says.arrives, 9.0))
-            case "cut":
-                says.status, says.acts = CUT, chance.random() < 0.5
-            case "500":
-                says.status, says.acts = 500, chance.random() < 0.2
+            case "cut" | "500":
+                says.status, says.acts = (CUT, chance.random() < 0.5) if what == "cut" else (500, chance.random() < 0.2)
             case "503" | "429" | "401" | "403" | "404":
                 says.status, says.acts = int(what), False
             case "503 later" | "429 later":
                 says.status, says.acts = int(what[:3]), False
                 says.retry_after = chance.uniform(*LATER_SECONDS)
+            case "acts late" if not ask.check:
+                says.status, says.late = NO_ANSWER, chance.uniform(*LATE_SECONDS)
             case "slow":
                 says.answers = chance.uniform(0.5, 3.0)
             case "bears few":

@@ -6,10 +6,13 @@ cause, nothing asked too early. Liveness: whatever can go on does go on, also wh
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
+from services.actions.attempt.retry import FIRST_SECONDS, LONGEST_SECONDS
 from services.actions.journal.effects import State
 from tests.simulate.api import CUT, NO_ANSWER, REFUSED, Ask
 from tests.simulate.scenario import CALM, KAFKA, POSTGRESQL, WORKERS, Kind, Put, Trouble
@@ -24,7 +27,6 @@ LATE_SECONDS = 10.0
 """So long after its deadline a call has ended, wherever it waits."""
 SHORT_SECONDS = 0.01
 FRESH_SECONDS = 10.0
-LONGEST_WAIT_SECONDS = 60.0
 ROOM = {"FLOWS_MAX_PENDING": 300, "FLOWS_MAX_PARKED": 300, "FLOWS_READ_AHEAD_BYTES": 1_000_000}
 FINAL = frozenset({404, 422})
 DENIED = frozenset({401, 403})
@@ -103,13 +105,9 @@ class _Judge:
                 yield Fault("lost", f"{number} has no end")
             return
         what = {(end.what, end.code) for end in ends}
-        if kind.repeat == "verify" and self._upset() and ends[-1].code is None:
-            # Who went on with an unknown one asked the destination once more, and it had an answer.
-            what = {(ends[-1].what, ends[-1].code)}
-            ends = ends[-1:]
         if len(what) > 1:
             yield Fault("two ends", f"{number} ended as {sorted(map(str, what))}")
-        if len(ends) > 1 and not self._upset():
+        if len(ends) > 1 and not self._upset(*KAFKA, *WORKERS):
             yield Fault("two ends", f"{number} ended {len(ends)} times, and nothing happened to its worker")
         acts = [ask for ask in asked if ask.acted_at is not None]
         end = ends[0]
@@ -171,9 +169,9 @@ class _Judge:
         begun = self.seen.begun
         return trouble.at + begun <= until and trouble.at + trouble.seconds + begun >= since
 
-    def _upset(self) -> bool:
-        """Whether something happened to a worker, its group or its parts."""
-        return any(one.what in (*WORKERS, *KAFKA, *POSTGRESQL) for one in self.scenario.troubles)
+    def _upset(self, *by: str) -> bool:
+        """Whether one of these troubles came."""
+        return any(one.what in by for one in self.scenario.troubles)
 
     def _dead(self, number: int, put: Put, kind: Kind, end: End) -> Iterator[Fault]:
         """Nothing dies that waiting would cure."""
@@ -194,11 +192,22 @@ class _Judge:
             if len(denied) > 1 and self._well_beside(last):
                 return
         charged = [ask for ask in asked if self._own_fault(ask)]
-        over = (last.answered_at or last.at) - asked[0].at > kind.within_seconds - LONGEST_WAIT_SECONDS
+        over = self._tried_seconds(asked) + _longest_wait(kind, len(charged)) > kind.within_seconds
         if len(charged) < kind.attempts and not (charged and over):
             yield Fault(
                 "dead", f"{number} died ({end.code}) after {statuses}, of which {len(charged)} were its own fault"
             )
+
+    def _tried_seconds(self, asked: list[Ask]) -> float:
+        """How long it was tried at most, without what followed on failures that were not its own.
+
+        A worker that takes it over knows only since when; one that waits for PostgreSQL counts that too.
+        """
+        end = asked[-1].answered_at or asked[-1].at
+        if len({ask.process for ask in asked}) > 1 or self._touched(asked[0].at, end):
+            return math.inf
+        own = sum(later.at - ask.at for ask, later in pairwise(asked) if self._own_fault(ask))
+        return own + end - asked[-1].at
 
     def _well_beside(self, last: Ask) -> bool:
         """Whether another lane succeeded in the step, while or shortly before this was asked."""
@@ -216,6 +225,8 @@ class _Judge:
         """Whether a failure can be its call's own: others of its worker were well, or there were too few to say."""
         if ask.answered_at is None:
             return True
+        # What was said before a connection was found well again counts no more.
+        since = max((at for at, name in self.seen.healed if name == ask.connection and at <= ask.at), default=0.0)
         others = [
             one
             for one in self.seen.asked
@@ -223,7 +234,7 @@ class _Judge:
             and one.process is ask.process
             and one.connection == ask.connection
             and one.answered_at is not None
-            and one.answered_at <= ask.answered_at
+            and since <= one.answered_at <= ask.answered_at
             and one.lane != ask.lane
         ]
         bad = (REFUSED, CUT, NO_ANSWER, 401, 403, 429, 500, 503)
@@ -276,7 +287,9 @@ class _Judge:
             newest = -1
             for ask in asked:
                 if any(end.at < ask.at for end in self.ends.get(ask.number, ())):
-                    continue  # it was unknown, and whoever went on with it asked once more: see `_one`
+                    if not self._stale(ask):
+                        yield Fault("after its end", f"{ask.number} was asked for, and had ended")
+                    continue
                 if ask.number < newest and not self._stale(ask):
                     yield Fault("order", f"{ask.number} was asked for after {newest}, of lane {lane}")
                 if not self._stale(ask):
@@ -303,8 +316,6 @@ class _Judge:
     def _early(self) -> Iterator[Fault]:
         told: dict[tuple[int, str], Ask] = {}
         for ask in self.seen.asked:
-            if ask.check:
-                continue
             before = told.get((ask.number, ask.process.name))
             if before is not None and before.answered_at is not None and before.retry_after is not None:
                 wait = ask.at - before.answered_at
@@ -375,6 +386,13 @@ class _Judge:
                     yield Fault(
                         "slow start", f"{process} made {count} calls in a second when {connection} was well again"
                     )
+
+
+def _longest_wait(kind: Kind, attempts: int) -> float:
+    """Before the attempt that follows on so many."""
+    if kind.schedule is not None:
+        return max(kind.schedule) + FIRST_SECONDS
+    return min(LONGEST_SECONDS, FIRST_SECONDS * 2.0**attempts)
 
 
 def counted(faults: list[Fault]) -> str:

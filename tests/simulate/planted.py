@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tests.simulate.batch import fix_hashes
 from tests.simulate.judge import judge
 from tests.simulate.scenario import scenario
 from tests.simulate.story import play
@@ -38,7 +39,7 @@ class Planted:
     needs: tuple[str, ...] = ()
 
 
-BEGIN = "Begin(key, guarantee, epoch, Record(tenure.place, position), keyed_seconds)"
+BEGIN = "Begin(key, guarantee, epoch, Record(tenure.place, position), keyed_seconds, leaves)"
 FAULTS = (
     Planted(
         "the journal is told of a call after it",
@@ -52,7 +53,7 @@ FAULTS = (
     ),
     Planted(
         "what a lost worker sent is sent again",
-        "services.actions.journal.judge:judge",
+        "services.actions.journal.judge:_judged",
         (
             (
                 "return _unknown(row, ErrorCode.CALL_LOST, LOST)",
@@ -67,7 +68,7 @@ FAULTS = (
     ),
     Planted(
         "attempts that do not count renew a key",
-        "services.actions.journal.judge:judge",
+        "services.actions.journal.judge:_judged",
         (("not row.attempts and not row.maybe", "not row.attempts"),),
         needs=("cut",),
     ),
@@ -99,7 +100,7 @@ FAULTS = (
         "what is to be parked counts as finished before it is written",
         "services.actions.queue.parking:Parking._append",
         (("lane.added += 1", "lane.added += 1; [job.finish() for job in jobs]"),),
-        needs=("pg", "crash"),
+        needs=("pg away parked", "crash"),
     ),
     Planted(
         "what comes for a parked lane does not wait behind it",
@@ -120,6 +121,7 @@ FAULTS = (
         "`within` goes on while a connection is ill",
         "services.actions.attempt.attempts:Attempts._since",
         (("return waiting.began + now - waiting.still", "return waiting.began"),),
+        needs=("flaky",),
     ),
     Planted(
         "while the destination is asked, `within` goes on",
@@ -136,7 +138,7 @@ FAULTS = (
     Planted(
         "Retry-After is not read",
         "services.actions.attempt.http:_refused",
-        (('retry_after_seconds=retry_after_seconds(reply.headers.get("retry-after"))', "retry_after_seconds=None"),),
+        (("retry_after_seconds=retry_after_seconds(reply.headers)", "retry_after_seconds=None"),),
     ),
     Planted(
         "no slow start",
@@ -146,8 +148,8 @@ FAULTS = (
     ),
     Planted(
         "a token endpoint that fails makes dead letters",
-        "services.actions.connections.oauth:ClientCredentials._fetch",
-        (("retriable=True, away=True,", "retriable=False,"),),
+        "services.actions.connections.oauth:fetch_token",
+        (("retry_after_seconds=retry_after_seconds(answer.headers), retriable=True, away=True,", "retriable=False,"),),
         needs=("token",),
     ),
     Planted(
@@ -193,17 +195,18 @@ FAULTS = (
         "what is late is taken twice out of PostgreSQL",
         "services.actions.queue.parking:Parking.load",
         (("if lane.loaded > 0:", "if False:"),),
+        needs=("pg slow parked",),
     ),
     Planted(
         "the destination is believed at once that a call did not happen",
         "services.actions.attempt.verification:judged",
         (
             (
-                "if (wait := wait_seconds(asked, now)) > 0:",
-                "if not isinstance(verdict, EffectAbsent) and (wait := wait_seconds(asked, now)) > 0:",
+                "if wait > 0:",
+                "if wait > 0 and not isinstance(verdict, EffectAbsent):",
             ),
         ),
-        needs=("hangs",),
+        needs=("acts late",),
     ),
     Planted(
         "what a destination says when it is asked is no evidence",
@@ -265,7 +268,7 @@ def find(fault: Planted, most_seconds: float = MOST_SECONDS) -> Found:
     with planted(fault):
         while (passed := time.process_time() - began) < most_seconds:
             made = scenario(seed)
-            there = [trouble.what for trouble in made.troubles]
+            there = [f"{trouble.what} {trouble.where}" for trouble in made.troubles]
             if all(any(what.startswith(need) for what in there) for need in fault.needs) and (
                 faults := judge(play(made))
             ):
@@ -291,4 +294,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    fix_hashes()
     sys.exit(main())

@@ -19,6 +19,7 @@ POSTGRESQL = ("pg away", "pg slow", "pg fails before", "pg fails after", "pg tim
 KAFKA = ("kafka away", "kafka fails before", "kafka fails after", "kafka takes no commits")
 WORKERS = ("crash", "stands still", "thrown out", "rebalance", "restart", "clock steps")
 CROWD = 150
+TOGETHER = 0.3
 TABLES = ("", "effects", "limits", "parked", "unknown")
 
 
@@ -121,7 +122,12 @@ def scenario(seed: int) -> Scenario:
         {name: chance.choice((20.0, 60.0, 3_600.0)) for name in CONNECTIONS if chance.random() < 0.6},
         {name: chance.choice((5.0, 20.0)) for name in CONNECTIONS if name != CALM and chance.random() < 0.15},
         _puts(chance, kinds, subjects, count, load),
-        tuple(sorted(_troubles(chance, kinds, subjects, workers, load), key=lambda one: one.at)),
+        tuple(
+            sorted(
+                [*_troubles(chance, kinds, subjects, workers, load), *_together(seed, workers, load)],
+                key=lambda one: one.at,
+            )
+        ),
     )
     return replace(made, puts=_crowded(chance, made, kinds, subjects))
 
@@ -201,6 +207,26 @@ def _troubles(chance: Random, kinds: list[Kind], subjects: list[str], workers: i
             case "worker":
                 made.append(_worker(chance, workers, at, seconds))
     return made
+
+
+def _together(seed: int, workers: int, load: float) -> list[Trouble]:
+    """In some seeds, beside all others: what seldom meets by chance, and is worst when it does."""
+    chance = Random(f"{seed}/together")
+    if chance.random() > TOGETHER:
+        return []
+    at = chance.uniform(0, load / 2)
+    match chance.choice(("parking is cut off", "parking is slow", "ill and flaky", "acts late")):
+        case "parking is cut off":
+            whose, steps = str(chance.randrange(workers)), chance.randint(1, 100)
+            dies = Trouble("crash", at + chance.uniform(2, 8), 1.0, whose, steps)
+            return [Trouble("503 later", at, 30.0, "crm"), Trouble("pg away", at + 1, 10.0, "parked"), dies]
+        case "parking is slow":
+            return [Trouble("429 later", at, 60.0, "crm"), Trouble("pg slow", at, 60.0, "parked")]
+        case "ill and flaky":
+            ill = Trouble(chance.choice(("refused", "hangs", "500")), at + 5, 60.0, "crm")
+            return [Trouble("flaky", 0.0, load + 120, "crm", 0.4), ill]
+        case _:  # it takes calls, answers none of them, acts on each in its own time, and answers what it is asked
+            return [Trouble("acts late", at, 60.0, "crm")]
 
 
 def _some(chance: Random, kinds: list[Kind], subjects: list[str], at: float, seconds: float) -> Trouble:
