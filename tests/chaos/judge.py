@@ -225,6 +225,8 @@ def _during(past: Past, moments: list[float]) -> bool:
 def _cuts(past: Past, connection: str) -> bool:
     """Whether a call at the connection may be cut by it."""
     kind, target, how = past.trouble.kind, past.trouble.target, past.trouble.how
+    if kind is Kind.UNREADABLE:
+        return False
     if kind is Kind.ILL:
         return target == connection and how in {Illness.HANGS, Illness.CUT_AFTER, Illness.CUT_BEFORE}
     at = target.removeprefix("net ")

@@ -64,7 +64,7 @@ class Link:
             there_reader, there = await asyncio.open_connection(LOOPBACK, self.target, limit=CHUNK)
             one.writers.append(there)
             await asyncio.gather(self._pump(reader, there), self._pump(there_reader, writer))
-        except (OSError, asyncio.CancelledError):
+        except (OSError, RuntimeError, asyncio.CancelledError):  # uvloop's word for a side that is closed already
             one.abort()
         finally:
             self._open.discard(one)

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     HALF_OPEN = "half_open"  # nothing arrives any more, and nobody is told
     STORM = "storm"  # further workers come and go
     POISON = "poison"  # on every topic
+    UNREADABLE = "unreadable"  # a batch on each topic, in a codec that nobody knows
     DEPLOY = "deploy"  # another version of every flow
     GROW = "grow"  # a topic gets more partitions
     ILL = "ill"  # a destination
@@ -75,6 +76,8 @@ _SERVER = {KAFKA: _SERVICE, POSTGRES: (*_SERVICE, Kind.READ_ONLY)}
 _NETWORK = (Kind.CUT, Kind.DELAY, Kind.HALF_OPEN)
 _ONCE = (Kind.STORM, Kind.POISON, Kind.DEPLOY, Kind.GROW)
 GROWING = 0.3
+UNREADABLE_SECONDS = 3.0
+"""So long a batch cannot be read: whoever reads it then tells of it, and passes it."""
 LONGEST_PAUSE = 12.0
 """Beyond a session of ten seconds, below what makes `verify` unsafe (docs/delivery.md)."""
 
@@ -99,6 +102,7 @@ def whole(seed: int) -> Plan:
     # While a topic grows no order is promised: most seeds go without.
     for kind in _ONCE if chance.random() < GROWING else _ONCE[:-1]:
         drawn.append(_once(chance, kind, chance.uniform(4, seconds - 8)))
+    drawn.append(Trouble(chance.uniform(4, seconds - 8), Kind.UNREADABLE, KAFKA, UNREADABLE_SECONDS))
     return Plan(seed, 3_000, 120, seconds, _apart(drawn))
 
 
@@ -118,6 +122,7 @@ def short(seed: int) -> Plan:
         Trouble(chance.uniform(2, 8), chance.choice((Kind.CUT, Kind.HALF_OPEN)), "net actions-1", 2.0),
         _once(chance, Kind.POISON, chance.uniform(1, 6)),
         _once(chance, Kind.DEPLOY, chance.uniform(1, 6)),
+        Trouble(chance.uniform(6, 9), Kind.UNREADABLE, KAFKA, UNREADABLE_SECONDS),
     ]
     return Plan(seed, 1_500, 60, seconds, _apart(drawn))
 

@@ -17,17 +17,19 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.errors import KafkaError
 
-from contracts.topics import ALL
+from contracts.topics import ACTIONS, ALL, EVENTS, RUNS, Topic
 from deploy.local.local_server import LocalServer
 from services.cli.terminal import CommandError
 from tests.chaos.plan import KAFKA, POSTGRES, Illness, Kind, Trouble
 from tests.chaos.processes import Service
 from tests.chaos.world import World
+from tests.support.strangers import broken_batch
 
+READ_TOPICS = (EVENTS, RUNS, ACTIONS)
 DELAY_SECONDS = 0.3
 STORM_SECONDS = 8.0
 AGAIN_SECONDS = 0.5
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 300.0  # a crowded machine takes more than a minute to start Kafka
 VERSION = 2
 SECOND_TRIES = (KafkaError, CommandError, OSError, asyncpg.PostgresError)
 POISON: tuple[tuple[bytes | None, bytes | None], ...] = (
@@ -55,6 +57,8 @@ async def make(world: World, trouble: Trouble) -> None:
 def _made(world: World, trouble: Trouble) -> contextlib.AbstractAsyncContextManager[None]:
     if trouble.kind is Kind.ILL:
         return _ill(world, trouble)
+    if trouble.kind is Kind.UNREADABLE:
+        return _unreadable(world)
     if trouble.target.startswith("net "):
         return _network(world, trouble)
     if trouble.target in {KAFKA, POSTGRES}:
@@ -211,6 +215,30 @@ async def _poison(world: World) -> None:
         for topic in ALL:
             for key, value in POISON:
                 await producer.send_and_wait(topic.under(world.settings.topic_prefix), value, key=key)
+    finally:
+        await producer.stop()
+
+
+@asynccontextmanager
+async def _unreadable(world: World) -> AsyncIterator[None]:
+    """A batch in an unknown codec on each topic that is consumed; whole again after a while, as a broker needs it."""
+    async with contextlib.AsyncExitStack() as stack:
+        for topic in READ_TOPICS:
+            await _patiently(lambda topic=topic: _spoil(world, topic, stack))  # type: ignore[misc]
+        yield
+
+
+async def _spoil(world: World, topic: Topic, stack: contextlib.AsyncExitStack) -> None:
+    """No consumer of ours sees it before it is spoiled: it is in a transaction until then."""
+    name = topic.under(world.settings.topic_prefix)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=world.settings.kafka_bootstrap, transactional_id=f"chaos-{time.monotonic_ns()}"
+    )
+    try:
+        await producer.start()
+        async with producer.transaction():
+            put = await producer.send_and_wait(name, b"{}", key=b"default/c9", partition=0)
+            stack.enter_context(broken_batch(world.kafka, name, put.offset, "codec"))
     finally:
         await producer.stop()
 
