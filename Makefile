@@ -61,8 +61,8 @@ chaos: $(STAMP) ## Twenty seeds of many troubles at once on the real parts, judg
 bench: $(STAMP) ## Delivered flows a second on this machine, with CPU seconds a process
 	@$(BIN)/python -m tests.bench
 
-isolation: $(STAMP) ## What somebody else's trouble costs a healthy contact: about half an hour; SEED=1, ONLY="connection: hanging"
-	@$(BIN)/python -m tests.bench.isolation --seed $(or $(SEED),1) $(if $(ONLY),--only "$(ONLY)")
+isolation: $(STAMP) ## What somebody else's trouble costs a healthy contact, half an hour: SEED=1, ONLY="connection: hanging", DOCS=docs/isolation.md
+	@$(BIN)/python -m tests.bench.isolation --seed $(or $(SEED),1) $(if $(ONLY),--only "$(ONLY)") $(if $(DOCS),--docs "$(DOCS)")
 
 schemas: $(STAMP) ## Write anew what is made from declarations: schemas, examples, .env.example, docs/reference
 	@$(BIN)/python -m services.cli.generate

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+
+import pytest
 
 from tests.bench.isolation.load import Job
-from tests.bench.isolation.verdict import BROKEN, HOLDS, Row, bound, compared, moved_again, share, table
+from tests.bench.isolation.verdict import BROKEN, HOLDS, Row, bound, compared, moved_again, share, table, with_table
 
 
 def test_shares_are_of_values_that_were_measured() -> None:
@@ -44,6 +47,18 @@ def test_the_table_tells_each_line() -> None:
     assert [cell.strip() for cell in shown[2].strip("|").split("|")] == [
         "hangs", "10", "10 ms", "10 ms", "2.0 s", "never", "never", "50 ms", "broken, 1 lost",
     ]  # fmt: skip
+
+
+def test_the_documents_table_is_written_anew() -> None:
+    """All else of it stays; one that has no such table is told."""
+    docs = Path(__file__).parents[2] / "docs/isolation.md"
+    made = table([compared("hangs", [0.01] * 10, [0.02] * 10)])
+    written = with_table(docs.read_text(), made)
+    assert made in written
+    assert with_table(written, made) == written
+    assert written.split(made)[0] == docs.read_text()[: len(written.split(made)[0])]
+    with pytest.raises(LookupError):
+        with_table("no table", made)
 
 
 def test_requests_are_due_by_the_clock_and_the_same_for_a_seed() -> None:

@@ -1,12 +1,12 @@
 """What somebody else's trouble costs a healthy contact: webhook to call, on the real stack, beside a calm run.
 
-    python -m tests.bench.isolation [--seed N] [--only CASE]… [--healthy N] [--rate N] [--out FILE] [--list]
+    python -m tests.bench.isolation [--seed N] [--only CASE]… [--healthy N] [--rate N] [--progress FILE] [--docs FILE]
 
 Load comes by the clock at 30 % of what this machine can carry, which a burst finds first. Each ill stands between
 two calm runs: while it lasts, the p99 of healthy contacts is to be within two times of theirs (floor 50 ms). When a
 part was away (process, Kafka, PostgreSQL, network), each lane that waited moves again within 10 s of its return, 5 s
-for a killed member. What was measured is kept in `--out`, case by case: the same command goes on where it was ended.
-Exit 1 when a line is broken.
+for a killed member. What was measured is kept in `--progress`, case by case: the same command goes on where it was
+ended. Once all cases are, `--docs` has their table instead of the one that it had. Exit 1 when a line is broken.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from services.cli.terminal import CommandError
-from tests.bench.isolation.cases import CASES, CONNECTIONS, FAULTS, HEALTHY, MESSAGE, REFUSING, Case, Fault
+from tests.bench.isolation.cases import CASES, CONNECTIONS, FAULTS, HEALTHY, MESSAGE, REFUSING, Case, Fault, flows_of
 from tests.bench.isolation.cases import Load as IllLoad
 from tests.bench.isolation.ground import ROOT, Ground, ground
 from tests.bench.isolation.load import Job
-from tests.bench.isolation.verdict import BROKEN, Row, compared, moved_again, table
+from tests.bench.isolation.verdict import BROKEN, Row, compared, moved_again, table, with_table
 
 PART = 0.3
 BURST = 3_000
@@ -37,7 +37,8 @@ PATIENCE_SECONDS = 40.0
 STRUCK_AFTER_SECONDS = 3.0
 STRUCK_SECONDS = 20.0
 QUIET_SECONDS = 15.0
-START_SECONDS = 25.0
+START_SECONDS = 45.0
+USUAL_RATE = 250.0
 DEPLOYED_SECONDS = 1.5
 
 
@@ -104,8 +105,7 @@ class Bench:
         return _took(job, came)
 
     def _deploy(self, *more: str) -> None:
-        flows = {**HEALTHY, **{f"more-{number}": text for number, text in enumerate(more)}}
-        self.on.deploy(flows)
+        self.on.deploy(flows_of(*more))
         time.sleep(DEPLOYED_SECONDS)
 
     def _run(
@@ -175,23 +175,28 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], help="cases whose name holds this; may be given again")
     parser.add_argument("--healthy", type=int, default=5_000, help="healthy calls beside each ill (default 5000)")
     parser.add_argument("--rate", type=float, default=0.0, help="healthy calls a second; default: 30 %% of a burst's")
-    parser.add_argument("--out", type=Path, help="file of what was measured (default isolation-SEED.json)")
+    parser.add_argument("--progress", type=Path, help="file of what was measured (default isolation-SEED.json)")
+    parser.add_argument("--docs", type=Path, help="Markdown whose table of cases is written anew, once it is whole")
     parser.add_argument("--logs", type=Path, help="folder that gets the services' logs of broken lines")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     wanted = parser.parse_args()
-    every: tuple[Case | Fault, ...] = (*FAULTS, *CASES)
+    every: tuple[Case | Fault, ...] = (*CASES, *FAULTS)
     chosen = [one for one in every if not wanted.only or any(part in one.name for part in wanted.only)]
     if not chosen:
         parser.error(f"no case has {' or '.join(map(repr, wanted.only))} in its name: --list shows them")
     if wanted.list:
         print("\n".join(one.name for one in chosen))
         return 0
-    out = wanted.out or Path(f"isolation-{wanted.seed}.json")
+    out = wanted.progress or Path(f"isolation-{wanted.seed}.json")
     rows = _kept(out)
     left = [one for one in chosen if one.name not in rows]
+    first = sorted(left, key=lambda one: isinstance(one, Case))  # faults on a fresh ground
+    grounds = [[one for one in first if proxied == _proxied(one)] for proxied in (False, True)]
+    seconds = sum(START_SECONDS for here in grounds if here)
+    seconds += sum(_seconds(one, wanted.healthy, wanted.rate or USUAL_RATE) for one in left)
+    print(f"{len(left)} of {len(chosen)} cases to measure: about {seconds / 60:.0f} minutes", flush=True)
     try:
-        for proxied in (False, True):
-            here = [one for one in left if proxied == (isinstance(one, Fault) and one.proxied)]
+        for proxied, here in zip((False, True), grounds, strict=True):
             if here:
                 _measure(here, wanted, rows, out, proxied=proxied)
     except CommandError as error:
@@ -202,6 +207,8 @@ def main() -> int:
         return 130
     found = [rows[one.name] for one in chosen if one.name in rows]
     print(table(found))
+    if wanted.docs and len(found) == len(every):
+        wanted.docs.write_text(with_table(wanted.docs.read_text(), table(found)))
     return 1 if any(row.verdict == BROKEN for row in found) else 0
 
 
@@ -211,8 +218,6 @@ def _measure(
     with ground(HEALTHY, CONNECTIONS, REFUSING, proxied=proxied) as on:
         bench = Bench(on, wanted.seed, wanted.rate)
         bench.calibrate()
-        seconds = sum(_seconds(one, wanted.healthy, bench.rate) for one in cases)
-        print(f"{len(cases)} cases, about {seconds / 60:.0f} minutes", flush=True)
         for one in cases:
             row = bench.case(one, wanted.healthy) if isinstance(one, Case) else bench.fault(one)
             if row.verdict == BROKEN and wanted.logs:
@@ -220,6 +225,10 @@ def _measure(
             rows[one.name] = row
             _keep(out, rows)
             print(table([row]).splitlines()[-1], flush=True)
+
+
+def _proxied(case: Case | Fault) -> bool:
+    return isinstance(case, Fault) and case.proxied
 
 
 def _seconds(case: Case | Fault, healthy: int, rate: float) -> float:

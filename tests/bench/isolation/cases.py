@@ -41,7 +41,7 @@ on: closum.lead.created
 steps:
   - id: phone
     tool: phone.format
-    with: { number: "${ trigger.mobile_number }", region: "${ trigger.country }" }
+    with: { number: "${ trigger.mobile_number }", region: "${ dyn(trigger.country) }" }
   - action: http.request
     connection: crm
     with:
@@ -51,6 +51,7 @@ steps:
       json: { n: "${ trigger.name }", phone: "${ phone.e164 }" }
 """
 HEALTHY = {"message": MESSAGE_FLOW, "form": FORM_FLOW}
+"""A form's `country` is taken unseen: what a sender writes there is one of the ills."""
 EXTRA_FLOW = """\
 flow: extra
 on: {trigger}
@@ -104,6 +105,11 @@ def extra(connection: str, *, trigger: str = "closum.contact.updated", url: str 
     """A flow that is ill."""
     contact = "${ trigger.email }" if trigger == "closum.contact.updated" else "${ trigger.from }"
     return EXTRA_FLOW.format(trigger=trigger, connection=connection, url=url, before=before, contact=contact)
+
+
+def flows_of(*more: str) -> dict[str, str]:
+    """What is deployed: the healthy ones, and these."""
+    return {**HEALTHY, **{f"more-{number}": text for number, text in enumerate(more)}}
 
 
 def beside_healthy(name: str, *rules: Mapping[str, Any], **of: Any) -> Case:

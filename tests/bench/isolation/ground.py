@@ -85,13 +85,8 @@ class Ground:
     def deploy(self, flows: Mapping[str, str]) -> None:
         """These flows and no others, as `flows deploy` does it. They may name connections that actions has not."""
         place = self.folder / f"flows-{time.monotonic_ns()}"
-        place.mkdir()
-        for name, text in flows.items():
-            (place / f"{name}.yaml").write_text(text)
-        more = CONNECTION.format(name="gone", port=1)
-        connections = self.folder / "deployed.yaml"
-        connections.write_text((self.folder / "connections.yaml").read_text() + more)
-        deployed([place], connections, self.parts.postgres.url, alone=True)
+        known = (self.folder / "connections.yaml").read_text()
+        deployed([place], written(place, flows, known), self.parts.postgres.url, alone=True)
 
     def start(self, name: str) -> None:
         """One of the services; not ready yet."""
@@ -146,6 +141,22 @@ class ProxiedKafka(KafkaServer):
         self._configuration.write_text(text.replace(f"{listener}{chosen['client']}", f"{listener}{self.proxy_port}"))
 
 
+def written(place: Path, flows: Mapping[str, str], connections: str) -> Path:
+    """These flows, in a folder that is made; and beside it the connections that they may name: these, and `gone`."""
+    place.mkdir()
+    for name, text in flows.items():
+        (place / f"{name}.yaml").write_text(text)
+    known = place.with_suffix(".connections")
+    known.write_text(connections + CONNECTION.format(name="gone", port=1))
+    return known
+
+
+def connections_of(names: Sequence[str], more: str, port: int) -> str:
+    """As YAML: these lead to the destination at a port; `more` is further ones, in which `{port}` is that port."""
+    text = "connections:\n" + "".join(CONNECTION.format(name=name, port=port) for name in names)
+    return text + more.replace("{port}", str(port))
+
+
 def asked(port: int, path: str, body: object) -> Any:
     """What the destination answers."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode())
@@ -155,10 +166,7 @@ def asked(port: int, path: str, body: object) -> Any:
 
 @contextmanager
 def ground(flows: Mapping[str, str], connections: Sequence[str], more: str = "", *, proxied: bool) -> Iterator[Ground]:
-    """The whole, ready, with these flows. `connections` lead to the destination; `more` is further ones, as YAML.
-
-    In `more`, `{port}` is the destination's. All of it ends with the block.
-    """
+    """The whole, ready, with these flows and connections (see `connections_of`). All of it ends with the block."""
     with ExitStack() as around:
         kafka = ProxiedKafka if proxied else KafkaServer
         parts = around.enter_context(servers(kafka))
@@ -181,8 +189,7 @@ def ground(flows: Mapping[str, str], connections: Sequence[str], more: str = "",
         for name in names:
             ports[name] = free_port(besides=frozenset(ports.values()))
         (parts.folder / "sources.yaml").write_text(SOURCES)
-        text = "connections:\n" + "".join(CONNECTION.format(name=name, port=destination) for name in connections)
-        (parts.folder / "connections.yaml").write_text(text + more.replace("{port}", str(destination)))
+        (parts.folder / "connections.yaml").write_text(connections_of(connections, more, destination))
         environ = {name: value for name, value in os.environ.items() if not name.startswith("FLOWS_")} | {
             "KAFKA_BOOTSTRAP": bootstrap,
             "DATABASE_URL": url,

@@ -64,7 +64,7 @@ def moved_again(
     """By each lane that waited when a part came back: the seconds until a call of it came. Infinite: none did.
 
     >>> moved_again([0, 1, 2, 9], [0.1, 12, 13, 9.1], [1, 1, 2, 3], 10.0)
-    {1: 2, 2: 3}
+    {1: 2.0, 2: 3.0}
     """
     waited: dict[int, float] = {}
     for moment, arrived, lane in zip(due, came, lanes, strict=True):
@@ -84,6 +84,18 @@ def table(rows: Iterable[Row]) -> str:
         return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
 
     return "\n".join([row(head), "|" + "|".join("-" * (width + 2) for width in widths) + "|", *map(row, lines[1:])])
+
+
+def with_table(text: str, made: str) -> str:
+    """Markdown whose table of cases is this one. Raises LookupError where it has none, or several."""
+    lines = text.split("\n")
+    places = [place for place, line in enumerate(lines) if line.startswith("| case ")]
+    if len(places) != 1:
+        raise LookupError(f"there are {len(places)} tables of cases")
+    begin = end = places[0]
+    while end < len(lines) and lines[end].startswith("|"):
+        end += 1
+    return "\n".join([*lines[:begin], *made.split("\n"), *lines[end:]])
 
 
 def _cells(row: Row) -> tuple[str, ...]:
