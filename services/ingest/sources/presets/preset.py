@@ -4,49 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from services.flows.tolerant_schema import tolerant_schema
+from services.runtime.documents.evidence import READ, Evidence, Known, assumed, confirmed, inferred
+
+__all__ = [
+    "FORM",
+    "JSON",
+    "PARTS",
+    "READ",
+    "SECRET",
+    "TOKEN",
+    "VERIFY",
+    "XML",
+    "Evidence",
+    "Known",
+    "Preset",
+    "Sample",
+    "assumed",
+    "confirmed",
+    "inferred",
+]
 
 JSON, FORM, XML = "application/json", "application/x-www-form-urlencoded", "text/xml; charset=UTF-8"
 PARTS = ("proof", "id", "time", "type", "retries", "answer", "handshakes")
-READ = "2026-11-30"
 TOKEN, SECRET, VERIFY = ({"env": f"HOOK_{kind}_{{NAME}}"} for kind in ("TOKEN", "SECRET", "VERIFY"))
 """Where the values stand that a person brings: in the environment, under the source's name."""
-
-
-class Known(Enum):
-    """How sure a fact is."""
-
-    CONFIRMED = "confirmed"
-    INFERRED = "inferred"
-    ASSUMED = "assumed"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Where something is known from. `of`: parts of the preset (PARTS), headers, pointers with all that is below."""
-
-    known: Known
-    document: str
-    of: tuple[str, ...]
-    read: str = READ
-
-
-def confirmed(document: str, *of: str) -> Evidence:
-    """The document says so, or a public sample of the platform shows it."""
-    return Evidence(Known.CONFIRMED, document, of)
-
-
-def inferred(document: str, *of: str) -> Evidence:
-    """It follows from the document, or from what others do with it."""
-    return Evidence(Known.INFERRED, document, of)
-
-
-def assumed(document: str, *of: str) -> Evidence:
-    """Nothing public says so; the document is the nearest to it."""
-    return Evidence(Known.ASSUMED, document, of)
 
 
 @dataclass(frozen=True, slots=True)
