@@ -64,6 +64,8 @@ LOOKS: dict[str, tuple[str, ...]] = {
 HERE = {
     "catalog",
     "check",
+    "connections new",
+    "connections presets",
     "explain",
     "sources learn",
     "sources list",

@@ -11,6 +11,7 @@ from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError, DestinationReply, Query, RequestBody
 from services.actions.addresses import ABSOLUTE, check_below, check_whole
 from services.actions.answer_text import said
+from services.actions.connections.answer_failure import FailureInside, failure_in
 from services.actions.connections.connection import NOWHERE, Connection
 from services.actions.endpoint import Endpoint
 from services.actions.http_statuses import CREDENTIALS, REDIRECTS, meaning_of, retry_after_seconds
@@ -130,14 +131,16 @@ class HttpCall:
         if self._heard is not None:
             self._heard(answer.headers)
         reply = _masked(answer, connection.mask, None if grant is None else grant.mask)
+        inside = failure_in(reply.body, connection.failures) if reply.status in SUCCESS else None
+        status = reply.status if inside is None else inside.status
         if grant is not None and connection.credentials is not None:
-            if reply.status in CREDENTIALS:
-                connection.credentials.refused(grant, denied=reply.status != UNAUTHORIZED)
+            if status in CREDENTIALS:
+                connection.credentials.refused(grant, denied=status != UNAUTHORIZED)
             else:
                 connection.credentials.accepted(grant)
-        if reply.status in request.accept:
+        if inside is None and reply.status in request.accept:
             return reply
-        raise refusal(request.method, request.address, reply, repeated=self._repeated)
+        raise refusal(request.method, request.address, reply, inside, repeated=self._repeated)
 
 
 def headers_of(
@@ -151,7 +154,7 @@ def headers_of(
     key = connection.idempotency or ASSUMED
     return request_headers(
         headers,
-        connection.headers,
+        {**connection.headers, **connection.more_headers},
         () if connection.signing is None else connection.signing.names,
         media_type=None if body is None else body.media_type,
         key=(key.header, key.value(effect_id)) if guarantee is Guarantee.KEYED else None,
@@ -233,10 +236,16 @@ def _masked(answer: HttpAnswer, *masks: Mask | None) -> DestinationReply:
     return DestinationReply(answer.status, headers, body)
 
 
-def refusal(method: str, address: str, reply: DestinationReply, *, repeated: bool) -> CallFailedError:
-    """What an answer that is no success means for its call. `repeated`: an earlier request may be at work still."""
+def refusal(
+    method: str, address: str, reply: DestinationReply, inside: FailureInside | None = None, *, repeated: bool
+) -> CallFailedError:
+    """What an answer that is no success means for its call. `repeated`: an earlier request may be at work still.
+
+    `inside`: the failure that a body of a success tells.
+    """
     place = f"{method} {address.partition('?')[0]}"
-    meaning = meaning_of(reply.status, repeated=repeated)
+    status = reply.status if inside is None else inside.status
+    meaning = meaning_of(status, repeated=repeated)
     if reply.status in REDIRECTS:
         target = USER_INFO.sub("//", reply.headers.get("location", "nowhere").partition("?")[0])
         words = f"redirects are not followed, it points to {target!r}"
@@ -244,10 +253,10 @@ def refusal(method: str, address: str, reply: DestinationReply, *, repeated: boo
         words = said(reply.headers.get("content-type", ""), reply.text())
     return CallFailedError(
         meaning.code,
-        f"{place}: HTTP {reply.status}: {words}",
-        effect_possible=meaning.effect_possible,
+        f"{place}: HTTP {reply.status}{'' if inside is None else ', and its answer says a failure'}: {words}",
+        effect_possible=meaning.effect_possible or (inside is not None and inside.partly),
         # Credentials are the connection's: they may be good again for the same call.
-        retriable=True if reply.status == UNAUTHORIZED else meaning.again,
+        retriable=True if status == UNAUTHORIZED else meaning.again,
         retry_after_seconds=retry_after_seconds(reply.headers),
-        status=reply.status,
+        status=status,
     )

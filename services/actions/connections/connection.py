@@ -24,6 +24,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from contracts.runs import Run
+from services.actions.connections.answer_failure import AnswerFailure
 from services.actions.connections.connections_file import ConnectionEntry, ConnectionsFile, IdempotencyEntry, Read
 from services.actions.connections.parts import ConnectionLimits, Credentials, OAuth2, OwnTransport, Probe
 from services.actions.connections.request_signing import RequestSigning
@@ -49,6 +50,8 @@ class Connection:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: str = field(default="", repr=False)
     mask: Mask = field(default_factory=lambda: Mask(()), repr=False)
+    more_headers: Mapping[str, str] = field(default_factory=dict)
+    failures: tuple[AnswerFailure, ...] = ()
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     allowed_hosts: tuple[str, ...] = ()
     call_seconds: float | None = None
@@ -160,6 +163,8 @@ def _made(name: str, entry: ConnectionEntry, read: Read, seen: list[str], *, sec
         headers,
         query,
         Mask((*seen, *hidden)),
+        more_headers=entry.headers,
+        failures=tuple(one.sign() for one in entry.failure),
         endpoints=entry.rows(),
         allowed_hosts=tuple(host.lower() for host in entry.allowed_hosts),
         call_seconds=entry.call_seconds,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from services.actions.connections.answer_failure import AnswerFailure, parts_of
 from services.actions.connections.parts import ConnectionLimits, Grant, OAuth2, OwnTransport, Probe, SignIn
 from services.actions.connections.request_signing import (
     PART,
@@ -41,6 +42,8 @@ from services.runtime.documents.secrets import HIDDEN, SecretDocument, SecretErr
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 HOST = r"^(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"
 HEADER_NAME = r"^[A-Za-z0-9-]{1,100}$"
+HEADER_VALUE = r"^[!-~]([ -~]{0,498}[!-~])?$"
+NEVER_FIXED = RESERVED - {"accept", "user-agent"} | {HEADER.lower()}
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Read = Callable[[SecretSource], str]
 """Reads a secret. Raises SecretError."""
@@ -344,6 +347,37 @@ class IdempotencyEntry(_Part):
         return IdempotencyKey(self.header, parse_duration(self.for_))
 
 
+class FailureEntry(_Part):
+    """How the destination says a failure in an answer whose status is a success."""
+
+    pointer: str = Field(max_length=200, description="where it stands: a JSON Pointer, `*` for each item or member")
+    equals: bool | int | str | None = Field(default=None, description="the value that says it; absent: any at all")
+    partly: bool = Field(default=False, description="the rest of the call may have come to pass all the same")
+    code: str | None = Field(default=None, max_length=200, description="where its code stands")
+    means: dict[str, Annotated[int, Field(ge=400, le=599)]] = Field(
+        default_factory=dict, description="HTTP status by code; another code: 422"
+    )
+
+    @field_validator("pointer", "code")
+    @classmethod
+    def _pointer(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts_of(value)
+        return value
+
+    @model_validator(mode="after")
+    def _code_of_what(self) -> Self:
+        if self.means and self.code is None:
+            raise ValueError("means needs code: where the code stands in the answer")
+        return self
+
+    def sign(self) -> AnswerFailure:
+        """As calls have it."""
+        code = None if self.code is None else parts_of(self.code)
+        given = "equals" in self.model_fields_set
+        return AnswerFailure(parts_of(self.pointer), self.equals, given, self.partly, code, self.means)
+
+
 class EndpointEntry(_Part):
     """What is other than the catalogue assumes."""
 
@@ -373,6 +407,10 @@ class ProbeEntry(_Part):
     expect: frozenset[int] | None = Field(default=None, description="statuses that are well; absent: 200 to 299")
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
+
+
 def _named_action(value: object) -> object:
     return {"action": value} if isinstance(value, str) else value
 
@@ -396,6 +434,10 @@ class ConnectionEntry(_Part):
     signing: SigningEntry | None = None
     proxy: ProxyEntry | None = None
     tls: TlsEntry | None = None
+    headers: dict[Annotated[str, Field(pattern=HEADER_NAME)], Annotated[str, Field(pattern=HEADER_VALUE)]] = Field(
+        default_factory=dict
+    )
+    failure: Annotated[list[FailureEntry], BeforeValidator(_listed)] = Field(default_factory=list)
     endpoints: dict[str, EndpointEntry] = Field(default_factory=dict)
     probe: Annotated[ActionProbe | ProbeEntry | None, BeforeValidator(_named_action)] = None
 
@@ -406,10 +448,11 @@ class ConnectionEntry(_Part):
 
     @model_validator(mode="after")
     def _one_header_one_meaning(self) -> Self:
-        whose = {
+        whose: dict[str, Iterable[str | None]] = {
             "the secret": [None if self.authentication is None else self.authentication.header],
             "the key of `idempotency`": [None if self.idempotency is None else self.idempotency.header],
             "`signing`": [] if self.signing is None else self.signing.names,
+            "`headers`": self.headers,
         }
         seen: dict[str, str] = {}
         for what, names in whose.items():
@@ -417,6 +460,14 @@ class ConnectionEntry(_Part):
                 if (other := seen.setdefault(name.lower(), what)) != what:
                     raise ValueError(f"the header {name!r} cannot carry both {other} and {what}")
         return self
+
+    @field_validator("headers")
+    @classmethod
+    def _of_no_other_meaning(cls, value: dict[str, str]) -> dict[str, str]:
+        names = [name.lower() for name in value]
+        if taken := sorted(name for name in names if name in NEVER_FIXED or names.count(name) > 1):
+            raise ValueError(f"the header {taken[0]!r} has another meaning: it cannot be the same for all requests")
+        return value
 
     @field_validator("endpoints")
     @classmethod

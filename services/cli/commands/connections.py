@@ -1,4 +1,4 @@
-"""`flows connections list|test|login`: where calls go, and whether a call gets there with its secret."""
+"""`flows connections list|test|login|new|presets`: where calls go, and whether a call gets there with its secret."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from services.actions.action_call import CallFailedError
 from services.actions.attempt.http import HttpCall
 from services.actions.attempt.perform import attempt
 from services.actions.connections import Connection
+from services.actions.connections.connections_file import NAME
 from services.actions.connections.parts import Probe
 from services.actions.outcome import Done
-from services.cli import destinations, sign_in
+from services.cli import connection_entries, destinations, sign_in
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show
 from services.flows.catalogue import Guarantee
 from services.flows.durations import shown
 from services.project.catalogue import ACTIONS
+from services.project.connection_presets import PRESETS, ConnectionPreset, Known
 from services.project.connections_file import connections_file, listed_connections, usable_connections
 from services.runtime.documents.suggestion import suggestion
 from services.runtime.http import Client
@@ -130,6 +132,105 @@ def login(
     connection = _usable(name, file)
     asyncio.run(_signed_in(connection, port, browser=browser, paste=paste))
     print(f"Signed in: calls of the connection {name!r} have a token from now on.")
+
+
+@command.command
+def new(
+    name: Annotated[str, Parameter(name="NAME")],
+    *,
+    preset: str,
+    file: Path | None = None,
+) -> None:
+    """Write a connection to a known platform into the connections file; say what is to be done there, and set here.
+
+    Parameters
+    ----------
+    name:
+        The connection's name; flows say `connection: NAME`.
+    preset:
+        The platform, as `flows connections presets` lists it.
+    file:
+        Another file than that of FLOWS_CONNECTIONS_FILE or of this folder. It is made if it is not there.
+    """
+    found = _preset(preset)
+    if not NAME.fullmatch(name):
+        raise CommandError(f"{name!r} is no name: a small letter, then small letters, digits, - or _")
+    where = file or connections_file() or Path("connections.yaml")
+    unsure = [what for what, one in found.facts.items() if one.known is not Known.CONFIRMED]
+    connection_entries.add(
+        where,
+        name,
+        found.connection(name),
+        (
+            f"{found.title}, by `flows connections new {name} --preset {found.name}`. Change what differs.",
+            f"It bears: {found.limits}.",
+            f"Of a repeated call it honours: {found.idempotency}.",
+            f"Not confirmed: {', '.join(unsure) or 'nothing'} (`flows connections presets {found.name}`).",
+        ),
+    )
+    print("\n".join((f"Wrote the connection {name!r} into {where}.", *_next_steps(name, found, where, file))))
+
+
+def _next_steps(name: str, found: ConnectionPreset, where: Path, file: Path | None) -> list[str]:
+    """What a person does now."""
+    more = f" --file {where}" if file else ""
+    steps = [f"there: {found.setup}"]
+    if found.placeholders:
+        steps.append(f"in {where}: put in {', '.join(found.placeholders)}")
+    steps.append(f"here: set {' and '.join(found.variables(name))}")
+    if found.signs_in:
+        steps.append(f"sign in: flows connections login {name}{more}")
+    steps.append(f"try it: flows connections test {name}{more}")
+    return [f"- {step}" for step in steps]
+
+
+def _preset(name: str) -> ConnectionPreset:
+    found = PRESETS.get(name)
+    if found is None:
+        raise CommandError(f"there is no preset {name!r}; {suggestion(name, PRESETS)}")
+    return found
+
+
+@command.command
+def presets(name: Annotated[str | None, Parameter(name="PRESET")] = None, *, as_json: Json = False) -> None:
+    """The platforms whose APIs are known, and how sure that is; of one, its connection, and where each thing is from.
+
+    Parameters
+    ----------
+    name:
+        Show this one.
+    as_json:
+        Print a JSON array.
+    """
+    if name is None:
+        columns = ("preset", "platform", "base_url", "credentials", *(known.value for known in Known))
+        rows = [
+            {
+                "preset": one.name,
+                "platform": one.title,
+                "base_url": one.entry["base_url"],
+                "credentials": one.form.replace("`", ""),
+                **{known.value: one.count(known) for known in Known},
+            }
+            for one in PRESETS.values()
+        ]
+        show(rows, columns, as_json=as_json, empty="There are none.")
+        return
+    found = _preset(name)
+    facts = [
+        {
+            "what": what,
+            "is": found.told(what),
+            "known": one.known.value,
+            "document": one.document,
+            "read": one.read,
+        }
+        for what, one in found.facts.items()
+    ]
+    show(facts, ("what", "is", "known", "document", "read"), as_json=as_json, empty="Nothing is known of it.")
+    if found.creation is not None and not as_json:
+        step = {"action": "http.request", "connection": name, "with": found.creation}
+        print(f"What makes something there:\n\n{connection_entries.shown([step])}")
 
 
 def _usable(name: str, file: Path | None) -> Connection:

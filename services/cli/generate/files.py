@@ -29,6 +29,7 @@ ACTIONS_PAGE = "docs/actions.md"
 EGRESS_POLICY = "deploy/kubernetes/networkpolicy-actions.yaml"
 SOURCES_PAGE = "docs/sources.md"
 SHAPES = "tests/data/shapes"
+CONNECTIONS_PAGE = "docs/connections.md"
 FLOW_SCHEMA = f"{SCHEMAS}/flow.schema.json"
 WRITES = "contracts/writes.json"
 VARIABLES = "services/runtime/variables.json"
@@ -86,6 +87,7 @@ def generated() -> dict[str, str]:
     texts[EGRESS_POLICY] = egress_policy.text()
     texts[FLOW_SCHEMA] = _text(editor_schema(catalogue()))
     texts[SOURCES_PAGE] = reference.with_presets((ROOT / SOURCES_PAGE).read_text(), _odd_shapes())
+    texts[CONNECTIONS_PAGE] = reference.with_connection_presets((ROOT / CONNECTIONS_PAGE).read_text())
     for preset in PRESETS.values():
         texts[f"{EXAMPLES}/presets/{preset.name}.json"] = _text([_sample(sample) for sample in preset.samples])
     return texts
@@ -112,6 +114,7 @@ def present(root: Path = ROOT) -> dict[str, str]:
         root / ".env.example",
         root / ACTIONS_PAGE,
         root / SOURCES_PAGE,
+        root / CONNECTIONS_PAGE,
         root / WRITES,
         root / VARIABLES,
         root / EGRESS_POLICY,

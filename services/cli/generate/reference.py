@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from services.flows.catalogue import Group
 from services.flows.idempotency import ASSUMED
+from services.project import connection_presets
 from services.project.catalogue import ACTIONS, Implementation
+from services.project.connection_presets import ConnectionPreset
 from services.project.source_presets import PRESETS, Known, Preset
 
 BEGIN = "<!-- made by `make schemas` -->"
@@ -24,6 +26,11 @@ def with_presets(page: str, shapes: OddShapes) -> str:
     """The page with the tables of all platforms that are known, between its marks. Raises ValueError."""
     known = PRESETS.values()
     return _between_marks(page, f"{presets_table(known)}\n\n{evidence_table(known, shapes)}")
+
+
+def with_connection_presets(page: str) -> str:
+    """The page with the table of all platforms whose APIs are known, between its marks. Raises ValueError."""
+    return _between_marks(page, connection_presets_table(connection_presets.PRESETS.values()))
 
 
 def _between_marks(page: str, table: str) -> str:
@@ -82,6 +89,30 @@ def evidence_table(presets: Iterable[Preset], shapes: OddShapes) -> str:
         documents = ", ".join(f"[{number}]({url}) {day}" for number, (url, day) in enumerate(read, 1))
         tried = " ".join(shapes.get(one.name, ()))
         rows.append(f"| `{one.name}` | {one.handshake} | {one.time} | {tried} | {counts} | {documents} |")
+    return "\n".join(rows)
+
+
+def connection_presets_table(presets: Iterable[ConnectionPreset]) -> str:
+    """A row a platform: its address, credentials, limits, what it honours, how it says failures, what is not sure."""
+    rows = [
+        "| `--preset` | address | credentials | bears | honours | failures | can be asked | inferred | assumed |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in presets:
+        cells = (
+            f"`{one.name}`",
+            f"`{one.entry['base_url']}`",
+            one.form,
+            one.limits,
+            one.idempotency,
+            one.failures,
+            one.verify,
+            *(
+                ", ".join(what for what, fact in one.facts.items() if fact.known is known) or "–"
+                for known in (Known.INFERRED, Known.ASSUMED)
+            ),
+        )
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
