@@ -83,7 +83,8 @@ class SignInEntry(_Part):
     @field_validator("address")
     @classmethod
     def _whole(cls, value: str) -> str:
-        return _address(value)
+        _address(value)
+        return value
 
 
 class AuthenticationEntry(_Part):
@@ -113,7 +114,10 @@ class AuthenticationEntry(_Part):
     @field_validator("oauth2")
     @classmethod
     def _token_address(cls, value: str | None) -> str | None:
-        return None if value is None else _address(value)
+        # As it is written: a redirect to the address with or without its last slash would lose the form.
+        if value is not None:
+            _address(value)
+        return value
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:

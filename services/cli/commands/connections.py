@@ -19,13 +19,13 @@ from services.actions.connections import Connection
 from services.actions.connections.connections_file import NAME
 from services.actions.connections.parts import Probe
 from services.actions.outcome import Done
-from services.cli import connection_entries, destinations, sign_in
+from services.cli import connection_entries, destinations, known_platforms, sign_in
 from services.cli.command import OPERATE, declare
 from services.cli.terminal import CommandError, console, show
 from services.flows.catalogue import Guarantee
 from services.flows.durations import shown
 from services.project.catalogue import ACTIONS
-from services.project.connection_presets import PRESETS, ConnectionPreset, Known
+from services.project.connection_presets import PRESETS, ConnectionPreset
 from services.project.connections_file import connections_file, listed_connections, usable_connections
 from services.runtime.documents.suggestion import suggestion
 from services.runtime.http import Client
@@ -152,11 +152,10 @@ def new(
     file:
         Another file than that of FLOWS_CONNECTIONS_FILE or of this folder. It is made if it is not there.
     """
-    found = _preset(preset)
+    found = known_platforms.chosen(preset, PRESETS)
     if not NAME.fullmatch(name):
         raise CommandError(f"{name!r} is no name: a small letter, then small letters, digits, - or _")
     where = file or connections_file() or Path("connections.yaml")
-    unsure = [what for what, one in found.facts.items() if one.known is not Known.CONFIRMED]
     connection_entries.add(
         where,
         name,
@@ -165,7 +164,7 @@ def new(
             f"{found.title}, by `flows connections new {name} --preset {found.name}`. Change what differs.",
             f"It bears: {found.limits}.",
             f"Of a repeated call it honours: {found.idempotency}.",
-            f"Not confirmed: {', '.join(unsure) or 'nothing'} (`flows connections presets {found.name}`).",
+            f"Not confirmed: {known_platforms.unsure(found)} (`flows connections presets {found.name}`).",
         ),
     )
     print("\n".join((f"Wrote the connection {name!r} into {where}.", *_next_steps(name, found, where, file))))
@@ -184,13 +183,6 @@ def _next_steps(name: str, found: ConnectionPreset, where: Path, file: Path | No
     return [f"- {step}" for step in steps]
 
 
-def _preset(name: str) -> ConnectionPreset:
-    found = PRESETS.get(name)
-    if found is None:
-        raise CommandError(f"there is no preset {name!r}; {suggestion(name, PRESETS)}")
-    return found
-
-
 @command.command
 def presets(name: Annotated[str | None, Parameter(name="PRESET")] = None, *, as_json: Json = False) -> None:
     """The platforms whose APIs are known, and how sure that is; of one, its connection, and where each thing is from.
@@ -203,30 +195,21 @@ def presets(name: Annotated[str | None, Parameter(name="PRESET")] = None, *, as_
         Print a JSON array.
     """
     if name is None:
-        columns = ("preset", "platform", "base_url", "credentials", *(known.value for known in Known))
+        columns = ("preset", "platform", "base_url", "credentials", *known_platforms.LEVELS)
         rows = [
             {
                 "preset": one.name,
                 "platform": one.title,
                 "base_url": one.entry["base_url"],
                 "credentials": one.form.replace("`", ""),
-                **{known.value: one.count(known) for known in Known},
+                **known_platforms.counts(one),
             }
             for one in PRESETS.values()
         ]
         show(rows, columns, as_json=as_json, empty="There are none.")
         return
-    found = _preset(name)
-    facts = [
-        {
-            "what": what,
-            "is": found.told(what),
-            "known": one.known.value,
-            "document": one.document,
-            "read": one.read,
-        }
-        for what, one in found.facts.items()
-    ]
+    found = known_platforms.chosen(name, PRESETS)
+    facts = [{**fact, "is": found.told(fact["what"])} for fact in known_platforms.facts(found)]
     show(facts, ("what", "is", "known", "document", "read"), as_json=as_json, empty="Nothing is known of it.")
     if found.creation is not None and not as_json:
         step = {"action": "http.request", "connection": name, "with": found.creation}

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+from services.cli import known_platforms
 from services.cli.command import WRITE, declare
 from services.cli.terminal import CommandError, show
 
@@ -101,20 +102,16 @@ def _told(name: str, file: Path, entry: dict[str, Any]) -> None:
 
 
 def _of_preset(name: str, preset: str | None) -> tuple[str, dict[str, Any]]:
-    from services.project.source_presets import PRESETS, Known  # noqa: PLC0415 - heavy, and only needed here
-    from services.runtime.documents.suggestion import suggestion  # noqa: PLC0415
+    from services.project.source_presets import PRESETS  # noqa: PLC0415 - heavy, and only needed here
 
-    found = PRESETS.get(preset or "")
-    if found is None:
-        raise CommandError(f"there is no preset {preset!r}; {suggestion(preset or '', PRESETS)}")
+    found = known_platforms.chosen(preset or "", PRESETS)
     entry = found.source(name)
-    unsure = [what for what, one in found.facts.items() if one.known is not Known.CONFIRMED]
     lines = [
         f"{found.title}, by `flows sources new {name} --preset {found.name}`. It is yours: change what differs.",
         f"- there: {found.setup};",
         f"- here: {_variables(entry)};",
         f"- it repeats: {found.retries};",
-        f"- not confirmed: {', '.join(unsure) or 'nothing'} (`flows sources presets {found.name}` says where from).",
+        f"- not confirmed: {known_platforms.unsure(found)} (`flows sources presets {found.name}` says where from).",
         f"Its address: POST /v1/hooks/{name}{'/TOKEN' if 'token' in entry else ''}",
     ]
     return "".join(f"# {line}\n" for line in lines), entry
@@ -234,30 +231,23 @@ def presets(
     as_json:
         Print a JSON array.
     """
-    from services.project.source_presets import PRESETS, Known  # noqa: PLC0415 - heavy, and only needed here
-    from services.runtime.documents.suggestion import suggestion  # noqa: PLC0415
+    from services.project.source_presets import PRESETS  # noqa: PLC0415 - heavy, and only needed here
 
     if name is None:
-        columns = ("preset", "platform", "proof", *(known.value for known in Known))
+        columns = ("preset", "platform", "proof", *known_platforms.LEVELS)
         rows = [
             {
                 "preset": one.name,
                 "platform": one.title,
                 "proof": one.proof.replace("`", ""),
                 "id": one.identity,
-                **{known.value: one.count(known) for known in Known},
+                **known_platforms.counts(one),
             }
             for one in PRESETS.values()
         ]
         show(rows, columns, as_json=as_json, empty="There are none.")
         return
-    found = PRESETS.get(name)
-    if found is None:
-        raise CommandError(f"there is no preset {name!r}; {suggestion(name, PRESETS)}")
-    facts = [
-        {"what": what, "known": one.known.value, "document": one.document, "read": one.read}
-        for what, one in found.facts.items()
-    ]
+    facts = known_platforms.facts(known_platforms.chosen(name, PRESETS))
     show(facts, ("what", "known", "document", "read"), as_json=as_json, empty="Nothing is known of it.")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import ModuleType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 READ, NOT_READ = "2026-11-30", "not read"
 
@@ -48,6 +49,31 @@ def assumed(document: str, *of: str) -> Evidence:
 def unread(document: str, *of: str) -> Evidence:
     """Assumed, as the document that would say it could not be read."""
     return Evidence(Known.ASSUMED, document, of, NOT_READ)
+
+
+class Evidenced:
+    """What is known of a platform, part by part."""
+
+    __slots__ = ()
+    evidence: Sequence[Evidence]
+
+    @property
+    def facts(self) -> dict[str, Evidence]:
+        """Each part with what is known of it."""
+        return {what: one for one in self.evidence for what in one.of}
+
+    def count(self, known: Known) -> int:
+        """How many facts are so sure."""
+        return sum(one.known is known for one in self.facts.values())
+
+
+def named(value: Any, name: str) -> Any:  # noqa: ANN401 - any value of a YAML file
+    """The entry of a file with a name in the place of each `{NAME}`."""
+    if isinstance(value, Mapping):
+        return {key: named(inner, name) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [named(inner, name) for inner in value]
+    return value.replace("{NAME}", name) if isinstance(value, str) else value
 
 
 class _Named(Protocol):

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from aiohttp import web
 
 from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError
+from services.actions.attempt.http import HttpCall
+from services.actions.attempt.perform import attempt
 from services.actions.connections import Connection, load
 from services.actions.connections.answer_failure import parts_of
 from services.actions.connections.parts import RequestCredentials
 from services.actions.connections.presets import PRESETS
 from services.actions.connections.presets.preset import BY_STATUS
+from services.actions.outcome import Done, Failed
+from services.actions.registry import ACTIONS
+from services.cli.commands.connections import _probe
 from services.runtime.documents.secrets import Mask
-from services.runtime.http import HttpAnswer
+from services.runtime.egress import Egress, allowed
+from services.runtime.http import Client, HttpAnswer
 from services.runtime.settings import SettingsError
 from tests.support.presets import loaded
 from tests.unit.actions.test_calling import FakeClient, ask
@@ -172,3 +181,65 @@ async def test_every_request_says_the_headers_of_its_connection(tmp_path: Path) 
     assert client.headers["Notion-Version"] == "2026-03-11"
     with pytest.raises(CallFailedError, match="the connection's own"):
         await ask(FakeClient(), notion, "/x", headers={"notion-version": "2022-06-28"})
+
+
+@asynccontextmanager
+async def stand_in(answer: Any) -> AsyncIterator[tuple[str, list[str]]]:
+    """A small destination of this machine that always answers so with 200, and what it was asked."""
+    asked: list[str] = []
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        asked.append(f"{request.method} {request.path}")
+        return web.json_response(answer)
+
+    runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/api", asked
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("preset", "refused", "taken"),
+    [
+        ("slack", {"ok": False, "error": "channel_not_found"}, {"ok": True}),
+        ("bitrix24", {"error": "ERROR_CORE", "error_description": "no"}, {"result": {"item": {"id": 7}}}),
+        ("zoho", {"data": [{"code": "INVALID_DATA", "status": "error"}]}, {"data": [{"status": "success"}]}),
+    ],
+)
+async def test_a_creation_that_is_refused_inside_200_is_not_delivered(
+    tmp_path: Path, preset: str, refused: Any, taken: Any
+) -> None:
+    """Over real HTTP, by the action: Failed and final where the destination says so, Done where it does not."""
+    creation = PRESETS[preset].creation
+    assert creation is not None
+    inputs = ACTIONS["http.request"].signature.inputs.model_validate(creation)
+    client = Client(Egress((allowed("127.0.0.1"),), (80,)), max_answer_bytes=10_000)
+    try:
+        outcomes = []
+        for answer in (refused, taken):
+            async with stand_in(answer) as (address, asked):
+                where = replace(connection(tmp_path, preset), base_url=address)
+                outcomes.append(await attempt(ACTIONS["http.request"], inputs, HttpCall(client, where, "e1", 5.0)))
+                assert asked == [f"POST /api{creation['url']}"]
+    finally:
+        await client.close()
+    failed, done = outcomes
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.again, failed.unknown) == (ErrorCode.CALL_REJECTED, False, False)
+    assert isinstance(done, Done)
+
+
+async def test_a_probe_sees_it(tmp_path: Path) -> None:
+    """`flows connections test` says that the token is refused, though Slack answers 200."""
+    async with stand_in({"ok": False, "error": "invalid_auth"}) as (address, asked):
+        client = Client(Egress((allowed("127.0.0.1"),), (80,)), max_answer_bytes=10_000)
+        try:
+            well, said = await _probe(replace(connection(tmp_path, "slack"), base_url=address), client)
+        finally:
+            await client.close()
+    assert (well, asked) == (False, ["POST /api/auth.test"])
+    assert "credentials_refused" in said

@@ -306,6 +306,32 @@ def test_a_key_and_a_secret_have_headers_of_their_own(tmp_path: Path, both: str)
         load(path, ENVIRON)
 
 
+def test_a_token_address_is_called_as_it_is_written(tmp_path: Path) -> None:
+    """Some end with a slash: a redirect to that would lose the form."""
+    path = write(
+        tmp_path,
+        """
+connections:
+  a:
+    base_url: https://x/rest/
+    authentication:
+      oauth2: https://login.example/token/
+      grant: refresh_token
+      client_id: ours
+      client_secret: { env: KEY }
+      sign_in: { address: https://login.example/authorize/ }
+""",
+    )
+    found = load(path, ENVIRON)["a"]
+    assert found.oauth2 is not None
+    assert found.oauth2.sign_in is not None
+    assert (found.base_url, found.oauth2.token_url, found.oauth2.sign_in.address) == (
+        "https://x/rest",
+        "https://login.example/token/",
+        "https://login.example/authorize/",
+    )
+
+
 def test_runs_of_before_count_on_a_key_everywhere() -> None:
     """Those of today only where it is declared; how long it protects holds for both."""
     old = request(1).run

@@ -17,12 +17,12 @@ PRESET = ConnectionPreset(
     entry={
         "base_url": "https://YOUR-PORTAL.bitrix24.com/rest",
         "authentication": {
-            "oauth2": "https://oauth.bitrix.info/oauth/token",
+            "oauth2": "https://oauth.bitrix.info/oauth/token/",
             "grant": "refresh_token",
             "client_id": "YOUR-CLIENT-ID",
             "client_secret": secret("SECRET"),
             "client_in": "body",
-            "sign_in": {"address": "https://YOUR-PORTAL.bitrix24.com/oauth/authorize"},
+            "sign_in": {"address": "https://YOUR-PORTAL.bitrix24.com/oauth/authorize/"},
         },
         "limits": {"requests_per_second": 2, "burst": 50},
         "failure": [

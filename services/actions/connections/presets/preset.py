@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.runtime.documents.evidence import Evidence, Known
+from services.runtime.documents.evidence import Evidence, Evidenced, named
 
 ALWAYS = ("base_url", "authentication", "probe", "limits", "idempotency", "failure", "verify")
 BY_STATUS = "by HTTP status alone"
@@ -19,7 +19,7 @@ PLACEHOLDER = re.compile(r"\bYOUR(?:-[A-Z]+)+\b")
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionPreset:
+class ConnectionPreset(Evidenced):
     """One platform.
 
     `entry` is the connection as the connections file has it; `YOUR-…` in it is what a person puts in. `setup` says what
@@ -41,7 +41,7 @@ class ConnectionPreset:
 
     def connection(self, name: str) -> dict[str, Any]:
         """The entry of a connection of this name, whole."""
-        made: dict[str, Any] = _named(dict(self.entry), name.upper().replace("-", "_"))
+        made: dict[str, Any] = named(dict(self.entry), name.upper().replace("-", "_"))
         return made
 
     @property
@@ -53,11 +53,6 @@ class ConnectionPreset:
         if "for" in self.entry.get("idempotency", {}):
             more.add("idempotency.for")
         return frozenset({*ALWAYS, *more})
-
-    @property
-    def facts(self) -> dict[str, Evidence]:
-        """Each part with what is known of it."""
-        return {what: one for one in self.evidence for what in one.of}
 
     def told(self, part: str) -> str:
         """In words: what is known of a part."""
@@ -73,10 +68,6 @@ class ConnectionPreset:
             "headers": ", ".join(f"{name}: {value}" for name, value in self.entry.get("headers", {}).items()),
         }
         return words.get(part) or str(self.entry[part])
-
-    def count(self, known: Known) -> int:
-        """How many facts are so sure."""
-        return sum(one.known is known for one in self.facts.values())
 
     @property
     def signs_in(self) -> bool:
@@ -100,14 +91,6 @@ class ConnectionPreset:
     def variables(self, name: str) -> list[str]:
         """The environment variables that a connection of this name reads."""
         return sorted(set(_variables(self.connection(name))))
-
-
-def _named(value: Any, name: str) -> Any:  # noqa: ANN401 - any value of a connections file
-    if isinstance(value, Mapping):
-        return {key: _named(inner, name) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_named(inner, name) for inner in value]
-    return value.replace("{NAME}", name) if isinstance(value, str) else value
 
 
 def _texts(value: object) -> Iterator[str]:

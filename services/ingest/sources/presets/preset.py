@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.flows.tolerant_schema import tolerant_schema
-from services.runtime.documents.evidence import READ, Evidence, Known, assumed, confirmed, inferred
+from services.runtime.documents.evidence import READ, Evidence, Evidenced, Known, assumed, confirmed, inferred, named
 
 __all__ = [
     "FORM",
@@ -53,7 +53,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Preset:
+class Preset(Evidenced):
     """One platform.
 
     `entry` is the source as the sources file has it, without its shape, which is made of what the samples hold: nothing
@@ -82,16 +82,7 @@ class Preset:
                 "example": dict(bodies[0]),
                 "on_mismatch": "raw",
             }
-        return {**made, **_named(dict(self.entry), name.upper().replace("-", "_"))}
-
-    @property
-    def facts(self) -> dict[str, Evidence]:
-        """Each part, header and pointer with what is known of it."""
-        return {what: one for one in self.evidence for what in one.of}
-
-    def count(self, known: Known) -> int:
-        """How many facts are so sure."""
-        return sum(one.known is known for one in self.facts.values())
+        return {**made, **named(dict(self.entry), name.upper().replace("-", "_"))}
 
     @property
     def proof(self) -> str:
@@ -132,11 +123,3 @@ class Preset:
         if isinstance(told, dict):
             return " + ".join(told["all"]) if "all" in told else told["header"]
         return told if isinstance(told, str) else " or ".join(told)
-
-
-def _named(value: Any, name: str) -> Any:  # noqa: ANN401 - any value of a sources file
-    if isinstance(value, Mapping):
-        return {key: _named(inner, name) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_named(inner, name) for inner in value]
-    return value.replace("{NAME}", name) if isinstance(value, str) else value
