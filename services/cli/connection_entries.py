@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
 from collections.abc import Mapping, Sequence
 from io import StringIO
@@ -41,6 +42,8 @@ def add(file: Path, name: str, entry: Mapping[str, Any], comments: Sequence[str]
         beside.write_text(whole, encoding="utf-8")
         beside.replace(file)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise CommandError(f"cannot write {str(file)!r}: {error.strerror}") from None
 
 

@@ -373,7 +373,9 @@ async def test_a_person_signs_in(clean: str, tmp_path: Path) -> None:
             await client.close()
         assert address.address in told[0]
         connection = await asyncpg.connect(clean)
-        who = await connection.fetchval("select who from audit where action = 'connection.signed_in'")
+        who = await connection.fetchval(
+            "select who from audit where action = 'connection.signed_in' order by number desc"
+        )
         await connection.close()
         assert str(who).endswith(", direct")
         async with worker(path, clean) as ask:

@@ -12,7 +12,6 @@ from services.actions.action_call import without_bom
 EACH = "*"
 REFUSED = 422
 """What a failure means whose code is not known: this call is wrong, and is not made again by itself."""
-EMPTY: tuple[object, ...] = (None, [], {}, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +26,9 @@ class FailureInside:
 class AnswerFailure:
     """One sign of failure: a JSON Pointer (RFC 6901) in which `*` stands for each item or member.
 
-    `equals`: the value that says it; absent (`given` is false): any but null and what is empty. `partly`: the rest of
-    the call may have come to pass all the same, as it may where only some of several values say a failure. `code`:
-    where its code stands; `means`: HTTP status by code.
+    `equals`: the value that says it; absent (`given` is false): any but null, false, 0 and what is empty. `partly`: the
+    rest of the call may have come to pass all the same, as it may where only some of several values say a failure.
+    `code`: where its code stands; `means`: HTTP status by code.
     """
 
     pointer: tuple[str, ...]
@@ -51,7 +50,7 @@ class AnswerFailure:
 
     def _says_so(self, value: object) -> bool:
         if not self.given:
-            return value not in EMPTY
+            return bool(value)
         return type(value) is type(self.equals) and value == self.equals  # 0 is not false
 
 

@@ -94,6 +94,8 @@ async def test_a_failure_inside_200_is_a_failure(
         ("slack", {"ok": 0}),  # no boolean: not what is declared
         ("bitrix24", {"result": {"item": {"id": 7}}, "time": {}}),
         ("bitrix24", {"result": {"result": {}, "result_error": []}}),
+        ("bitrix24", {"result": True, "error": False}),
+        ("bitrix24", {"result": True, "error": 0}),
         ("zoho", {"data": [{"code": "SUCCESS", "status": "success"}]}),
         ("shopify", {"data": {"customerCreate": {"customer": {"id": "1"}, "userErrors": []}}}),
         ("salesforce", {"id": "1", "success": True, "errors": []}),
