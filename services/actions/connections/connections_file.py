@@ -42,11 +42,13 @@ from services.runtime.documents.secrets import HIDDEN, SecretDocument, SecretErr
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 HOST = r"^(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"
 HEADER_NAME = r"^[A-Za-z0-9-]{1,100}$"
-HEADER_VALUE = r"^[!-~]([ -~]{0,498}[!-~])?$"
-NEVER_FIXED = RESERVED - {"accept", "user-agent"} | {HEADER.lower()}
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Read = Callable[[SecretSource], str]
 """Reads a secret. Raises SecretError."""
+
+HEADER_VALUE = r"^[!-~]([ -~]{0,498}[!-~])?$"
+NEVER_FIXED = RESERVED - {"accept", "user-agent"} | {HEADER.lower()}
+"""Headers that differ from request to request, and credentials."""
 
 CLIENT = frozenset({"scope", "audience", "client_in"})
 GRANTS: dict[Grant, tuple[frozenset[str], frozenset[str]]] = {
@@ -260,6 +262,41 @@ class TlsEntry(_Part):
         return context
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
+
+
+class FailureEntry(_Part):
+    """How the destination says a failure in an answer whose status is a success."""
+
+    pointer: str = Field(max_length=200, description="where it stands: a JSON Pointer, `*` for each item or member")
+    equals: bool | int | str | None = Field(default=None, description="the value that says it; absent: any at all")
+    partly: bool = Field(default=False, description="the rest of the call may have come to pass all the same")
+    code: str | None = Field(default=None, max_length=200, description="where its code stands")
+    means: dict[str, Annotated[int, Field(ge=400, le=599)]] = Field(
+        default_factory=dict, description="HTTP status by code; another code: 422"
+    )
+
+    @field_validator("pointer", "code")
+    @classmethod
+    def _pointer(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts_of(value)
+        return value
+
+    @model_validator(mode="after")
+    def _code_of_what(self) -> Self:
+        if self.means and self.code is None:
+            raise ValueError("means needs code: where the code stands in the answer")
+        return self
+
+    def sign(self) -> AnswerFailure:
+        """As calls have it."""
+        code = None if self.code is None else parts_of(self.code)
+        given = "equals" in self.model_fields_set
+        return AnswerFailure(parts_of(self.pointer), self.equals, given, self.partly, code, self.means)
+
+
 class SigningEntry(_Part):
     """How requests are signed: as Standard Webhooks has it, or as declared."""
 
@@ -351,37 +388,6 @@ class IdempotencyEntry(_Part):
         return IdempotencyKey(self.header, parse_duration(self.for_))
 
 
-class FailureEntry(_Part):
-    """How the destination says a failure in an answer whose status is a success."""
-
-    pointer: str = Field(max_length=200, description="where it stands: a JSON Pointer, `*` for each item or member")
-    equals: bool | int | str | None = Field(default=None, description="the value that says it; absent: any at all")
-    partly: bool = Field(default=False, description="the rest of the call may have come to pass all the same")
-    code: str | None = Field(default=None, max_length=200, description="where its code stands")
-    means: dict[str, Annotated[int, Field(ge=400, le=599)]] = Field(
-        default_factory=dict, description="HTTP status by code; another code: 422"
-    )
-
-    @field_validator("pointer", "code")
-    @classmethod
-    def _pointer(cls, value: str | None) -> str | None:
-        if value is not None:
-            parts_of(value)
-        return value
-
-    @model_validator(mode="after")
-    def _code_of_what(self) -> Self:
-        if self.means and self.code is None:
-            raise ValueError("means needs code: where the code stands in the answer")
-        return self
-
-    def sign(self) -> AnswerFailure:
-        """As calls have it."""
-        code = None if self.code is None else parts_of(self.code)
-        given = "equals" in self.model_fields_set
-        return AnswerFailure(parts_of(self.pointer), self.equals, given, self.partly, code, self.means)
-
-
 class EndpointEntry(_Part):
     """What is other than the catalogue assumes."""
 
@@ -411,10 +417,6 @@ class ProbeEntry(_Part):
     expect: frozenset[int] | None = Field(default=None, description="statuses that are well; absent: 200 to 299")
 
 
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, dict) else value
-
-
 def _named_action(value: object) -> object:
     return {"action": value} if isinstance(value, str) else value
 
@@ -433,15 +435,15 @@ class ConnectionEntry(_Part):
     allowed_hosts: list[Annotated[str, Field(pattern=HOST, max_length=255)]] = Field(default_factory=list)
     call_seconds: float | None = Field(default=None, gt=0, le=600)
     connect_seconds: float | None = Field(default=None, gt=0, le=60)
+    headers: dict[Annotated[str, Field(pattern=HEADER_NAME)], Annotated[str, Field(pattern=HEADER_VALUE)]] = Field(
+        default_factory=dict
+    )
+    failure: Annotated[list[FailureEntry], BeforeValidator(_listed)] = Field(default_factory=list)
     limits: LimitsEntry | None = None
     idempotency: IdempotencyEntry | None = None
     signing: SigningEntry | None = None
     proxy: ProxyEntry | None = None
     tls: TlsEntry | None = None
-    headers: dict[Annotated[str, Field(pattern=HEADER_NAME)], Annotated[str, Field(pattern=HEADER_VALUE)]] = Field(
-        default_factory=dict
-    )
-    failure: Annotated[list[FailureEntry], BeforeValidator(_listed)] = Field(default_factory=list)
     endpoints: dict[str, EndpointEntry] = Field(default_factory=dict)
     probe: Annotated[ActionProbe | ProbeEntry | None, BeforeValidator(_named_action)] = None
 
