@@ -27,7 +27,8 @@ from pydantic import BaseModel
 from contracts.writes import Sets
 from services.actions.action_call import ActionCall
 from services.actions.effect_verification import Verify
-from services.actions.endpoint import Endpoint
+from services.closum.endpoint import Endpoint
+from services.closum.shapes import ActionShape
 from services.flows.catalogue import Action, BaseInputs, Example, Group, Guarantee, declared, faults_of
 from services.flows.idempotency import IdempotencyKey
 from services.runtime.documents.suggestion import suggestion
@@ -61,6 +62,11 @@ class Implementation:
         if self.endpoint is None:
             raise TypeError(f"action {self.name!r} declares no endpoint")
         return self.endpoint
+
+    @property
+    def shape(self) -> ActionShape:
+        """The fields that a row of its endpoint may name."""
+        return ActionShape.of(self.signature.inputs, self.signature.outputs)
 
     def guarantee(self, inputs: BaseInputs, honoured: IdempotencyKey | None) -> Guarantee:
         """What holds for a call with these inputs: what they say, where it depends on them.
@@ -124,6 +130,7 @@ def action(
             title=title,
             group=group,
             examples=tuple(examples),
+            known="" if endpoint is None else endpoint.known,
         )
         return Implementation(signature, function, gauge, verify, endpoint, writes)
 

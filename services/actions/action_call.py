@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import orjson
 
 from contracts.errors import ErrorCode
-from services.actions.endpoint import Endpoint
+from services.closum.endpoint import Endpoint
 from services.flows.catalogue import Guarantee
 from services.flows.idempotency import IdempotencyKey
 

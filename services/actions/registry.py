@@ -10,7 +10,8 @@ from types import ModuleType
 from contracts.writes import Sets
 from services.actions import catalog
 from services.actions.action import Implementation
-from services.actions.endpoint import Endpoint
+from services.closum.endpoint import Endpoint
+from services.closum.shapes import ActionShape
 from services.flows.catalogue import Action
 
 
@@ -35,6 +36,10 @@ ENDPOINTS: dict[str, Endpoint] = {name: one.endpoint for name, one in ACTIONS.it
 """What they call, by action, where it is one endpoint. A connection may correct a row."""
 
 
+SHAPES: dict[str, ActionShape] = {name: ACTIONS[name].shape for name in ENDPOINTS}
+"""What each of them takes and gives, for the rows of closum.yaml."""
+
+
 def writes_of(actions: Mapping[str, Implementation]) -> dict[str, Sets]:
     """What they set and make, for those that declare it."""
     return {name: one.writes for name, one in sorted(actions.items()) if one.writes is not None}
@@ -48,7 +53,7 @@ def signatures() -> dict[str, Action]:
 def shown_answers(actions: Mapping[str, Implementation]) -> dict[str, dict[str, object]]:
     """What each endpoint answers by its action's first example, by path: so a stand-in knows an action at once."""
     return {
-        one.endpoint.path: {one.endpoint.answer.get(name, name): value for name, value in outputs.items()}
+        one.endpoint.path: {one.endpoint.answer.get(name) or name: value for name, value in outputs.items()}
         for one in actions.values()
         if one.endpoint is not None
         for outputs in (one.signature.examples[0].outputs,)

@@ -134,6 +134,8 @@ class Action:
     """The name that Closum's own catalogue gives it, such as `Lead: Add Lead`."""
     group: Group = Group.OTHER
     examples: tuple[Example, ...] = ()
+    known: str = ""
+    """Where it is known from that its API is so: `assumed`, `confirmed by …`; empty: that is its author's business."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,11 +71,19 @@ def _names(names: Mapping[str, object], lines: Mapping[str, str], *, more: bool 
 
 def _lines(entries: Mapping[str, Tool | Action]) -> dict[str, str]:
     """What people read of each: the group and the name of Closum's own catalogue, and what it does."""
-    return {name: f"{entry.group}: {_titled(_title(entry), entry.line)}" for name, entry in entries.items()}
+    return {
+        name: f"{entry.group}: {_titled(_title(entry), entry.line)}{_known(entry)}" for name, entry in entries.items()
+    }
 
 
 def _title(entry: Tool | Action) -> str:
     return entry.title if isinstance(entry, Action) else ""
+
+
+def _known(entry: Tool | Action) -> str:
+    """Where it is known from that an action's API is so."""
+    known = entry.known if isinstance(entry, Action) else ""
+    return f" ({known})" if known else ""
 
 
 def _titled(title: str, line: str) -> str:

@@ -25,6 +25,7 @@ VALUES_SUFFIXES = (".vars.yaml", ".vars.yml")
 """Of files with values of `vars`, for `--vars`."""
 SOURCES_SUFFIXES = ("sources.yaml", "sources.yml")
 PROJECT_FILE = "flows.yaml"
+FACTS_FILE = "closum.yaml"
 _OF_A_FLOW = ("flow", "on", "steps")
 _KEY = re.compile(r"""^["']?(\w+)["']?[ \t]*:""", re.MULTILINE)
 
@@ -132,7 +133,11 @@ def is_sources(file: Path) -> bool:
 
 def is_project(file: Path) -> bool:
     """Whether this is the `flows.yaml` that marks a project's root. A file of flows may have that name too."""
-    return file.name == PROJECT_FILE and file.is_file() and _keys(file).isdisjoint(_OF_A_FLOW)
+    return _is_named(file, PROJECT_FILE)
+
+
+def _is_named(file: Path, name: str) -> bool:
+    return file.name == name and file.is_file() and _keys(file).isdisjoint(_OF_A_FLOW)
 
 
 def _holds(file: Path, key: str) -> bool:
@@ -163,7 +168,8 @@ def _is_ours(file: Path, folder: Path) -> bool:
     if file.suffix not in SUFFIXES or file.name.endswith(TEST_SUFFIXES + VALUES_SUFFIXES) or not file.is_file():
         return False
     hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return not hidden and not _holds(file, "connections") and not is_project(file)
+    facts = _is_named(file, FACTS_FILE) and not _holds(file, "sources")
+    return not hidden and not facts and not _holds(file, "connections") and not is_project(file)
 
 
 class _Environment:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
+from services.closum.facts import load as load_facts
 from services.ingest import app, event_ends, polls, refused_again, schedules
 from services.ingest.event_publisher import EventPublisher
 from services.ingest.refused_again import Rereading
@@ -26,7 +27,8 @@ log = logging.get("service")
 def sources(settings: IngestSettings) -> Sources:
     """All of the sources file. Raises SettingsError; also when no event could ever be accepted."""
     if settings.sources_file is not None:
-        return load(settings.sources_file)
+        facts = None if settings.closum_file is None else load_facts(settings.closum_file)
+        return load(settings.sources_file, facts=facts)
     if settings.events_token is None and settings.events_tokens_file is None:
         raise SettingsError(
             "FLOWS_SOURCES_FILE and FLOWS_EVENTS_TOKENS_FILE: neither is set, so nobody could send anything. "

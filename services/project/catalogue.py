@@ -10,8 +10,10 @@ from pydantic import BaseModel
 import services.tools.catalog
 from services.actions.action import Implementation
 from services.actions.registry import ACTIONS, ENDPOINTS, shown_answers, signatures, writes_of
+from services.closum.facts import WEBHOOKS, Facts
 from services.flows.catalogue import Catalogue, collect
 from services.project import sources_files
+from services.project.closum_facts import facts, typed
 
 __all__ = ["ACTIONS", "ENDPOINTS", "Implementation", "catalogue", "stand_in_answers", "with_triggers", "writes_of"]
 
@@ -22,7 +24,7 @@ def catalogue(paths: Sequence[Path] = ()) -> Catalogue:
     `paths` are those of the flows: the triggers of sources files beside them belong to it. Raises ProjectError for a
     sources file that is wrong.
     """
-    return with_triggers(sources_files.triggers(paths))
+    return with_triggers(sources_files.triggers(paths), facts())
 
 
 def stand_in_answers() -> dict[str, dict[str, object]]:
@@ -30,6 +32,7 @@ def stand_in_answers() -> dict[str, dict[str, object]]:
     return shown_answers(ACTIONS)
 
 
-def with_triggers(triggers: Mapping[str, type[BaseModel]]) -> Catalogue:
-    """The catalogue with these triggers."""
-    return Catalogue(dict(triggers), collect(services.tools.catalog), signatures())
+def with_triggers(triggers: Mapping[str, type[BaseModel]], known: Facts) -> Catalogue:
+    """The catalogue with these triggers, as Closum is known to be."""
+    read = {name: known.trigger(model) if name in WEBHOOKS else model for name, model in triggers.items()}
+    return Catalogue(read, collect(services.tools.catalog), typed(signatures(), known))

@@ -13,6 +13,7 @@ from services.flows.load import FlowSource, is_sources, load_paths
 from services.flows.repeats import notes
 from services.project import sources_files
 from services.project.catalogue import with_triggers
+from services.project.closum_facts import checked_facts
 from services.project.connections_file import declarations, known_declarations
 from services.runtime.documents.faults import Fault, FaultCode
 
@@ -44,7 +45,8 @@ def checked(paths: Sequence[Path], connections: Path | None = None, vars_file: P
     with_sources = {str(path) for path in paths if path.is_dir() and sources_files.beside([path])}
     form = [fault for fault in form if fault.file not in with_sources]
     declared = declarations(connections) if connections else None
-    catalogue = with_triggers(known.triggers)
+    corrections, of_facts = checked_facts()
+    catalogue = with_triggers(known.triggers, corrections)
     named_flows = {Path(each.file).resolve() for each in flows}
     others = [each for each in _others(paths) if Path(each.file).resolve() not in named_flows]
     wrong = _brought_about(flows, others, catalogue, declared)
@@ -60,7 +62,7 @@ def checked(paths: Sequence[Path], connections: Path | None = None, vars_file: P
         for each in wrong
         if each.code is not FaultCode.TRIGGER_UNKNOWN or (each.file, each.line, each.col) not in unsure
     ]
-    mistakes = tuple(sorted([*form, *known.faults, *wrong]))
+    mistakes = tuple(sorted([*of_facts, *form, *known.faults, *wrong]))
     told = notes(flows, catalogue, known_declarations() if declared is None else declared)
     return CheckedProject(tuple(flows), tuple(sources), catalogue, mistakes, tuple(told))
 

@@ -1,37 +1,35 @@
-"""The connections file that commands look at: FLOWS_CONNECTIONS_FILE, the project's, or that of its `flows dev`."""
+"""The connections that commands look at, as closum.yaml and their own file say."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from services.actions.connections import Connection, declared_key, load
 from services.flows.idempotency import IdempotencyKey
-from services.project import local
+from services.project.closum_facts import facts
 from services.project.errors import ProjectError
-from services.project.root import project
+from services.project.places import connections_file
 from services.runtime.documents import yaml_file
 from services.runtime.documents.yaml_file import FileError
 from services.runtime.settings import SettingsError
 
-
-def connections_file() -> Path | None:
-    """The file, if there is one. Raises ProjectError."""
-    if named := os.environ.get("FLOWS_CONNECTIONS_FILE"):
-        return Path(named)
-    if own := project().connections:
-        return own
-    told = local.running()
-    named = None if told is None else told.get("connections_file")
-    return Path(named) if named else None
+__all__ = [
+    "connection_names",
+    "connections_file",
+    "declarations",
+    "known_declarations",
+    "listed_connections",
+    "shown_connections",
+    "usable_connections",
+]
 
 
 def listed_connections() -> Mapping[str, Connection]:
     """The connections without their secrets; none when no file is named. Raises ProjectError with every fault of it."""
     try:
-        return load(connections_file(), secrets=False)
+        return load(connections_file(), secrets=False, facts=facts())
     except SettingsError as error:
         raise ProjectError(str(error)) from None
 
@@ -46,7 +44,7 @@ def shown_connections() -> Mapping[str, Connection]:
 def usable_connections(file: Path | None, environ: Mapping[str, str]) -> Mapping[str, Connection]:
     """The connections with their secrets. Raises ProjectError with every fault of the file."""
     try:
-        return load(file, environ)
+        return load(file, environ, facts=facts())
     except SettingsError as error:
         raise ProjectError(str(error)) from None
 

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from services.flows.load import PROJECT_FILE, is_project
 from services.project.errors import ProjectError
 from services.runtime.documents import yaml_file
-from services.runtime.documents.suggestion import suggestion
-from services.runtime.documents.yaml_file import FileError, YamlFile
+from services.runtime.documents.form_faults import faults_of
+from services.runtime.documents.yaml_file import FileError
 
 FLOWS = ("flows", "examples")
 SOURCES = ("sources.yaml", "sources")
@@ -50,6 +49,12 @@ class ProjectForm(BaseModel):
     connections: str | None = Field(
         default=None, min_length=1, description="the connections file. FLOWS_CONNECTIONS_FILE goes before it"
     )
+    closum: str | None = Field(
+        default=None,
+        min_length=1,
+        description="what is other in Closum than assumed. Default: `closum.yaml` beside the connections file, or here."
+        " FLOWS_CLOSUM_FILE goes before it",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Project:
     flows: Path | None
     sources: tuple[Path, ...]
     connections: Path | None = None
+    closum: Path | None = None
 
     @property
     def local(self) -> Path:
@@ -81,6 +87,7 @@ def project() -> Project:
         _usual(folder) if form.flows is None else folder / form.flows,
         tuple(folder / path for path in (SOURCES if form.sources is None else form.sources)),
         None if form.connections is None else folder / form.connections,
+        None if form.closum is None else folder / form.closum,
     )
 
 
@@ -106,14 +113,5 @@ def _read(file: Path) -> ProjectForm:
     try:
         return ProjectForm.model_validate(read.content() or {})
     except ValidationError as error:
-        raise ProjectError("\n".join(_told(file, read, each) for each in error.errors(include_url=False))) from None
-
-
-def _told(file: Path, read: YamlFile, error: ErrorDetails) -> str:
-    where = read.written(error["loc"])
-    unknown = error["type"] == "extra_forbidden"
-    line, col = read.location(where, key=unknown)
-    text = str(error["msg"]).removeprefix("Value error, ")
-    if unknown:
-        text = f"no such key; {suggestion(where[-1], ProjectForm.model_fields)}"
-    return f"{file}:{line}:{col}: {'.'.join(where) or 'the file'}: {text}"
+        found = faults_of(file, read, error, ProjectForm.model_fields)
+        raise ProjectError("\n".join(f"{one.file}:{one.line}:{one.col}: {one.text}" for one in found)) from None

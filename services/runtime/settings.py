@@ -137,6 +137,11 @@ class CallingSettings(RuntimeSettings):
         default=(),
         description="networks (CIDR) and host names that calls may reach though not public, by commas; public ones may",
     )
+    closum_file: Path | None = Field(
+        default=None,
+        description="YAML file of what is other in Closum than assumed; none: closum.yaml beside the file of"
+        " connections or sources, where there is one",
+    )
 
     @field_validator("egress_allow", mode="before")
     @classmethod

@@ -129,7 +129,9 @@ def test_tools_and_actions_are_offered_with_their_lines() -> None:
         assert told.keys() == entries.keys()
         for name, entry in entries.items():
             title = f"{entry.title}: " if isinstance(entry, Action) else ""
-            assert told[name] == f"{entry.group}: {title}{entry.line}"
-    assert told["closum.lead.delete"] == "Lead Management: Lead: Delete: Delete a lead. This cannot be undone."
+            known = f" ({entry.known})" if getattr(entry, "known", "") else ""
+            assert told[name] == f"{entry.group}: {title}{entry.line}{known}"
+    deleted = "Lead Management: Lead: Delete: Delete a lead. This cannot be undone. (assumed)"
+    assert told["closum.lead.delete"] == deleted
     triggers = {each.get("const"): each.get("description") for each in SCHEMA["definitions"]["trigger"]["anyOf"]}
     assert triggers["closum.contact.updated"] == "Contact Updated: A contact was changed in Closum."

@@ -23,9 +23,9 @@ from services.actions.attempt.http import HttpCall
 from services.actions.attempt.perform import attempt, checked
 from services.actions.connections import Connection
 from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
-from services.actions.endpoint import Basis
 from services.actions.outcome import Done, Failed
 from services.actions.registry import ACTIONS, ENDPOINTS, shown_answers
+from services.closum.endpoint import Basis
 from services.flows.catalogue import BaseInputs, Example, Guarantee
 from services.flows.idempotency import ASSUMED, IdempotencyKey
 from services.runtime.documents.secrets import Mask

@@ -13,8 +13,8 @@ from services.actions.action import Implementation
 from services.actions.action_call import CallFailedError, DestinationReply, RequestBody
 from services.actions.attempt.perform import attempt, checked
 from services.actions.connections.connection import relied_on
-from services.actions.endpoint import Endpoint
 from services.actions.outcome import Done, Failed
+from services.closum.endpoint import Endpoint
 from services.flows.catalogue import Guarantee
 from services.project.testing.performer import _driven
 

@@ -61,6 +61,10 @@ class Closum:
         """What endpoints answer that the stand-in does not know, by path below /v2/."""
         self._ask("POST", "/_answers", answers)
 
+    def form(self, facts: Mapping[str, object]) -> None:
+        """What closum.yaml says: from now on it is called, answers and tells so."""
+        self._ask("POST", "/_facts", facts)
+
     def reset(self) -> None:
         """As new."""
         self._ask("POST", "/_reset")

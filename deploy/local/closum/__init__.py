@@ -8,6 +8,7 @@
 | `/crm/contacts` | a CRM: needs a bearer token, wants E.164 numbers, honours Idempotency-Key |
 | `/_state`, `/_state/{part}` | all that happened, as JSON |
 | `/_faults` | `POST` one fault (see `faults.py`), `GET` them with their hits, `DELETE` them all |
+| `/_facts` | `POST` what closum.yaml says: then V2 is called, answers and tells so (see `other_form.py`) |
 | `/_reset` | `POST`: as new |
 
 It believes any non-empty key and token, keeps everything in memory, and is for tests, demonstrations and development.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 
 import orjson
@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from deploy.local.closum import crm, other_systems, v2
 from deploy.local.closum.faults import FaultKind, InjectedFault, InjectedFaults
+from deploy.local.closum.other_form import OtherForm, form_fields
 from deploy.local.closum.stand_in_state import StandInState
 from deploy.local.closum.webhooks import Subscription, Webhooks
 from deploy.local.closum.wire_format import HTTP_OK, ReceivedCall, RefusedError, StandInReply, done, refused
@@ -22,6 +23,8 @@ BIG = 4 * 1024 * 1024
 ANSWERS = TypeAdapter(dict[str, dict[str, object]])
 
 
+FORM = "application/x-www-form-urlencoded"
+NOT_HERE = "{} {!r} is elsewhere in this account: /_facts shows where"
 NOT_TAUGHT = "no endpoint {!r} here: POST /_answers gives one its answer"
 
 
@@ -33,6 +36,7 @@ class StandIn:
         self.state = StandInState(tell=self.webhooks.tell)
         self.faults = InjectedFaults()
         self.answers: dict[str, dict[str, object]] = {}
+        self.form = OtherForm()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -60,14 +64,14 @@ class StandIn:
 
     def _answer(self, request: web.BaseRequest, raw: bytes, key: str | None) -> StandInReply:
         try:
-            body = orjson.loads(raw) if raw else {}
+            body = form_fields(raw) if request.content_type == FORM else orjson.loads(raw) if raw else {}
         except orjson.JSONDecodeError as error:
             return refused(f"the body is not JSON: {error}", 400, HTTPStatus.BAD_REQUEST)
         if not isinstance(body, dict):
             return refused("the body is not a JSON object", 400, HTTPStatus.BAD_REQUEST)
         call = ReceivedCall(request.method, request.path, request.query, body, raw, key)
         if call.path.startswith("/v2/"):
-            return self._v2(call)
+            return self._v2(call, request.headers)
         if call.path == "/crm/contacts" or call.path.startswith("/crm/contacts/"):
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not token:
@@ -76,15 +80,23 @@ class StandIn:
         nothing = crm.problem(HTTPStatus.NOT_FOUND, f"nothing is at {call.path!r}: /v2/… and /crm/contacts are")
         return other_systems.answer(call) or nothing
 
-    def _v2(self, call: ReceivedCall) -> StandInReply:
-        if not call.query.get("api-key"):
+    def _v2(self, call: ReceivedCall, headers: Mapping[str, str]) -> StandInReply:
+        if not self.form.admits(call.query, headers):
             return refused("api-key is needed in the query", 401, HTTPStatus.UNAUTHORIZED)
         name = call.path.removeprefix("/v2").strip("/")
+        if (moved := self.form.named(call.method, name)) is not None:
+            own, holes = moved
+            return self.form.reply(own, self._known(own, self.form.call(own, call, holes)))
+        if name in self.form.rows:
+            return refused(NOT_HERE.format(call.method, name), 404, HTTPStatus.NOT_FOUND)
+        return self._known(name, call, asked=True)
+
+    def _known(self, name: str, call: ReceivedCall, *, asked: bool = False) -> StandInReply:
         if name not in v2.ENDPOINTS:
             taught = self.answers.get(name)
             return done("Done", taught) if taught else refused(NOT_TAUGHT.format(name), 404, HTTPStatus.NOT_FOUND)
         methods, endpoint = v2.ENDPOINTS[name]
-        if call.method not in methods:
+        if asked and call.method not in methods:
             return refused(f"{call.method} is not for {name!r}", 405, HTTPStatus.METHOD_NOT_ALLOWED)
         try:
             return endpoint(self.state, call)
@@ -122,7 +134,12 @@ class StandIn:
             await self.webhooks.close()
             self.state, self.faults = StandInState(tell=self.webhooks.tell), InjectedFaults()
             return _response(StandInReply(200, {"reset": True}))
-        switches = {"_faults": self._switch, "_webhooks": self._subscribe, "_answers": self._teach}
+        switches = {
+            "_faults": self._switch,
+            "_webhooks": self._subscribe,
+            "_answers": self._teach,
+            "_facts": self._told,
+        }
         if what in switches:
             return await switches[what](request)
         parts = self.state.parts()
@@ -131,11 +148,8 @@ class StandIn:
         name = what.removeprefix("_state/")
         if name in parts:
             return web.Response(body=orjson.dumps(parts[name]), content_type=JSON)
-        return _response(
-            crm.problem(
-                404, f"nothing is at {request.path!r}: /_state[/PART], /_faults, /_webhooks, /_answers and /_reset are"
-            )
-        )
+        there = ", ".join(("/_state[/PART]", "/_reset", *(f"/{one}" for one in switches)))
+        return _response(crm.problem(404, f"nothing is at {request.path!r}: {there} are"))
 
     async def _subscribe(self, request: web.BaseRequest) -> web.Response:
         if request.method == "DELETE":
@@ -158,6 +172,16 @@ class StandIn:
                 name: answer for path, answer in taught.items() if (name := path.strip("/")) not in v2.ENDPOINTS
             }
         return _response(StandInReply(200, self.answers))
+
+    async def _told(self, request: web.BaseRequest) -> web.Response:
+        """What closum.yaml says: from now on it answers so (other_form.py)."""
+        if request.method == "POST":
+            try:
+                self.form = OtherForm.model_validate_json(await request.read())
+            except ValidationError as error:
+                return _response(crm.problem(422, _told(error)))
+            self.webhooks.form = self.form
+        return _response(StandInReply(200, self.form.model_dump(mode="json")))
 
     async def _switch(self, request: web.BaseRequest) -> web.Response:
         if request.method == "DELETE":

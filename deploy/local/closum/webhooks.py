@@ -19,6 +19,7 @@ import aiohttp
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from deploy.local.closum.other_form import OtherForm
 from deploy.local.closum.stand_in_state import Json
 
 KEYS = frozenset({"id", "lead_id", "contact_id", "phone"})
@@ -49,6 +50,7 @@ class Webhooks:
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
         self.told = 0
+        self.form = OtherForm()
 
     def subscribe(self, subscription: Subscription) -> None:
         """Tell of every change from now on."""
@@ -72,11 +74,15 @@ class Webhooks:
         changes = {name: {"before": before.get(name), "after": record.get(name)} for name in told_of}
         now = datetime.now(UTC).isoformat()
         told: dict[str, Any] = {**record, "event_id": uuid4().hex, "updated_at": now, "changes": changes}
-        change = orjson.dumps({**told, "changed": list(changes)})
+        created: Json = {**record, "created_at": now}
+        changed: Json = {**told, "changed": list(changes)}
+        form = self.form if system == "closum" else OtherForm()
+        new_one = orjson.dumps(form.told("closum.lead.created", created))
+        change = orjson.dumps(form.told("closum.contact.updated", changed))
         is_new = not before.keys() - KEYS - {"writes"}
         for one, chance in self._subscriptions:
             if one.system == system and one.of in ("all", "new" if is_new else "changed"):
-                body = orjson.dumps({**record, "created_at": now}) if one.of == "new" else change
+                body = new_one if one.of == "new" else change
                 for _ in range(2 if chance.random() < one.twice else 1):
                     self._start(one.url, body, chance.uniform(0, one.delay_seconds))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit
 
 from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError, DestinationReply, Query, RequestBody
@@ -13,10 +13,10 @@ from services.actions.addresses import ABSOLUTE, check_below, check_whole
 from services.actions.answer_text import said
 from services.actions.connections.answer_failure import FailureInside, failure_in
 from services.actions.connections.connection import NOWHERE, Connection
-from services.actions.endpoint import Endpoint
 from services.actions.http_statuses import CREDENTIALS, REDIRECTS, meaning_of, retry_after_seconds
 from services.actions.journal.judge import WEAKEST
 from services.actions.request_headers import request_headers
+from services.closum.endpoint import Endpoint
 from services.flows.catalogue import Guarantee
 from services.flows.idempotency import ASSUMED, IdempotencyKey
 from services.runtime.documents.secrets import Mask
@@ -25,6 +25,8 @@ from services.runtime.http import CallError, Client, HttpAnswer, Sent
 PLAIN_HOST = re.compile(r"[a-z0-9_.-]+")
 SUCCESS = frozenset(range(200, 300))
 UNAUTHORIZED = 401
+REPEATED_THERE = frozenset({301, 302, 307, 308})
+"""Redirects to another address of the same; 303 is to something else (RFC 9110, 15.4)."""
 USER_INFO = re.compile(r"//[^/@]*@")
 
 Before = Callable[[Guarantee], Awaitable[bool]]
@@ -113,21 +115,10 @@ class HttpCall:
             if self._before is not None:
                 self._repeated = await self._before(request.guarantee)
             self.guarantee = request.guarantee
-        content = b"" if request.body is None else request.body.content
-        if connection.signing is not None:
-            request.headers.update(connection.signing.headers(request.method, request.address, self.effect_id, content))
-        try:
-            answer = await (connection.client or self._client).call(
-                request.method,
-                request.address,
-                headers=request.headers,
-                content=None if request.body is None else content,
-                seconds=self._seconds,
-                any_port=bool(connection.base_url),
-            )
-        except CallError as error:
-            cause = connection.mask.text(error.cause)
-            raise CallFailedError(error.code, cause, effect_possible=error.sent is Sent.EFFECT_POSSIBLE) from None
+        answer = await self._called(request, request.address)
+        if answer.status in REPEATED_THERE and (there := with_its_slash(request.address, answer.headers)) is not None:
+            # Nothing was done: the same request, with its body and our own query, and to nobody else.
+            answer = await self._called(request, there)
         if self._heard is not None:
             self._heard(answer.headers)
         reply = _masked(answer, connection.mask, None if grant is None else grant.mask)
@@ -141,6 +132,46 @@ class HttpCall:
         if inside is None and reply.status in request.accept:
             return reply
         raise refusal(request.method, request.address, reply, inside, repeated=self._repeated)
+
+    async def _called(self, request: Request, address: str) -> HttpAnswer:
+        connection = self._connection
+        content = b"" if request.body is None else request.body.content
+        headers = request.headers
+        if connection.signing is not None:
+            headers = {**headers, **connection.signing.headers(request.method, address, self.effect_id, content)}
+        try:
+            return await (connection.client or self._client).call(
+                request.method,
+                address,
+                headers=headers,
+                content=None if request.body is None else content,
+                seconds=self._seconds,
+                any_port=bool(connection.base_url),
+            )
+        except CallError as error:
+            cause = connection.mask.text(error.cause)
+            raise CallFailedError(error.code, cause, effect_possible=error.sent is Sent.EFFECT_POSSIBLE) from None
+
+
+def with_its_slash(address: str, headers: Mapping[str, str]) -> str | None:
+    """Our own address with the slash at its path's end that a redirect is only about; None: it is about more.
+
+    The query is ours, whatever the redirect says of it; another scheme, host or port is another destination.
+    """
+    asked = urlsplit(address)
+    try:
+        told = urlsplit(urljoin(address, headers.get("location", "")))
+        elsewhere = (told.scheme, told.hostname, _port(told)) != (asked.scheme, asked.hostname, _port(asked))
+    except ValueError:
+        return None
+    path = asked.path.removesuffix("/") if asked.path.endswith("/") else f"{asked.path}/"
+    if elsewhere or told.path != path or told.username is not None or "location" not in headers:
+        return None
+    return asked._replace(path=path).geturl()
+
+
+def _port(parts: SplitResult) -> int | None:
+    return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def headers_of(

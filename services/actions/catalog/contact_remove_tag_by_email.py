@@ -8,8 +8,8 @@ from contracts.writes import Sets
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import CONTACT_ID, ask
-from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import StrictInputs, Tag
+from services.closum.endpoint import Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
 

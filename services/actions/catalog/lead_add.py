@@ -13,15 +13,18 @@ from services.actions.action_call import ActionCall
 from services.actions.catalog.lead_view import lead_view
 from services.actions.closum import ask, endpoint_of, find
 from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
-from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import LEAD, NESTED, LeadFields, digits, given
+from services.closum.endpoint import PUBLIC, PUBLIC_ON, Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.idempotency import IdempotencyKey
 
 NOT_PROVEN = (
     "Closum says that the lead is not there, but that leads can be looked up so is assumed: when you have seen that it "
-    f"is so, name {lead_view.name!r} under `endpoints` of the connection"
+    f"is so, give {lead_view.name!r} a row in closum.yaml, if only {{}}"
 )
+
+SEEN = frozenset({Basis.CONFIRMED, Basis.CONFIGURED})
+"""Somebody has seen that a row is so."""
 
 
 class Inputs(LeadFields):
@@ -62,7 +65,7 @@ async def was_added(inputs: Inputs, call: ActionCall) -> Verdict:
     known_by = {"email": inputs.email} if inputs.email else {"mobile_number": digits(inputs.mobile_number or "")}
     said = await find(call, lead_view, known_by)
     if said is None:
-        return EffectUnknown(NOT_PROVEN) if endpoint_of(call, lead_view).basis is Basis.ASSUMED else EffectAbsent()
+        return EffectAbsent() if endpoint_of(call, lead_view).basis in SEEN else EffectUnknown(NOT_PROVEN)
     lead_id = said.text("lead_id")
     if not lead_id or said.text("name") != inputs.name:
         return EffectUnknown("a lead with this address or phone is there, under another name or without an id")
@@ -76,7 +79,7 @@ async def was_added(inputs: Inputs, call: ActionCall) -> Verdict:
     guarantee=Guarantee.REPEATABLE,
     raises=("closum.lead.created", "closum.contact.updated"),
     verify=was_added,
-    endpoint=Endpoint("POST", "lead/add/", Basis.CONFIRMED),
+    endpoint=Endpoint("POST", "lead/add/", Basis.CONFIRMED, by=PUBLIC, on=PUBLIC_ON),
     writes=Sets(
         "closum",
         {"email": "email", "phone": "mobile_number"},

@@ -10,8 +10,8 @@ from contracts.writes import Sets
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import LEAD, NESTED, LeadFields, given
+from services.closum.endpoint import Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
 

@@ -8,8 +8,8 @@ from contracts.errors import ErrorCode
 from services.actions.action import action
 from services.actions.action_call import ActionCall, CallFailedError
 from services.actions.closum import ask
-from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import StrictInputs
+from services.closum.endpoint import Basis, Endpoint, FieldPlacement
 from services.flows.catalogue import Example, Group, Guarantee
 
 
@@ -29,7 +29,7 @@ class Outputs(BaseModel):
     group=Group.OTHER,
     guarantee=Guarantee.REPEATABLE,
     gauge="credits",
-    endpoint=Endpoint("GET", "sms/balance/", Basis.ASSUMED, answer={"credits": "balance"}),
+    endpoint=Endpoint("GET", "sms/balance/", Basis.ASSUMED, answer={"credits": "balance"}, place=FieldPlacement.QUERY),
     examples=[Example("what is left", {}, {"credits": 10000})],
 )
 async def sms_check_credits(inputs: Inputs, call: ActionCall) -> Outputs:

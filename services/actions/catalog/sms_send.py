@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field, model_validator
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Absent, Mobile, StrictInputs, digits
+from services.closum.endpoint import PUBLIC, PUBLIC_ON, Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Timestamp
 from services.flows.sms import divided
@@ -59,7 +59,7 @@ class Outputs(BaseModel):
     group=Group.COMMUNICATION,
     guarantee=Guarantee.AT_MOST_ONCE,
     raises=("closum.sms.status_updated",),
-    endpoint=Endpoint("POST", "sms/send/", Basis.CONFIRMED),
+    endpoint=Endpoint("POST", "sms/send/", Basis.CONFIRMED, by=PUBLIC, on=PUBLIC_ON),
     examples=[
         Example(
             "tomorrow afternoon",

@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import StrictInputs, Tag
+from services.closum.endpoint import Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 
 

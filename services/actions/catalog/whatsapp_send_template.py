@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field, model_validator
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.endpoint import Basis, Endpoint
 from services.actions.fields import Absent, Mobile, StrictInputs, digits
+from services.closum.endpoint import Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Url
 

@@ -28,7 +28,10 @@ from services.actions.connections.answer_failure import AnswerFailure
 from services.actions.connections.connections_file import ConnectionEntry, ConnectionsFile, IdempotencyEntry, Read
 from services.actions.connections.parts import ConnectionLimits, Credentials, OAuth2, OwnTransport, Probe
 from services.actions.connections.request_signing import RequestSigning
-from services.actions.endpoint import Endpoint
+from services.actions.registry import ENDPOINTS, SHAPES
+from services.closum.endpoint import Endpoint
+from services.closum.facts import Facts, beside
+from services.closum.facts import load as load_facts
 from services.flows.idempotency import ASSUMED, IdempotencyKey
 from services.runtime.documents import yaml_file
 from services.runtime.documents.faults import FaultCode
@@ -82,18 +85,26 @@ def relied_on(connection: Connection | None, run: Run) -> Connection | None:
 class _PartError(Exception):
     """A secret or file is missing, with the part of the entry that it is about."""
 
-    def __init__(self, part: str, error: SecretError) -> None:
+    def __init__(self, part: str, error: Exception) -> None:
         super().__init__(str(error))
         self.part = part
 
 
-def load(path: Path | None, environ: Mapping[str, str] | None = None, *, secrets: bool = True) -> dict[str, Connection]:
+def load(
+    path: Path | None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    secrets: bool = True,
+    facts: Facts | None = None,
+) -> dict[str, Connection]:
     """Read the file; no file: no connections. Raises SettingsError with every fault: `file:line:col: where: what`.
 
-    Without `secrets` none is read: `[hidden]` stands for each, for whoever only shows what would be sent.
+    Without `secrets` none is read: `[hidden]` stands for each, for whoever only shows what would be sent. `facts`: of
+    Closum; absent: those of the closum.yaml beside the file.
     """
     if path is None:
         return {}
+    known = load_facts(beside(path, environ), SHAPES) if facts is None else facts
     file = _read(path)
     try:
         entries = ConnectionsFile.model_validate(file.content()).connections
@@ -112,7 +123,7 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None, *, secrets
     for name, entry in entries.items():
         seen.clear()
         try:
-            made[name] = _made(name, entry, read, seen, secrets=secrets)
+            made[name] = _made(name, entry, read, seen, known, secrets=secrets)
         except _PartError as error:
             faults.append(_fault(path, file, ("connections", name, error.part), str(error)))
     if faults:
@@ -138,16 +149,18 @@ def _read(path: Path) -> YamlFile:
         raise SettingsError(f"{path}:{error.line}:{error.col}: {error}") from None
 
 
-def _made(name: str, entry: ConnectionEntry, read: Read, seen: list[str], *, secrets: bool) -> Connection:
+def _made(name: str, entry: ConnectionEntry, read: Read, seen: list[str], facts: Facts, *, secrets: bool) -> Connection:
     """Raises _PartError."""
+    of_closum = name in facts.connections
     headers: Mapping[str, str] = {}
     query, oauth2 = "", None
     hidden: tuple[str, ...] = ()
     if entry.authentication is not None:
         try:
-            headers, query, hidden = entry.authentication.applied(read)
-            oauth2 = entry.authentication.client(name, read)
-        except SecretError as error:
+            shown = entry.authentication.moved(facts.key) if of_closum and facts.key else entry.authentication
+            headers, query, hidden = shown.applied(read)
+            oauth2 = shown.client(name, read)
+        except (SecretError, ValueError) as error:
             raise _PartError("authentication", error) from None
     try:
         signing = None if entry.signing is None else entry.signing.made(read)
@@ -163,12 +176,12 @@ def _made(name: str, entry: ConnectionEntry, read: Read, seen: list[str], *, sec
         headers,
         query,
         Mask((*seen, *hidden)),
-        endpoints=entry.rows(),
+        endpoints=entry.rows(facts.rows(ENDPOINTS)),
         allowed_hosts=tuple(host.lower() for host in entry.allowed_hosts),
         call_seconds=entry.call_seconds,
         more_headers=entry.headers,
         failures=tuple(one.sign() for one in entry.failure),
-        limits=entry.bounds(),
+        limits=entry.bounds(facts.limits if of_closum else None),
         idempotency=None if entry.idempotency is None else entry.idempotency.key(),
         transport=transport,
         oauth2=oauth2,

@@ -32,9 +32,10 @@ from services.actions.connections.request_signing import (
     standard_webhooks,
 )
 from services.actions.connections.signing_keys import KeyFormError, SigningKey, signing_key
-from services.actions.endpoint import Basis, Endpoint, FieldPlacement
 from services.actions.registry import ENDPOINTS
 from services.actions.request_headers import RESERVED
+from services.closum.endpoint import Endpoint
+from services.closum.facts_form import EndpointRow, KeyRow, RateRow
 from services.flows.durations import parse_duration, shown
 from services.flows.idempotency import HEADER, REMEMBERED_SECONDS, IdempotencyKey
 from services.runtime.documents.secrets import HIDDEN, SecretDocument, SecretError, SecretSource
@@ -42,7 +43,6 @@ from services.runtime.documents.secrets import HIDDEN, SecretDocument, SecretErr
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 HOST = r"^(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"
 HEADER_NAME = r"^[A-Za-z0-9-]{1,100}$"
-Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Read = Callable[[SecretSource], str]
 """Reads a secret. Raises SecretError."""
 
@@ -161,6 +161,15 @@ class AuthenticationEntry(_Part):
         pair = base64.b64encode(f"{self.basic}:{secret}".encode()).decode()
         return {"Authorization": f"Basic {pair}"}, "", (secret, pair)
 
+    def moved(self, key: KeyRow) -> AuthenticationEntry:
+        """The same secret at another place. Raises ValueError where there is no key that could be moved."""
+        source = self.secret or self.bearer
+        if source is None:
+            raise ValueError("closum.yaml says where the key goes, and this is none: { query: NAME, secret: … }")
+        if key.bearer:
+            return AuthenticationEntry(bearer=source)
+        return AuthenticationEntry(query=key.query, header=key.header, secret=source)
+
     def client(self, connection: str, read: Read) -> OAuth2 | None:
         """The client of OAuth 2, where it is that. Raises SecretError."""
         if self.oauth2 is None:
@@ -192,21 +201,6 @@ class AuthenticationEntry(_Part):
         except KeyFormError as error:
             raise SecretError(str(error)) from None
         return key if self.key_id is None else replace(key, key_id=self.key_id)
-
-
-class LimitsEntry(_Part):
-    """What the destination bears, over all workers together."""
-
-    requests_per_second: float | None = Field(default=None, gt=0, le=100_000)
-    burst: int | None = Field(default=None, ge=1, le=100_000)
-    concurrency: int | None = Field(default=None, ge=1, le=10_000)
-    per_day: int | None = Field(default=None, ge=1)
-
-    @model_validator(mode="after")
-    def _burst_of_what(self) -> Self:
-        if self.burst is not None and self.requests_per_second is None:
-            raise ValueError("burst needs requests_per_second")
-        return self
 
 
 class ProxyEntry(_Part):
@@ -388,27 +382,6 @@ class IdempotencyEntry(_Part):
         return IdempotencyKey(self.header, parse_duration(self.for_))
 
 
-class EndpointEntry(_Part):
-    """What is other than the catalogue assumes."""
-
-    method: Method | None = None
-    path: str | None = Field(default=None, min_length=1, pattern=r"^[^?#]*$")
-    fields: dict[str, str] | None = Field(default=None, description="our name: theirs")
-    answer: dict[str, str] | None = Field(default=None, description="our output: their field")
-    place: FieldPlacement | None = None
-    success: dict[str, bool | int | str] | None = Field(default=None, min_length=1)
-    done_already: frozenset[int] | None = None
-    missing: frozenset[int] | None = None
-
-    def over(self, row: Endpoint) -> Endpoint:
-        """The row with this."""
-        given = {name: value for name, value in self if value is not None}
-        for name in ("fields", "answer"):
-            given[name] = {**getattr(row, name), **given.get(name, {})}
-        rest = {name: getattr(row, name) for name in Endpoint.__dataclass_fields__ if name not in given}
-        return Endpoint(**{**rest, **given, "basis": Basis.CONFIGURED})
-
-
 class ProbeEntry(_Part):
     """A harmless request."""
 
@@ -439,12 +412,12 @@ class ConnectionEntry(_Part):
         default_factory=dict
     )
     failure: Annotated[list[FailureEntry], BeforeValidator(_listed)] = Field(default_factory=list)
-    limits: LimitsEntry | None = None
+    limits: RateRow | None = None
     idempotency: IdempotencyEntry | None = None
     signing: SigningEntry | None = None
     proxy: ProxyEntry | None = None
     tls: TlsEntry | None = None
-    endpoints: dict[str, EndpointEntry] = Field(default_factory=dict)
+    endpoints: dict[str, EndpointRow] = Field(default_factory=dict)
     probe: Annotated[ActionProbe | ProbeEntry | None, BeforeValidator(_named_action)] = None
 
     @field_validator("base_url")
@@ -477,19 +450,21 @@ class ConnectionEntry(_Part):
 
     @field_validator("endpoints")
     @classmethod
-    def _known(cls, value: dict[str, EndpointEntry]) -> dict[str, EndpointEntry]:
+    def _known(cls, value: dict[str, EndpointRow]) -> dict[str, EndpointRow]:
         for name in value:
             if name not in ENDPOINTS:
                 raise ValueError(f"no action {name!r} has an endpoint; there are: {', '.join(ENDPOINTS)}")
         return value
 
-    def rows(self) -> Mapping[str, Endpoint]:
-        """The endpoints that are other than in the catalogue."""
-        return {name: entry.over(ENDPOINTS[name]) for name, entry in self.endpoints.items()}
+    def rows(self, known: Mapping[str, Endpoint]) -> dict[str, Endpoint]:
+        """The endpoints that are other than in the catalogue: those `known` from closum.yaml, and its own over them."""
+        own = {name: entry.over(known.get(name, ENDPOINTS[name])) for name, entry in self.endpoints.items()}
+        return {**known, **own}
 
-    def bounds(self) -> ConnectionLimits:
-        """What the destination bears."""
-        return ConnectionLimits() if self.limits is None else ConnectionLimits(**self.limits.model_dump())
+    def bounds(self, known: RateRow | None) -> ConnectionLimits:
+        """What the destination bears; where it does not say so itself, what is `known` from closum.yaml."""
+        limits = self.limits or known
+        return ConnectionLimits() if limits is None else ConnectionLimits(**limits.model_dump())
 
     def trial(self) -> Probe | None:
         """What tests the connection."""

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from services.cli.command import WRITE, declare
 from services.cli.terminal import CommandError, console, show
+from services.closum.endpoint import said
 from services.runtime.documents.suggestion import nearest
 
 if TYPE_CHECKING:
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
 COLUMNS = ("kind", "name", "what")
 MORE = ("title", "basis", "twice")
 WIDE = 120  # of a terminal: with fewer characters, more columns would leave a line's text no room
-NOTES = """basis: confirmed by Closum's own documents, or assumed by us where nothing is public (docs/closum.md).
+NOTES = """basis: confirmed (seen to work, or in Closum's own documents), documented, inferred, or assumed by us where
+nothing is public; configured: closum.yaml says so, and not from where it knows (docs/closum.md).
 twice: what a second call of the same action does.   All about one: flows catalog NAME"""
 TWICE = {
     "repeatable": "repeatable, it harms nobody",
     "keyed": "keyed, the destination knows it by its Idempotency-Key",
     "at_most_once": "at_most_once, it would be a second effect and is not made",
 }
-ASSUMED_TRIGGERS = "closum."  # Closum publishes no shape of its webhooks: docs/closum.md
 command = declare("catalog", WRITE)
 
 
@@ -73,7 +74,8 @@ def _page(entry: dict[str, Any]) -> Iterator[str]:
     for key, text in (
         ("title", "in Closum's catalogue: {}"),
         ("group", "under: {}"),
-        ("basis", "{} (docs/closum.md)"),
+        ("known", "{} (docs/closum.md)"),
+        ("call", "calls: {}"),
         ("twice", "a second call: {}"),
     ):
         if entry.get(key):
@@ -107,16 +109,18 @@ def _page(entry: dict[str, Any]) -> Iterator[str]:
 
 
 def _entries() -> list[dict[str, Any]]:
-    from services.project.catalogue import ENDPOINTS, catalogue  # noqa: PLC0415 - heavy, and only needed here
+    from services.project.catalogue import catalogue  # noqa: PLC0415 - heavy, and only needed here
+    from services.project.closum_facts import known_rows, known_webhooks  # noqa: PLC0415
 
-    found = catalogue()
+    found, rows, hooks = catalogue(), known_rows(), known_webhooks()
     entries: list[dict[str, Any]] = [
         {
             "kind": "trigger",
             "name": name,
             "what": _first_line(model),
             "title": getattr(model, "title", ""),
-            "basis": "assumed" if name.startswith(ASSUMED_TRIGGERS) else None,
+            "basis": hooks[name][0].value if name in hooks else None,
+            "known": said(*hooks[name]) if name in hooks else None,
             "outputs": _schema(model),
             "example": getattr(model, "example", None),
             "fields": {"trigger": _fields(model, "serialization")},
@@ -145,7 +149,9 @@ def _entries() -> list[dict[str, Any]]:
             "what": action.line,
             "title": action.title,
             "group": action.group.value,
-            "basis": ENDPOINTS[action.name].basis.value if action.name in ENDPOINTS else None,
+            "basis": rows[action.name].basis.value if action.name in rows else None,
+            "known": rows[action.name].known if action.name in rows else None,
+            "call": f"{rows[action.name].method} {rows[action.name].path}" if action.name in rows else None,
             "inputs": _schema(action.inputs),
             "outputs": _schema(action.outputs),
             "twice": action.guarantee.value,

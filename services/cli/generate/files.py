@@ -15,6 +15,7 @@ import contracts
 from contracts.published_schemas import PUBLISHED, PublishedSchema
 from contracts.topics import Topic
 from services.cli.generate import asyncapi, egress_policy, reference, reference_pages
+from services.closum.facts_form import FactsFile
 from services.flows.editor_schema import editor_schema
 from services.project.catalogue import ACTIONS, catalogue, writes_of
 from services.project.declarations import SETTINGS
@@ -30,7 +31,9 @@ EGRESS_POLICY = "deploy/kubernetes/networkpolicy-actions.yaml"
 SOURCES_PAGE = "docs/sources.md"
 SHAPES = "tests/data/shapes"
 CONNECTIONS_PAGE = "docs/connections.md"
+CLOSUM_PAGE = "docs/closum.md"
 FLOW_SCHEMA = f"{SCHEMAS}/flow.schema.json"
+FACTS_SCHEMA = f"{SCHEMAS}/closum.schema.json"
 WRITES = "contracts/writes.json"
 VARIABLES = "services/runtime/variables.json"
 EXAMPLES = "contracts/examples"
@@ -88,6 +91,8 @@ def generated() -> dict[str, str]:
     texts[FLOW_SCHEMA] = _text(editor_schema(catalogue()))
     texts[SOURCES_PAGE] = reference.with_presets((ROOT / SOURCES_PAGE).read_text(), _odd_shapes())
     texts[CONNECTIONS_PAGE] = reference.with_connection_presets((ROOT / CONNECTIONS_PAGE).read_text())
+    texts[CLOSUM_PAGE] = reference.with_facts((ROOT / CLOSUM_PAGE).read_text())
+    texts[FACTS_SCHEMA] = _text({"$schema": DIALECT, **FactsFile.model_json_schema()})
     for preset in PRESETS.values():
         texts[f"{EXAMPLES}/presets/{preset.name}.json"] = _text([_sample(sample) for sample in preset.samples])
     return texts
@@ -115,6 +120,7 @@ def present(root: Path = ROOT) -> dict[str, str]:
         root / ACTIONS_PAGE,
         root / SOURCES_PAGE,
         root / CONNECTIONS_PAGE,
+        root / CLOSUM_PAGE,
         root / WRITES,
         root / VARIABLES,
         root / EGRESS_POLICY,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from contracts.triggers.registry import TRIGGERS
+from services.closum.endpoint import Basis
+from services.closum.facts import WEBHOOKS
+from services.closum.webhook_reading import names_of
 from services.flows.catalogue import Group
 from services.flows.idempotency import ASSUMED
 from services.project import connection_presets
-from services.project.catalogue import ACTIONS, Implementation
+from services.project.catalogue import ACTIONS, ENDPOINTS, Implementation
 from services.project.connection_presets import ConnectionPreset
 from services.project.source_presets import PRESETS, Known, Preset
 
@@ -33,6 +37,11 @@ def with_connection_presets(page: str) -> str:
     return _between_marks(page, connection_presets_table(connection_presets.PRESETS.values()))
 
 
+def with_facts(page: str) -> str:
+    """The page with the table of all that is known of Closum between its marks. Raises ValueError."""
+    return _between_marks(page, facts_table())
+
+
 def _between_marks(page: str, table: str) -> str:
     before, _, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -51,6 +60,19 @@ def actions_table(actions: Iterable[Implementation]) -> str:
             rows.append(f"| **{group}** | | | | |")
         basis = "–" if one.endpoint is None else one.endpoint.basis.value
         rows.append(f"| `{one.name}` | {one.signature.title} | {one.signature.line} | {_twice(one)} | {basis} |")
+    return "\n".join(rows)
+
+
+def facts_table() -> str:
+    """A row a call and a webhook: what is called or read, and where that is known from."""
+    rows = ["| action or trigger | what is called, what is read | known from |", "|---|---|---|"]
+    for name, row in ENDPOINTS.items():
+        other = [f"`{ours}` is `{theirs}`" for ours, theirs in (*row.fields.items(), *row.answer.items())]
+        call = "; ".join((f"`{row.method} {row.path}`, {row.place.value}", *other))
+        rows.append(f"| `{name}` | {call} | {row.known} |")
+    for name in WEBHOOKS:
+        fields = ", ".join(f"`{field}`" for field in names_of(TRIGGERS[name]))
+        rows.append(f"| `{name}` | {fields} | {Basis.ASSUMED.value} |")
     return "\n".join(rows)
 
 

@@ -26,6 +26,8 @@ from services.cli.stack.process import Service, Sink
 from services.cli.stack.stopping import Stopping
 from services.cli.terminal import CommandError
 from services.project.catalogue import stand_in_answers
+from services.project.closum_facts import stand_in_facts
+from services.project.places import facts_file
 from services.runtime.database import migrate
 from services.runtime.kafka import make_topics
 from services.runtime.settings import RuntimeSettings, SettingsError, load
@@ -187,7 +189,9 @@ def _with_services(
             "FLOWS_DOCS_OPEN": "true",
         },
     }
-    common = {"FLOWS_HEALTH_HOST": HOST, "FLOWS_DRAIN_SECONDS": DRAIN_SECONDS, "PYTHONUNBUFFERED": "1"}
+    known = facts_file()
+    of_closum = {} if known is None else {"FLOWS_CLOSUM_FILE": str(known.absolute())}
+    common = {**of_closum, "FLOWS_HEALTH_HOST": HOST, "FLOWS_DRAIN_SECONDS": DRAIN_SECONDS, "PYTHONUNBUFFERED": "1"}
     try:
         for name, service in services.items():
             progress(name, "starting")
@@ -203,6 +207,8 @@ def _with_services(
         ready.wait(services, addresses, lambda name: progress(name, "ready"))
         stack = Stack(ports, environ, services)
         told = httpx.post(f"{stack.closum}/_answers", json=stand_in_answers(), trust_env=False, timeout=10)
+        told.raise_for_status()
+        told = httpx.post(f"{stack.closum}/_facts", json=stand_in_facts(), trust_env=False, timeout=10)
         told.raise_for_status()
         yield stack
     finally:

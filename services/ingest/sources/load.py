@@ -25,6 +25,8 @@ from pydantic import ValidationError
 
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
+from services.closum.facts import NOTHING, Facts, beside
+from services.closum.facts import load as load_facts
 from services.flows.declared_triggers import DeclarationError, Places, declared, scheduled
 from services.flows.schema_from_example import example_of, schema_of
 from services.ingest.auth.scheme import AuthScheme
@@ -74,10 +76,14 @@ class Declarations:
     whole: bool
 
 
-def load(path: Path, environ: Mapping[str, str] | None = None) -> Sources:
-    """Read and check a sources file, or all *.yaml of a folder. Raises SourcesError with every fault at once."""
-    loaded = [_Loaded(file) for file in _files(path)]
+def load(path: Path, environ: Mapping[str, str] | None = None, facts: Facts | None = None) -> Sources:
+    """Read and check a sources file, or all *.yaml of a folder. Raises SourcesError with every fault at once.
+
+    `facts`: of Closum; absent: those of the closum.yaml beside it. Raises FactsError.
+    """
     values = os.environ if environ is None else environ
+    known = load_facts(beside(path, values)) if facts is None else facts
+    loaded = [_Loaded(file, known) for file in _files(path)]
     faults = [fault for each in loaded for fault in each.check(values)]
     faults += _twice(loaded)
     if faults:
@@ -139,8 +145,9 @@ def _twice(loaded: list[_Loaded]) -> list[Fault]:
 class _Loaded:
     """One file on its way."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, facts: Facts = NOTHING) -> None:
         self.path = path
+        self.facts = facts
         self.document = YamlFile(None)
         self.read = True
         self.faults: list[Fault] = []
@@ -256,7 +263,7 @@ class _Loaded:
             asked = (str(ask.url), ask.every, ask.items, ask.cursor, headers, query)
             self.polls.append(Poll(name, model, entry.account, *asked, _duplicate_seconds(entry), _is_new(entry)))
         elif model is not None or not entry.shaped:
-            self.hooks.append(_hook(name, entry, _reader(entry, model, self.triggers), made))
+            self.hooks.append(_hook(name, entry, _reader(entry, model, self.triggers, self.facts), made))
         return made
 
 
@@ -297,11 +304,13 @@ def _is_new(entry: SourceEntry) -> bool:
     return entry.same_id == "new"
 
 
-def _reader(entry: SourceEntry, model: type[Payload] | None, triggers: Mapping[str, type[Payload]]) -> Reader:
+def _reader(
+    entry: SourceEntry, model: type[Payload] | None, triggers: Mapping[str, type[Payload]], facts: Facts
+) -> Reader:
     if entry.platform is not None:
         return WhatsAppCloud()
     header = entry.id.header if isinstance(entry.id, HeaderForm) else None
-    trigger = model if model is not None else TRIGGERS[entry.trigger or ""]
+    trigger = model if model is not None else facts.trigger(TRIGGERS[entry.trigger or ""])
     reader: Reader = SinglePayload(trigger, header)
     if entry.types and entry.event_type is not None:
         by_value = {
@@ -312,7 +321,8 @@ def _reader(entry: SourceEntry, model: type[Payload] | None, triggers: Mapping[s
         reader = Typed(reader, by_value, header=told, pointers=[] if isinstance(place, HeaderForm) else place)
     if entry.readable_headers or entry.query or entry.leave_out:
         reader = RequestParts(reader, entry.readable_headers, tuple(entry.query), tuple(entry.leave_out))
-    return reader if entry.items is None else Items(entry.items, reader)
+    items = facts.items(trigger.trigger) if entry.items is None else entry.items
+    return reader if items is None else Items(items, reader)
 
 
 def _hook(name: str, entry: SourceEntry, reader: Reader, made: Mapping[str, Any]) -> Hook:

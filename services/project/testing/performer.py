@@ -20,8 +20,8 @@ from services.actions.attempt.http import address_of, refusal
 from services.actions.attempt.perform import attempt, checked
 from services.actions.attempt.retry import Schedule
 from services.actions.connections.connection import NOWHERE, Connection
-from services.actions.endpoint import Endpoint
 from services.actions.outcome import Done, Failed
+from services.closum.endpoint import Endpoint
 from services.flows.catalogue import BaseInputs, Guarantee
 from services.flows.idempotency import IdempotencyKey
 from services.flows.testing.events import CaseError
@@ -39,9 +39,18 @@ class Performer:
 
     A call that fails is made again as in production, after the waits of its schedule; where chance has a part in them
     there, they take no time here.
+
+    `endpoints`: those of closum.yaml, which are called as production would.
     """
 
-    def __init__(self, actions: Mapping[str, Implementation], answers: Sequence[Wanted], used: frozenset[str]) -> None:
+    def __init__(
+        self,
+        actions: Mapping[str, Implementation],
+        answers: Sequence[Wanted],
+        used: frozenset[str],
+        endpoints: Mapping[str, Endpoint] | None = None,
+    ) -> None:
+        self.endpoints = endpoints or {}
         self._used = used
         self._actions = actions
         self._answers = answers
@@ -142,8 +151,8 @@ class _Call:
         self.effect_id = request.effect_id
         self.connection = request.connection or ""
         self.guarantee: Guarantee | None = None
-        self.endpoints: Mapping[str, Endpoint] = {}  # a test is of no installation: the catalogue's own
-        self.idempotency: IdempotencyKey | None = None  # nor does it know what destinations honour
+        self.endpoints = performer.endpoints
+        self.idempotency: IdempotencyKey | None = None  # a test does not know what destinations honour
 
     async def __call__(
         self,

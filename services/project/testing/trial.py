@@ -19,7 +19,8 @@ from services.flows.testing.record import recorded
 from services.flows.testing.simulation import play
 from services.flows.testing.story import Story
 from services.flows.testing.suite import ScriptedAnswer, SuiteCase
-from services.project.catalogue import ACTIONS
+from services.project.catalogue import ACTIONS, ENDPOINTS
+from services.project.closum_facts import facts
 from services.project.testing import suite_files
 from services.project.testing.performer import Performer
 from services.runtime.documents.suggestion import suggestion
@@ -107,7 +108,7 @@ def _played(
         _known_answers(bound, (*own, *shared))
         flows = [compile_flow(_bound(source, case.vars), catalogue.tools) for source in bound.flows]
         used = frozenset(name for source in bound.flows for name in names_used(source.flow))
-        performer = Performer(ACTIONS, (*own, *shared), used)
+        performer = Performer(ACTIONS, (*own, *shared), used, facts().rows(ENDPOINTS))
         stories = play(case, flows, catalogue.triggers, performer)
     except (CaseError, ValueError) as error:
         return (), [str(error)], set()

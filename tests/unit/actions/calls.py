@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from services.actions.action_call import CallFailedError, DestinationReply, Query, RequestBody
-from services.actions.endpoint import Endpoint
+from services.closum.endpoint import Endpoint
 from services.flows.catalogue import Guarantee
 from services.flows.idempotency import IdempotencyKey
 

@@ -52,6 +52,21 @@ class FakeClient:
         return self.answer
 
 
+class Redirecting(FakeClient):
+    """Answers one after the other, and notes each request."""
+
+    def __init__(self, *answers: HttpAnswer) -> None:
+        super().__init__()
+        self.answers = list(answers)
+        self.made: list[dict[str, Any]] = []
+
+    async def call(self, method: str, url: str, **named: Any) -> HttpAnswer:
+        """As the real one."""
+        self.made.append({"method": method, "url": url, "content": named["content"], "headers": named["headers"]})
+        self.answer = self.answers.pop(0)
+        return await super().call(method, url, **named)
+
+
 async def ask(client: FakeClient, connection: Connection | None, url: str, **more: Any) -> Any:
     """One call."""
     call = HttpCall(cast("Client", client), connection, "e1", 7)
@@ -209,6 +224,53 @@ async def test_a_redirect_is_told() -> None:
     with pytest.raises(CallFailedError, match=r"it points to 'https://elsewhere\.example/'") as raised:
         await ask(FakeClient(answer), CRM, "/x")
     assert raised.value.code is ErrorCode.CALL_REJECTED
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize(("asked", "there"), [("/lead/add", "/v2/lead/add/"), ("/lead/add/", "/v2/lead/add")])
+async def test_a_redirect_to_the_slash_at_the_end_loses_neither_body_nor_key(
+    asked: str, there: str, status: int
+) -> None:
+    """The same request goes to our own address with it, and the redirect's query counts for nothing."""
+    moved = HttpAnswer(status, {"location": f"{there}?api-key=theirs"}, b"")
+    client = Redirecting(moved, HttpAnswer(200, {}, b"{}"))
+    await ask(client, CLOSUM, asked, body=RequestBody.json({"a": 1}))
+    first, second = client.made
+    assert (second["method"], second["content"], second["headers"]) == (
+        *(first["method"], first["content"], first["headers"]),
+    )
+    assert second["url"] == first["url"].replace(f"/v2{asked}", there)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://elsewhere.example/v2/x/",
+        "http://closum.example/v2/x/",
+        "https://closum.example:444/v2/x/",
+        "https://closum.example@evil.example/v2/x/",
+        "https://user@closum.example/v2/x/",
+        "//evil.example/v2/x/",
+        "https://closum.example.evil.example/v2/x/",
+        "/v2/x/y/",
+        "/v2/x//",
+        "https://[broken/v2/x/",
+        "https://closum.example:port/v2/x/",
+        "",
+    ],
+)
+async def test_no_other_redirect_gets_the_key(location: str) -> None:
+    client = Redirecting(HttpAnswer(308, {"location": location} if location else {}, b""))
+    with pytest.raises(CallFailedError, match="redirects are not followed"):
+        await ask(client, CLOSUM, "/x")
+    assert len(client.made) == 1
+
+
+async def test_a_slash_that_comes_and_goes_for_ever_ends_at_once() -> None:
+    """One step, then it is told as any redirect."""
+    client = Redirecting(HttpAnswer(308, {"location": "/v2/x/"}, b""), HttpAnswer(308, {"location": "/v2/x"}, b""))
+    with pytest.raises(CallFailedError, match="redirects are not followed"):
+        await ask(client, CLOSUM, "/x")
 
 
 @pytest.mark.parametrize(("sent", "happened"), [(Sent.NO, False), (Sent.EFFECT_POSSIBLE, True)])

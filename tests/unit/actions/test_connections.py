@@ -12,8 +12,8 @@ import pytest
 from services.actions.connections import Connection, load
 from services.actions.connections.connection import relied_on
 from services.actions.connections.parts import ConnectionLimits, Probe
-from services.actions.endpoint import Basis, Endpoint, FieldPlacement
 from services.actions.registry import ACTIONS
+from services.closum.endpoint import Basis, Endpoint, FieldPlacement
 from services.flows.idempotency import ASSUMED, IdempotencyKey
 from services.runtime.documents.secrets import HIDDEN, Mask
 from services.runtime.settings import SettingsError

@@ -16,11 +16,11 @@ from services.actions.attempt.verification import ask, judged
 from services.actions.catalog import lead_add
 from services.actions.catalog.http_request import Outputs as Answered
 from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
-from services.actions.endpoint import Basis
 from services.actions.http_statuses import meaning_of
 from services.actions.limits.evidence import Word, word_of
 from services.actions.outcome import Done, Failed
 from services.actions.registry import ACTIONS, ENDPOINTS
+from services.closum.endpoint import Basis
 from services.flows.catalogue import BaseInputs
 from tests.unit.actions.calls import FakeCall
 
@@ -116,7 +116,7 @@ async def test_a_lead_is_there_if_it_has_its_name() -> None:
     assert await verdict("closum.lead.add", LEAD, FakeCall(gone, endpoints=seen)) == EffectAbsent()
     assumed = await verdict("closum.lead.add", LEAD, FakeCall(gone))
     assert isinstance(assumed, EffectUnknown)
-    assert "under `endpoints`" in assumed.why
+    assert "a row in closum.yaml" in assumed.why
     assert isinstance(await verdict("closum.lead.add", LEAD, FakeCall({"status": False, "code": 422})), EffectUnknown)
 
 
