@@ -129,7 +129,7 @@ def test_tools_and_actions_are_offered_with_their_lines() -> None:
         assert told.keys() == entries.keys()
         for name, entry in entries.items():
             title = f"{entry.title}: " if isinstance(entry, Action) else ""
-            known = f" ({entry.known})" if getattr(entry, "known", "") else ""
+            known = f" ({entry.known})" if isinstance(entry, Action) and entry.known else ""
             assert told[name] == f"{entry.group}: {title}{entry.line}{known}"
     deleted = "Lead Management: Lead: Delete: Delete a lead. This cannot be undone. (assumed)"
     assert told["closum.lead.delete"] == deleted
