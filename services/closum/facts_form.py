@@ -139,6 +139,8 @@ class AnswerRow(Part):
 class KeyRow(Part):
     """Where the key goes: exactly one."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     query: str | None = Field(default=None, min_length=1, max_length=100)
     header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,100}$")
     bearer: Literal[True] | None = None

@@ -1,0 +1,612 @@
+"""What is asked of a real account, and what its answers say of the facts. Pure: it yields calls and is sent answers.
+
+Each row is tried as it is known; where that is refused, the answer says what to try next: another place of the key,
+another path or verb (404, 405), another name or form of a field (400, 422, or 200 with a refusal inside). The calls for
+a row are bounded. What works is compared with the row: confirmed, or differs, with the override that mends it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
+from enum import StrEnum
+from typing import Any
+
+from services.actions.closum import ClosumRequest, request_of, value_of
+from services.actions.registry import ACTIONS, ENDPOINTS, SHAPES
+from services.closum.endpoint import Endpoint, FieldPlacement, ValueForm
+from services.closum.facts import Facts
+from services.closum.facts_form import HOLE, KeyRow
+from services.closum.pointers import at
+from services.project.closum_guesses import KEYS, LISTS, REMOVES, VERBS_OF, names_for, walk, ways_to
+
+MOST_MENDS = 10
+UNAUTHORIZED = frozenset({401, 403})
+NOT_THERE = frozenset({404, 405, 501})
+REFUSED = frozenset({400, 409, 412, 422})
+DATAS = ("responseData", "data", "result", "results", "response", "payload", "items", "lead", "contact")
+SUCCESSES = ("status", "success", "ok", "successful", "result", "state")
+CODES = ("code", "error_code", "errorCode", "status_code", "statusCode")
+MESSAGES = ("message", "msg", "error_message", "errorMessage", "detail", "description", "text", "error", "why")
+JOINED = re.compile(r"\b(string|text|comma|joined|separated|texto)\b", re.IGNORECASE)
+NUMBERS = re.compile(r"\b(integer|int|number|0 or 1|0/1|numeric|inteiro)\b", re.IGNORECASE)
+MAPS = re.compile(r"\b(object|map|dictionary|keyed|associative)\b", re.IGNORECASE)
+LISTED = re.compile(r"\b(array|list|lista)\b", re.IGNORECASE)
+FAILURES = frozenset({"error", "fail", "failed", "failure", "ko", "erro", "nok"})
+OK, FIRST_REDIRECT, FIRST_ERROR, NOT_ALLOWED = 200, 300, 400, 405
+GONE = frozenset({"closum.lead.delete", "closum.contact.remove"})
+"""They give the id that they were given."""
+NO_ID = "0"
+NAME = "flows-verify"
+
+
+class State(StrEnum):
+    """What is known of a row now."""
+
+    CONFIRMED = "confirmed"
+    DIFFERS = "differs"
+    ABSENT = "absent"
+    REFUSED = "refused"
+    NOT_TRIED = "not tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One call: what it is for, and the request but for the secret."""
+
+    says: str
+    request: ClosumRequest
+    key: KeyRow
+    changes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An answer. `body` is its JSON; text where it is none."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+
+    @property
+    def said(self) -> str:
+        """All words of it."""
+        return self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
+
+
+@dataclass(slots=True)
+class Finding:
+    """What came of one row."""
+
+    action: str
+    state: State
+    expected: str
+    seen: str = ""
+    override: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Report:
+    """All that was found out. `key` and `answers`: where they differ."""
+
+    findings: list[Finding] = field(default_factory=list)
+    key: KeyRow | None = None
+    answers: dict[str, Any] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+
+    def changes(self, by: str, on: str) -> dict[str, Any]:
+        """What closum.yaml is to say of it."""
+        told: dict[str, Any] = {}
+        if self.key is not None:
+            told["key"] = "bearer" if self.key.bearer else self.key.model_dump(exclude_none=True)
+        if self.answers:
+            told["answers"] = self.answers
+        rows = {
+            one.action: {"basis": "confirmed", "by": by, "on": on, **one.override}
+            for one in self.findings
+            if one.state in {State.CONFIRMED, State.DIFFERS}
+        }
+        return {**told, **({"actions": rows} if rows else {})}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What may be done: with `write` a lead of our own is made and deleted. Without a recipient no message is sent."""
+
+    write: bool = False
+    tag: str = NAME
+    address: str = "flows-verify@example.com"
+    email: str | None = None
+    phone: str | None = None
+    template: str | None = None
+
+
+Asking = Generator[Try, Seen, Any]
+
+
+def told(row: Endpoint) -> str:
+    """A row for people."""
+    return f"{row.method} {row.path}"
+
+
+@dataclass
+class Verification:
+    """One go through an account. `run` and then `clean_up`, which is for whatever ended it."""
+
+    facts: Facts
+    wanted: Wanted
+    report: Report = field(default_factory=Report)
+    made: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Begin with what is known."""
+        self._key = self.facts.key or KEYS[0]
+        self._rows = {name: self.facts.endpoint(name, row) for name, row in ENDPOINTS.items()}
+        self._before = dict(self._rows)
+        self._answered: list[str] = []
+        self._nouns: tuple[str, ...] = ()
+        self._slash: bool | None = None
+        self._refusal: Seen | None = None
+        self._enveloped = False
+
+    def run(self) -> Asking:
+        """All of it."""
+        yield from self._find_key()
+        yield from self._row("closum.sms.check_credits", {})
+        if self.wanted.write:
+            yield from self._with_a_lead()
+            yield from self._messages()
+        else:
+            yield from self._row("closum.lead.view", {"lead_id": NO_ID}, unknown=True)
+        self._not_tried()
+        self._tell_envelope()
+
+    def clean_up(self) -> Asking:
+        """Delete what is left of ours, by whatever works."""
+        for number in list(self.made):
+            for name in ("closum.lead.delete", "closum.contact.remove"):
+                row = self._rows[name]
+                fields = {next(iter(SHAPES[name].inputs)): number}
+                seen = yield self._try(f"clean up: delete the test lead {number}", row, fields, changes=True)
+                if self._well(row, seen):
+                    self.made.remove(number)
+                    break
+        self.report.left = [f"the test lead {number}" for number in self.made]
+
+    # the key
+
+    def _find_key(self) -> Asking:
+        known = self._key
+        for place in dict.fromkeys((known, *KEYS)):
+            for path in LISTS:
+                request = ClosumRequest("GET", path, None, None)
+                says = f"read {path}, with the key as {_place(place)}"
+                seen = yield Try(says, request, place, changes=False)
+                status = status_of(seen)
+                if status in UNAUTHORIZED:
+                    break
+                if status not in NOT_THERE:
+                    self._key = place
+                    self._answered.append(path)
+                    self._slash = path.endswith("/")
+                    if place != known:
+                        self.report.key = place
+                    self._learn_noun(path)
+                    return
+        # None answered: what is known stays.
+
+    # a row
+
+    def _row(self, name: str, fields: Mapping[str, Any], *, unknown: bool = False) -> Asking:
+        """Try a row until it works. Answers with what it answered; None: it does not."""
+        known = self._rows[name]
+        tried: set[tuple[str, str]] = set()
+        refused: tuple[Endpoint, Seen] | None = None
+        last: Seen | None = None
+        for method, path in self._ways(name, known):
+            verbs = self._verbs(name, method)
+            queue = [method]
+            while queue:
+                verb = queue.pop(0)
+                if (verb, path) in tried:
+                    continue
+                tried.add((verb, path))
+                row = _at(known, verb, path)
+                seen = yield self._try(f"{name}: {verb} {path}", row, fields, changes=verb != "GET")
+                last = seen
+                status = status_of(seen)
+                if status == NOT_ALLOWED:
+                    said = [one.strip().upper() for one in seen.headers.get("allow", "").split(",")]
+                    queue += [one for one in verbs if one in said] if any(said) else list(verbs)
+                    continue
+                if status in NOT_THERE and not (unknown and self._knows_lead(seen)):
+                    continue
+                if unknown:
+                    return self._of_unknown(name, row, seen)
+                if (mended := (yield from self._mended(name, row, fields, seen))) is not None:
+                    return self._works(name, *mended)
+                refused = refused or (row, seen)
+                break
+            if refused is not None and path == known.path:
+                break  # it is there, and does not want what we have
+        expected = told(known)
+        if refused is not None:
+            row, seen = refused
+            why = f"{told(row)}: {seen.status} {seen.said[:200]}"
+            self.report.findings.append(Finding(name, State.REFUSED, expected, why))
+        else:
+            near = max(self._answered, key=lambda path: SequenceMatcher(None, known.path, path).ratio(), default="")
+            there = f"; the nearest that answered: {near}" if near else ""
+            code = "" if last is None else f"{status_of(last)}"
+            self.report.findings.append(Finding(name, State.ABSENT, expected, f"{code}{there}"))
+        return None
+
+    def _ways(self, name: str, known: Endpoint) -> Iterator[tuple[str, str]]:
+        for method, path in ways_to(name, known.method, known.path, self._nouns):
+            first = path == known.path
+            if "{" in path or self._slash is None or first:
+                yield method, path
+                if first or (self._slash is None and "{" not in path):
+                    yield method, path.rstrip("/") if path.endswith("/") else f"{path}/"
+            else:
+                yield method, f"{path.rstrip('/')}/" if self._slash else path.rstrip("/")
+
+    def _verbs(self, name: str, method: str) -> tuple[str, ...]:
+        return ("POST", "DELETE") if name in REMOVES else VERBS_OF.get(method, ("POST",))
+
+    def _mended(self, name: str, row: Endpoint, fields: Mapping[str, Any], seen: Seen) -> Asking:
+        """The row that works, and its answer, after as many changes as the refusals suggest; None: none works."""
+        done: set[str] = set()
+        for _ in range(MOST_MENDS):
+            if self._well(row, seen):
+                return row, seen
+            if status_of(seen) in UNAUTHORIZED | NOT_THERE and seen.status not in REFUSED:
+                return None
+            self._refusal = seen
+            change = next((one for one in _mends(name, row, fields, seen) if repr(one) not in done), None)
+            if change is None:
+                return None
+            done.add(repr(change))
+            row = change
+            says = f"{name}: {told(row)}, as the refusal suggests"
+            seen = yield self._try(says, row, fields, changes=row.method != "GET")
+        return (row, seen) if self._well(row, seen) else None
+
+    def _works(self, name: str, row: Endpoint, seen: Seen) -> Seen:
+        row = self._read(name, row, seen)
+        self._rows[name] = row
+        self._answered.append(row.path)
+        self._learn_noun(row.path)
+        if "{" not in row.path:
+            self._slash = row.path.endswith("/")
+        self._note(name, row)
+        return seen
+
+    def _note(self, name: str, row: Endpoint) -> None:
+        before = self._before[name]
+        override = _difference(before, row)
+        fields = ACTIONS[name].signature.inputs.model_fields
+        if holes := sorted(one for one in HOLE.findall(row.path) if not fields[one].is_required()):
+            override["needs"] = holes
+        # Success and the answer's place are told once for all rows, where they are found.
+        state = State.DIFFERS if override else State.CONFIRMED
+        finding = Finding(name, state, told(before), told(row), override)
+        self.report.findings = [one for one in self.report.findings if one.action != name] + [finding]
+
+    def _well(self, row: Endpoint, seen: Seen) -> bool:
+        """Whether an answer is no refusal, as far as is known of refusals."""
+        if not OK <= seen.status < FIRST_REDIRECT:
+            return False
+        body = seen.body
+        if not isinstance(body, dict):
+            return body is None or isinstance(body, list) or not str(body).strip()
+        for name in SUCCESSES:
+            value = body.get(name)
+            if value is False or (
+                isinstance(value, str) and value.lower() in {"error", "fail", "failed", "ko", "erro"}
+            ):
+                return False
+            if name in {"ok", "success"} and value == 0 and not isinstance(value, bool):
+                return False
+        inside = _inside(body)
+        return inside is None or inside < FIRST_ERROR or row.success == {}
+
+    def _read(self, name: str, row: Endpoint, seen: Seen) -> Endpoint:
+        """The row with success, place and names of the answer as it was seen."""
+        body = seen.body if isinstance(seen.body, dict) else {}
+        first = next(iter(row.success), None)
+        if first is None or value_of(body, first) != row.success[first]:
+            row = replace(row, success=_success(body, self._refusal))
+        if not isinstance(at(body, row.data), dict | list) or row.data == "":
+            row = replace(row, data=_data(body))
+        found = at(body, row.data)
+        held = found[0] if isinstance(found, list) and found else found
+        answer = dict(row.answer)
+        for output in SHAPES[name].outputs - (SHAPES[name].inputs.keys() if name in GONE else frozenset()):
+            theirs = answer.get(output, output)
+            if theirs is not None and _has(seen.body, held, theirs):
+                continue
+            if (near := _named(output, seen.body, held)) is not None:
+                answer[output] = near
+        return replace(row, answer=answer)
+
+    # what is done with a lead
+
+    def _with_a_lead(self) -> Asking:
+        lead: dict[str, Any] = {
+            "name": NAME,
+            "email": self.wanted.address,
+            "mobile_number": "351912345678",
+            "consent_email": False,
+            "consent_sms": False,
+            "tags": [self.wanted.tag],
+            "update_enabled": True,
+        }
+        number = yield from self._add(lead)
+        if number is None:
+            return
+        seen = yield from self._row("closum.lead.view", {"lead_id": number})
+        if seen is not None:
+            yield from self._compare(lead, seen, number)
+        email, tag = self.wanted.address, self.wanted.tag
+        for name, fields in (
+            ("closum.lead.edit_by_email", {"email": email, "name": f"{NAME} edited", "consent_sms": False}),
+            ("closum.lead.update", {"lead_id": number, "name": NAME, "consent_email": False, "tags": [tag]}),
+            ("closum.tag.create", {"name": tag}),
+            ("closum.contact.add_tag", {"contact_id": number, "tag": tag}),
+            ("closum.contact.add_tag_by_email", {"email": email, "tag": tag}),
+            ("closum.contact.remove_tag", {"contact_id": number, "tag": tag}),
+            ("closum.contact.remove_tag_by_email", {"email": email, "tag": tag}),
+        ):
+            yield from self._row(name, fields)
+        if (yield from self._row("closum.lead.delete", {"lead_id": number})) is not None:
+            self.made.remove(number)
+        again = yield from self._add(lead)
+        if again is not None and (yield from self._row("closum.contact.remove", {"contact_id": again})) is not None:
+            self.made.remove(again)
+
+    def _add(self, lead: Mapping[str, Any]) -> Asking:
+        seen = yield from self._row("closum.lead.add", lead)
+        if seen is None:
+            return None
+        row = self._rows["closum.lead.add"]
+        for name in ("closum.lead.update", "closum.lead.edit_by_email"):
+            known, inputs = self._rows[name], SHAPES[name].inputs
+            named = {ours: theirs for ours, theirs in row.fields.items() if ours in inputs}
+            formed = {ours: form for ours, form in row.forms.items() if ours in inputs}
+            self._rows[name] = replace(known, fields={**named, **known.fields}, forms={**formed, **known.forms})
+        found = _value(seen.body, row, "lead_id")
+        if found in (None, ""):
+            return None
+        number = str(found)
+        if number not in self.made:
+            self.made.append(number)
+        return number
+
+    def _compare(self, lead: Mapping[str, Any], seen: Seen, number: str) -> Asking:
+        """What the account kept of the lead: a name that it did not know it has left out silently."""
+        row = self._rows["closum.lead.add"]
+        kept = {last: value for _, last, value in walk(seen.body)}
+        lost: dict[str, str] = {}
+        for ours in ("name", "email", "mobile_number"):
+            there = [theirs for theirs in names_for(ours) if theirs in kept]
+            if there and not any(str(kept[one] or "").lstrip("+") == str(lead[ours]) for one in there):
+                lost[ours] = there[0]
+        if not lost:
+            return
+        changed = replace(row, fields={**row.fields, **lost})
+        again = yield self._try("closum.lead.add: with the names that the lead has", changed, lead, changes=True)
+        if self._well(changed, again):
+            view = self._rows["closum.lead.view"]
+            after = yield self._try("closum.lead.view: what it kept now", view, {"lead_id": number}, changes=False)
+            now = {last: value for _, last, value in walk(after.body)}
+            if all(str(now.get(theirs) or "").lstrip("+") == str(lead[ours]) for ours, theirs in lost.items()):
+                self._rows["closum.lead.add"] = changed
+                self._note("closum.lead.add", changed)
+
+    def _messages(self) -> Asking:
+        wanted = self.wanted
+        if wanted.phone:
+            digits = wanted.phone.removeprefix("+")
+            yield from self._row("closum.sms.send", {"recipient": digits, "message": "closum-flows: a test"})
+            if wanted.template:
+                fields = {"to": digits, "template": wanted.template, "language": "pt_PT", "parameters": []}
+                yield from self._row("closum.whatsapp.send_template", fields)
+        if wanted.email and wanted.template:
+            yield from self._row("closum.email.send_template", {"to": wanted.email, "template": wanted.template})
+
+    def _of_unknown(self, name: str, row: Endpoint, seen: Seen) -> None:
+        """A lead that nobody has: that the endpoint says so in its own words is all that can be seen by reading."""
+        self._refusal = seen
+        if told(row) == told(self._before[name]):
+            self.report.findings.append(
+                Finding(name, State.CONFIRMED, told(row), f"it says that lead {NO_ID} is not there")
+            )
+        else:
+            self._rows[name] = row
+            self._note(name, row)
+
+    def _knows_lead(self, seen: Seen) -> bool:
+        """Whether a 404 is the endpoint's own word for a lead that is not there."""
+        return seen.status == OK or any(word in seen.said.lower() for word in ("no lead", "lead not", "contact not"))
+
+    # the rest
+
+    def _learn_noun(self, path: str) -> None:
+        noun = path.strip("/").partition("/")[0]
+        if noun and noun not in {"sms", "tag", "tags", "balance", "credits", "email", "whatsapp"}:
+            self._nouns = tuple(dict.fromkeys((noun, *self._nouns)))
+
+    def _try(self, says: str, row: Endpoint, fields: Mapping[str, Any], *, changes: bool) -> Try:
+        return Try(says, request_of(row, fields), self._key, changes)
+
+    def _not_tried(self) -> None:
+        done = {one.action for one in self.report.findings}
+        self.report.findings += [
+            Finding(name, State.NOT_TRIED, told(row)) for name, row in self._before.items() if name not in done
+        ]
+
+    def _tell_envelope(self) -> None:
+        """What is the same in all answers that differ is told once, and holds for the rows that were not tried too."""
+        keys = ("success", "data", "code", "message")
+        if self._refusal is not None and isinstance(self._refusal.body, dict):
+            self.report.answers |= _refusal_names(self._refusal.body)
+        differing = [one for one in self.report.findings if one.state is State.DIFFERS]
+        for key in keys:
+            values = [one.override[key] for one in differing if key in one.override]
+            if not values:
+                continue
+            most = max(values, key=values.count)
+            # Only where nobody was seen to be otherwise.
+            if all(key in one.override for one in self.report.findings if one.state is State.CONFIRMED):
+                self.report.answers[key] = most
+                for one in differing:
+                    if one.override.get(key) == most:
+                        del one.override[key]
+
+
+def _place(key: KeyRow) -> str:
+    return "a bearer token" if key.bearer else f"header {key.header}" if key.header else f"query {key.query}"
+
+
+def _at(row: Endpoint, method: str, path: str) -> Endpoint:
+    place = row.place
+    if method in {"GET", "HEAD"}:
+        place = FieldPlacement.QUERY
+    elif row.method in {"GET", "HEAD"}:
+        place = FieldPlacement.JSON
+    return replace(row, method=method, path=path, place=place)
+
+
+def _inside(body: Mapping[str, Any]) -> int | None:
+    for _, last, value in walk(dict(body)):
+        if last in CODES and isinstance(value, int | str) and not isinstance(value, bool) and str(value).isdecimal():
+            return int(value)
+    return None
+
+
+def status_of(seen: Seen) -> int:
+    """The status, or the one that a refusal of 200 carries inside."""
+    code = _inside(seen.body) if seen.status == OK and isinstance(seen.body, dict) else None
+    if code is not None and code >= FIRST_ERROR:
+        return code
+    return seen.status
+
+
+def _success(body: Mapping[str, Any], refusal: Seen | None) -> dict[str, Any]:
+    other = refusal.body if refusal is not None and isinstance(refusal.body, dict) else {}
+    for name in SUCCESSES:
+        value = body.get(name)
+        if isinstance(value, bool | int | str) and not (isinstance(value, int) and value > 99):  # noqa: PLR2004 - a status
+            if name in other and other[name] == value:
+                continue
+            return {name: value}
+    return {}
+
+
+def _data(body: Mapping[str, Any]) -> str:
+    for name in DATAS:
+        if isinstance(body.get(name), dict | list):
+            return f"/{name}"
+    return ""
+
+
+def _has(body: Any, held: Any, theirs: str) -> bool:  # noqa: ANN401 - JSON
+    found = at(body, theirs) if theirs.startswith("/") else held.get(theirs) if isinstance(held, dict) else None
+    return found is not None
+
+
+def _named(output: str, body: Any, held: Any) -> str | None:  # noqa: ANN401 - JSON
+    names = names_for(output)
+    if isinstance(held, dict) and (own := next((one for one in names if one in held), None)) is not None:
+        return own
+    places = [(pointer, last) for pointer, last, value in walk(body) if not isinstance(value, dict | list)]
+    for name in names:
+        for pointer, last in places:
+            if last == name:
+                return pointer
+    return None
+
+
+def _value(body: Any, row: Endpoint, output: str) -> Any:  # noqa: ANN401 - JSON
+    theirs = row.answer.get(output, output) or output
+    if theirs.startswith("/"):
+        return at(body, theirs)
+    found = at(body, row.data)
+    held = found[0] if isinstance(found, list) and found else found
+    return held.get(theirs) if isinstance(held, dict) else None
+
+
+def _refusal_names(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a refusal has its code and its words, where that is other than assumed."""
+    found: dict[str, Any] = {}
+    if not isinstance(body.get("code"), int | str):
+        where = next((p for p, last, v in walk(dict(body)) if last in CODES and not isinstance(v, dict | list)), None)
+        found |= {"code": _plain(where)} if where else {}
+    if not isinstance(body.get("message"), str):
+        where = next((p for p, last, v in walk(dict(body)) if last in MESSAGES and isinstance(v, str)), None)
+        found |= {"message": _plain(where)} if where else {}
+    return found
+
+
+def _plain(pointer: str) -> str:
+    return pointer[1:] if pointer.count("/") == 1 else pointer
+
+
+def _mends(name: str, row: Endpoint, fields: Mapping[str, Any], seen: Seen) -> Iterator[Endpoint]:
+    """Rows that the refusal suggests, the likeliest first: names it says, forms it says; then the usual others."""
+    inputs = SHAPES[name].inputs
+    words = {last for _, last, _ in walk(seen.body)} if isinstance(seen.body, dict) else set()
+    words |= set(re.findall(r"[A-Za-z_]\w+", seen.said))
+    sent = {ours: row.fields.get(ours, ours) for ours in fields}
+    complained = [ours for ours, theirs in sent.items() if theirs in words]
+    taken = set(sent.values())
+    for ours in fields:
+        for theirs in names_for(ours):
+            if theirs in words and theirs not in taken:
+                yield replace(row, fields={**row.fields, ours: theirs})
+    for ours in dict.fromkeys((*complained, *fields)):
+        if ours in complained:
+            for form in _forms(inputs.get(ours, ""), seen.said):
+                if row.forms.get(ours) is not form:
+                    alike = [one for one in fields if inputs.get(one) == inputs[ours] and one in inputs]
+                    yield replace(row, forms={**row.forms, **dict.fromkeys(alike, form)})
+    if row.place is FieldPlacement.JSON and row.method != "GET":
+        yield replace(row, place=FieldPlacement.FORM)
+    for ours in complained:
+        for theirs in names_for(ours)[1:4]:
+            if theirs not in taken:
+                yield replace(row, fields={**row.fields, ours: theirs})
+
+
+def _forms(kind: str, said: str) -> Iterator[ValueForm]:
+    if kind == "list":
+        likely = [
+            *((ValueForm.JOINED,) if JOINED.search(said) else ()),
+            *((ValueForm.MAP,) if MAPS.search(said) else ()),
+            *((ValueForm.LIST,) if LISTED.search(said) else ()),
+        ]
+        yield from dict.fromkeys((*likely, ValueForm.JOINED, ValueForm.MAP))
+    elif kind == "boolean":
+        likely = [ValueForm.NUMBER] if NUMBERS.search(said) else []
+        yield from dict.fromkeys((*likely, ValueForm.NUMBER, ValueForm.TEXT))
+
+
+PARTS: Sequence[str] = ("method", "path", "place", "fields", "forms", "answer", "success", "data")
+
+
+def _difference(before: Endpoint, now: Endpoint) -> dict[str, Any]:
+    """What a row of closum.yaml says, to make one of the other."""
+    found: dict[str, Any] = {}
+    for part in PARTS:
+        old, new = getattr(before, part), getattr(now, part)
+        if old == new:
+            continue
+        if part in {"fields", "forms", "answer"}:
+            found[part] = {name: str(value) for name, value in new.items() if old.get(name) != value}
+        else:
+            found[part] = dict(new) if isinstance(new, Mapping) else str(new)
+    return found
