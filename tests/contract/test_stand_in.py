@@ -257,3 +257,36 @@ async def test_it_carries_many_connections_at_once(stand_in: Closum) -> None:
         answers = await asyncio.gather(*(client.post(stand_in.crm + "/contacts", json=one) for one in contacts))
     assert {answer.status_code for answer in answers} == {201}
     assert len(stand_in.state("contacts")) == 200
+
+
+PUBLIC = {
+    "a newsletter": ("lead/add/", {"email": "a@example.com", "consent_email": True, "consent_sms": False}),
+    "an update with tags": (
+        "lead/add/",
+        {
+            "email": "b@example.com",
+            "consent_email": True,
+            "consent_sms": True,
+            "update_enabled": True,
+            "name": "Bea",
+            "mobile_number": "351912345679",
+            "tags": ["Newsletter"],
+        },
+    ),
+    "without the last slash": (
+        "lead/add",
+        {"email": "c@example.com", "lead_opt_in": True, "consent_email": True, "tags": ["Newsletter Site"]},
+    ),
+    "a phone alone": ("lead/add/", {"mobile_number": "351912345678", "consent_email": False, "consent_sms": True}),
+}
+
+
+@pytest.mark.parametrize("caller", PUBLIC)
+def test_what_public_callers_send_works(v2: httpx.Client, stand_in: Closum, caller: str) -> None:
+    """Their bodies, with the key in the query: docs/closum.md says where they are known from."""
+    path, sent = PUBLIC[caller]
+    first, again = body(v2.post(path, json=sent)), body(v2.post(path, json={**sent, "update_enabled": True}))
+    assert first["status"] is again["status"] is True
+    [lead] = stand_in.state("leads")
+    assert lead["lead_id"] == first["responseData"][0]["lead_id"] == again["responseData"][0]["lead_id"]
+    assert lead.get("tags") == sent.get("tags")

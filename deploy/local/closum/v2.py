@@ -78,12 +78,14 @@ def _find(state: StandInState, call: ReceivedCall) -> Json:
 
 
 def lead_add(state: StandInState, call: ReceivedCall) -> StandInReply:
-    """`lead/add/`: with update_enabled an existing lead is updated, without it is refused."""
-    for consent in ("consent_email", "consent_sms"):
-        if consent not in call.body:
-            raise RefusedError(f"{consent} is needed")
-    if not call.text("name"):
-        raise RefusedError("name is needed")
+    """`lead/add/`: with update_enabled an existing lead is updated, without it is refused.
+
+    Public callers leave out the name, and the consent that they do not ask for; one adds `lead_opt_in`.
+    """
+    if "consent_email" not in call.body and "consent_sms" not in call.body:
+        raise RefusedError("consent_email or consent_sms is needed")
+    if "name" in call.body and not call.text("name"):
+        raise RefusedError("name is empty")
     fields = _check(call.body)
     mobile, email = str(fields.get("mobile_number") or ""), str(fields.get("email") or "").lower()
     if not mobile and not email:

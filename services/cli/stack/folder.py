@@ -31,6 +31,8 @@ HOOKS = {
     "leads": ("HOOK_TOKEN_LEADS", "closum.lead.created"),
     "contacts": ("HOOK_TOKEN_CONTACTS", "closum.contact.updated"),
     "sms": ("HOOK_TOKEN_SMS", "closum.sms.status_updated"),
+    "unsubscribes": ("HOOK_TOKEN_UNSUBSCRIBES", "closum.unsubscribed"),
+    "emails": ("HOOK_TOKEN_EMAILS", "closum.email.event"),
 }
 """By source: the variable of its token, and its trigger."""
 SOURCES = "# Made by `flows dev`. To use your own: flows dev --sources FILE\nsources:"

@@ -65,7 +65,7 @@ def test_sources_beside_the_flows_run_too_each_with_a_token(tmp_path: Path) -> N
         for _ in range(2):
             environ = folder.secrets([file])
             loaded = load(folder.sources([file]), environ)
-            assert len(loaded.hooks) == 5
+            assert len(loaded.hooks) == 7
             assert loaded.hooks.find("shop", environ["HOOK_TOKEN_SHOP"]) is not None
 
 

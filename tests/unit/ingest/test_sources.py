@@ -29,7 +29,8 @@ def told(folder: Path, text: str, environ: dict[str, str] | None = None) -> str:
 
 def test_the_file_that_we_ship_is_right() -> None:
     """Compose, Kubernetes and newcomers start from it."""
-    environ = ENVIRON | {"HOOK_TOKEN_CONTACTS": TOKEN, "HOOK_TOKEN_SMS": TOKEN}
+    environ = ENVIRON | {"HOOK_TOKEN_CONTACTS": TOKEN, "HOOK_TOKEN_SMS": TOKEN, "HOOK_TOKEN_UNSUBSCRIBES": TOKEN}
+    environ["HOOK_TOKEN_EMAILS"] = TOKEN
     loaded = load(ROOT / "deploy/config/sources.yaml", environ)
     triggers = {trigger.trigger for hook in loaded.hooks for trigger in hook.reader.triggers}
     assert triggers == {name for name in TRIGGERS if name.startswith("closum.")}
@@ -101,7 +102,7 @@ def test_a_token_that_can_be_guessed_or_fits_no_url_is_refused_without_showing_i
         ),
         (
             "sources:\n  a:\n    trigger: x\n    token: { env: A }\n",
-            "there is closum.contact.updated, closum.lead.created, closum.sms.status_updated, ",
+            "there is closum.contact.updated, closum.email.event, closum.lead.created, ",
         ),
         (
             "sources:\n  a:\n    trigger: closum.lead.created\n    token: { env: A, file: b }\n",
