@@ -53,6 +53,9 @@ class State(StrEnum):
     NOT_TRIED = "not tried"
 
 
+WORKING = frozenset({State.CONFIRMED, State.DIFFERS})
+
+
 @dataclass(frozen=True, slots=True)
 class Try:
     """One call: what it is for, and the request but for the secret."""
@@ -169,7 +172,7 @@ class Verification:
         for number in list(self.made):
             for name in ("closum.lead.delete", "closum.contact.remove"):
                 row = self._rows[name]
-                fields = {next(iter(SHAPES[name].inputs)): number}
+                fields = dict.fromkeys(SHAPES[name].inputs, number)
                 seen = yield self._try(f"clean up: delete the test lead {number}", row, fields, changes=True)
                 if self._well(row, seen):
                     self.made.remove(number)
@@ -211,7 +214,7 @@ class Verification:
             queue = [method]
             while queue:
                 verb = queue.pop(0)
-                if (verb, path) in tried:
+                if (verb, path) in tried or any(fields.get(hole) in (None, "") for hole in HOLE.findall(path)):
                     continue
                 tried.add((verb, path))
                 row = _at(known, verb, path)
@@ -362,11 +365,24 @@ class Verification:
             ("closum.contact.remove_tag_by_email", {"email": email, "tag": tag}),
         ):
             yield from self._row(name, fields)
-        if (yield from self._row("closum.lead.delete", {"lead_id": number})) is not None:
-            self.made.remove(number)
+        yield from self._removed("closum.lead.delete", {"lead_id": number}, number)
         again = yield from self._add(lead)
-        if again is not None and (yield from self._row("closum.contact.remove", {"contact_id": again})) is not None:
-            self.made.remove(again)
+        if again is not None:
+            yield from self._removed("closum.contact.remove", {"contact_id": again}, again)
+
+    def _removed(self, name: str, fields: Mapping[str, Any], number: str) -> Asking:
+        """A deletion is believed when the lead is not there any more, where leads can be viewed."""
+        if (yield from self._row(name, fields)) is None:
+            return
+        view = self._rows["closum.lead.view"]
+        if any(one.action == "closum.lead.view" and one.state in WORKING for one in self.report.findings):
+            after = yield self._try(f"{name}: is it gone?", view, {"lead_id": number}, changes=False)
+            if self._well(view, after) and str(_value(after.body, view, "lead_id") or "") == number:
+                said = f"{told(self._rows[name])} says that it is done, and the lead is still there"
+                others = [one for one in self.report.findings if one.action != name]
+                self.report.findings = [*others, Finding(name, State.REFUSED, told(self._before[name]), said)]
+                return
+        self.made.remove(number)
 
     def _add(self, lead: Mapping[str, Any]) -> Asking:
         seen = yield from self._row("closum.lead.add", lead)
@@ -441,7 +457,8 @@ class Verification:
             self._nouns = tuple(dict.fromkeys((noun, *self._nouns)))
 
     def _try(self, says: str, row: Endpoint, fields: Mapping[str, Any], *, changes: bool) -> Try:
-        return Try(says, request_of(row, fields), self._key, changes)
+        known = {name: value for name, value in fields.items() if name not in row.lacks}
+        return Try(says, request_of(row, known), self._key, changes)
 
     def _not_tried(self) -> None:
         done = {one.action for one in self.report.findings}

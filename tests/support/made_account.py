@@ -100,6 +100,7 @@ class Account:
     sent: list[tuple[str, Json]] = field(default_factory=list)
     calls: list[tuple[str, str, int]] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)  # operations that answer 500
+    idle: set[str] = field(default_factory=set)  # operations that say yes and do nothing
     _next: int = 5000
     _times: deque[float] = field(default_factory=deque)
 
@@ -179,7 +180,7 @@ class Account:
         if op == "add":
             return self._add(given)
         lead = self._lead(given)
-        if op in {"delete", "remove"}:
+        if op in {"delete", "remove"} and op not in self.idle:
             del self.leads[lead["lead_id"]]
         elif op.startswith(("add_tag", "remove_tag")):
             self._needs(given, "tag")

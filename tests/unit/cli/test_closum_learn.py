@@ -15,14 +15,12 @@ from contracts.triggers.registry import TRIGGERS
 from services.actions.outcome import Done
 from services.actions.registry import ENDPOINTS
 from services.closum.facts import WEBHOOKS
-from services.ingest.readers.reader import Reading, ReceivedBody
-from services.ingest.sources.load import load
 from services.project.closum_learn import CollectionError, requests_of
 from tests.support import made_account as made
 from tests.support.flows_command import flows
 from tests.support.made_account import SECRET, made_account
 from tests.support.made_collection import PERSON, V2_0, V2_1, made_collection
-from tests.unit.cli.test_closum_listen import OTHERS, WANTED
+from tests.unit.cli.test_closum_listen import OTHERS, ingest_reads_them
 from tests.unit.cli.test_closum_verify import ENV, folder_of, played
 
 AS_ASSUMED = [(trigger, TRIGGERS[trigger].example) for trigger in WEBHOOKS]
@@ -89,14 +87,7 @@ async def test_after_one_command_every_action_works_there(name: str, schema: str
     text = (folder / "closum.yaml").read_text()
     for secret in (SECRET, PERSON, "Maria", "evil.example"):
         assert secret not in text + done.stdout
-    listed = "".join(f"  s{n}:\n    trigger: {name}\n    token: {{ env: A }}\n" for n, name in enumerate(OTHERS))
-    (folder / "sources.yaml").write_text(f"sources:\n{listed}")
-    hooks = {hook.reader.triggers[0].trigger: hook for hook in load(folder / "sources.yaml", {"A": "t" * 24}).hooks}
-    for trigger, sent in OTHERS.items():
-        [one] = hooks[trigger].reader.read(ReceivedBody(sent))
-        assert isinstance(one, Reading)
-        seen = json.loads(one.payload.to_json())
-        assert {name: seen[name] for name in WANTED[trigger]} == WANTED[trigger]
+    ingest_reads_them(folder)
 
 
 def test_a_partial_one_leaves_the_rest_assumed_and_offers_what_fits_no_action(tmp_path: Path) -> None:

@@ -92,6 +92,18 @@ def test_what_nobody_could_read_is_told_and_never_raises(body: Any) -> None:
         assert not heard([body], trigger, {}).fits
 
 
+def ingest_reads_them(folder: Path) -> None:
+    """Each of OTHERS, by sources beside the closum.yaml of this folder."""
+    listed = "".join(f"  s{n}:\n    trigger: {name}\n    token: {{ env: A }}\n" for n, name in enumerate(OTHERS))
+    (folder / "sources.yaml").write_text(f"sources:\n{listed}")
+    hooks = {hook.reader.triggers[0].trigger: hook for hook in load(folder / "sources.yaml", {"A": "t" * 24}).hooks}
+    for trigger, sent in OTHERS.items():
+        [one] = hooks[trigger].reader.read(ReceivedBody(sent))
+        assert isinstance(one, Reading)
+        seen = json.loads(one.payload.to_json())
+        assert {name: seen[name] for name in WANTED[trigger]} == WANTED[trigger]
+
+
 def test_after_one_command_ingest_reads_them_all(tmp_path: Path) -> None:
     """The address answers 200 and takes any of them; what it found is written, and ingest reads what came."""
     count = str(len(OTHERS))
@@ -109,14 +121,7 @@ def test_after_one_command_ingest_reads_them_all(tmp_path: Path) -> None:
         assert process.wait(30) == 0, told
     assert "a-secret" not in told
     assert "x-signature" in told
-    listed = "".join(f"  s{n}:\n    trigger: {name}\n    token: {{ env: A }}\n" for n, name in enumerate(OTHERS))
-    (tmp_path / "sources.yaml").write_text(f"sources:\n{listed}")
-    hooks = {hook.reader.triggers[0].trigger: hook for hook in load(tmp_path / "sources.yaml", {"A": "t" * 24}).hooks}
-    for trigger, sent in OTHERS.items():
-        [one] = hooks[trigger].reader.read(ReceivedBody(sent))
-        assert isinstance(one, Reading)
-        seen = json.loads(one.payload.to_json())
-        assert {name: seen[name] for name in WANTED[trigger]} == WANTED[trigger]
+    ingest_reads_them(tmp_path)
     assert "basis: confirmed" in (tmp_path / "closum.yaml").read_text()
 
 

@@ -151,6 +151,35 @@ def test_what_breaks_in_between_leaves_no_lead(tmp_path: Path) -> None:
         assert f"LEFT BEHIND: the test lead {next(iter(account.leads))}" in done.stdout
 
 
+def test_a_deletion_that_does_nothing_is_not_believed(tmp_path: Path) -> None:
+    """The other one deletes the lead after all, and the one that only says so is told."""
+    with made_account(made.AS_ASSUMED) as account:
+        account.idle = {"delete"}
+        folder = folder_of(account, tmp_path)
+        done = flows("closum", "verify", "--write", "--yes", "--json", cwd=folder, env=ENV)
+        assert account.leads == {}
+    told = json.loads(done.stdout)
+    rows = {row["action"]: row for row in told["rows"]}
+    assert rows["closum.lead.delete"]["state"] == "refused"
+    assert "still there" in rows["closum.lead.delete"]["seen"]
+    assert "closum.lead.delete" not in told["closum.yaml"]["actions"]
+
+
+def test_what_the_file_says_already_is_kept_to(tmp_path: Path) -> None:
+    """A field that the account does not know is not sent; a path that needs what a call has not is not tried."""
+    with made_account(made.AS_ASSUMED) as account:
+        folder = folder_of(account, tmp_path)
+        (folder / "closum.yaml").write_text(
+            "actions:\n  closum.lead.add: { lacks: [tags] }\n"
+            "  closum.lead.edit_by_email: { path: 'lead/{mobile_number}/' }\n"
+        )
+        done = flows("closum", "verify", "--write", "--yes", "--json", cwd=folder, env=ENV)
+        assert account.leads == {}
+    assert "Traceback" not in done.stderr
+    rows = {row["action"]: row for row in json.loads(done.stdout)["rows"]}
+    assert rows["closum.lead.add"]["state"] == "confirmed"
+
+
 def test_a_path_that_is_nowhere_is_absent_with_the_nearest_that_answered(tmp_path: Path) -> None:
     gone = Dialect(ways={name: way for name, way in made.VERBS.items() if name not in {"edit_by_email", "tag"}})
     with made_account(gone) as account:
