@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from services.actions.registry import SHAPES
+from services.closum.facts import load
 from tests.support.flows_command import flows
 from tests.support.made_account import SECRET, TEN_OTHERS, made_account
 
@@ -83,3 +85,12 @@ def test_no_assumed_row_looks_confirmed(name: str) -> None:
     """The table of facts in the page is made from the code, and says what the catalogue says."""
     [row] = [line for line in PAGE.splitlines() if line.startswith(f"| `{name}`")]
     assert row.endswith("| assumed |")
+
+
+def test_the_file_that_the_page_shows_is_right(tmp_path: Path) -> None:
+    """Every key of it is one."""
+    [shown] = [one for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "webhooks:" in one]
+    (tmp_path / "closum.yaml").write_text(shown)
+    found = load(tmp_path / "closum.yaml", SHAPES)
+    assert found.answers.code == "/error/code"
+    assert set(found.webhooks) == {"closum.sms.status_updated"}

@@ -35,7 +35,7 @@ OTHER = """\
 # Seen with our own account.
 key: { header: X-Closum-Key }
 limits: { requests_per_second: 7 }
-answers: { success: { ok: 1 }, data: /result, code: error/code, message: why }
+answers: { success: { ok: 1 }, data: /result, code: /error/code, message: why }
 actions:
   closum.lead.add:
     basis: confirmed
