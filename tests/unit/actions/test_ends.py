@@ -264,16 +264,6 @@ async def test_what_broke_has_its_letter_first_and_its_end_if_that_can_be_told()
         await one.bury(plan(), REJECTED, THREE)
 
 
-async def test_what_the_destination_said_ends_a_persons_question() -> None:
-    """It happened, or it did not; not where it is still unknown."""
-    made = plan()
-    one, told = ends()
-    await one.answered(made, Done({}))
-    await one.answered(made, REJECTED)
-    await one.answered(made, UNKNOWN)
-    assert told == [(made.effect, True), (made.effect, False)]
-
-
 def test_requests_are_what_they_were() -> None:
     """The account of an event is the effect's."""
     one = request(1)
