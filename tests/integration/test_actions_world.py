@@ -139,6 +139,17 @@ async def test_an_attempt_that_failed_is_counted(tables: Tables) -> None:
     assert (found.attempts, found.maybe) == (2, True)
 
 
+async def test_an_attempt_is_taken_back_once_however_often_that_is_written(tables: Tables) -> None:
+    """A statement whose answer is lost is written again; then more attempts were taken back than were made."""
+    epoch = (await tables.effects.enter(["a/0"], "me"))["a/0"]
+    for _ in range(2):
+        found = await begun(tables, "free", REPEATABLE, epoch, Record("a/0", 1))
+        assert isinstance(found, Go)
+        assert found.attempts == 1
+        for _ in range(3):
+            assert await settled(tables, Settle(key("free"), epoch, EffectState.CLAIMED, maybe=True, free=True))
+
+
 async def test_what_the_destination_says_is_not_there_may_be_sent_again(tables: Tables) -> None:
     """Whatever an earlier attempt may have done: it has said that nothing is there."""
     epoch = (await tables.effects.enter(["a/0"], "me"))["a/0"]

@@ -24,6 +24,7 @@ on conflict (place) do update set epoch = excluded.epoch, owner = excluded.owner
 returning place, epoch
 """
 
+# What was written and not heard of is written again: an attempt is taken back once, while its effect is not settled.
 WRITE = """
 with
 fence as (
@@ -44,7 +45,8 @@ begun as (
 settled as (
     update effects as effect
     set state = after.state, answer = after.answer, code = after.code, cause = after.cause,
-        maybe = (effect.maybe and not after.absent) or after.maybe, attempts = effect.attempts - after.free
+        maybe = (effect.maybe and not after.absent) or after.maybe,
+        attempts = effect.attempts - case when effect.state = after.state then 0 else after.free end
     from unnest($10::text[], $11::text[], $12::bigint[], $13::text[], $14::bytea[], $15::text[], $16::text[],
                 $17::boolean[], $18::integer[], $19::boolean[])
         as after (account, effect_id, epoch, state, answer, code, cause, maybe, free, absent)

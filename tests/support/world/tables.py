@@ -94,7 +94,7 @@ class FakeEffects(EffectsTable):
             answer=settle.answer,
             code=settle.code,
             cause=settle.cause,
-            attempts=held.row.attempts - settle.free,
+            attempts=held.row.attempts - (settle.free and held.row.state is not settle.state),
         )
         return True
 
