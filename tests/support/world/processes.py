@@ -148,15 +148,20 @@ class Loop(asyncio.SelectorEventLoop):
     ) -> asyncio.TimerHandle:
         """As any loop's, but a dead process's timer does nothing, and one that stands still is late."""
         process = _of(context)
-        if process is not None:
-            callback = partial(self._timed, process, callback)
-        return super().call_at(when, callback, *args, context=context)
+        if process is None:
+            return super().call_at(when, callback, *args, context=context)
+        given: list[asyncio.TimerHandle] = []
+        handle = super().call_at(when, partial(self._timed, process, given, callback), *args, context=context)
+        given.append(handle)
+        return handle
 
-    def _timed(self, process: Process, callback: Callable[..., object], *args: Any) -> None:
-        if process.dead:
+    def _timed(
+        self, process: Process, given: list[asyncio.TimerHandle], callback: Callable[..., object], *args: Any
+    ) -> None:
+        if process.dead or given[0].cancelled():  # also while it stood still
             return
         if process.still_until > self.time():
-            super().call_at(process.still_until, partial(self._timed, process, callback), *args)
+            super().call_at(process.still_until, partial(self._timed, process, given, callback), *args)
         else:
             callback(*args)
 
