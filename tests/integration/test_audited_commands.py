@@ -64,6 +64,9 @@ LOOKS: dict[str, tuple[str, ...]] = {
 HERE = {
     "catalog",
     "check",
+    "closum facts",
+    "closum learn",
+    "closum listen",
     "connections new",
     "connections presets",
     "explain",
@@ -76,6 +79,7 @@ HERE = {
 }
 """What reads and writes files of this folder, or nothing: whoever keeps the files knows who changed them."""
 ELSEWHERE = {
+    "closum verify": "calls that it says beforehand, as any flow makes them, and a file of this folder",
     "connections test": "a call, as any flow makes one",
     "db migrate": "tables, each by a migration that `migrations` tells of with its time",
     "demo": "an installation of its own, gone at its end",

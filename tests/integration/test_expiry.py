@@ -29,6 +29,8 @@ BOUNDED = {
     "limits": "a row a connection or source",
     "breakers": "a row a connection",
     "audit": "a row a decision of a person",
+    "given_secrets": "a row a source that is given its secret",
+    "timer_cancels": "a row an event that can end a wait; it goes with the wait",
 }
 RENEWED = {"oauth_tokens": "a row a client; its time is that of the token"}
 COLUMNS = """

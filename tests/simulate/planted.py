@@ -137,7 +137,7 @@ FAULTS = (
     ),
     Planted(
         "Retry-After is not read",
-        "services.actions.attempt.http:_refused",
+        "services.actions.attempt.http:refusal",
         (("retry_after_seconds=retry_after_seconds(reply.headers)", "retry_after_seconds=None"),),
     ),
     Planted(

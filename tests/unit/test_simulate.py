@@ -27,8 +27,8 @@ def test_nothing_is_lost_doubled_or_stuck(first: int) -> None:
 def test_what_a_seed_found_once_stays_mended(seed: int) -> None:
     """In PostgreSQL, whose answers are lost.
 
-    993: what came from a shelf that was empty by then was taken out of it again each second, once late. 1551: an attempt
-    was taken back as often as that was written.
+    993: what came from a shelf that was empty by then was taken out of it again each second, once late.
+    1551: an attempt was taken back as often as that was written.
     """
     assert list(map(str, judge(play(scenario(seed))))) == []
 

@@ -21,7 +21,7 @@ class Inputs(BaseInputs):
     what: Literal["encode", "decode"] = Field(default="encode", description="encode, or back: decode")
     form: bool = Field(default=False, description="true: as forms do it, with + for a space; false: %20")
     keep: str = Field(
-        default="", max_length=20, pattern=r"^[\x21-\x7e]*$", description="signs that stay when encoding, such as /"
+        default="", pattern=r"^[\x21-\x7e]{0,20}$", description="signs that stay when encoding, such as /"
     )
 
 

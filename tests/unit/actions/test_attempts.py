@@ -82,6 +82,7 @@ class FakeEnds:
     def __init__(self) -> None:
         self.told: list[Any] = []
         self.raises: Exception | None = None
+        self.with_a_person = False
 
     async def publish(self, _plan: Plan, outcome: Done | Failed, state: State) -> Ended:
         """As the ends."""
@@ -99,9 +100,9 @@ class FakeEnds:
         """As the ends."""
         self.told.append(("failed", failed, state, free, next_seconds))
 
-    async def answered(self, _plan: Plan, outcome: Done | Failed) -> None:
-        """As the ends."""
-        self.told.append(("answered", outcome))
+    async def asked(self, _plan: Plan) -> bool:
+        """Whether a person is asked already."""
+        return self.with_a_person
 
 
 class Stage:
@@ -359,6 +360,12 @@ def test_a_call_of_unknown_outcome_is_asked_about_after_a_moment() -> None:
         assert stage.ends.told == []
         # Nobody holds it here any more, so whoever goes on may ask the journal.
         assert isinstance(await stage.make(made), Later)
+        # A replay of what is with a person ends as it did.
+        stage.ends.with_a_person = True
+        again = await stage.make(made)
+        assert isinstance(again, Ended)
+        assert isinstance(again.outcome, Failed)
+        assert again.outcome.unknown
 
     play(Says(-1), story)
 
@@ -383,13 +390,11 @@ def test_what_the_destination_says_of_it(status: int, word: str) -> None:
         assert [one.url for one in stage.destination.asked][-1] == CHECK
         told = [one for one in stage.limits.notes if one[:3] == TOLD][-1]
         assert isinstance(told[3], Failed if status == 500 else Done)
-        answered = stage.ends.told[0]
-        assert answered[0] == "answered"
         row = stage.row(made)
         if status == 200:
             assert isinstance(after, Ended)
             assert isinstance(after.outcome, Done)
-            assert (row.state, stage.ends.told[1][0]) == (EffectState.DONE, "publish")
+            assert (row.state, stage.ends.told[0][0]) == (EffectState.DONE, "publish")
         elif status == 404:
             assert isinstance(after, Later)
             assert isinstance(after.state, Waiting)
@@ -422,7 +427,7 @@ def test_a_call_that_did_not_happen_in_an_outage_does_not_count() -> None:
         assert (after.state.attempts, after.state.free) == (0, 1)
         assert after.state.still == pytest.approx(stage.world.now(), abs=0.1)
         assert (stage.row(made).state, stage.row(made).attempts) == (EffectState.CLAIMED, 0)
-        assert [one[0] for one in stage.ends.told] == ["answered", "failed"]
+        assert [one[0] for one in stage.ends.told] == ["failed"]
 
     play(lambda asked: Says(404) if asked.url == CHECK else Says(-1, acts=False), story)
 

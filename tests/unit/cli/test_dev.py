@@ -16,7 +16,7 @@ from services.cli.terminal import CommandError
 from services.ingest.sources.load import Sources, load
 from tests.support.form_flow import form_folder
 
-OURS = {"whatsapp", "leads", "contacts", "sms"}
+OURS = {"whatsapp", "leads", "contacts", "sms", "unsubscribes", "emails"}
 
 
 @pytest.fixture(autouse=True)

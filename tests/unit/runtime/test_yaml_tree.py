@@ -247,7 +247,12 @@ FAULTS = {
     ),
     "a key that is a list": (
         "? [a]\n: b",
-        ["f.yaml:1:3: error[yaml_invalid]: a key must be a word, not a list or a map"],
+        [
+            (
+                "f.yaml:1:3: error[yaml_invalid]: a key must be a word, not a list or a map. "
+                'An expression is written "${ … }", in quotes'
+            )
+        ],
     ),
     "a key twice": ("a: 1\nb: 2\na: 3", ["f.yaml:3:1: error[key_duplicate]: 'a' stands here and in line 1: keep one"]),
     "a key three times": (
