@@ -167,12 +167,13 @@ def new(
             f"Not confirmed: {known_platforms.unsure(found)} (`flows connections presets {found.name}`).",
         ),
     )
-    print("\n".join((f"Wrote the connection {name!r} into {where}.", *_next_steps(name, found, where, file))))
+    print("\n".join((f"Wrote the connection {name!r} into {where}.", *_next_steps(name, found, where))))
 
 
-def _next_steps(name: str, found: ConnectionPreset, where: Path, file: Path | None) -> list[str]:
+def _next_steps(name: str, found: ConnectionPreset, where: Path) -> list[str]:
     """What a person does now."""
-    more = f" --file {where}" if file else ""
+    # Commands look at it by themselves only where they are told of it.
+    more = "" if connections_file() == where else f" --file {where}"
     steps = [f"there: {found.setup}"]
     if found.placeholders:
         steps.append(f"in {where}: put in {', '.join(found.placeholders)}")
@@ -218,9 +219,12 @@ def presets(name: Annotated[str | None, Parameter(name="PRESET")] = None, *, as_
 
 def _usable(name: str, file: Path | None) -> Connection:
     """With its secrets. Raises CommandError."""
-    known = usable_connections(file or connections_file(), destinations.environ())
+    file = file or connections_file()
+    if file is None:
+        raise CommandError("no file of connections is named: give --file, or set FLOWS_CONNECTIONS_FILE")
+    known = usable_connections(file, destinations.environ())
     if name not in known:
-        raise CommandError(f"there is no connection {name!r}; {suggestion(name, known)}")
+        raise CommandError(f"there is no connection {name!r} in {str(file)!r}; {suggestion(name, known)}")
     return known[name]
 
 
