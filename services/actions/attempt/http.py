@@ -25,8 +25,10 @@ from services.runtime.http import CallError, Client, HttpAnswer, Sent
 PLAIN_HOST = re.compile(r"[a-z0-9_.-]+")
 SUCCESS = frozenset(range(200, 300))
 UNAUTHORIZED = 401
-REPEATED_THERE = frozenset({301, 302, 307, 308})
-"""Redirects to another address of the same; 303 is to something else (RFC 9110, 15.4)."""
+MOVED = frozenset({301, 307, 308})
+"""Redirects to another address of the same. 303 is to something else, and so is 302 where something was to be done:
+many say "it is done, look there" by it (RFC 9110, 15.4.3)."""
+FOUND, LOOKS = 302, frozenset({"GET", "HEAD"})
 USER_INFO = re.compile(r"//[^/@]*@")
 
 Before = Callable[[Guarantee], Awaitable[bool]]
@@ -116,7 +118,8 @@ class HttpCall:
                 self._repeated = await self._before(request.guarantee)
             self.guarantee = request.guarantee
         answer = await self._called(request, request.address)
-        if answer.status in REPEATED_THERE and (there := with_its_slash(request.address, answer.headers)) is not None:
+        moved = answer.status in MOVED or (answer.status == FOUND and request.method in LOOKS)
+        if moved and (there := with_its_slash(request.address, answer.headers)) is not None:
             # Nothing was done: the same request, with its body and our own query, and to nobody else.
             answer = await self._called(request, there)
         if self._heard is not None:

@@ -28,7 +28,7 @@ class FakeClient:
 
     def __init__(self, answer: HttpAnswer | CallError | None = None) -> None:
         self.answer = answer or HttpAnswer(200, {}, b"")
-        self.url = ""
+        self.url, self.method = "", "POST"
         self.headers: dict[str, str] = {}
         self.content: bytes | None = None
         self.seconds = 0.0
@@ -44,7 +44,7 @@ class FakeClient:
         any_port: bool = True,
     ) -> HttpAnswer:
         """As the real one."""
-        assert method == "POST"
+        assert method == self.method
         self.any_port = any_port
         self.url, self.headers, self.content, self.seconds = url, dict(headers), content, seconds
         if isinstance(self.answer, CallError):
@@ -67,12 +67,12 @@ class Redirecting(FakeClient):
         return await super().call(method, url, **named)
 
 
-async def ask(client: FakeClient, connection: Connection | None, url: str, **more: Any) -> Any:
+async def ask(client: FakeClient, connection: Connection | None, url: str, *, method: str = "POST", **more: Any) -> Any:
     """One call."""
     call = HttpCall(cast("Client", client), connection, "e1", 7)
     assert call.guarantee is None
     try:
-        return await call("POST", url, **({"guarantee": Guarantee.AT_MOST_ONCE} | more))
+        return await call(method, url, **({"guarantee": Guarantee.AT_MOST_ONCE} | more))
     finally:
         assert client.url == "" or call.guarantee is not None
 
@@ -226,7 +226,7 @@ async def test_a_redirect_is_told() -> None:
     assert raised.value.code is ErrorCode.CALL_REJECTED
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("status", [301, 307, 308])
 @pytest.mark.parametrize(("asked", "there"), [("/lead/add", "/v2/lead/add/"), ("/lead/add/", "/v2/lead/add")])
 async def test_a_redirect_to_the_slash_at_the_end_loses_neither_body_nor_key(
     asked: str, there: str, status: int
@@ -240,6 +240,19 @@ async def test_a_redirect_to_the_slash_at_the_end_loses_neither_body_nor_key(
         *(first["method"], first["content"], first["headers"]),
     )
     assert second["url"] == first["url"].replace(f"/v2{asked}", there)
+
+
+async def test_what_may_have_been_done_is_not_sent_again_for_a_redirect() -> None:
+    """302 is how many say "done, look there" to a POST (RFC 9110, 15.4.3); a GET may follow it."""
+    moved = HttpAnswer(302, {"location": "/v2/lead/"}, b"")
+    client = Redirecting(moved, HttpAnswer(200, {}, b"{}"))
+    with pytest.raises(CallFailedError, match="redirects are not followed"):
+        await ask(client, CLOSUM, "/lead", body=RequestBody.json({"a": 1}))
+    assert len(client.made) == 1
+    client = Redirecting(moved, HttpAnswer(200, {}, b"{}"))
+    client.method = "GET"
+    await ask(client, CLOSUM, "/lead", method="GET")
+    assert len(client.made) == 2
 
 
 @pytest.mark.parametrize(
