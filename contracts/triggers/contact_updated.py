@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from contracts.triggers.payload import Payload, Text, Words, spelled
-from contracts.triggers.phones import E164, e164, number_subject
+from contracts.triggers.phones import E164, contact_subject, e164
 from contracts.triggers.sent_times import Moment
 
 MOST_CHANGES = 500
@@ -88,14 +88,13 @@ class ContactUpdated(Payload):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        if not (self.contact_id.strip() or self.email.strip() or self.mobile_number.strip()):
+        if not self.subject():
             raise ValueError("contact_id, email or mobile_number is needed")
         return self
 
     def subject(self) -> str | None:
-        """The contact's id, else the e-mail, else the phone's digits."""
-        number = number_subject(self.mobile_number)
-        return self.contact_id.strip() or self.email.strip().lower() or number
+        """As `contact_subject`."""
+        return contact_subject(self.contact_id, self.email, self.mobile_number)
 
     def own_id(self) -> str | None:
         """The event's id, where one was sent: a contact is updated many times."""

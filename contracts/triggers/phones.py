@@ -57,3 +57,8 @@ def number_subject(text: str) -> str:
     What is no number is its own key: a group's id, a person's id (`PT.1349…`), the name of a sender.
     """
     return one_form(written_digits(text).removeprefix("00")) or text.strip()
+
+
+def contact_subject(contact_id: str, email: str, number: str) -> str | None:
+    """The order's key of a contact: its id, else the e-mail, else the phone's digits. None: there is none of them."""
+    return contact_id.strip() or email.strip().lower() or number_subject(number) or None
