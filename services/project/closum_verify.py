@@ -7,9 +7,7 @@ a row are bounded. What works is compared with the row: confirmed, or differs, w
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from enum import StrEnum
@@ -17,24 +15,32 @@ from typing import Any
 
 from services.actions.closum import ClosumRequest, request_of, value_of
 from services.actions.registry import ACTIONS, ENDPOINTS, SHAPES
-from services.closum.endpoint import Endpoint, FieldPlacement, ValueForm
+from services.closum.endpoint import Endpoint
 from services.closum.facts import Facts
 from services.closum.facts_form import HOLE, KeyRow
 from services.closum.pointers import at
+from services.project.closum_answers import (
+    SUCCESSES,
+    Seen,
+    code_inside,
+    data_of,
+    difference,
+    holds,
+    key_place,
+    mends,
+    moved,
+    output_of,
+    place_of,
+    refusal_names,
+    status_of,
+    success_of,
+)
 from services.project.closum_guesses import KEYS, LISTS, REMOVES, VERBS_OF, names_for, walk, ways_to
 
 MOST_MENDS = 10
 UNAUTHORIZED = frozenset({401, 403})
 NOT_THERE = frozenset({404, 405, 501})
 REFUSED = frozenset({400, 409, 412, 422})
-DATAS = ("responseData", "data", "result", "results", "response", "payload", "items", "lead", "contact")
-SUCCESSES = ("status", "success", "ok", "successful", "result", "state")
-CODES = ("code", "error_code", "errorCode", "status_code", "statusCode")
-MESSAGES = ("message", "msg", "error_message", "errorMessage", "detail", "description", "text", "error", "why")
-JOINED = re.compile(r"\b(string|text|comma|joined|separated|texto)\b", re.IGNORECASE)
-NUMBERS = re.compile(r"\b(integer|int|number|0 or 1|0/1|numeric|inteiro)\b", re.IGNORECASE)
-MAPS = re.compile(r"\b(object|map|dictionary|keyed|associative)\b", re.IGNORECASE)
-LISTED = re.compile(r"\b(array|list|lista)\b", re.IGNORECASE)
 FAILURES = frozenset({"error", "fail", "failed", "failure", "ko", "erro", "nok"})
 OK, FIRST_REDIRECT, FIRST_ERROR, NOT_ALLOWED = 200, 300, 400, 405
 GONE = frozenset({"closum.lead.delete", "closum.contact.remove"})
@@ -64,20 +70,6 @@ class Try:
     request: ClosumRequest
     key: KeyRow
     changes: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An answer. `body` is its JSON; text where it is none."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-
-    @property
-    def said(self) -> str:
-        """All words of it."""
-        return self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
 
 
 @dataclass(slots=True)
@@ -186,7 +178,7 @@ class Verification:
         for place in dict.fromkeys((known, *KEYS)):
             for path in LISTS:
                 request = ClosumRequest("GET", path, None, None)
-                says = f"read {path}, with the key as {_place(place)}"
+                says = f"read {path}, with the key as {key_place(place)}"
                 seen = yield Try(says, request, place, changes=False)
                 status = status_of(seen)
                 if status in UNAUTHORIZED:
@@ -217,7 +209,7 @@ class Verification:
                 if (verb, path) in tried or any(fields.get(hole) in (None, "") for hole in HOLE.findall(path)):
                     continue
                 tried.add((verb, path))
-                row = _at(known, verb, path)
+                row = moved(known, verb, path)
                 seen = yield self._try(f"{name}: {verb} {path}", row, fields, changes=verb != "GET")
                 last = seen
                 status = status_of(seen)
@@ -269,7 +261,7 @@ class Verification:
             if status_of(seen) in UNAUTHORIZED | NOT_THERE and seen.status not in REFUSED:
                 return None
             self._refusal = seen
-            change = next((one for one in _mends(name, row, fields, seen) if repr(one) not in done), None)
+            change = next((one for one in mends(name, row, fields, seen) if repr(one) not in done), None)
             if change is None:
                 return None
             done.add(repr(change))
@@ -290,7 +282,7 @@ class Verification:
 
     def _note(self, name: str, row: Endpoint) -> None:
         before = self._before[name]
-        override = _difference(before, row)
+        override = difference(before, row)
         fields = ACTIONS[name].signature.inputs.model_fields
         if holes := sorted(one for one in HOLE.findall(row.path) if not fields[one].is_required()):
             override["needs"] = holes
@@ -314,7 +306,7 @@ class Verification:
                 return False
             if name in {"ok", "success"} and value == 0 and not isinstance(value, bool):
                 return False
-        inside = _inside(body)
+        inside = code_inside(body)
         return inside is None or inside < FIRST_ERROR or row.success == {}
 
     def _read(self, name: str, row: Endpoint, seen: Seen) -> Endpoint:
@@ -322,17 +314,17 @@ class Verification:
         body = seen.body if isinstance(seen.body, dict) else {}
         first = next(iter(row.success), None)
         if first is None or value_of(body, first) != row.success[first]:
-            row = replace(row, success=_success(body, self._refusal))
+            row = replace(row, success=success_of(body, self._refusal))
         if not isinstance(at(body, row.data), dict | list) or row.data == "":
-            row = replace(row, data=_data(body))
+            row = replace(row, data=data_of(body))
         found = at(body, row.data)
         held = found[0] if isinstance(found, list) and found else found
         answer = dict(row.answer)
         for output in SHAPES[name].outputs - (SHAPES[name].inputs.keys() if name in GONE else frozenset()):
             theirs = answer.get(output, output)
-            if theirs is not None and _has(seen.body, held, theirs):
+            if theirs is not None and holds(seen.body, held, theirs):
                 continue
-            if (near := _named(output, seen.body, held)) is not None:
+            if (near := place_of(output, seen.body, held)) is not None:
                 answer[output] = near
         return replace(row, answer=answer)
 
@@ -377,7 +369,7 @@ class Verification:
         view = self._rows["closum.lead.view"]
         if any(one.action == "closum.lead.view" and one.state in WORKING for one in self.report.findings):
             after = yield self._try(f"{name}: is it gone?", view, {"lead_id": number}, changes=False)
-            if self._well(view, after) and str(_value(after.body, view, "lead_id") or "") == number:
+            if self._well(view, after) and str(output_of(after.body, view, "lead_id") or "") == number:
                 said = f"{told(self._rows[name])} says that it is done, and the lead is still there"
                 others = [one for one in self.report.findings if one.action != name]
                 self.report.findings = [*others, Finding(name, State.REFUSED, told(self._before[name]), said)]
@@ -394,7 +386,7 @@ class Verification:
             named = {ours: theirs for ours, theirs in row.fields.items() if ours in inputs}
             formed = {ours: form for ours, form in row.forms.items() if ours in inputs}
             self._rows[name] = replace(known, fields={**named, **known.fields}, forms={**formed, **known.forms})
-        found = _value(seen.body, row, "lead_id")
+        found = output_of(seen.body, row, "lead_id")
         if found in (None, ""):
             return None
         number = str(found)
@@ -470,7 +462,7 @@ class Verification:
         """What is the same in all answers that differ is told once, and holds for the rows that were not tried too."""
         keys = ("success", "data", "code", "message")
         if self._refusal is not None and isinstance(self._refusal.body, dict):
-            self.report.answers |= _refusal_names(self._refusal.body)
+            self.report.answers |= refusal_names(self._refusal.body)
         differing = [one for one in self.report.findings if one.state is State.DIFFERS]
         for key in keys:
             values = [one.override[key] for one in differing if key in one.override]
@@ -483,147 +475,3 @@ class Verification:
                 for one in differing:
                     if one.override.get(key) == most:
                         del one.override[key]
-
-
-def _place(key: KeyRow) -> str:
-    return "a bearer token" if key.bearer else f"header {key.header}" if key.header else f"query {key.query}"
-
-
-def _at(row: Endpoint, method: str, path: str) -> Endpoint:
-    place = row.place
-    if method in {"GET", "HEAD"}:
-        place = FieldPlacement.QUERY
-    elif row.method in {"GET", "HEAD"}:
-        place = FieldPlacement.JSON
-    return replace(row, method=method, path=path, place=place)
-
-
-def _inside(body: Mapping[str, Any]) -> int | None:
-    for _, last, value in walk(dict(body)):
-        if last in CODES and isinstance(value, int | str) and not isinstance(value, bool) and str(value).isdecimal():
-            return int(value)
-    return None
-
-
-def status_of(seen: Seen) -> int:
-    """The status, or the one that a refusal of 200 carries inside."""
-    code = _inside(seen.body) if seen.status == OK and isinstance(seen.body, dict) else None
-    if code is not None and code >= FIRST_ERROR:
-        return code
-    return seen.status
-
-
-def _success(body: Mapping[str, Any], refusal: Seen | None) -> dict[str, Any]:
-    other = refusal.body if refusal is not None and isinstance(refusal.body, dict) else {}
-    for name in SUCCESSES:
-        value = body.get(name)
-        if isinstance(value, bool | int | str) and not (isinstance(value, int) and value > 99):  # noqa: PLR2004 - a status
-            if name in other and other[name] == value:
-                continue
-            return {name: value}
-    return {}
-
-
-def _data(body: Mapping[str, Any]) -> str:
-    for name in DATAS:
-        if isinstance(body.get(name), dict | list):
-            return f"/{name}"
-    return ""
-
-
-def _has(body: Any, held: Any, theirs: str) -> bool:  # noqa: ANN401 - JSON
-    found = at(body, theirs) if theirs.startswith("/") else held.get(theirs) if isinstance(held, dict) else None
-    return found is not None
-
-
-def _named(output: str, body: Any, held: Any) -> str | None:  # noqa: ANN401 - JSON
-    names = names_for(output)
-    if isinstance(held, dict) and (own := next((one for one in names if one in held), None)) is not None:
-        return own
-    places = [(pointer, last) for pointer, last, value in walk(body) if not isinstance(value, dict | list)]
-    for name in names:
-        for pointer, last in places:
-            if last == name:
-                return pointer
-    return None
-
-
-def _value(body: Any, row: Endpoint, output: str) -> Any:  # noqa: ANN401 - JSON
-    theirs = row.answer.get(output, output) or output
-    if theirs.startswith("/"):
-        return at(body, theirs)
-    found = at(body, row.data)
-    held = found[0] if isinstance(found, list) and found else found
-    return held.get(theirs) if isinstance(held, dict) else None
-
-
-def _refusal_names(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Where a refusal has its code and its words, where that is other than assumed."""
-    found: dict[str, Any] = {}
-    if not isinstance(body.get("code"), int | str):
-        where = next((p for p, last, v in walk(dict(body)) if last in CODES and not isinstance(v, dict | list)), None)
-        found |= {"code": _plain(where)} if where else {}
-    if not isinstance(body.get("message"), str):
-        where = next((p for p, last, v in walk(dict(body)) if last in MESSAGES and isinstance(v, str)), None)
-        found |= {"message": _plain(where)} if where else {}
-    return found
-
-
-def _plain(pointer: str) -> str:
-    return pointer[1:] if pointer.count("/") == 1 else pointer
-
-
-def _mends(name: str, row: Endpoint, fields: Mapping[str, Any], seen: Seen) -> Iterator[Endpoint]:
-    """Rows that the refusal suggests, the likeliest first: names it says, forms it says; then the usual others."""
-    inputs = SHAPES[name].inputs
-    words = {last for _, last, _ in walk(seen.body)} if isinstance(seen.body, dict) else set()
-    words |= set(re.findall(r"[A-Za-z_]\w+", seen.said))
-    sent = {ours: row.fields.get(ours, ours) for ours in fields}
-    complained = [ours for ours, theirs in sent.items() if theirs in words]
-    taken = set(sent.values())
-    for ours in fields:
-        for theirs in names_for(ours):
-            if theirs in words and theirs not in taken:
-                yield replace(row, fields={**row.fields, ours: theirs})
-    for ours in dict.fromkeys((*complained, *fields)):
-        if ours in complained:
-            for form in _forms(inputs.get(ours, ""), seen.said):
-                if row.forms.get(ours) is not form:
-                    alike = [one for one in fields if inputs.get(one) == inputs[ours] and one in inputs]
-                    yield replace(row, forms={**row.forms, **dict.fromkeys(alike, form)})
-    if row.place is FieldPlacement.JSON and row.method != "GET":
-        yield replace(row, place=FieldPlacement.FORM)
-    for ours in complained:
-        for theirs in names_for(ours)[1:4]:
-            if theirs not in taken:
-                yield replace(row, fields={**row.fields, ours: theirs})
-
-
-def _forms(kind: str, said: str) -> Iterator[ValueForm]:
-    if kind == "list":
-        likely = [
-            *((ValueForm.JOINED,) if JOINED.search(said) else ()),
-            *((ValueForm.MAP,) if MAPS.search(said) else ()),
-            *((ValueForm.LIST,) if LISTED.search(said) else ()),
-        ]
-        yield from dict.fromkeys((*likely, ValueForm.JOINED, ValueForm.MAP))
-    elif kind == "boolean":
-        likely = [ValueForm.NUMBER] if NUMBERS.search(said) else []
-        yield from dict.fromkeys((*likely, ValueForm.NUMBER, ValueForm.TEXT))
-
-
-PARTS: Sequence[str] = ("method", "path", "place", "fields", "forms", "answer", "success", "data")
-
-
-def _difference(before: Endpoint, now: Endpoint) -> dict[str, Any]:
-    """What a row of closum.yaml says, to make one of the other."""
-    found: dict[str, Any] = {}
-    for part in PARTS:
-        old, new = getattr(before, part), getattr(now, part)
-        if old == new:
-            continue
-        if part in {"fields", "forms", "answer"}:
-            found[part] = {name: str(value) for name, value in new.items() if old.get(name) != value}
-        else:
-            found[part] = dict(new) if isinstance(new, Mapping) else str(new)
-    return found

@@ -16,7 +16,8 @@ from services.actions.attempt.http import with_its_slash
 from services.actions.connections import Connection
 from services.actions.http_statuses import REDIRECTS, retry_after_seconds
 from services.closum.facts_form import KeyRow
-from services.project.closum_verify import Seen, Try, status_of
+from services.project.closum_answers import Seen, status_of
+from services.project.closum_verify import Try
 from services.runtime.documents.secrets import Mask
 from services.runtime.http import CallError, Client, HttpAnswer
 
