@@ -6,9 +6,7 @@
 
 Anything that the destination answered in full is no error here but an `Answer`, whatever its status.
 
-httpx-aiohttp maps a connection that was dropped after the request was read to the same error as a refused one
-(https://github.com/openai/openai-python/pull/3594): its map is corrected here, and besides each call notes when it got
-a connection, so that the decision does not hang on the class of an exception alone.
+Each call notes when it got a connection, so that the decision does not hang on the class of an exception alone.
 """
 
 from __future__ import annotations
@@ -27,28 +25,17 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import httpx
-from httpx_aiohttp import transport as httpx_aiohttp
 
 from contracts.errors import ErrorCode
 from services.runtime.content_encoding import Unpacker, UnpackError
 from services.runtime.egress import Egress, EgressDeniedError
 from services.runtime.http_protocol import AnswerProtocol
+from services.runtime.http_transport import AiohttpTransport, AnswerStream
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
-
-httpx_aiohttp.AIOHTTP_EXC_MAP.update(
-    {
-        aiohttp.ClientError: httpx.TransportError,
-        aiohttp.ClientConnectionError: httpx.TransportError,
-        aiohttp.ClientOSError: httpx.NetworkError,
-        aiohttp.ServerDisconnectedError: httpx.RemoteProtocolError,
-        aiohttp.ConnectionTimeoutError: httpx.ConnectTimeout,
-        aiohttp.ClientResponseError: httpx.RemoteProtocolError,
-    }
-)
 
 # Shorter than any server's idle time (gunicorn 2 s, node 5 s): a request that meets a connection just being closed has
 # an unknown outcome.
@@ -173,12 +160,11 @@ class Client:
         self._resolver = resolver
         self._tls = tls
         self._max_answer_bytes = max_answer_bytes
-        self._extensions = {"timeout": {"connect": connect_seconds, "read": None, "pool": None}}
         self._proxy_headers: dict[str, str] = {}
         if proxy_authentication is not None:
             self._proxy_headers["Proxy-Authorization"] = aiohttp.encode_basic_auth(*proxy_authentication)
-        self._transport = httpx_aiohttp.AiohttpTransport(
-            client=self._session, proxy=None if proxy is None else httpx.Proxy(proxy, headers=self._proxy_headers)
+        self._transport = AiohttpTransport(
+            self._session, connect_seconds=connect_seconds, proxy=proxy, proxy_headers=self._proxy_headers
         )
 
     def _session(self) -> aiohttp.ClientSession:
@@ -240,7 +226,6 @@ class Client:
                 headers={**_ours(headers), **headers, **more, "Accept-Encoding": "identity"},
                 # Not `content`: httpx would then look for headers that aiohttp sets anyway, for 7 % of a call's CPU.
                 stream=httpx.ByteStream(content or b""),
-                extensions=self._extensions,
             )
             request.read()
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
@@ -255,7 +240,7 @@ class Client:
     async def _exchange(self, request: httpx.Request, limit: asyncio.Timeout) -> HttpAnswer:
         response = await self._transport.handle_async_request(request)
         stream = response.stream
-        assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - the transport gives no other
+        assert isinstance(stream, AnswerStream)  # noqa: S101 - the transport gives no other
         headers = _headers(response)
         body = bytearray()
         try:
@@ -272,13 +257,14 @@ class Client:
             cause = f"{_address(request)}: the answer {error}"
             raise CallError(ErrorCode.ANSWER_INVALID, cause, Sent.EFFECT_POSSIBLE) from None
         finally:
-            # After an error the deadline has struck already and would not strike again.
-            with contextlib.suppress(TimeoutError, httpx.TransportError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await stream.aclose()
+            if not stream.ended:
+                # After an error the deadline has struck already and would not strike again.
+                with contextlib.suppress(TimeoutError, httpx.TransportError):
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await stream.aclose()
         return HttpAnswer(response.status_code, headers, bytes(body[: self._max_answer_bytes]))
 
-    async def _read(self, stream: httpx.AsyncByteStream, headers: Mapping[str, str], body: bytearray) -> None:
+    async def _read(self, stream: AnswerStream, headers: Mapping[str, str], body: bytearray) -> None:
         """Read the body. Raises UnpackError for one that is too large, or not what it says."""
         packed: Unpacker | None = None
         async for chunk in stream:

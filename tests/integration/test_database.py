@@ -48,6 +48,19 @@ async def test_a_pool_answers_or_raises_what_is_waited_for(postgres_server: Post
     await pool.close()
 
 
+async def test_a_statement_of_a_pool_is_the_only_one_and_what_was_begun_is_not_left(database_url: str) -> None:
+    pool = await database.connect(database_url, size=1)
+    seen: list[str] = []
+    async with pool.acquire() as connection:
+        connection.add_query_logger(lambda query: seen.append(query.query))
+    await pool.fetch("select 1")
+    await pool.execute("select 2")
+    async with pool.acquire() as connection:
+        await connection.execute("begin")
+    await pool.close()
+    assert seen == ["select 1", "select 2", "begin", "ROLLBACK"]
+
+
 async def test_patience_tries_again_counts_and_tells() -> None:
     faults: list[Exception] = [ConnectionRefusedError(), TimeoutError(), asyncpg.InterfaceError("closed")]
     waits: list[int] = []
