@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Annotated, Self
 
 import orjson
@@ -63,6 +63,8 @@ def _countable(value: int) -> int:
 
 
 def _in_utc(value: datetime) -> datetime:
+    if MINYEAR < value.year < MAXYEAR:
+        return value
     try:
         value.astimezone(UTC)
     except OverflowError:

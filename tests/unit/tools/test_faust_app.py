@@ -307,3 +307,63 @@ async def test_what_does_not_start_is_waited_for_and_leaves_nothing() -> None:
             await faust_app.started(settings, nothing, nothing)
         assert curable(raised.value)
         assert asyncio.all_tasks() == before
+
+
+async def _after(event: asyncio.Event, told: list[str]) -> str:
+    """A record that goes into a buffer: it waits where that is full."""
+    try:
+        await event.wait()
+    except asyncio.CancelledError:
+        told.append("cancelled")
+        raise
+    return "put"
+
+
+@pytest.fixture
+async def consumer(application: faust.App) -> Any:
+    """The consumer, not started."""
+    application.transport.loop = asyncio.get_running_loop()
+    return application.transport.create_consumer(
+        nothing,
+        on_partitions_revoked=nothing,
+        on_partitions_assigned=nothing,
+    )
+
+
+async def test_what_has_room_at_once_makes_no_task(consumer: Any) -> None:
+    room, suspended = asyncio.Event(), asyncio.Event()
+    room.set()
+    before = asyncio.all_tasks()
+    waits = _after(room, []), suspended.wait()
+    result = await consumer.wait_first(*waits)
+    assert (result.done, result.results, result.stopped) == ([waits[0]], ["put"], False)
+    assert asyncio.all_tasks() == before
+    with pytest.raises(RuntimeError, match="cannot reuse"):  # closed, so that nothing warns of it
+        await waits[1]
+
+
+@pytest.mark.parametrize("ends", ["room", "suspended", "stopped"])
+async def test_what_has_no_room_waits_as_with_faust(consumer: Any, ends: str) -> None:
+    room, suspended, told = asyncio.Event(), asyncio.Event(), list[str]()
+    waiting = asyncio.create_task(consumer.wait_first(_after(room, told), suspended.wait()))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    {"room": room.set, "suspended": suspended.set, "stopped": consumer._stopped.set}[ends]()
+    result = await asyncio.wait_for(waiting, 5)
+    await asyncio.sleep(0)
+    assert result.stopped == (ends == "stopped")
+    assert result.results == {"room": ["put"], "suspended": [True], "stopped": []}[ends]
+    assert told == ([] if ends == "room" else ["cancelled"])
+
+
+async def test_what_a_record_raises_is_raised(consumer: Any) -> None:
+    async def at_once() -> None:
+        raise KeyError("at once")
+
+    async def later() -> None:
+        await asyncio.sleep(0)
+        raise KeyError("later")
+
+    for broken in (at_once, later):
+        with pytest.raises(KeyError):
+            await consumer.wait_first(broken(), asyncio.Event().wait())
