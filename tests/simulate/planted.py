@@ -194,7 +194,7 @@ FAULTS = (
     Planted(
         "what is late is taken twice out of PostgreSQL",
         "services.actions.queue.parking:Parking.load",
-        (("if lane.loaded > 0:", "if False:"),),
+        (("if self._has(lane):", "if False:"),),
         needs=("pg slow parked",),
     ),
     Planted(

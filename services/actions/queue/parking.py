@@ -10,8 +10,10 @@ lanes in memory. A lane that waits by itself has the word over its rows there to
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from contracts.ids import stable_id
@@ -22,7 +24,7 @@ from services.actions.attempt.states import Waiting
 from services.actions.queue.assignment import Assignment
 from services.actions.queue.job import Job
 from services.actions.queue.outline import Outline
-from services.actions.queue.parked_places import ParkedLane, Shelf
+from services.actions.queue.parked_places import ParkedLane, Reading, Shelf, Whereabouts
 from services.actions.queue.parked_rows import ParkedRows
 from services.actions.queue.parked_table import Parked
 from services.actions.world import REAL, World
@@ -72,8 +74,7 @@ class Parking:
         self._world = world
         self._lanes: dict[Assignment, dict[str, ParkedLane]] = {}
         self._shelves: dict[Assignment, dict[str, Shelf]] = {}
-        # Lanes of those in memory that came from a shelf or were late, by offset: also once that shelf is gone.
-        self._loaded: dict[Assignment, dict[int, str]] = {}
+        self._where: dict[Assignment, Whereabouts] = {}
         self._rows: dict[Assignment, int] = {}
         self._bytes = 0
         self._due: deque[ParkedLane] = deque()
@@ -110,7 +111,7 @@ class Parking:
         shelved = await self._stored.connections(assignment.name)
         self._shelves[assignment] = {connection: Shelf() for connection in shelved}
         self._rows[assignment] = sum(head.rows for head in heads) + sum(shelved.values())
-        self._loaded[assignment] = {}
+        self._where[assignment] = Whereabouts()
         lanes = self._lanes[assignment] = {}
         for head in heads:
             lane = lanes[head.lane] = ParkedLane(head.lane, assignment)
@@ -121,7 +122,7 @@ class Parking:
         for lane in self._lanes.pop(assignment, {}).values():
             self._forget(lane)
         self._shelves.pop(assignment, None)
-        self._loaded.pop(assignment, None)
+        self._where.pop(assignment, None)
         self._rows.pop(assignment, None)  # what is at work for it counts no more
 
     def takes(self, job: Job, *, shut: bool = False) -> bool:
@@ -159,7 +160,6 @@ class Parking:
         if job.parked is not None:
             lane = self._lanes.get(job.assignment, {}).get(job.parked)
             if lane is not None:
-                lane.loaded = 0
                 self._schedule(lane, AGAIN_SECONDS)
         else:
             row = self._row((job.assignment.name, _name(job)), job, 0.0)
@@ -179,24 +179,26 @@ class Parking:
         shelf = self._shelves.get(assignment, {}).get(connection)
         if shelf is None:
             return []
-        before, after = shelf.added, shelf.read
-        try:
-            rows = await self._stored.next(assignment.name, connection, after, min(most, ROWS_OF_A_SHELF))
-        except Exception as error:
-            log.critical("shelf.broke", place=assignment.name, connection=connection, exc_info=error)
-            metrics.BUGS.labels(ACTIONS.name).inc()
-            return []
+        before, after, shelf.landed = shelf.added, shelf.read, math.inf
+        with self._reading([assignment]) as readings:
+            try:
+                rows = await self._stored.next(assignment.name, connection, after, min(most, ROWS_OF_A_SHELF))
+            except Exception as error:
+                log.critical("shelf.broke", place=assignment.name, connection=connection, exc_info=error)
+                metrics.BUGS.labels(ACTIONS.name).inc()
+                return []
         lanes = self._lanes.get(assignment)
         if lanes is None or self._shelves[assignment].get(connection) is not shelf or shelf.read != after:
             return []  # given up, or changed meanwhile
         if rows:
-            shelf.read = rows[-1].record.offset
+            shelf.read = int(min(rows[-1].record.offset, shelf.landed - 1))
         elif shelf.added == before and not shelf.adding:
             del self._shelves[assignment][connection]
-        jobs, loaded = [], self._loaded[assignment]
+        jobs, where, reading = [], self._where[assignment], readings[assignment]
         for row in rows:
-            if row.lane not in lanes and row.record.offset not in loaded:
-                loaded[row.record.offset] = row.lane
+            offset = row.record.offset
+            if row.lane not in lanes and offset not in where and reading.is_next(row.lane, offset):
+                where.load(offset, row.lane)
                 jobs.append(self._job(row, assignment))
         return jobs
 
@@ -207,9 +209,9 @@ class Parking:
             lanes, shelf = self._lanes.get(assignment), self._shelves.get(assignment, {}).get(name)
             if lanes is None or shelf is None:
                 continue
-            loaded = set(self._loaded[assignment].values())
+            where = self._where[assignment]
             for lane in dict.fromkeys(names):  # the newest first
-                if lane not in lanes and lane not in loaded:
+                if lane not in lanes and not where.has_of(lane):
                     lanes[lane] = ParkedLane(lane, assignment)
                     self._schedule(lanes[lane], 0.0)
 
@@ -221,19 +223,15 @@ class Parking:
         places = {assignment.name: assignment for assignment in self._lanes}
         if not self.rows:
             return []
-
-        rows = await self._stored.late(list(places), wall, LATE_AT_ONCE)
-        loaded = {lane for lanes in self._lanes.values() for lane in lanes.values() if lane.loaded > 0}
+        with self._reading(self._lanes) as readings:
+            rows = await self._stored.late(list(places), wall, LATE_AT_ONCE)
         jobs = []
         for row in rows:
-            assignment = places[row.place]
-            job, lane = self._job(row, assignment), self._lanes.get(assignment, {}).get(row.lane)
-            if assignment not in self._lanes or lane in loaded or job.offset in self._loaded[assignment]:
-                continue
-            if lane is not None:
-                lane.loaded += 1
-            self._loaded[assignment][job.offset] = row.lane
-            jobs.append(job)
+            assignment, offset = places[row.place], row.record.offset
+            where = self._where.get(assignment)
+            if where is not None and offset not in where and readings[assignment].is_there(row.lane, offset):
+                where.load(offset, row.lane)
+                jobs.append(self._job(row, assignment))
         return jobs
 
     async def look(self) -> None:
@@ -250,9 +248,8 @@ class Parking:
         """Keep a request and those that stand behind it until it is due. Then they are finished here."""
         lane = self._lane(job)
         new = [other for other in behind if not other.parked]
-        lane.loaded = 0
         for other in (job, *behind):
-            self._loaded[job.assignment].pop(other.offset, None)
+            self._where[job.assignment].put_back(other.offset)
         self._schedule(lane, wait_seconds)
         await self._append(lane, [job, *new], wait_seconds)
         place = job.assignment.name
@@ -263,36 +260,37 @@ class Parking:
         assignment, name = job.assignment, job.parked or ""
         await self._stored.remove(assignment.name, name, job.offset)
         self._count(assignment, -1)
-        self._loaded.get(assignment, {}).pop(job.offset, None)
-        lane = self._lanes.get(assignment, {}).get(name)
-        if lane is None:
-            return
-        lane.loaded -= 1
-        if lane.loaded <= 0 and lane.timer is None:
-            self._schedule(lane, 0.0)
+        where, lane = self._where.get(assignment), self._lanes.get(assignment, {}).get(name)
+        if where is not None:
+            where.ended(job.offset)
+            if lane is not None and lane.timer is None and not where.has_of(name):
+                self._schedule(lane, 0.0)
 
     async def load(self) -> list[Job]:
         """The first requests of some lanes that are due, in order."""
         # One that is loaded or due later was put here twice.
         chosen = [self._due.popleft() for _ in range(min(LANES_AT_ONCE, len(self._due)))]
-        lanes = {lane.key: lane for lane in chosen if self._here(lane) and lane.loaded <= 0 and lane.timer is None}
-        before = {key: (lane.added, lane.adding) for key, lane in lanes.items()}
-        loaded = await apart(list(lanes), lambda keys: self._stored.load(keys, ROWS_A_LANE), self._unloadable)
+        lanes = {lane.key: lane for lane in chosen if self._here(lane) and not self._has(lane) and lane.timer is None}
+        with self._reading(lane.assignment for lane in lanes.values()) as readings:
+            loaded = await apart(list(lanes), lambda keys: self._stored.load(keys, ROWS_A_LANE), self._unloadable)
         jobs: list[Job] = []
-        for (key, lane), rows in zip(lanes.items(), loaded, strict=True):
+        for lane, rows in zip(lanes.values(), loaded, strict=True):
             if not self._here(lane):
                 continue  # its partition was given up meanwhile
-            if lane.loaded > 0:
+            if self._has(lane):
                 continue  # what was late was taken out meanwhile: when that has ended the lane is due again
             if rows is None:
                 self._schedule(lane, UNLOADABLE_SECONDS)
-            elif rows:
-                lane.loaded += len(rows)
-                jobs += [self._job(row, lane.assignment) for row in rows]
-            elif before[key] == (lane.added, 0):
+                continue
+            where, reading = self._where[lane.assignment], readings[lane.assignment]
+            sure = [row for row in rows if reading.is_next(lane.name, row.record.offset)]
+            for row in sure:
+                where.load(row.record.offset, lane.name)
+                jobs.append(self._job(row, lane.assignment))
+            if not rows and reading.still(lane.name):
                 self._forget(lane)
                 del self._lanes[lane.assignment][lane.name]
-            else:
+            elif not sure:
                 self._schedule(lane, UNWRITTEN_SECONDS)
         return jobs
 
@@ -321,14 +319,20 @@ class Parking:
             lanes[name] = ParkedLane(name, job.assignment)
         return lanes[name]
 
-    async def _append(self, lane: ParkedLane, jobs: Sequence[Job], wait_seconds: float = 0.0) -> None:
-        lane.adding += 1
-        lane.added += 1
+    def _append(self, lane: ParkedLane, jobs: Sequence[Job], wait_seconds: float = 0.0) -> Coroutine[Any, Any, None]:
+        """To be awaited: from now on they are on their way."""
+        where = self._where[lane.assignment]
         rows = [self._row(lane.key, job, wait_seconds) for job in jobs]
+        for job in jobs:
+            where.goes(lane.name, job.offset)
+        return self._add(jobs, rows, where)
+
+    async def _add(self, jobs: Sequence[Job], rows: Sequence[Parked], where: Whereabouts) -> None:
         try:
             came = await asyncio.gather(*(self._stored.add(row) for row in rows), return_exceptions=True)
         finally:
-            lane.adding -= 1
+            for row in rows:
+                where.went(row.lane, row.record.offset)
         for job, fault in zip(jobs, came, strict=True):
             if fault is not None:
                 if not isinstance(fault, Exception):
@@ -342,21 +346,27 @@ class Parking:
         """Where a record of this offset goes."""
         shelf = self._shelves.setdefault(assignment, {}).setdefault(connection, Shelf())
         shelf.read = min(shelf.read, offset - 1)
-        self._loaded.get(assignment, {}).pop(offset, None)
+        if (where := self._where.get(assignment)) is not None:
+            where.put_back(offset)
         return shelf
 
     def _shelve(self, shelf: Shelf, assignment: Assignment, row: Parked) -> None:
         shelf.adding += 1
         shelf.added += 1
-        self._start(row.record, assignment, self._copy(shelf, assignment, row))
+        if (where := self._where.get(assignment)) is not None:
+            where.goes(row.lane, row.record.offset)
+        self._start(row.record, assignment, self._copy(shelf, assignment, row, where))
 
-    async def _copy(self, shelf: Shelf, assignment: Assignment, row: Parked) -> None:
+    async def _copy(self, shelf: Shelf, assignment: Assignment, row: Parked, where: Whereabouts | None) -> None:
+        offset = row.record.offset
         try:
             await self._stored.copy(row)
         finally:
             shelf.adding -= 1
-        offset = row.record.offset
+            if where is not None:
+                where.went(row.lane, offset)
         shelf.read = min(shelf.read, offset - 1)  # others, of later records, can have been read before it was there
+        shelf.landed = min(shelf.landed, offset)
         self._count(assignment, 1)
         assignment.offsets.finish(offset)
 
@@ -414,6 +424,16 @@ class Parking:
 
     def _here(self, lane: ParkedLane) -> bool:
         return self._lanes.get(lane.assignment, {}).get(lane.name) is lane
+
+    def _has(self, lane: ParkedLane) -> bool:
+        """Whether rows of it are in memory. The others come when those have ended."""
+        return self._where[lane.assignment].has_of(lane.name)
+
+    @contextmanager
+    def _reading(self, assignments: Iterable[Assignment]) -> Iterator[dict[Assignment, Reading]]:
+        """While rows of these are read."""
+        with ExitStack() as stack:
+            yield {one: stack.enter_context(self._where[one].reading()) for one in dict.fromkeys(assignments)}
 
 
 def _name(job: Job) -> str:

@@ -502,6 +502,97 @@ def test_what_is_late_is_taken_out_wherever_it_waits() -> None:
     play(story)
 
 
+@pytest.mark.parametrize("before", [1, ROWS_A_LANE])
+def test_what_waits_behind_rows_in_memory_is_late_in_its_time(before: int) -> None:
+    """It came since they were taken out, or is more than comes at once. And it ends once."""
+
+    async def story(stage: Stage) -> None:
+        parking, late = stage.parking, datetime.fromtimestamp(stage.world.now() - 1.0, UTC)
+        for offset in range(before):
+            stage.keep(offset)
+        await parking.enter(stage.here)
+        await asyncio.sleep(0.1)
+        jobs = await parking.load()
+        assert len(jobs) == before
+        assert parking.takes(stage.job(90, deadline=late))
+        await asyncio.sleep(0.1)
+        (job,) = await parking.late(stage.world.now())
+        assert job.offset == 90
+        assert await parking.late(stage.world.now()) == []
+        for one in jobs:
+            await parking.finished(one)
+        await asyncio.sleep(0.1)
+        assert not parking.due
+        await parking.finished(job)
+        await asyncio.sleep(0.1)
+        assert await stage.load() == []
+        assert stage.rows() == []
+
+    play(story)
+
+
+def test_what_ends_while_rows_are_read_is_not_taken_out_again() -> None:
+    """It was read before its row was gone."""
+
+    async def story(stage: Stage) -> None:
+        parking, wall = stage.parking, stage.world.now()
+        stage.keep(1, deadline=wall)
+        await parking.enter(stage.here)
+        await asyncio.sleep(0.1)
+        (job,) = await parking.load()
+        told = stage.ill.waits["parked.late, told"] = asyncio.Event()
+        looking = asyncio.create_task(parking.late(wall))
+        await asyncio.sleep(0.1)
+        await parking.finished(job)
+        told.set()
+        assert await looking == []
+
+    play(story)
+
+
+@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize("way", ["shelf", "lane"])
+def test_what_is_on_its_way_comes_before_later_records_of_its_lane(way: str, *, told: bool) -> None:
+    """Those wait until it is there, however they are taken out; other lanes do not.
+
+    Also when it arrives while rows are read, and is not among them (`told`).
+    """
+
+    async def story(stage: Stage) -> None:
+        parking = stage.parking
+        stage.keep(5, "a", connection="crm")
+        stage.keep(6, "b", connection="crm")
+        await parking.enter(stage.here)
+        written, read = asyncio.Event(), asyncio.Event()
+        stage.ill.waits["parked.add"] = written
+
+        async def taken() -> list[int]:
+            if way == "shelf":
+                return [job.offset for job in await parking.take_down(stage.here, "crm", 99)]
+            return await stage.load()
+
+        if way == "lane":
+            await parking.take_newest("crm")
+            await asyncio.sleep(0.1)
+        parking.shelve(stage.job(1, "a"))
+        if told:
+            stage.ill.waits["parked.next, told"] = stage.ill.waits["parked.load, told"] = read
+        taking = asyncio.create_task(taken())
+        await asyncio.sleep(0.1)
+        if told:
+            written.set()
+            await asyncio.sleep(0.1)
+            read.set()
+        first = await taking
+        assert first in ([6], [])
+        written.set()
+        await asyncio.sleep(0.1)
+        found = first + await taken()
+        assert sorted(found, key=lambda one: one == 6) == [1, 5, 6]
+
+    play(story)
+
+
 def test_what_is_finished_is_forgotten_and_its_lane_goes_on() -> None:
     """When all of it that is in memory has ended; at last there is no lane any more."""
 
