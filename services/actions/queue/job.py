@@ -16,9 +16,9 @@ NEW = Waiting()
 
 
 class Job:
-    """`turn`: where its lane queues. `parked`: the lane in PostgreSQL that it came from."""
+    """`turn`: where its lane queues. `parked`: the lane in PostgreSQL that it came from. `again`: no attempt before."""
 
-    __slots__ = ("assignment", "lane", "parked", "plan", "state", "turn")
+    __slots__ = ("again", "assignment", "lane", "parked", "plan", "state", "turn")
 
     def __init__(
         self, plan: Plan, assignment: Assignment, *, state: Waiting | Asking = NEW, parked: str | None = None
@@ -27,6 +27,7 @@ class Job:
         self.assignment = assignment
         self.state = state
         self.parked = parked
+        self.again = 0.0
         self.lane: Hashable = plan.lane
         request = plan.request
         self.turn = (
@@ -45,6 +46,10 @@ class Job:
         """Whether its deadline is over at a moment, in seconds since 1970, and no call of it is under way."""
         request = self.plan.request
         return isinstance(self.state, Waiting) and request is not None and request.too_late(wall) is not None
+
+    def waits_here(self, now: float) -> bool:
+        """Whether it is known in memory only what it waits for: its destination's word, or a moment that is its own."""
+        return isinstance(self.state, Asking) or self.again > now
 
     def finish(self) -> None:
         """All that follows from its record is safe."""

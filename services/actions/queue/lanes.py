@@ -154,14 +154,21 @@ class Lanes(Generic[J]):
         """Jobs of one connection that are not finished."""
         return self._connections[connection]
 
-    def shed(self, connection: str, may_stay: Callable[[J], bool], keep: int) -> list[J]:
+    def shed(
+        self,
+        connection: str,
+        may_stay: Callable[[J], bool],
+        keep: int,
+        *,
+        stays: Callable[[J], bool] = lambda _: False,
+    ) -> list[J]:
         """Take out the lanes of a connection that are not at work, but so many of those whose jobs may all stay.
 
-        All jobs of each, in order.
+        All jobs of each, in order. One whose first `stays` is as one at work.
         """
         shed: list[J] = []
         for lane, queue in list(self._lanes.items()):
-            if self._turn(queue[0]).connection != connection or lane in self._working:
+            if self._turn(queue[0]).connection != connection or lane in self._working or stays(queue[0]):
                 continue
             if keep > 0 and all(map(may_stay, queue)):
                 keep -= 1

@@ -193,7 +193,8 @@ class Queue:
         plan, tenure = job.plan, job.assignment.tenure
         came: Ended | Later | Lost = await self._attempts.make(plan, job.state, tenure)
         wait: float | None = None
-        if isinstance(came, Later):
+        # One whose partition was given up meanwhile touches nothing: what is in its lane now is another tenure's.
+        if isinstance(came, Later) and not tenure.over:
             job.state = came.state
             try:
                 wait = await self._later(job, came)
@@ -208,7 +209,10 @@ class Queue:
             if not self._leaving:
                 self._intake.refill()
         # No further attempt here for what somebody else goes on with. It is not finished, so it is not committed.
-        return None if self._leaving or job.assignment.leaving else wait
+        if wait is None or self._leaving or job.assignment.leaving:
+            return None
+        job.again = self._world.now() + wait
+        return wait
 
     async def _later(self, job: Job, later: Later) -> float | None:
         """A short wait is spent in the lane, a long one in PostgreSQL."""
@@ -245,12 +249,14 @@ class Queue:
         """What waits for an ill connection leaves memory, where that is more: so its offsets can be committed.
 
         What came from PostgreSQL, to try the connection with, stays: it holds up no offset. But not too much of it.
+        So does what waits for a moment of its own: it would be forgotten there.
         """
+        now = self._world.now()
         for connection in self._limits.all_shut():
             pending = self._lanes.pending_at(connection)
             if pending > most:
                 keep = TRIED if pending > 2 * KEPT else pending
-                for job in self._lanes.shed(connection, _is_parked, keep):
+                for job in self._lanes.shed(connection, _is_parked, keep, stays=lambda job: job.waits_here(now)):
                     self._parking.shelve(job)
 
     def _may_load(self) -> bool:

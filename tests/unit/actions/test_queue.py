@@ -485,6 +485,28 @@ def test_a_single_call_that_waits_for_an_ill_connection_leaves_memory_too() -> N
     play(story, begin=True)
 
 
+@pytest.mark.parametrize("later", [Later(4.0, Waiting(1, 2.0)), Later(76.0, ASKING, here=True)])
+def test_what_waits_for_a_moment_of_its_own_stays_in_memory(later: Later) -> None:
+    """Until then: it would be forgotten in PostgreSQL. One that is being asked for, until its destination has said."""
+
+    async def story(stage: Stage) -> None:
+        stage.attempts.answers[1] = later
+        stage.take(1, 2, lane="+351910000001")
+        stage.take(3)
+        await asyncio.sleep(1.5)
+        stage.limits.ill = ["crm"]
+        for _ in range(3):
+            await asyncio.sleep(1.0)
+            stage.queue._shelve(0)
+        assert stage.parking.asked == []
+        await asyncio.sleep(5.0)
+        stage.queue._shelve(0)
+        asking = isinstance(later.state, Asking)
+        assert stage.parking.asked == ([] if asking else [("shelve", 1), ("shelve", 2)])
+
+    play(story)
+
+
 def test_what_was_parked_comes_into_memory_as_there_is_room() -> None:
     """What PostgreSQL could not hold first; shelves of connections that are called, and have little here."""
 
@@ -640,6 +662,24 @@ def test_a_partition_is_entered_again_under_a_new_number() -> None:
         await asyncio.sleep(0.1)
         with pytest.raises(RuntimeError, match="planted"):
             stage.queue.turn()
+
+    play(story)
+
+
+def test_an_attempt_of_an_assignment_that_is_over_touches_nothing_of_the_next() -> None:
+    """It ends late, and would be parked with what stands behind it in its lane: that is the next one's."""
+
+    async def story(stage: Stage) -> None:
+        stage.attempts.answers[1] = Later(60.0, Waiting(1, 2.0))
+        stage.take(1, lane="+351910000001")
+        await asyncio.sleep(0.5)
+        stage.queue.assigned([PLACE])
+        await asyncio.sleep(0.1)
+        stage.parking.asked.clear()
+        stage.take(2, lane="+351910000001")
+        await asyncio.sleep(3.0)
+        assert stage.attempts.made == [1, 2]
+        assert (stage.parking.asked, stage.queue.pending) == ([], 0)
 
     play(story)
 
