@@ -89,6 +89,7 @@ class Api(Client):
         self._issued: list[float] = []
         self.asked: list[Ask] = []
         self.tokens_asked: list[float] = []
+        self.at_work = 0  # requests that came, and can have an effect still, whoever waits for them
 
     async def call(
         self,
@@ -149,6 +150,13 @@ class Api(Client):
 
     async def _serve(self, ask: Ask, says: _Says, future: asyncio.Future[Any]) -> None:
         """The destination's side: it goes on when whoever asked is dead."""
+        self.at_work += 1
+        try:
+            await self._served(ask, says, future)
+        finally:
+            self.at_work -= 1
+
+    async def _served(self, ask: Ask, says: _Says, future: asyncio.Future[Any]) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(says.arrives)
         body: Any = None

@@ -266,6 +266,8 @@ class _Story:
         while not self._all_ended() and self._loop.time() < self._bound():
             await asyncio.sleep(0.5)
         seen.done = self._all_ended()
+        while self.api.at_work:
+            await asyncio.sleep(0.5)
         seen.ended = self._loop.time()
         seen.left, seen.parked = self._left(), len(self.sim.parked.rows)
         seen.asked = self.api.asked

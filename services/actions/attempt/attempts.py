@@ -148,7 +148,7 @@ class Attempts:
             return await self._after(way, outcome)
         return await self._doubt(way, outcome, charged=charged)
 
-    async def _doubt(self, way: UnderWay, failed: Failed, *, charged: bool) -> Later | Lost:
+    async def _doubt(self, way: UnderWay, failed: Failed, *, charged: bool) -> Ended | Later | Lost:
         """So it is for whoever goes on with it after this worker. `charged`: the attempt counts, if it was none."""
         # Not `maybe`, which stays: what is unknown may have happened anyway, and what comes of it is not known yet.
         sent, state = isinstance(way.state, Sending), way.left()
@@ -160,7 +160,10 @@ class Attempts:
         way.state = asking = Asking(
             failed, state.attempts, state.began, self._verify_seconds, now, free=state.free, charged=charged
         )
-        return Later(max(0.0, verification.wait_seconds(asking, now)), asking, here=True)
+        wait = verification.first_wait_seconds(asking, now)
+        if wait is None:
+            return await self._after(way, failed)
+        return Later(max(0.0, wait), asking, here=True)
 
     async def _ask(self, way: UnderWay, call: Call, asking: Asking) -> Ended | Later | Lost:
         plan = way.plan

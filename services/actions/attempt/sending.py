@@ -71,26 +71,26 @@ class UnderWay:
         plan, further = self.plan, isinstance(self.state, Sending)
         if further:  # a further request of the same attempt, with a weaker guarantee
             self._journal.abandon(plan.effect)
+        # When it was asked, not when its answer was heard: this process may have stood still in between.
+        before, asked = self.state, self._world.now()
         decision = await self._journal.begin(
             self.tenure, plan.effect, guarantee, plan.record.offset, _keyed_seconds(plan)
         )
         if not isinstance(decision, Go):
             raise Known(decision)
-        if further:
-            return self.state.maybe
-        now = self._world.now()
-        before = self.state
-        maybe = before.maybe or decision.maybe
-        if self._fresh:  # what other workers did before, and since when, only the journal knows
-            self.state = Sending(decision.attempts, now - decision.age_seconds, maybe, before.free)
-        else:
-            self.state = Sending(before.attempts, before.began, maybe, before.free)
-        await self._limits.punctual(plan.connection, self._began)
-        if self._world.now() - now > STALE_SECONDS:
+        maybe = before.maybe or (decision.maybe and not further)
+        if not further:
+            if self._fresh:  # what other workers did before, and since when, only the journal knows
+                began = self._world.now() - decision.age_seconds
+                self.state = Sending(decision.attempts, began, maybe, before.free)
+            else:
+                self.state = Sending(before.attempts, before.began, maybe, before.free)
+            await self._limits.punctual(plan.connection, self._began)
+        if self._world.now() - asked > STALE_SECONDS:
             self.state = before
             self._journal.abandon(plan.effect)
             return await self.begin(guarantee)
-        if plan.request is not None:
+        if plan.request is not None and not further:
             deadline.check(plan.request, self._world.wall(), maybe=maybe)
         return maybe
 

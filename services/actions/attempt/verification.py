@@ -38,6 +38,18 @@ def wait_seconds(asking: Asking, now: float) -> float:
     return min(left, LONGEST_SECONDS, FIRST_SECONDS * 2.0**asking.asked)
 
 
+def first_wait_seconds(asking: Asking, now: float) -> float | None:
+    """As `wait_seconds`, for the first time; None: by what it said to the call itself, never."""
+    return _told(asking, wait_seconds(asking, now), now, asking.failed.retry_after_seconds)
+
+
+def _told(asking: Asking, wait: float, now: float, told_seconds: float | None) -> float | None:
+    """The wait, when it is not to be asked before these are over; None: that is too late."""
+    if told_seconds is None:
+        return wait
+    return max(wait, told_seconds) if now - asking.since + told_seconds <= LONGEST_TOLD_SECONDS else None
+
+
 def judged(asking: Asking, verdict: Verdict, now: float, told_seconds: float | None = None) -> Done | Failed | Later:
     """What follows from the destination's word. `told_seconds`: it is not to be asked before those are over.
 
@@ -46,10 +58,8 @@ def judged(asking: Asking, verdict: Verdict, now: float, told_seconds: float | N
     asked = dataclasses.replace(asking, asked=asking.asked + 1)
     if isinstance(verdict, EffectHappened):
         return Done(verdict.outputs.model_dump(mode="json", by_alias=True))
-    wait = wait_seconds(asked, now)
-    if told_seconds is not None:
-        wait = max(wait, told_seconds) if now - asking.since + told_seconds <= LONGEST_TOLD_SECONDS else 0.0
-    if wait > 0:
+    wait = _told(asked, wait_seconds(asked, now), now, told_seconds)
+    if wait is not None and wait > 0:
         return Later(wait, asked, here=True)
     failed = asking.failed
     if isinstance(verdict, EffectAbsent):

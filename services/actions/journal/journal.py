@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from services.actions.batcher import Batcher
-from services.actions.journal.effects import Begin, Decision, Fenced, Go, Held, Key, Record, Settle
+from services.actions.journal.effects import Begin, Decision, Fenced, Go, Held, Key, Record, Settle, State
 from services.actions.journal.effects_table import EffectsTable
 from services.actions.world import REAL, World
 from services.flows.catalogue import Guarantee
@@ -86,7 +86,10 @@ class Journal:
                 Begin(key, guarantee, epoch, Record(tenure.place, position), keyed_seconds, leaves)
             )
             decision = answer if not isinstance(answer, bool) else decision
-            if isinstance(decision, Fenced):
+            if isinstance(decision, Go) and tenure.over:  # given up while PostgreSQL was away: nothing leaves
+                decision = Fenced()
+                await self._batcher.ask(Settle(key, epoch, State.CLAIMED, free=leaves))
+            elif isinstance(decision, Fenced):
                 self._fenced(tenure)
         finally:
             if not isinstance(decision, Go):
@@ -96,12 +99,13 @@ class Journal:
     async def settle(self, tenure: Tenure, key: Key, settle: Callable[[int], Settle]) -> bool:
         """Write what came of a request; False: the effect is somebody else's now, and so is what follows from it.
 
-        Somebody else can be this worker, under the number that it has of the same partition by now.
+        Somebody else can be this worker, under the number that it has of the same partition by now. Whoever it is goes
+        on from what came of the request, if they have not asked for it yet.
         """
         try:
-            if tenure.over or (epoch := await self._epoch(tenure)) is None:
+            if (epoch := await self._epoch(tenure)) is None:
                 return False
-            return await self._batcher.ask(settle(epoch)) is True
+            return await self._batcher.ask(settle(epoch)) is True and not tenure.over
         finally:
             self._open.discard(key)
 

@@ -6,7 +6,7 @@ A campaign's thousands would hold up all that lies behind them in their partitio
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -151,10 +151,11 @@ class Intake:
         if about is None:
             self._take_in(record, assignment)
             return
-        ahead, shut = self._ahead.holds(about.lane), self._shelved(about.lane[2])
-        if not ahead and self._parking.takes_unread(record, assignment, about, shut=shut):
+        ahead, here = self._ahead.holds(about.lane), self._ends_here(about.lane)
+        shut = self._shelved(about.lane[2])
+        if not (ahead or here) and self._parking.takes_unread(record, assignment, about, shut=shut):
             return
-        if ahead or (self._has_its_part(about.flow) and not shut):
+        if ahead or (self._has_its_part(about.flow) and (here or not shut)):
             self._ahead.add(about, record, assignment)
         else:
             self._take_in(record, assignment)
@@ -167,12 +168,20 @@ class Intake:
         call = job.plan.call
         if isinstance(call, Call) and call.seconds is not None:
             self.longest_call = max(self.longest_call, call.seconds)
-        if self._parking.takes(job, shut=self._shelved(job.turn.connection)):
+        if not self._ends_here(job.lane) and self._parking.takes(job, shut=self._shelved(job.turn.connection)):
             return
         if spill and not self._lanes.holds(job.lane):
             self._parking.spill(job)
         else:
             self._lanes.put(job.lane, job)
+
+    def _ends_here(self, lane: Hashable) -> bool:
+        """Whether the newest of a lane so far came into memory straight from Kafka: then the next one comes behind it.
+
+        In PostgreSQL it would be found first by whoever takes the partition over.
+        """
+        newest = self._lanes.newest(lane)
+        return newest is not None and newest.parked is None
 
     def _shelved(self, connection: str) -> bool:
         """Whether what comes for a connection waits in PostgreSQL."""

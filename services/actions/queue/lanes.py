@@ -185,6 +185,10 @@ class Lanes(Generic[J]):
         """Whether it has jobs."""
         return lane in self._lanes
 
+    def newest(self, lane: Hashable) -> J | None:
+        """The last of its jobs; None: it has none."""
+        return self._lanes[lane][-1] if lane in self._lanes else None
+
     def some(self, wanted: Callable[[J], bool]) -> bool:
         """Whether one of the jobs is such a one."""
         return any(wanted(job) for queue in self._lanes.values() for job in queue)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from contracts.actions import ActionRequest, Retry
 from contracts.runs import Outcome
 from tests.support.world import loop
@@ -68,5 +70,24 @@ def test_a_retry_after_to_the_question_is_kept_to() -> None:
         assert it.world.outcomes() == {"r0": Outcome.DELIVERED}
         first, second = checks(it)
         assert 90 <= second - first < 92
+
+    loop.run(story)
+
+
+@pytest.mark.parametrize(("told", "outcome"), [(90, Outcome.DELIVERED), (4_000, Outcome.UNKNOWN)])
+def test_a_retry_after_to_the_call_is_kept_to_by_the_question(told: int, outcome: Outcome) -> None:
+    """It is not asked before that either; nor at all, where that is too long to leave it open."""
+
+    def says(asked: Asked, _: float) -> Says:
+        return Says(200) if asked.url.endswith("/check") else Says(500, headers={"retry-after": f"{told}"})
+
+    async def story() -> None:
+        it = Story(says)
+        one = await it.world.start()
+        it.world.put([doubtful()])
+        await it.world.until(lambda: it.ended(0, 1) == 1, 120)
+        await one.end()
+        assert it.world.outcomes() == {"r0": outcome}
+        assert [at >= told for at in checks(it)] == [True] * (outcome is Outcome.DELIVERED)
 
     loop.run(story)

@@ -167,6 +167,29 @@ def test_a_record_that_is_empty_is_finished_and_one_that_cannot_be_read_is_a_job
     play(story)
 
 
+@pytest.mark.parametrize("parked", [None, "lane"])
+def test_what_comes_for_an_ill_connection_stays_behind_what_came_before_it(parked: str | None) -> None:
+    """In memory, if that came straight from Kafka: a new owner would find it in PostgreSQL, and that later in Kafka."""
+
+    async def story(stage: Stage) -> None:
+        stage.intake._bounds = Bounds(10 * MOST, 10 * BYTES, 30.0)
+        (first,) = stage.take(1, lane="+351910000001")
+        newest = stage.lanes.newest(("default", "+351910000001", "crm"))
+        assert newest is not None
+        newest.parked = parked
+        stage.take(KEPT)
+        stage.ill.add("crm")
+        (behind,) = stage.take(1, lane="+351910000001")
+        (other,) = stage.take(1)
+        waits = [offset for offset, shut in stage.parking.unread if shut]
+        assert waits == ([other] if parked is None else [behind, other])
+        newest = stage.lanes.newest(("default", "+351910000001", "crm"))
+        assert newest is not None
+        assert newest.offset == (behind if parked is None else first)
+
+    play(story)
+
+
 def test_what_raises_is_the_dead_letter_of_its_record() -> None:
     """The next is taken."""
 

@@ -21,9 +21,10 @@ from tests.support.actions import request
 class Parts:
     """A journal and limits: the limits hold the first request for so long."""
 
-    def __init__(self, *decisions: Decision, paused: float) -> None:
+    def __init__(self, *decisions: Decision, paused: float, unheard: float = 0.0) -> None:
         self.decisions = list(decisions)
         self.paused = paused
+        self.unheard = unheard
         self.now = 100.0
         self.abandoned = 0
         one = request(1)
@@ -32,7 +33,9 @@ class Parts:
         self.way = UnderWay(plan, Waiting(), cast("Any", None), journal=parts, limits=parts, world=world)
 
     async def begin(self, *_: object, **__: object) -> Decision:
-        """The journal's next answer."""
+        """The journal's next answer, of which nothing is heard for so long at first."""
+        self.now += self.unheard
+        self.unheard = 0.0
         return self.decisions.pop(0)
 
     def abandon(self, _: object) -> None:
@@ -53,6 +56,19 @@ async def test_an_old_permission_is_asked_for_again() -> None:
     assert isinstance(told.value.decision, Fenced)
     assert isinstance(parts.way.state, Waiting)
     assert parts.abandoned == 1
+
+
+@pytest.mark.parametrize("further", [False, True])
+async def test_a_permission_is_as_old_as_its_asking(*, further: bool) -> None:
+    """The process may have stood still after the journal had said yes, and before it heard so; at any request."""
+    parts = Parts(*[Go(1, 0.0)] * (2 if further else 1), Fenced(), paused=0.0)
+    if further:
+        await parts.way.begin(Guarantee.KEYED)
+    before, parts.unheard = parts.way.state, STALE_SECONDS + 1
+    with pytest.raises(Known):
+        await parts.way.begin(Guarantee.AT_MOST_ONCE)
+    assert parts.way.state is before
+    assert parts.decisions == []
 
 
 async def test_one_that_is_still_good_is_good() -> None:

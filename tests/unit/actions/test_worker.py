@@ -14,7 +14,7 @@ from services.actions.attempt.attempts import Attempts
 from services.actions.attempt.ends import Ends
 from services.actions.attempt.plan import Planner
 from services.actions.attempt.states import Later, Waiting
-from services.actions.journal.effects import Go, Held, Key, Settle, State
+from services.actions.journal.effects import Fenced, Go, Held, Key, Settle, State, WasDone
 from services.actions.journal.journal import Journal
 from services.actions.limits.limits import Limits
 from services.actions.registry import ACTIONS
@@ -24,6 +24,7 @@ from services.runtime.kafka.publishing import BatchPublisher
 from tests.support.actions import request
 from tests.support.world import loop
 from tests.support.world.destination import Asked, Destination, Says
+from tests.support.world.faults import Faults
 from tests.support.world.kafka import FakeProducer
 from tests.support.world.worker import PLACES, Simulation
 
@@ -189,7 +190,7 @@ def test_nothing_is_begun_of_a_partition_that_is_being_given_up() -> None:
 
 
 def test_an_effect_given_up_under_way_is_free_for_who_goes_on_with_it() -> None:
-    """That can be the same worker, which has the partition again before its call has ended."""
+    """That can be the same worker, which has the partition again before its call has ended: it goes on from its end."""
 
     async def story() -> None:
         world = Simulation()
@@ -200,7 +201,33 @@ def test_an_effect_given_up_under_way_is_free_for_who_goes_on_with_it() -> None:
         now = journal.enter("t/0")
         assert isinstance(await journal.begin(now, effect, Guarantee.REPEATABLE, 1), Held)
         assert not await journal.settle(before, effect, lambda epoch: Settle(effect, epoch, State.DONE))
-        assert isinstance(await journal.begin(now, effect, Guarantee.REPEATABLE, 1), Go)
+        assert isinstance(await journal.begin(now, effect, Guarantee.REPEATABLE, 1), WasDone)
+        await journal.close()
+
+    loop.run(story)
+
+
+def test_what_may_be_sent_too_late_is_not_and_is_free_for_who_goes_on_with_it() -> None:
+    """The journal's yes comes when PostgreSQL is back, and the partition was given up by then: nothing leaves."""
+
+    class Away(Faults):
+        """For so long."""
+
+        async def before(self, what: str) -> None:
+            """Nothing was done yet."""
+            early = asyncio.get_running_loop().time() < 1_005
+            await asyncio.sleep(30.0 if early and what == "effects.write" else 0.0)
+
+    async def story() -> None:
+        world = Simulation(faults=Away())
+        journal = Journal(world.effects, "me", lambda: None, world=world.world)
+        before, effect = journal.enter("t/0"), Key("default", "one")
+        asked = asyncio.create_task(journal.begin(before, effect, Guarantee.AT_MOST_ONCE, 1))
+        await asyncio.sleep(10.0)
+        journal.leave(before)
+        assert isinstance(await asked, Fenced)
+        now = journal.enter("t/0")
+        assert isinstance(await journal.begin(now, effect, Guarantee.AT_MOST_ONCE, 1), Go)
         await journal.close()
 
     loop.run(story)
