@@ -93,7 +93,7 @@ class Intake:
         """Records of a partition, in order."""
         for record in records:
             assignment.offsets.take(record.offset)
-            if offset_gaps.empty(record.value):
+            if offset_gaps.empty(record.value) or self._parking.has_loaded(record.offset, assignment):
                 assignment.offsets.finish(record.offset)
                 continue
             self._guarded(self._take_one, record, assignment)
@@ -151,7 +151,7 @@ class Intake:
         if about is None:
             self._take_in(record, assignment)
             return
-        ahead, here = self._ahead.holds(about.lane), self._ends_here(about.lane)
+        ahead, here = self._ahead.holds(about.lane), self._ends_here(about.lane, assignment)
         shut = self._shelved(about.lane[2])
         if not (ahead or here) and self._parking.takes_unread(record, assignment, about, shut=shut):
             return
@@ -168,20 +168,22 @@ class Intake:
         call = job.plan.call
         if isinstance(call, Call) and call.seconds is not None:
             self.longest_call = max(self.longest_call, call.seconds)
-        if not self._ends_here(job.lane) and self._parking.takes(job, shut=self._shelved(job.turn.connection)):
+        if not self._ends_here(job.lane, assignment) and self._parking.takes(
+            job, shut=self._shelved(job.turn.connection)
+        ):
             return
         if spill and not self._lanes.holds(job.lane):
             self._parking.spill(job)
         else:
             self._lanes.put(job.lane, job)
 
-    def _ends_here(self, lane: Hashable) -> bool:
+    def _ends_here(self, lane: Hashable, assignment: Assignment) -> bool:
         """Whether the newest of a lane so far came into memory straight from Kafka: then the next one comes behind it.
 
-        In PostgreSQL it would be found first by whoever takes the partition over.
+        In PostgreSQL a new owner of the partition would find it first. Not while the lane goes there as a whole.
         """
         newest = self._lanes.newest(lane)
-        return newest is not None and newest.parked is None
+        return newest is not None and newest.parked is None and not self._parking.waits(lane, assignment)
 
     def _shelved(self, connection: str) -> bool:
         """Whether what comes for a connection waits in PostgreSQL."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -124,6 +124,14 @@ class Parking:
         self._shelves.pop(assignment, None)
         self._where.pop(assignment, None)
         self._rows.pop(assignment, None)  # what is at work for it counts no more
+
+    def waits(self, lane: Hashable, assignment: Assignment) -> bool:
+        """Whether a lane waits here by itself."""
+        return bool(lanes := self._lanes.get(assignment)) and _named(lane) in lanes
+
+    def has_loaded(self, offset: int, assignment: Assignment) -> bool:
+        """Whether a record that comes is at hand already, from the table, as its offset was not committed in time."""
+        return (where := self._where.get(assignment)) is not None and offset in where
 
     def takes(self, job: Job, *, shut: bool = False) -> bool:
         """Whether this request must wait behind others. Then it is written there, and finished here.
@@ -437,8 +445,8 @@ class Parking:
 
 
 def _name(job: Job) -> str:
-    return _named(job.lane) if isinstance(job.lane, tuple) else stable_id(str(job.lane))
+    return _named(job.lane)
 
 
-def _named(lane: tuple[object, ...]) -> str:
-    return stable_id(*map(str, lane))
+def _named(lane: Hashable) -> str:
+    return stable_id(*map(str, lane)) if isinstance(lane, tuple) else stable_id(str(lane))

@@ -39,6 +39,15 @@ class FakeParking:
         self.entering = 0
         self.full = False
         self.takes_shut = True
+        self.loaded: set[int] = set()
+
+    def has_loaded(self, offset: int, _assignment: Assignment) -> bool:
+        """As parking."""
+        return offset in self.loaded
+
+    def waits(self, lane: Any, _assignment: Assignment) -> bool:
+        """As parking."""
+        return lane[1] in self.takes_lanes
 
     def takes_unread(self, one: ConsumedRecord, _assignment: Assignment, _about: Outline, *, shut: bool) -> bool:
         """As parking."""
@@ -151,6 +160,18 @@ def test_what_is_taken_is_counted_and_goes_into_memory() -> None:
     play(story)
 
 
+def test_a_record_that_was_loaded_from_postgresql_is_finished() -> None:
+    """Its row is there: it comes again as its offset was not committed in time, and is called once."""
+
+    async def story(stage: Stage) -> None:
+        stage.parking.loaded.add(0)
+        stage.take(2)
+        assert stage.here.offsets.position == 1
+        assert stage.lanes.pending == 1
+
+    play(story)
+
+
 def test_a_record_that_is_empty_is_finished_and_one_that_cannot_be_read_is_a_job() -> None:
     """What comes behind them is taken too."""
 
@@ -167,9 +188,12 @@ def test_a_record_that_is_empty_is_finished_and_one_that_cannot_be_read_is_a_job
     play(story)
 
 
-@pytest.mark.parametrize("parked", [None, "lane"])
-def test_what_comes_for_an_ill_connection_stays_behind_what_came_before_it(parked: str | None) -> None:
-    """In memory, if that came straight from Kafka: a new owner would find it in PostgreSQL, and that later in Kafka."""
+@pytest.mark.parametrize(("parked", "going"), [(None, False), (None, True), ("lane", False)])
+def test_what_comes_for_an_ill_connection_stays_behind_what_came_before_it(parked: str | None, *, going: bool) -> None:
+    """In memory, if that came straight from Kafka: a new owner would find it in PostgreSQL, and that later in Kafka.
+
+    Not while its lane is `going` to PostgreSQL as a whole.
+    """
 
     async def story(stage: Stage) -> None:
         stage.intake._bounds = Bounds(10 * MOST, 10 * BYTES, 30.0)
@@ -179,13 +203,16 @@ def test_what_comes_for_an_ill_connection_stays_behind_what_came_before_it(parke
         newest.parked = parked
         stage.take(KEPT)
         stage.ill.add("crm")
+        if going:
+            stage.parking.takes_lanes.add("+351910000001")
         (behind,) = stage.take(1, lane="+351910000001")
         (other,) = stage.take(1)
         waits = [offset for offset, shut in stage.parking.unread if shut]
-        assert waits == ([other] if parked is None else [behind, other])
+        here = parked is None and not going
+        assert waits == ([other] if here else [behind, other])
         newest = stage.lanes.newest(("default", "+351910000001", "crm"))
         assert newest is not None
-        assert newest.offset == (behind if parked is None else first)
+        assert newest.offset == (behind if here else first)
 
     play(story)
 

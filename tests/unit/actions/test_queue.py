@@ -147,6 +147,7 @@ class FakeParking:
         self.down: list[list[Job]] = []
         self.on_shelf: list[tuple[Assignment, str]] = []
         self.lates: list[Job] = []
+        self.loaded: set[int] = set()
         self.raises: Exception | None = None
         self.shown = 0
         self.enters: Callable[[], Coroutine[Any, Any, None]] | None = None
@@ -155,6 +156,14 @@ class FakeParking:
     def due(self) -> bool:
         """As parking."""
         return bool(self.loads)
+
+    def has_loaded(self, offset: int, _assignment: Assignment) -> bool:
+        """As parking."""
+        return offset in self.loaded
+
+    def waits(self, *_: Any) -> bool:
+        """As parking."""
+        return False
 
     def takes(self, _job: Job, *, shut: bool) -> bool:
         """As parking."""
