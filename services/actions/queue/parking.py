@@ -127,7 +127,7 @@ class Parking:
 
     def waits(self, lane: Hashable, assignment: Assignment) -> bool:
         """Whether a lane waits here by itself."""
-        return bool(lanes := self._lanes.get(assignment)) and _named(lane) in lanes
+        return _named(lane) in self._lanes.get(assignment, {})
 
     def has_loaded(self, offset: int, assignment: Assignment) -> bool:
         """Whether a record that comes is at hand already, from the table, as its offset was not committed in time."""
