@@ -101,6 +101,7 @@ class Account:
     calls: list[tuple[str, str, int]] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)  # operations that answer 500
     idle: set[str] = field(default_factory=set)  # operations that say yes and do nothing
+    limited: int = 0  # calls that were too many
     _next: int = 5000
     _times: deque[float] = field(default_factory=deque)
 
@@ -120,6 +121,7 @@ class Account:
             while self._times and self._times[0] < now - 1:
                 self._times.popleft()
             if len(self._times) >= said.a_second:
+                self.limited += 1
                 return (*said.fail(429, "too many requests", {}), {"Retry-After": "1"})
             self._times.append(now)
         where, name = said.key

@@ -17,6 +17,7 @@ from services.actions.registry import ENDPOINTS
 from services.closum.facts import WEBHOOKS
 from services.project.closum_learn import CollectionError, requests_of
 from tests.support import made_account as made
+from tests.support.example_flows import assert_examples_pass
 from tests.support.flows_command import flows
 from tests.support.made_account import SECRET, made_account
 from tests.support.made_collection import PERSON, V2_0, V2_1, made_collection
@@ -88,6 +89,8 @@ async def test_after_one_command_every_action_works_there(name: str, schema: str
     for secret in (SECRET, PERSON, "Maria", "evil.example"):
         assert secret not in text + done.stdout
     ingest_reads_them(folder)
+    if name == "ten others" and schema == V2_1:
+        assert_examples_pass(folder, ENV)
 
 
 def test_a_partial_one_leaves_the_rest_assumed_and_offers_what_fits_no_action(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from services.closum.facts_form import WebhookRow
 from services.ingest.readers.reader import Reading, ReceivedBody
 from services.ingest.sources.load import load
 from services.project.closum_listen import heard, likeliest
+from tests.support.example_flows import assert_examples_pass
 from tests.support.flows_command import environ
 
 OTHERS: dict[str, Any] = {
@@ -123,6 +124,7 @@ def test_after_one_command_ingest_reads_them_all(tmp_path: Path) -> None:
     assert "x-signature" in told
     ingest_reads_them(tmp_path)
     assert "basis: confirmed" in (tmp_path / "closum.yaml").read_text()
+    assert_examples_pass(tmp_path, {})
 
 
 def test_nothing_that_comes_to_another_path_or_is_no_json_counts(tmp_path: Path) -> None:

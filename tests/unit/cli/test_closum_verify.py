@@ -17,6 +17,7 @@ from services.actions.registry import ACTIONS, ENDPOINTS
 from services.runtime.egress import Egress, allowed
 from services.runtime.http import Client
 from tests.support import made_account as made
+from tests.support.example_flows import assert_examples_pass
 from tests.support.flows_command import flows
 from tests.support.made_account import SECRET, Account, Dialect, made_account
 
@@ -94,6 +95,8 @@ async def test_after_one_command_every_action_works_there(shape: str, tmp_path: 
     assert SECRET not in "".join(everything)
     assert "basis: confirmed" in (folder / "closum.yaml").read_text()
     assert flows("closum", "facts", cwd=folder, env=ENV).returncode == 0
+    if shape == "ten others":
+        assert_examples_pass(folder, ENV)
 
 
 def test_what_holds_is_confirmed_and_needs_no_override(tmp_path: Path) -> None:
