@@ -21,9 +21,9 @@ from aiohttp import web
 
 from services.actions.action_call import CallFailedError
 from services.actions.connections import Connection
-from services.actions.connections.oauth import fetch_token
 from services.actions.connections.parts import Grant, OAuth2
 from services.actions.connections.sign_in import keep_sign_in
+from services.actions.connections.token_credentials import fetch_token
 from services.actions.connections.token_requests import exchange
 from services.actions.connections.token_store import TokenStore
 from services.cli.terminal import CommandError

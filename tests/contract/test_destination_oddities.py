@@ -23,8 +23,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError
-from services.actions.connections.oauth import ClientCredentials
 from services.actions.connections.parts import OAuth2
+from services.actions.connections.token_credentials import TokenCredentials
 from services.actions.connections.token_store import TokenStore
 from services.actions.outcome import Done, Failed
 from services.runtime.egress import Egress
@@ -386,10 +386,10 @@ async def test_the_answer_of_a_token_endpoint(client: Client, said: bytes, value
     async with destination(READ, said) as server:
         oauth2 = OAuth2(f"{server.url}/token", "us", "s3cret")
         nowhere = TokenStore("postgresql://nobody@127.0.0.1:9/none", oauth2)  # then each worker fetches its own
-        credentials = ClientCredentials(oauth2, client, nowhere)
+        credentials = TokenCredentials(oauth2, client, nowhere)
         if value is not None:
-            assert dict((await credentials.grant()).headers) == {"Authorization": f"Bearer {value}"}
+            assert dict((await credentials.current()).headers) == {"Authorization": f"Bearer {value}"}
             return
         with pytest.raises(CallFailedError, match="no access token") as raised:
-            await credentials.grant()
+            await credentials.current()
     assert not raised.value.effect_possible

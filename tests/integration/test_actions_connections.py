@@ -20,7 +20,7 @@ from aiohttp import web
 from contracts.errors import ErrorCode
 from services.actions.action_call import CallFailedError, DestinationReply
 from services.actions.attempt.http import HttpCall
-from services.actions.connections import Connection, load, oauth
+from services.actions.connections import Connection, load, token_credentials
 from services.actions.connections.setup import equipped
 from services.actions.settings import ActionsSettings
 from services.flows.catalogue import Guarantee
@@ -177,7 +177,7 @@ async def test_a_refused_token_is_renewed_once(clean: str, tmp_path: Path, monke
         await ask(one)
         assert authority.asked[0][1]["client_secret"] == [SECRET]
         authority.valid.clear()  # revoked
-        monkeypatch.setattr(oauth, "BETWEEN_SECONDS", 0.0)
+        monkeypatch.setattr(token_credentials, "BETWEEN_SECONDS", 0.0)
         with pytest.raises(CallFailedError) as raised:
             await ask(one)
         assert (raised.value.code, raised.value.retriable) == (ErrorCode.CREDENTIALS_REFUSED, True)
@@ -264,7 +264,7 @@ async def test_a_token_endpoint_that_hangs_or_breaks_off_is_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A later try may succeed, and nothing was sent to the destination."""
-    monkeypatch.setattr(oauth, "FETCH_SECONDS", 0.2)
+    monkeypatch.setattr(token_credentials, "FETCH_SECONDS", 0.2)
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         await asyncio.sleep(1.0 if hangs else 0.0)
@@ -284,7 +284,7 @@ async def test_a_token_endpoint_that_was_away_is_asked_again_soon(
     clean: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever tries the open breaker learns how it is now; but one that says when to come is not asked before."""
-    monkeypatch.setattr(oauth, "AWAY_SECONDS", 0.0)
+    monkeypatch.setattr(token_credentials, "AWAY_SECONDS", 0.0)
     authority = Authority()
     async with serving(authority.handle) as port, worker(file(tmp_path, port, **oauth2(port)), clean) as one:
         for headers, asked in (({}, 1), ({"Retry-After": "50"}, 2), ({}, 2)):

@@ -153,7 +153,7 @@ async def test_a_refused_sign_in_waits_for_a_person(
     clean: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is said whom to ask, the endpoint is not asked again for the same, and a new sign-in is found at once."""
-    monkeypatch.setattr("services.actions.connections.oauth.AWAY_SECONDS", 0.0)
+    monkeypatch.setattr("services.actions.connections.token_credentials.AWAY_SECONDS", 0.0)
     async with authority() as (one, port):
         path = file(tmp_path, port, **signed_in(port))
         async with worker(path, clean) as ask:
@@ -164,7 +164,7 @@ async def test_a_refused_sign_in_waits_for_a_person(
             assert (await ask()).status == 200
             one.state.refreshes.clear()  # the person has taken the consent back
             one.state.valid.clear()
-            monkeypatch.setattr("services.actions.connections.oauth.BETWEEN_SECONDS", 0.0)
+            monkeypatch.setattr("services.actions.connections.token_credentials.BETWEEN_SECONDS", 0.0)
             for _ in range(4):
                 with pytest.raises(CallFailedError) as raised:
                     await ask()

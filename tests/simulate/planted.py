@@ -148,7 +148,7 @@ FAULTS = (
     ),
     Planted(
         "a token endpoint that fails makes dead letters",
-        "services.actions.connections.oauth:fetch_token",
+        "services.actions.connections.token_credentials:fetch_token",
         (("retry_after_seconds=retry_after_seconds(answer.headers), retriable=True, away=True,", "retriable=False,"),),
         needs=("token",),
     ),

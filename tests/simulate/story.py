@@ -27,8 +27,8 @@ from contracts.ids import stable_id
 from contracts.runs import Run
 from contracts.topics import ACTIONS, ACTIONS_DLQ, HISTORY, RUNS
 from services.actions.connections import Connection
-from services.actions.connections.oauth import ClientCredentials
 from services.actions.connections.parts import ConnectionLimits, OAuth2
+from services.actions.connections.token_credentials import TokenCredentials
 from services.actions.journal.effects import Begin, Decision, Go, Key, State
 from services.actions.world import World
 from services.flows.idempotency import IdempotencyKey
@@ -300,7 +300,7 @@ class _Story:
             chance=Random(f"{self.scenario.seed}/{process.name}").random,
         )
         connections = dict(self.sim.connections)
-        credentials = ClientCredentials(OAUTH2, self.api, self._tokens, world)
+        credentials = TokenCredentials(OAUTH2, self.api, self._tokens, world)
         connections[SECURE] = replace(connections[SECURE], credentials=credentials)
         made = self.sim.made(world, connections, process.name)
         task = process.begin(made.worker.run(made.stop))

@@ -110,9 +110,9 @@ class HttpCall:
 
     async def _send(self, request: Request) -> DestinationReply:
         connection = self._connection
-        grant = None if connection.credentials is None else await connection.credentials.grant()
-        if grant is not None:
-            request.headers.update(grant.headers)
+        credentials = None if connection.credentials is None else await connection.credentials.current()
+        if credentials is not None:
+            request.headers.update(credentials.headers)
         if self.guarantee is None or WEAKEST.index(request.guarantee) < WEAKEST.index(self.guarantee):
             if self._before is not None:
                 self._repeated = await self._before(request.guarantee)
@@ -124,14 +124,14 @@ class HttpCall:
             answer = await self._called(request, there)
         if self._heard is not None:
             self._heard(answer.headers)
-        reply = _masked(answer, connection.mask, None if grant is None else grant.mask)
+        reply = _masked(answer, connection.mask, None if credentials is None else credentials.mask)
         inside = failure_in(reply.body, connection.failures) if reply.status in SUCCESS else None
         status = reply.status if inside is None else inside.status
-        if grant is not None and connection.credentials is not None:
+        if credentials is not None and connection.credentials is not None:
             if status in CREDENTIALS:
-                connection.credentials.refused(grant, denied=status != UNAUTHORIZED)
+                connection.credentials.refused(credentials, denied=status != UNAUTHORIZED)
             else:
-                connection.credentials.accepted(grant)
+                connection.credentials.accepted(credentials)
         if inside is None and reply.status in request.accept:
             return reply
         raise refusal(request.method, request.address, reply, inside, repeated=self._repeated)

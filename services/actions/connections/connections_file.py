@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from services.actions.connections.answer_failure import AnswerFailure, parts_of
-from services.actions.connections.parts import ConnectionLimits, Grant, OAuth2, OwnTransport, Probe, SignIn
+from services.actions.connections.parts import ConnectionLimits, Grant, OAuth2, OwnTransport, Probe, SignInPage
 from services.actions.connections.request_signing import (
     PART,
     PARTS,
@@ -189,7 +189,7 @@ class AuthenticationEntry(_Part):
             key=key,
             issuer=self.issuer or "",
             subject=self.subject or "",
-            sign_in=None if self.sign_in is None else SignIn(self.sign_in.address, self.sign_in.more),
+            sign_in=None if self.sign_in is None else SignInPage(self.sign_in.address, self.sign_in.more),
             scheme=self.scheme or "Bearer",
         )
 

@@ -41,7 +41,7 @@ class Grant(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
+class SignInPage:
     """Where a person signs in, and what the address has besides what OAuth 2 says."""
 
     address: str
@@ -67,7 +67,7 @@ class OAuth2:
     key: SigningKey | None = None
     issuer: str = ""
     subject: str = ""
-    sign_in: SignIn | None = None
+    sign_in: SignInPage | None = None
     scheme: str = "Bearer"
 
     @property
@@ -87,15 +87,15 @@ class RequestCredentials:
 class Credentials(Protocol):
     """Credentials that change while the worker runs."""
 
-    async def grant(self) -> RequestCredentials:
+    async def current(self) -> RequestCredentials:
         """What to take along now. Raises CallFailedError, with nothing sent to the destination."""
         ...
 
-    def accepted(self, grant: RequestCredentials) -> None:
+    def accepted(self, used: RequestCredentials) -> None:
         """The destination took these."""
         ...
 
-    def refused(self, grant: RequestCredentials, *, denied: bool) -> None:
+    def refused(self, used: RequestCredentials, *, denied: bool) -> None:
         """It did not (401), or denied a call that had them (403), which can be that call's own. Others may be next."""
         ...
 

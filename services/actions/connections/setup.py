@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from services.actions.connections.connection import Connection
-from services.actions.connections.oauth import ClientCredentials
 from services.actions.connections.parts import OwnTransport
+from services.actions.connections.token_credentials import TokenCredentials
 from services.actions.connections.token_store import TokenStore
 from services.actions.settings import ActionsSettings
 from services.runtime import egress, http
@@ -22,7 +22,7 @@ async def equipped(
 ) -> AsyncIterator[Mapping[str, Connection]]:
     """The connections, ready for calls; their own clients are closed at the end. `shared` is the worker's client."""
     own: list[Client] = []
-    kept: list[ClientCredentials] = []
+    kept: list[TokenCredentials] = []
     ready: dict[str, Connection] = {}
     try:
         for name, connection in connections.items():
@@ -33,7 +33,7 @@ async def equipped(
             credentials = None
             if connection.oauth2 is not None:
                 store = TokenStore(settings.database_url, connection.oauth2)
-                credentials = ClientCredentials(connection.oauth2, client or shared, store)
+                credentials = TokenCredentials(connection.oauth2, client or shared, store)
                 kept.append(credentials)
             ready[name] = dataclasses.replace(connection, client=client, credentials=credentials)
         yield ready

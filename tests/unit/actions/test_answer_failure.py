@@ -122,15 +122,15 @@ async def test_what_a_code_means_reaches_the_credentials(tmp_path: Path) -> None
     told: list[bool] = []
 
     class Credentials:
-        async def grant(self) -> Any:
+        async def current(self) -> Any:
             return RequestCredentials({}, Mask(()))
 
-        def accepted(self, grant: Any) -> None:
-            raise AssertionError(grant)
+        def accepted(self, used: Any) -> None:
+            raise AssertionError(used)
 
-        def refused(self, grant: Any, *, denied: bool) -> None:
+        def refused(self, used: Any, *, denied: bool) -> None:
             told.append(denied)
-            assert grant.headers == {}
+            assert used.headers == {}
 
     bitrix24 = replace(connection(tmp_path, "bitrix24"), credentials=Credentials())
     with pytest.raises(CallFailedError) as raised:

@@ -303,17 +303,17 @@ class FakeCredentials:
         self.granted = RequestCredentials({"Authorization": "Bearer y0ung"}, Mask(("y0ung",)))
         self.told: list[Any] = []
 
-    async def grant(self) -> RequestCredentials:
+    async def current(self) -> RequestCredentials:
         """Always the same."""
         return self.granted
 
-    def accepted(self, grant: RequestCredentials) -> None:
+    def accepted(self, used: RequestCredentials) -> None:
         """As credentials."""
-        self.told.append((grant is self.granted, "accepted"))
+        self.told.append((used is self.granted, "accepted"))
 
-    def refused(self, grant: RequestCredentials, *, denied: bool) -> None:
+    def refused(self, used: RequestCredentials, *, denied: bool) -> None:
         """As credentials."""
-        self.told.append((grant is self.granted, denied))
+        self.told.append((used is self.granted, denied))
 
 
 @pytest.mark.parametrize(("status", "told"), [(200, "accepted"), (500, "accepted"), (401, False), (403, True)])

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.runs import Outcome
-from services.actions.connections.oauth import ClientCredentials
 from services.actions.connections.parts import OAuth2
+from services.actions.connections.token_credentials import TokenCredentials
 from tests.support.world import loop
 from tests.support.world.destination import Asked, Says
 from tests.unit.actions.test_isolation import Authority, NoStore, Story, calls
@@ -70,7 +70,7 @@ def test_a_token_that_is_revoked_after_the_clock_was_set_is_renewed(by: float) -
         clock = Clock(it)
         oauth2 = OAuth2("http://crm.example/token", "me", "secret")
         store = NoStore("postgresql://none", oauth2)
-        credentials = ClientCredentials(oauth2, it.world.destination, store, it.world.world)
+        credentials = TokenCredentials(oauth2, it.world.destination, store, it.world.world)
         it.world.connections["crm"] = replace(it.world.connections["crm"], credentials=credentials)
         one = await it.world.start()
         it.world.put(calls(10, lanes=10))

@@ -15,8 +15,8 @@ import pytest
 from contracts.actions import ActionRequest, Retry
 from contracts.runs import Outcome
 from services.actions.connections import Connection
-from services.actions.connections.oauth import ClientCredentials
 from services.actions.connections.parts import ConnectionLimits, OAuth2
+from services.actions.connections.token_credentials import TokenCredentials
 from services.actions.connections.token_requests import Token
 from services.actions.connections.token_store import TokenStore
 from tests.support.actions import request
@@ -415,7 +415,7 @@ def test_credentials_are_the_connections(name: str) -> None:
         it = Story(authority.answer)
         oauth2 = OAuth2("http://crm.example/token", "me", "secret")
         store = NoStore("postgresql://none", oauth2)
-        credentials = ClientCredentials(oauth2, it.world.destination, store, it.world.world)
+        credentials = TokenCredentials(oauth2, it.world.destination, store, it.world.world)
         it.world.connections["crm"] = replace(it.world.connections["crm"], credentials=credentials)
         one = await it.world.start()
         for second in range(50):

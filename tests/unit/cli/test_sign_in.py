@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.actions.connections import Connection
-from services.actions.connections.parts import Grant, OAuth2, SignIn
+from services.actions.connections.parts import Grant, OAuth2, SignInPage
 from services.cli.sign_in import address_of, code_in, sign_in_of
 from services.cli.terminal import CommandError
 
@@ -31,7 +31,7 @@ def test_each_address_is_for_one_sign_in() -> None:
         "Marker-secret",
         "crm.read",
         grant=Grant.REFRESH_TOKEN,
-        sign_in=SignIn("https://x/auth", {"access_type": "offline"}),
+        sign_in=SignInPage("https://x/auth", {"access_type": "offline"}),
     )
     one, other = address_of(oauth2, 8912), address_of(oauth2, 8912)
     assert one.address.startswith("https://x/auth?response_type=code&client_id=ours&")

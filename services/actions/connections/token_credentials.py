@@ -83,7 +83,7 @@ async def fetch_token(oauth2: OAuth2, request: TokenRequest, client: Client, now
     )
 
 
-class ClientCredentials:
+class TokenCredentials:
     """The credentials of one connection in one worker. See `services.actions.connections.parts.Credentials`."""
 
     def __init__(self, oauth2: OAuth2, client: Client, store: TokenStore, world: World = REAL) -> None:
@@ -92,7 +92,7 @@ class ClientCredentials:
         self._store = store
         self._lock = asyncio.Lock()
         self._token: Token | None = None
-        self._grant: RequestCredentials | None = None
+        self._current: RequestCredentials | None = None
         self._world = world
         self._refused = ""
         self._taken = False
@@ -106,13 +106,13 @@ class ClientCredentials:
         """Write down what must not be lost."""
         await self._sign_in.close()
 
-    async def grant(self) -> RequestCredentials:
+    async def current(self) -> RequestCredentials:
         """The token to take along now; fetched, or taken from another worker, when there is none that is good."""
-        if self._grant is not None and self._token is not None and self._token.good(self._world.wall()):
-            return self._grant
+        if self._current is not None and self._token is not None and self._token.good(self._world.wall()):
+            return self._current
         async with self._lock:
-            if self._grant is not None and self._token is not None and self._token.good(self._world.wall()):
-                return self._grant
+            if self._current is not None and self._token is not None and self._token.good(self._world.wall()):
+                return self._current
             if self._failure is not None and self._world.now() < self._failure[0]:
                 raise self._failure[1]
             try:
@@ -126,21 +126,21 @@ class ClientCredentials:
                 raise
             self._token, self._taken, self._denied, self._failures = token, False, 0, 0
             header = {"Authorization": f"{self._oauth2.scheme} {token.value}"}
-            self._grant = RequestCredentials(header, Mask((token.value,)))
-            return self._grant
+            self._current = RequestCredentials(header, Mask((token.value,)))
+            return self._current
 
-    def accepted(self, grant: RequestCredentials) -> None:
+    def accepted(self, used: RequestCredentials) -> None:
         """The destination took the token."""
-        if grant is self._grant:
+        if used is self._current:
             self._taken, self._denied, self._untaken = True, 0, 0
 
-    def refused(self, grant: RequestCredentials, *, denied: bool) -> None:
+    def refused(self, used: RequestCredentials, *, denied: bool) -> None:
         """Forget the token, for all workers, if another one may fare better.
 
         One that was taken before was revoked, or has ended before its time. One that never was may be too young yet.
         """
         token = self._token
-        if token is None or grant is not self._grant:
+        if token is None or used is not self._current:
             return  # somebody was faster: there is another one by now
         self._denied += denied
         if denied and self._denied < MOST_DENIED:
@@ -150,7 +150,7 @@ class ClientCredentials:
         if 0 <= age < (BETWEEN_SECONDS if self._taken else untaken):
             return
         self._untaken += not self._taken
-        self._refused, self._token, self._grant = token.value, None, None
+        self._refused, self._token, self._current = token.value, None, None
 
     async def _shared(self) -> Token:
         if self._oauth2.grant is Grant.REFRESH_TOKEN:
