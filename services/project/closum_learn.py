@@ -22,9 +22,10 @@ from services.project.closum_guesses import VERBS, names_for, walk
 from services.project.closum_listen import heard, likeliest
 from services.project.closum_verify import GONE
 
-MOST_REQUESTS, DEEPEST, LONGEST = 2000, 20, 200_000
+MOST_REQUESTS, DEEPEST = 2000, 20
 SCHEMA = re.compile(r"/collection/v2\.[01]\.0/")
 VARIABLE = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}|(?<=/):([A-Za-z]\w*)")
+COMMENT = re.compile(r"(?m)^[ \t]*//.*$")
 VERSION = re.compile(r"(?:^|/)v(\d+)(?=/|$)")
 SUBJECTS: Mapping[str, tuple[str, ...]] = {
     "closum.lead.add": ("lead", "contact"),
@@ -221,12 +222,12 @@ def _pairs(listed: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
 
 
 def _raw(body: Any) -> str:  # noqa: ANN401 - JSON
-    return body["raw"][:LONGEST] if isinstance(body, dict) and isinstance(body.get("raw"), str) else ""
+    return body["raw"] if isinstance(body, dict) and isinstance(body.get("raw"), str) else ""
 
 
 def _json(text: str) -> Any:  # noqa: ANN401 - JSON
     try:
-        return json.loads(re.sub(r"(?m)^\s*//.*$", "", VARIABLE.sub(lambda one: one[1] or one[0], text)))
+        return json.loads(COMMENT.sub("", VARIABLE.sub(lambda one: one[1] or one[0], text)))
     except (ValueError, RecursionError):
         return None
 
@@ -272,7 +273,7 @@ def _examples(listed: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
     """Saved answers of success, as JSON."""
     for one in listed if isinstance(listed, list) else ():
         if isinstance(one, dict) and isinstance(one.get("body"), str) and 200 <= _number(one.get("code")) < 300:  # noqa: PLR2004 - HTTP's success
-            found = _json(one["body"][:LONGEST])
+            found = _json(one["body"])
             if isinstance(found, dict | list):
                 yield found
 

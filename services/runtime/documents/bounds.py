@@ -1,4 +1,4 @@
-"""How large a file of configuration may be, whichever it is: what a person writes, and no more.
+"""How large a file of configuration may be, whichever it is: what a person writes, and no more; or a program exports.
 
 YAML is small on paper and large in memory: an alias can stand for aliases of aliases, or for itself.
 """
@@ -16,6 +16,9 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 60
 MAX_NODES = 50_000
+MAX_EXPORT_BYTES = 32 * 1024 * 1024
+MAX_EXPORT_SIGNS = 2_000_000
+"""Of commas and open brackets: no value is without one of its own, and the largest kind takes 300 bytes of memory."""
 
 
 class TooLargeError(ValueError):
@@ -30,6 +33,14 @@ class TooLargeError(ValueError):
     def depth(cls) -> Self:
         """Of what unfolds."""
         return cls(f"nested deeper than {MAX_DEPTH}, or too large by its aliases")
+
+
+def check_export(content: bytes) -> None:
+    """Raises TooLargeError for a JSON text that would take gigabytes, or minutes. It looks at each byte a few times."""
+    if len(content) > MAX_EXPORT_BYTES:
+        raise TooLargeError(f"over {MAX_EXPORT_BYTES // 1024**2} MB: export the folders that matter, each by itself")
+    if sum(map(content.count, (b",", b"[", b"{"))) > MAX_EXPORT_SIGNS:
+        raise TooLargeError("over 2 million values: export the folders that matter, each by itself")
 
 
 def check_text(text: str) -> None:

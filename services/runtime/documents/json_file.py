@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 from typing import Any
 
-from services.runtime.documents.bounds import MAX_CHARACTERS, TooLargeError, check_text, check_value
+import orjson
+
+from services.runtime.documents.bounds import (
+    MAX_CHARACTERS,
+    MAX_EXPORT_BYTES,
+    TooLargeError,
+    check_export,
+    check_text,
+    check_value,
+)
 
 
 def read(path: Path) -> Any:  # noqa: ANN401 - any JSON value
@@ -25,5 +35,15 @@ def parse(text: str) -> Any:  # noqa: ANN401 - any JSON value
         value = json.loads(text)
     except RecursionError:
         raise TooLargeError.depth() from None
+    check_value(value)
+    return value
+
+
+def read_export(path: Path) -> Any:  # noqa: ANN401 - any JSON value
+    """The value of a file that another program has exported, which may be larger. Raises as `read` does."""
+    with path.open("rb") as file:
+        content = file.read(MAX_EXPORT_BYTES + 1)
+    check_export(content)
+    value = orjson.loads(content.removeprefix(codecs.BOM_UTF8))  # the text itself would take four times as much memory
     check_value(value)
     return value

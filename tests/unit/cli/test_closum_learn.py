@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ import pytest
 from contracts.triggers.registry import TRIGGERS
 from services.actions.outcome import Done
 from services.actions.registry import ENDPOINTS
-from services.closum.facts import WEBHOOKS
-from services.project.closum_learn import CollectionError, requests_of
+from services.closum.facts import NOTHING, WEBHOOKS
+from services.project.closum_learn import CollectionError, learn, requests_of
 from tests.support import made_account as made
 from tests.support.example_flows import assert_examples_pass
 from tests.support.flows_command import flows
@@ -173,6 +174,9 @@ def deep(levels: int) -> Any:
         ('{"info": {"schema": "https://schema.getpostman.com/json/collection/v1.0.0/"}, "item": []}', "export it as"),
         ("[" * 100_000, "cannot be read as JSON"),
         (" " * 5_000_000, "cannot be read as JSON"),
+        (" " * 34_000_000, "over 32 MB: export the folders"),
+        ("[" + "[]," * 3_000_000 + "[]]", "over 2 million values"),
+        ('{"item": [' + '{"a":' * 500 + "1" + "}" * 500 + "]}", "nested deeper"),
     ],
 )
 def test_what_is_none_is_told(tmp_path: Path, content: str, says: str) -> None:
@@ -180,6 +184,52 @@ def test_what_is_none_is_told(tmp_path: Path, content: str, says: str) -> None:
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_large_one_is_read_whole(tmp_path: Path) -> None:
+    """With answers saved that list thousands of leads, the one that counts among them: 12 MB, over 200 kB each."""
+    content = made_collection(made.TEN_OTHERS)
+    leads = [{"id": number, "full_name": "Maria Silva", "phone": "351912345678"} for number in range(4_000)]
+    for folder in content["item"]:
+        for item in folder["item"]:
+            body = json.loads(item["response"][0]["body"])
+            item["response"][0]["body"] = json.dumps({**body, "others": leads})
+            item["response"] += [{"name": "all", "code": 200, "body": json.dumps({"ok": True, "result": leads})}] * 2
+    name = written(tmp_path, content)
+    assert (tmp_path / name).stat().st_size > 10_000_000
+    small = written(tmp_path, made_collection(made.TEN_OTHERS), "small.json")
+    told = [
+        json.loads(flows("closum", "learn", one, "--json", cwd=tmp_path, seconds=30).stdout)["closum.yaml"]
+        for one in (name, small)
+    ]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("text", ["\n", "{{", "{{a", "[", '{"a":'])
+@pytest.mark.parametrize("where", ["request", "response", "webhook"])
+def test_a_text_in_it_takes_no_time(text: str, where: str) -> None:
+    """A regular expression that goes back is minutes at 200,000 signs; a parser that goes down is out of its stack."""
+    text *= 200_000
+    item: Any = {"name": "Add Lead", "request": {"method": "POST", "url": "https://x/lead/add/"}}
+    if where == "response":
+        item["response"] = [{"code": 200, "body": text}]
+    else:
+        item["request"]["body"] = {"mode": "raw", "raw": text}
+    folder = {"name": "Webhooks" if where == "webhook" else "Leads", "item": [item]}
+    began = time.process_time()
+    learn(requests_of({"info": {"schema": V2_1}, "item": [folder]}), NOTHING)
+    assert time.process_time() - began < 2
+
+
+def test_an_answer_of_many_floors_is_read() -> None:
+    """As deep as its parser goes."""
+    body = '{"a":' * 900 + "1" + "}" * 900
+    item = {
+        "name": "Add Lead",
+        "request": {"method": "POST", "url": "https://x/lead/add/"},
+        "response": [{"code": 200, "body": body}],
+    }
+    assert learn(requests_of({"info": {"schema": V2_1}, "item": [item]}), NOTHING).actions
 
 
 def test_folders_have_an_end() -> None:

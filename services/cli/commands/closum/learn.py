@@ -83,7 +83,7 @@ def _read(file: Path) -> tuple[Any, str]:
     from services.runtime.documents import json_file  # noqa: PLC0415
 
     try:
-        return json_file.read(file), datetime.fromtimestamp(file.stat().st_mtime, UTC).date().isoformat()
+        return json_file.read_export(file), datetime.fromtimestamp(file.stat().st_mtime, UTC).date().isoformat()
     except OSError as error:
         raise CommandError(f"cannot read {str(file)!r}: {error.strerror or error}") from None
     except ValueError as error:
