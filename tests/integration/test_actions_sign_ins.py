@@ -43,9 +43,11 @@ SECRET = "Marker-client-secret-7"
 
 
 @asynccontextmanager
-async def authority() -> AsyncIterator[tuple[Authority, int]]:
+async def authority(
+    kind: type[Authority | SecondAuthority] = Authority,
+) -> AsyncIterator[tuple[Authority | SecondAuthority, int]]:
     """It, with one client, and its port."""
-    one = Authority()
+    one = kind()
     one.state.clients["ours"] = Client("ours", SECRET)
     async with serving(one.handle) as port:
         one.state.audience = f"http://127.0.0.1:{port}/token"
@@ -64,7 +66,9 @@ def signed_in(port: int, **more: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def worker(path: Path, database_url: str, **environ: str) -> AsyncIterator[Callable[[], Any]]:
+async def worker(
+    path: Path, database_url: str, *, asks: str = "/x", **environ: str
+) -> AsyncIterator[Callable[[], Any]]:
     """A worker's connection `crm`; calling it makes one call."""
     mine = {"DATABASE_URL": database_url, "FLOWS_EGRESS_ALLOW": "127.0.0.1"}
     client = HttpClient(Egress([allowed("127.0.0.1")]))
@@ -74,7 +78,7 @@ async def worker(path: Path, database_url: str, **environ: str) -> AsyncIterator
             connection: Connection = ready["crm"]
 
             async def ask() -> DestinationReply:
-                return await HttpCall(client, connection, "e1", 5)("GET", "/x", guarantee=Guarantee.REPEATABLE)
+                return await HttpCall(client, connection, "e1", 5)("GET", asks, guarantee=Guarantee.REPEATABLE)
 
             yield ask
     finally:
@@ -119,11 +123,9 @@ async def test_workers_use_each_refresh_token_once(clean: str, tmp_path: Path) -
 @pytest.mark.parametrize("grant", ["client_credentials", "refresh_token"])
 @pytest.mark.parametrize("client_in", ["header", "body"])
 async def test_another_server_is_understood_too(clean: str, tmp_path: Path, grant: str, client_in: str) -> None:
-    """oauthlib's, over three lives of a token."""
-    one = SecondAuthority()
-    one.state.clients["ours"] = Client("ours", SECRET)
-    one.state.seconds = 1
-    async with serving(one.handle) as port:
+    """oauthlib's, over three lives of a token; then the sign-in is taken back there (RFC 7009)."""
+    async with authority(SecondAuthority) as (one, port):
+        one.state.seconds = 1
         entry = signed_in(port, grant=grant, client_in=client_in)
         if grant == "refresh_token":
             entry["authentication"]["refresh_token"] = {"env": "FIRST"}
@@ -132,6 +134,31 @@ async def test_another_server_is_understood_too(clean: str, tmp_path: Path, gran
                 while len(one.state.asked) < 3:
                     assert (await ask()).status == 200
                     await asyncio.sleep(0.05)
+            if grant == "refresh_token":
+                pair = {"client_id": "ours", "client_secret": SECRET}
+                last = next(value for value, each in one.state.refreshes.items() if each.used is None)
+                await revoked(f"http://127.0.0.1:{port}/revoke", {"token": last, **pair})
+                await ends(ask)
+
+
+async def revoked(address: str, form: dict[str, str], auth: aiohttp.BasicAuth | None = None) -> None:
+    """As a person does who takes a consent back (RFC 7009)."""
+    async with aiohttp.ClientSession() as session:
+        answer = await session.post(address, data=form, auth=auth)
+        assert answer.status == 200, await answer.text()
+
+
+async def ends(ask: Callable[[], Any]) -> None:
+    """Call until the sign-in is over; it is said who must act."""
+
+    async def forever() -> None:
+        while True:
+            await ask()
+            await asyncio.sleep(0.05)
+
+    with pytest.raises(CallFailedError, match="Sign in again: flows connections login crm") as raised:
+        await asyncio.wait_for(forever(), 20)
+    assert raised.value.away
 
 
 async def test_a_new_token_in_the_file_goes_before_the_kept_one(clean: str, tmp_path: Path) -> None:
@@ -263,12 +290,15 @@ def _work(path: str, database_url: str, first: str) -> None:
     asyncio.run(forever())
 
 
-async def test_killed_workers_lose_no_refresh_token(clean: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [Authority, SecondAuthority])
+async def test_killed_workers_lose_no_refresh_token(
+    clean: str, tmp_path: Path, kind: type[Authority | SecondAuthority]
+) -> None:
     """Eight processes renew every 100 ms, killed at random; the server takes the last one until the next is used."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     chance = random.Random(7)  # noqa: S311 - no secret
-    async with authority() as (one, port):
+    async with authority(kind) as (one, port):
         one.state.seconds, one.state.grace = 0.2, 30.0
         first = one.state.sign_in("ours")
         path = file(tmp_path, port, **signed_in(port, refresh_token={"env": "FIRST"}))

@@ -107,6 +107,14 @@ class State:
     lose: int = 0
     """So many answers are lost on their way: the work is done, the connection breaks."""
 
+    def takes(self, refresh: Refresh) -> bool:
+        """Whether a refresh token is good now."""
+        if refresh.used is None:
+            return True
+        after = self.refreshes.get(refresh.next)
+        unused = after is not None and after.used is None
+        return unused and time.monotonic() - refresh.used < self.grace
+
     def sign_in(self, client_id: str) -> str:
         """A refresh token, as if a person had consented."""
         value = f"Marker-refresh-{uuid.uuid4().hex}"
@@ -173,13 +181,8 @@ class _Refresh(grants.RefreshTokenGrant):  # type: ignore[misc]  # as above
     INCLUDE_NEW_REFRESH_TOKEN = True
 
     def authenticate_refresh_token(self, value: str) -> Refresh | None:
-        state = self.server.state
-        found: Refresh | None = state.refreshes.get(value)
-        if found is None or found.used is None:
-            return found
-        after = state.refreshes.get(found.next)
-        unused = after is not None and after.used is None
-        return found if unused and time.monotonic() - found.used < state.grace else None
+        found: Refresh | None = self.server.state.refreshes.get(value)
+        return found if found is not None and self.server.state.takes(found) else None
 
     def authenticate_user(self, _: Refresh) -> str:
         return "ines"

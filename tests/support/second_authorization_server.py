@@ -1,8 +1,9 @@
-"""Another authorization server that nobody here wrote: oauthlib's. It takes a refresh token once."""
+"""Another authorization server that nobody here wrote: oauthlib's. Refresh tokens are as in authorization_server.py."""
 
 from __future__ import annotations
 
 import base64
+import time
 import uuid
 from typing import Any
 from urllib.parse import unquote
@@ -37,7 +38,10 @@ class _Rules(RequestValidator):  # type: ignore[misc]  # oauthlib is untyped
 
     def validate_refresh_token(self, refresh_token: str, client: Client, request: Any, *_: Any, **__: Any) -> bool:
         found = self.state.refreshes.get(refresh_token)
-        return found is not None and found.used is None and found.client_id == client.client_id
+        return found is not None and self.state.takes(found) and found.client_id == client.client_id
+
+    def revoke_token(self, token: str, *_: Any, **__: Any) -> None:
+        self.state.refreshes.pop(token, None)
 
     def get_original_scopes(self, *_: Any, **__: Any) -> list[str]:
         return ["crm"]
@@ -51,7 +55,8 @@ class _Rules(RequestValidator):  # type: ignore[misc]  # oauthlib is untyped
     def save_bearer_token(self, token: dict[str, Any], request: Any, *_: Any, **__: Any) -> None:
         self.state.valid.add(token["access_token"])
         if request.refresh_token:
-            self.state.refreshes[request.refresh_token].used = 0.0
+            old = self.state.refreshes[request.refresh_token]
+            old.used, old.next = old.used or time.monotonic(), token["refresh_token"]
         if value := token.get("refresh_token"):
             self.state.refreshes[value] = Refresh(value, request.client.client_id)
 
@@ -64,17 +69,23 @@ class SecondAuthority:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request."""
-        if request.path != "/token":
+        if request.path not in {"/token", "/revoke"}:
             good = request.headers.get("Authorization", "").removeprefix("Bearer ") in self.state.valid
             return web.json_response({}, status=200 if good else 401)
         body = (await request.read()).decode()
         server = Server(
             _Rules(self.state),
-            token_expires_in=int(self.state.seconds),
+            token_expires_in=self.state.seconds,
             token_generator=lambda *_, **__: f"Marker-{uuid.uuid4().hex}",
         )
-        headers, text, status = server.create_token_response(
-            "https://login.example/token", request.method, body, dict(request.headers)
+        answers = server.create_token_response if request.path == "/token" else server.create_revocation_response
+        headers, text, status = answers(
+            f"https://login.example{request.path}", request.method, body, dict(request.headers)
         )
-        self.state.asked.append({"body": body})
+        if request.path == "/token":
+            self.state.asked.append({"body": body})
+        if self.state.lose > 0:
+            self.state.lose -= 1
+            assert request.transport is not None
+            request.transport.abort()
         return web.Response(text=text, status=status, headers=headers)

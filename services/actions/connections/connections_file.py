@@ -50,7 +50,7 @@ HEADER_VALUE = r"^[!-~]([ -~]{0,498}[!-~])?$"
 NEVER_FIXED = RESERVED - {"accept", "user-agent"} | {HEADER.lower()}
 """Headers that differ from request to request, and credentials."""
 
-CLIENT = frozenset({"scope", "audience", "client_in"})
+CLIENT = frozenset({"scope", "audience", "client_in", "assertion_audience"})
 GRANTS: dict[Grant, tuple[frozenset[str], frozenset[str]]] = {
     Grant.CLIENT_CREDENTIALS: (frozenset({"client_id"}), CLIENT),
     Grant.REFRESH_TOKEN: (frozenset({"client_id"}), CLIENT - {"audience"} | {"refresh_token", "sign_in"}),
@@ -110,6 +110,9 @@ class AuthenticationEntry(_Part):
     subject: str | None = Field(default=None, min_length=1)
     scope: str | None = None
     audience: str | None = None
+    assertion_audience: str | None = Field(
+        default=None, min_length=1, description="whom the client's signed proof is for; absent: the token address"
+    )
     client_in: Literal["header", "body"] | None = None
     scheme: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9-]{0,40}$")
 
@@ -142,6 +145,8 @@ class AuthenticationEntry(_Part):
             raise ValueError(f"oauth2 with the grant {grant.value} takes no {', '.join(sorted(more))}")
         if self.key_id is not None and self.private_key is None:
             raise ValueError("key_id names the private_key: give that too")
+        if self.assertion_audience is not None and "private_key" not in proofs:
+            raise ValueError("assertion_audience is of a client that proves itself by its private_key: give that too")
         return self
 
     def applied(self, read: Read) -> tuple[dict[str, str], str, tuple[str, ...]]:
@@ -182,6 +187,7 @@ class AuthenticationEntry(_Part):
             "" if self.client_secret is None else read(self.client_secret),
             self.scope or "",
             self.audience or "",
+            assertion_audience=self.assertion_audience or "",
             in_body=self.client_in == "body",
             grant=self.grant or Grant.CLIENT_CREDENTIALS,
             connection=connection,

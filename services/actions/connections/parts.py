@@ -52,7 +52,8 @@ class SignInPage:
 class OAuth2:
     """How access tokens are had. `connection`: whose sign-in it is; of other grants all of one client share a token.
 
-    `refresh_token`: the first one, where the file names it. `scheme`: the word before the token in a call's header.
+    `refresh_token`: the first one, where the file names it. `assertion_audience`: whom the client's own proof is for,
+    where that is not the token address. `scheme`: the word before the token in a call's header.
     """
 
     token_url: str
@@ -68,6 +69,7 @@ class OAuth2:
     issuer: str = ""
     subject: str = ""
     sign_in: SignInPage | None = None
+    assertion_audience: str = ""
     scheme: str = "Bearer"
 
     @property

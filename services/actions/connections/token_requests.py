@@ -88,8 +88,9 @@ def exchange(oauth2: OAuth2, code: str, verifier: str, redirect: str, now: float
 def _request(oauth2: OAuth2, fields: Fields, now: float) -> TokenRequest:
     """With the client's own proof."""
     if oauth2.key is not None:
-        # RFC 7523, 3: issuer and subject are the client, the audience is who is asked.
-        claims = _claims(oauth2.client_id, oauth2.client_id, oauth2.token_url, now)
+        # RFC 7523, 3: issuer and subject are the client, the audience is who is asked: by the token address, or by the
+        # server's own name, which is all that some take (draft-ietf-oauth-rfc7523bis).
+        claims = _claims(oauth2.client_id, oauth2.client_id, oauth2.assertion_audience or oauth2.token_url, now)
         proof = {"client_id": oauth2.client_id, "client_assertion_type": BEARER_CLIENT}
         return _sent({**fields, **proof, "client_assertion": _signed(oauth2.key, claims)}, {})
     if oauth2.in_body:

@@ -262,6 +262,10 @@ connections:
         ("signing: { header: X-A, secret: { env: KEY }, signs: '{id}{body}' }", "{id} needs id_header"),
         ("signing: { header: Content-Type, secret: { env: KEY } }", "another meaning"),
         ("authentication: { oauth2: 'https://x', grant: jwt_bearer, issuer: a }", "needs private_key"),
+        (
+            "authentication: { oauth2: 'https://x', client_id: a, client_secret: { env: K }, assertion_audience: b }",
+            "assertion_audience is of a client that proves itself by its private_key",
+        ),
         ("authentication: { oauth2: 'https://x', grant: jwt_bearer, private_key: { env: KEY } }", "no PEM of an RSA"),
         (
             "authentication: { oauth2: 'https://x', client_id: a, client_secret: { env: KEY }, key_id: b }",
