@@ -1,8 +1,9 @@
 """A Postman collection of Closum's, read: which of its requests is which action, and what it says otherwise. Pure.
 
-Collections of the schemas v2.0 and v2.1 (https://schema.postman.com): folders, variables, auth, saved examples, bodies
-raw, urlencoded and form-data. Nothing of it is run. A value that may be a secret or a person's is never copied: of
-requests only names of fields and their kinds are kept, of answers names and the values that say success.
+Collections of the schemas v2.0 and v2.1 (https://schema.postman.com), exported or as a published reference hands them
+out (with `urlObject`): folders, variables, auth, saved examples, bodies raw, urlencoded and form-data. Nothing of it is
+run. A value that may be a secret or a person's is never copied: of requests only names of fields and their kinds are
+kept, of answers names and the values that say success.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from services.project.closum_guesses import VERBS, names_for, walk
 from services.project.closum_listen import heard, likeliest
 from services.project.closum_verify import GONE
 
-MOST_REQUESTS, DEEPEST = 2000, 20
+MOST_REQUESTS, DEEPEST, LONGEST_ADDRESS = 2000, 20, 2000
 SCHEMA = re.compile(r"/collection/v2\.[01]\.0/")
 VARIABLE = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}|(?<=/):([A-Za-z]\w*)")
 COMMENT = re.compile(r"(?m)^[ \t]*//.*$")
@@ -177,8 +178,9 @@ def _documented(
     raw = url if isinstance(url, str) else str(url.get("raw") or "") if isinstance(url, dict) else ""
     for name, value in variables.items():
         raw = raw.replace(f"{{{{{name}}}}}", value)
-    path, version = _split(raw[:2000])
-    query = _pairs(url.get("query")) if isinstance(url, dict) else {}
+    path, version = _split(raw[:LONGEST_ADDRESS])
+    told = url if isinstance(url, dict) else request.get("urlObject")
+    query = dict.fromkeys(_query_names(raw), "") | (_pairs(told.get("query")) if isinstance(told, dict) else {})
     fields, place = _body(request.get("body"))
     method = str(request.get("method") or "GET").upper()
     key = _key(request.get("auth") or auth, request.get("header"), query)
@@ -210,6 +212,12 @@ def _split(raw: str) -> tuple[str, str]:
     path = re.sub(r"[^\w{}./:@-]", "", path)
     path = IDENTITY.sub(":id", f"/{path}").removeprefix("/")
     return path, versions[0] if versions else ""
+
+
+def _query_names(raw: str) -> list[str]:
+    """The names in an address's query, as schema v2.0 has it: in the text alone."""
+    query = raw[:LONGEST_ADDRESS].partition("?")[2].partition("#")[0]
+    return [name for part in query.split("&") if (name := part.partition("=")[0])[:100] and PLAIN.fullmatch(name)]
 
 
 def _pairs(listed: Any) -> dict[str, str]:  # noqa: ANN401 - JSON

@@ -1,4 +1,4 @@
-"""closum.lead.add: Lead: Add Lead. Fields as Closum's V2 documents them."""
+"""closum.lead.add: Lead: Add Lead. Fields as Closum's V2 documents them: the name is not needed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ SEEN = frozenset({Basis.CONFIRMED, Basis.CONFIGURED})
 class Inputs(LeadFields):
     """What it takes. `email` or `mobile_number` is needed, and what the contact agreed to."""
 
-    name: str = Field(min_length=1, max_length=250, description="the lead's full name")
     consent_email: bool = Field(description="whether e-mail campaigns may be sent")
     consent_sms: bool = Field(description="whether SMS campaigns may be sent")
     update_enabled: bool = Field(
@@ -67,7 +66,7 @@ async def was_added(inputs: Inputs, call: ActionCall) -> Verdict:
     if said is None:
         return EffectAbsent() if endpoint_of(call, lead_view).basis in SEEN else EffectUnknown(NOT_PROVEN)
     lead_id = said.text("lead_id")
-    if not lead_id or said.text("name") != inputs.name:
+    if not lead_id or said.text("name") != (inputs.name or ""):
         return EffectUnknown("a lead with this address or phone is there, under another name or without an id")
     return EffectHappened(Outputs(lead_id=lead_id))
 

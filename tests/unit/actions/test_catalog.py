@@ -118,6 +118,15 @@ async def test_a_lead_that_must_be_new_is_never_added_twice() -> None:
     assert call.asked[0].json["update_enabled"] is False
 
 
+@pytest.mark.parametrize("name", [{}, {"name": ""}])
+async def test_a_lead_needs_no_more_than_a_phone_and_what_was_agreed_to(name: dict[str, str]) -> None:
+    """As Closum's reference says."""
+    call = FakeCall(GOOD)
+    agreed = {"consent_email": False, "consent_sms": True}
+    assert await run("closum.lead.add", {"mobile_number": "+351912345678", **agreed, **name}, call)
+    assert call.asked[0].json == {"mobile_number": "351912345678", **agreed, "update_enabled": True}
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -125,7 +134,7 @@ async def test_a_lead_that_must_be_new_is_never_added_twice() -> None:
         ({"email": "", "mobile_number": ""}, "email or mobile_number"),
         ({"mobile_number": "912 345 678"}, "mobile_number"),
         ({"contact_lifecycle_stage_id": 10}, "contact_lifecycle_stage_id"),
-        ({"name": ""}, "name"),
+        ({"name": "x" * 251}, "name"),
         ({"birth_date": "yesterday"}, "birth_date"),
         ({"nmae": "x"}, "nmae"),
     ],

@@ -21,7 +21,7 @@ from tests.support import made_account as made
 from tests.support.example_flows import assert_examples_pass
 from tests.support.flows_command import flows
 from tests.support.made_account import SECRET, made_account
-from tests.support.made_collection import PERSON, V2_0, V2_1, made_collection
+from tests.support.made_collection import PERSON, V2_0, V2_1, made_collection, published
 from tests.unit.cli.test_closum_listen import OTHERS, ingest_reads_them
 from tests.unit.cli.test_closum_verify import ENV, folder_of, played
 
@@ -92,6 +92,33 @@ async def test_after_one_command_every_action_works_there(name: str, schema: str
     ingest_reads_them(folder)
     if name == "ten others" and schema == V2_1:
         assert_examples_pass(folder, ENV)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+async def test_the_published_reference_is_read_too(name: str, tmp_path: Path) -> None:
+    """As Postman hands it out: the key in each address, every name with the noun first."""
+    shape = replace(SHAPES[name], a_second=None)
+    with made_account(shape) as account:
+        folder = folder_of(account, tmp_path)
+        content = published(shape, OTHER_WEBHOOKS)
+        done = flows("closum", "learn", written(folder, content), "--apply", cwd=folder, env=ENV)
+        assert done.returncode == 0, done.stdout + done.stderr
+        outcomes = await played(folder)
+        assert {name: one for name, one in outcomes.items() if not isinstance(one, Done)} == {}
+    assert SECRET not in (folder / "closum.yaml").read_text() + done.stdout
+
+
+def test_a_query_in_the_text_alone_is_read(tmp_path: Path) -> None:
+    """As schema v2.0 has it: the fields of a GET, and where the key goes; never a value."""
+    url = "{{base}}/lead/view/?api_key=" + SECRET + "&id=5001&email=" + PERSON
+    item = {"name": "Lead View", "request": {"method": "GET", "url": url}}
+    content = {"info": {"schema": V2_0}, "item": [item]}
+    done = flows("closum", "learn", written(tmp_path, content), "--json", cwd=tmp_path)
+    told = json.loads(done.stdout)["closum.yaml"]
+    assert told["key"] == {"query": "api_key"}
+    assert told["actions"]["closum.lead.view"]["fields"] == {"lead_id": "id"}
+    assert SECRET not in done.stdout
+    assert PERSON not in done.stdout
 
 
 def test_a_partial_one_leaves_the_rest_assumed_and_offers_what_fits_no_action(tmp_path: Path) -> None:
