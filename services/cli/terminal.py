@@ -13,7 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 Limit = Annotated[int, Parameter(validator=validators.Number(gte=1))]
-"""How long a list may be."""
+"""How long a list may be, or how many of something there are to be."""
+Port = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))]
+AnyPort = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
+"""0: any that is free."""
+Seconds = Annotated[float, Parameter(validator=validators.Number(gt=0))]
 SHORT = 12
 """Characters of a long id: enough to tell ids apart, and commands take them."""
 NARROW = frozenset({"at", "id", "run_id", "name", "kind", "outcome"})

@@ -42,7 +42,8 @@ UNAUTHORIZED = frozenset({401, 403})
 NOT_THERE = frozenset({404, 405, 501})
 REFUSED = frozenset({400, 409, 412, 422})
 FAILURES = frozenset({"error", "fail", "failed", "failure", "ko", "erro", "nok"})
-OK, FIRST_REDIRECT, FIRST_ERROR, NOT_ALLOWED = 200, 300, 400, 405
+OK, FIRST_REDIRECT, FIRST_ERROR, NOT_ALLOWED, FIRST_ILL = 200, 300, 400, 405, 500
+LIMITED = frozenset({429, 503})
 GONE = frozenset({"closum.lead.delete", "closum.contact.remove"})
 """They give the id that they were given."""
 NO_ID = "0"
@@ -122,6 +123,12 @@ class Wanted:
 Asking = Generator[Try, Seen, Any]
 
 
+def lost(seen: Seen) -> bool:
+    """Whether what was asked may have been done all the same: no answer, one of a server that is ill, or a page."""
+    page = OK <= seen.status < FIRST_REDIRECT and isinstance(seen.body, str) and bool(seen.body.strip())
+    return seen.status == 0 or seen.status >= FIRST_ILL or page
+
+
 def told(row: Endpoint) -> str:
     """A row for people."""
     return f"{row.method} {row.path}"
@@ -146,6 +153,7 @@ class Verification:
         self._slash: bool | None = None
         self._refusal: Seen | None = None
         self._enveloped = False
+        self._unclear = False
 
     def run(self) -> Asking:
         """All of it."""
@@ -169,7 +177,7 @@ class Verification:
                 if self._well(row, seen):
                     self.made.remove(number)
                     break
-        self.report.left = [f"the test lead {number}" for number in self.made]
+        self.report.left += [f"the test lead {number}" for number in self.made]
 
     # the key
 
@@ -230,8 +238,9 @@ class Verification:
         expected = told(known)
         if refused is not None:
             row, seen = refused
-            why = f"{told(row)}: {seen.status} {seen.said[:200]}"
+            why = f"{told(row)}: {seen.status or 'no answer:'} {seen.said[:200]}"
             self.report.findings.append(Finding(name, State.REFUSED, expected, why))
+            self._unclear = lost(seen)
         else:
             near = max(self._answered, key=lambda path: SequenceMatcher(None, known.path, path).ratio(), default="")
             there = f"; the nearest that answered: {near}" if near else ""
@@ -260,6 +269,8 @@ class Verification:
                 return row, seen
             if status_of(seen) in UNAUTHORIZED | NOT_THERE and seen.status not in REFUSED:
                 return None
+            if lost(seen):
+                return None  # it may have been done: not once more
             self._refusal = seen
             change = next((one for one in mends(name, row, fields, seen) if repr(one) not in done), None)
             if change is None:
@@ -379,6 +390,8 @@ class Verification:
     def _add(self, lead: Mapping[str, Any]) -> Asking:
         seen = yield from self._row("closum.lead.add", lead)
         if seen is None:
+            if self._unclear:
+                self.report.left.append(f"perhaps a test lead {lead['email']}, as adding it had no clear answer")
             return None
         row = self._rows["closum.lead.add"]
         for name in ("closum.lead.update", "closum.lead.edit_by_email"):
@@ -428,6 +441,10 @@ class Verification:
 
     def _of_unknown(self, name: str, row: Endpoint, seen: Seen) -> None:
         """A lead that nobody has: that the endpoint says so in its own words is all that can be seen by reading."""
+        if lost(seen) or status_of(seen) in UNAUTHORIZED | LIMITED:
+            why = f"{told(row)}: {seen.status} {seen.said[:200]}"
+            self.report.findings.append(Finding(name, State.REFUSED, told(self._before[name]), why))
+            return
         self._refusal = seen
         if told(row) == told(self._before[name]):
             self.report.findings.append(

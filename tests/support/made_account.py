@@ -102,6 +102,7 @@ class Account:
     broken: set[str] = field(default_factory=set)  # operations that answer 500
     idle: set[str] = field(default_factory=set)  # operations that say yes and do nothing
     limited: int = 0  # calls that were too many
+    useless: dict[str, str] = field(default_factory=dict)  # operations that are done, and answered by none, 502 or HTML
     _next: int = 5000
     _times: deque[float] = field(default_factory=deque)
 
@@ -112,7 +113,16 @@ class Account:
             return web.Response(status=301, headers={"Location": f"/api/{path}/?{request.query_string}"})
         status, body, headers = self._answered(request, path, await request.read())
         self.calls.append((request.method, path, status))
+        if status == 200 and (found := self._operation(request.method, path)[0]) and found[0] in self.useless:
+            return self._useless(request, self.useless[found[0]])
         return web.Response(status=status, body=orjson.dumps(body), content_type="application/json", headers=headers)
+
+    def _useless(self, request: web.BaseRequest, how: str) -> web.Response:
+        if how == "lost":
+            assert request.transport is not None
+            request.transport.abort()
+        page = "<html>Welcome</html>"
+        return web.Response(status=200 if how == "a page" else 502, text=page, content_type="text/html")
 
     def _answered(self, request: web.BaseRequest, path: str, raw: bytes) -> tuple[int, Json, dict[str, str]]:
         said = self.dialect

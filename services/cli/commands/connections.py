@@ -21,7 +21,7 @@ from services.actions.connections.parts import Probe
 from services.actions.outcome import Done
 from services.cli import connection_entries, destinations, known_platforms, sign_in
 from services.cli.command import OPERATE, declare
-from services.cli.terminal import CommandError, console, show
+from services.cli.terminal import CommandError, Port, console, show
 from services.flows.catalogue import Guarantee
 from services.flows.durations import shown
 from services.project.catalogue import ACTIONS
@@ -107,7 +107,7 @@ def login(
     name: Annotated[str, Parameter(name="NAME")],
     *,
     file: Path | None = None,
-    port: int = 8912,
+    port: Port = 8912,
     browser: bool = True,
     paste: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:

@@ -20,7 +20,7 @@ from services.ingest.readers.reader import Reading, ReceivedBody
 from services.ingest.sources.load import load
 from services.project.closum_listen import heard, likeliest
 from tests.support.example_flows import assert_examples_pass
-from tests.support.flows_command import environ
+from tests.support.flows_command import environ, flows
 
 OTHERS: dict[str, Any] = {
     "closum.sms.status_updated": {
@@ -125,6 +125,13 @@ def test_after_one_command_ingest_reads_them_all(tmp_path: Path) -> None:
     ingest_reads_them(tmp_path)
     assert "basis: confirmed" in (tmp_path / "closum.yaml").read_text()
     assert_examples_pass(tmp_path, {})
+
+
+@pytest.mark.parametrize("words", [("--seconds", "0"), ("--seconds", "-1"), ("--requests", "0")], ids=" ".join)
+def test_an_end_before_the_beginning_is_refused(words: tuple[str, str], tmp_path: Path) -> None:
+    done = flows("closum", "listen", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"{words[0]}. Must be" in done.stderr
 
 
 def test_nothing_that_comes_to_another_path_or_is_no_json_counts(tmp_path: Path) -> None:

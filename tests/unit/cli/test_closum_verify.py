@@ -183,6 +183,56 @@ def test_what_the_file_says_already_is_kept_to(tmp_path: Path) -> None:
     assert rows["closum.lead.add"]["state"] == "confirmed"
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--phone", "912345678"), "--phone: '912345678' is no number of any country"),
+        (("--phone", "me"), "--phone: 'me' is no number"),
+        (("--email", "me", "--template", "x"), "--email: "),
+        (("--email", "me@example.com"), "--email needs --template"),
+        (("--tag", ""), "--tag: "),
+        (("--tag", "x" * 251), "--tag: "),
+    ],
+)
+def test_whom_or_what_there_is_not_is_refused_before_anything_is_called(
+    words: tuple[str, ...], told: str, tmp_path: Path
+) -> None:
+    with made_account(made.AS_ASSUMED) as account:
+        done = flows("closum", "verify", "--write", "--yes", *words, cwd=folder_of(account, tmp_path), env=ENV)
+        assert account.calls == []
+    assert done.returncode == 1
+    assert told in done.stderr
+
+
+def test_an_account_that_does_not_answer_is_not_written_to(tmp_path: Path) -> None:
+    """Nor is any row told to hold or not: it is said why there is no answer."""
+    with made_account(made.AS_ASSUMED) as account:
+        folder = folder_of(account, tmp_path)
+    for environ, why in ((ENV, "refused"), ({**ENV, "FLOWS_EGRESS_ALLOW": ""}, "FLOWS_EGRESS_ALLOW")):
+        done = flows("closum", "verify", "--write", "--yes", "--apply", cwd=folder, env=environ)
+        assert done.returncode == 1
+        assert "WRITES" not in done.stdout
+        assert "no answer from" in done.stderr
+        assert why in done.stderr
+    assert not (folder / "closum.yaml").exists()
+
+
+@pytest.mark.parametrize("answer", ["ill", "a page", "lost"])
+def test_what_answers_nothing_of_use_is_not_confirmed_and_not_asked_twice(answer: str, tmp_path: Path) -> None:
+    """A lead may have been added without a clear answer: it is added once, and told."""
+    with made_account(made.AS_ASSUMED) as account:
+        folder = folder_of(account, tmp_path)
+        account.useless = dict.fromkeys(("view", "add", "sms"), answer)
+        done = flows("closum", "verify", "--write", "--yes", "--json", *OWN, cwd=folder, env=ENV)
+        read = flows("closum", "verify", "--read", "--json", cwd=folder, env=ENV)
+        adds = [path for verb, path, _ in account.calls if path.startswith("lead/add")]
+    rows = {row["action"]: row for row in json.loads(done.stdout)["rows"]}
+    rows["closum.lead.view"] = {row["action"]: row for row in json.loads(read.stdout)["rows"]}["closum.lead.view"]
+    assert {rows[f"closum.{name}"]["state"] for name in ("lead.add", "lead.view", "sms.send")} == {"refused"}
+    assert len(adds) == [channel for channel, _ in account.sent].count("sms") == 1
+    assert "perhaps a test lead flows-verify-" in json.loads(done.stdout)["left"][0]
+
+
 def test_a_path_that_is_nowhere_is_absent_with_the_nearest_that_answered(tmp_path: Path) -> None:
     gone = Dialect(ways={name: way for name, way in made.VERBS.items() if name not in {"edit_by_email", "tag"}})
     with made_account(gone) as account:

@@ -93,6 +93,15 @@ def test_a_list_of_nothing_is_refused(words: tuple[str, ...], tmp_path: Path) ->
     assert "--limit. Must be >= 1" in done.stderr
 
 
+@pytest.mark.parametrize("words", [("dev",), ("closum", "listen"), ("connections", "login", "x")], ids=" ".join)
+@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+def test_a_port_that_there_is_not_is_refused(words: tuple[str, ...], port: str, tmp_path: Path) -> None:
+    done = flows(*words, "--port", port, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("until", ["24.12.", "0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00", "2200-01-01"])
 def test_a_moment_that_no_wait_can_end_at_is_said(until: str, tmp_path: Path) -> None:
     done = flows("reschedule", "--run", "0123456789ab", "--until", until, cwd=tmp_path)

@@ -27,6 +27,10 @@ LIMITED = frozenset({429, 503})
 BEARER = "Bearer "
 
 
+class AwayError(Exception):
+    """Nothing has answered. The text says why; nothing was written."""
+
+
 class NoKeyError(Exception):
     """The connection has no key that could be tried at another place."""
 
@@ -54,10 +58,11 @@ class Asker:
     def __post_init__(self) -> None:
         """Raises NoKeyError."""
         self._secret = secret_of(self.connection)
+        self._answered = False
         self.mask = Mask((self._secret,))
 
     async def through(self, asking: Generator[Try, Seen, Any]) -> None:
-        """Make every call that is asked for, until there is none."""
+        """Make every call that is asked for, until there is none. Raises AwayError when the first has no answer."""
         try:
             step = next(asking)
             while True:
@@ -74,7 +79,10 @@ class Asker:
             self._times.append(time.monotonic())
             answer = await self._call(step)
             if isinstance(answer, str):
+                if not self._answered:
+                    raise AwayError(answer)
                 return Seen(0, {}, answer)
+            self._answered = True
             seen = self._seen(answer)
             status = status_of(seen)
             if status not in LIMITED or turn == MOST_WAITS - 1:

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from services.cli.commands.closum import command
 from services.cli.commands.closum.writing import apply_to_file
-from services.cli.terminal import CommandError
+from services.cli.terminal import AnyPort, CommandError, Limit, Seconds
 
 Flag = Annotated[bool, Parameter(negative="")]
 LARGEST = 1024 * 1024
@@ -25,10 +25,10 @@ LONGEST_SHOWN = 4000
 def listen_to_webhooks(
     *,
     trigger: str | None = None,
-    port: int = 8095,
+    port: AnyPort = 8095,
     host: str = "127.0.0.1",
-    requests: int | None = None,
-    seconds: float | None = None,
+    requests: Limit | None = None,
+    seconds: Seconds | None = None,
     apply: Flag = False,
 ) -> int:
     """Show what Closum's webhooks send, and how it differs from what is assumed of them, while you set them off there.

@@ -78,9 +78,10 @@ def verify_account(
 
     if read and write:
         raise CommandError("--read or --write: --write reads too")
+    _proved(tag, email, phone, template)
     one = _connection(connection)
     address = f"flows-verify-{secrets.token_hex(4)}@example.com"
-    sent = [f"  an SMS and WhatsApp template {template!r} to {phone}\n"] if phone else []
+    sent = [f"  an SMS{f' and the WhatsApp template {template!r}' if template else ''} to {phone}\n"] if phone else []
     sent += [f"  the e-mail template {template!r} to {email}\n"] if email and template else []
     asked = ASK.format(name=connection, address=one.base_url, email=address, tag=tag, messages="".join(sent))
     if write and not yes and not _agreed(asked):
@@ -96,6 +97,29 @@ def verify_account(
         apply_to_file(changes, quiet=as_json)
     wrong = any(row.state.value in {"absent", "refused"} or (row.override and not apply) for row in report.findings)
     return 1 if wrong or report.left else 0
+
+
+def _proved(tag: str, email: str | None, phone: str | None, template: str | None) -> None:
+    """Whoever gets a message is somebody. Raises CommandError."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - heavy, and only needed here
+
+    from services.actions.fields import Tag, prove_mobile  # noqa: PLC0415
+    from services.flows.refined import Email  # noqa: PLC0415
+
+    kind: TypeAdapter[str]
+    for what, kind, value in (("--tag", TypeAdapter(Tag), tag), ("--email", TypeAdapter(Email), email)):
+        try:
+            if value is not None:
+                kind.validate_python(value)
+        except ValidationError as error:
+            raise CommandError(f"{what}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+    try:
+        if phone is not None:
+            prove_mobile(phone)
+    except ValueError as error:
+        raise CommandError(f"--phone: {error}") from None
+    if email is not None and template is None:
+        raise CommandError("--email needs --template: the name of the template that is sent to it")
 
 
 def _by() -> str:
@@ -123,7 +147,7 @@ def _connection(name: str) -> Any:  # noqa: ANN401 - a Connection, whose module 
 
 async def _verified(verification: Verification, name: str, *, quiet: bool) -> float | None:
     """Run it, and clean up whatever ended it. Answers the rate that the account bears, where it said."""
-    from services.cli.commands.closum.asking import Asker, NoKeyError  # noqa: PLC0415
+    from services.cli.commands.closum.asking import Asker, AwayError, NoKeyError  # noqa: PLC0415
 
     def tell(text: str) -> None:
         if not quiet:
@@ -137,6 +161,8 @@ async def _verified(verification: Verification, name: str, *, quiet: bool) -> fl
             raise CommandError(str(error)) from None
         try:
             await asker.through(verification.run())
+        except AwayError as error:
+            raise CommandError(f"no answer from {one.base_url}: {error}. Nothing was written") from None
         finally:
             await asker.through(verification.clean_up())
     return asker.limited

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
 from services.cli.command import RUN, declare
 from services.cli.stack.packages import need_local
+from services.cli.terminal import Port
 
 command = declare("dev", RUN)
 
@@ -17,7 +18,7 @@ command = declare("dev", RUN)
 def run_dev(
     path: Annotated[Path | None, Parameter(name="PATH")] = None,
     *,
-    port: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65535))] = 8080,
+    port: Port = 8080,
     connections: Path | None = None,
     sources: Path | None = None,
 ) -> int:
