@@ -31,14 +31,14 @@ class Evidence:
     read: str = READ
 
 
-def confirmed(document: str, *of: str) -> Evidence:
+def confirmed(document: str, *of: str, read: str = READ) -> Evidence:
     """The document says so, or a public sample of the platform shows it."""
-    return Evidence(Known.CONFIRMED, document, of)
+    return Evidence(Known.CONFIRMED, document, of, read)
 
 
-def inferred(document: str, *of: str) -> Evidence:
+def inferred(document: str, *of: str, read: str = READ) -> Evidence:
     """It follows from the document, or from what others do with it."""
-    return Evidence(Known.INFERRED, document, of)
+    return Evidence(Known.INFERRED, document, of, read)
 
 
 def assumed(document: str, *of: str) -> Evidence:

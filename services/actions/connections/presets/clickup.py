@@ -1,9 +1,10 @@
 """ClickUp: API v2, by a personal token, which stands in the header without `Bearer`."""
 
 from services.actions.connections.presets.preset import ConnectionPreset, secret
-from services.runtime.documents.evidence import assumed, confirmed
+from services.runtime.documents.evidence import assumed, confirmed, inferred
 
 OPENAPI = "https://developer.clickup.com/openapi/clickup-api-v2-reference.json (2.0, read in a copy of 2026)"
+USER = "https://www.skills.sh/vm0-ai/vm0-skills/clickup (GET /api/v2/user)"
 LIMITS = "https://developer.clickup.com/docs/rate-limits"
 FILTERS = "https://developer.clickup.com/docs/taskfilters"
 FIELD = "0a52c486-5f05-403b-b4fd-c512ff05131c"
@@ -37,7 +38,8 @@ PRESET = ConnectionPreset(
     evidence=(
         confirmed(OPENAPI, "base_url", "authentication"),
         confirmed(LIMITS, "limits", "failure"),
-        assumed(OPENAPI, "probe", "idempotency"),
+        assumed(OPENAPI, "idempotency"),
+        inferred(USER, "probe", read="2026-12-01"),
         confirmed(FILTERS, "verify"),
     ),
 )

@@ -1,7 +1,7 @@
 """Stripe: API v1, by a secret or restricted key. Bodies are forms."""
 
 from services.actions.connections.presets.preset import ConnectionPreset, secret
-from services.runtime.documents.evidence import confirmed, inferred, unread
+from services.runtime.documents.evidence import confirmed, inferred
 
 KEYS = "https://docs.stripe.com/idempotency"
 LIMITS = "https://docs.stripe.com/rate-limits"
@@ -31,6 +31,6 @@ PRESET = ConnectionPreset(
         confirmed(KEYS, "base_url", "idempotency", "idempotency.for", "verify"),
         confirmed(LIMITS, "limits"),
         inferred(LIBRARY, "authentication", "probe"),
-        unread(ERRORS, "failure"),
+        confirmed(ERRORS, "failure", read="2026-12-01"),
     ),
 )

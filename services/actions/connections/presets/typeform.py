@@ -3,6 +3,7 @@
 from services.actions.connections.presets.preset import ConnectionPreset, secret
 from services.runtime.documents.evidence import inferred, unread
 
+ACCOUNT = "https://rdrr.io/cran/rtypeform/src/R/get_me.R (GET /me)"
 GUIDE = "https://www.typeform.com/developers/get-started/"
 OTHERS = "https://bruin-data.github.io/ingestr/supported-sources/typeform.html"
 CLIENT = "https://github.com/lirantal/typeform-client/issues/34"
@@ -29,7 +30,8 @@ PRESET = ConnectionPreset(
     evidence=(
         inferred(OTHERS, "base_url", "authentication"),
         inferred(CLIENT, "limits"),
-        unread(GUIDE, "probe", "failure"),
+        inferred(ACCOUNT, "probe", read="2026-12-01"),
+        unread(GUIDE, "failure"),
         inferred(WEBHOOKS, "idempotency", "verify"),
     ),
 )

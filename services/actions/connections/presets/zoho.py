@@ -5,8 +5,8 @@ from services.runtime.documents.evidence import confirmed, inferred, unread
 
 UPSERT = "https://www.zoho.com/crm/developer/docs/api/v8/upsert-records.html"
 TOKENS = "https://www.zoho.com/accounts/protocol/oauth/web-apps/access-token-expiry.html"
-LIMITS = "https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html"
-SEARCH = "https://www.zoho.com/crm/developer/docs/api/v8/search-records.html"
+LIMITS = "https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html (as a summary of 2026-08-13 has it)"
+SEARCH = "https://www.zoho.com/es-xl/crm/help/api-diff/searchRecords.html (of v2; 204 is not in it)"
 ORG = "https://www.zoho.com/crm/developer/docs/api/v8/get-org-data.html"
 
 PRESET = ConnectionPreset(
@@ -59,8 +59,8 @@ PRESET = ConnectionPreset(
         confirmed(UPSERT, "base_url", "authentication", "idempotency"),
         inferred(UPSERT, "failure"),
         confirmed(TOKENS, "token_address"),
-        unread(LIMITS, "limits"),
-        unread(SEARCH, "verify"),
+        inferred(LIMITS, "limits", read="2026-12-01"),
+        inferred(SEARCH, "verify", read="2026-12-01"),
         unread(ORG, "probe"),
     ),
 )
