@@ -37,7 +37,7 @@ from tests.support.made_collection import made_collection
 from tests.support.tools_process import send, stack
 from tests.unit.cli.test_closum_verify import ENV, OWN, folder_of
 
-PATIENCE_SECONDS = 40
+PATIENCE_SECONDS = 120
 
 
 def other_form(source: str, body: dict[str, Any]) -> Any:
@@ -143,8 +143,8 @@ async def _played(way: str, person: Person, topics: Kafka, folder: Path, setting
         acting.start()
         starting = around.enter_context
         gateway = await asyncio.to_thread(starting, ingest.running(folder / "gateway", **settings, **own))
-        await asyncio.to_thread(gateway.until_ready)
-        await acting.says("service.started")
+        await asyncio.to_thread(gateway.until_ready, PATIENCE_SECONDS)
+        await acting.says("service.started", PATIENCE_SECONDS)
         for lead, name in ((person.lead, "old"), (person.stopped, "stopped")):
             agreed = {"consent_email": True, "consent_sms": True}
             account.leads[lead] = {"lead_id": lead, "email": person.email(name), **agreed}
