@@ -41,6 +41,8 @@ def _camel(name: str) -> str:
 
 
 def _text(value: object) -> object:
+    if isinstance(value, str):
+        return value if value.isascii() else one_text(value)
     if value is None:
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -49,7 +51,7 @@ def _text(value: object) -> object:
         if value.is_integer() and abs(value) <= EXACT:
             return str(int(value))
         raise ValueError("a number that is not whole, or too long to be exact: send it as a string")
-    return one_text(value) if isinstance(value, str) else value
+    return value
 
 
 def _object(value: object) -> object:
@@ -177,12 +179,17 @@ class TolerantModel(BaseModel):
     def _keep_unknown(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
-        aside, spellings, times = cls._other_spellings(value), cls.spellings, cls.times
-        unknown = {
-            key: item
-            for key, item in value.items()
-            if key not in spellings or key in aside or (key in times and cls._unreadable(key, item))
-        }
+        spellings = cls.spellings
+        aside = cls._other_spellings(value)
+        for key in cls.times:
+            if key in value and cls._unreadable(key, value[key]):
+                aside = {*aside, key}
+        known: dict[str, Any] = value
+        unknown: dict[str, Any] = {}
+        if aside or not value.keys() <= spellings:
+            known = {}
+            for key, item in value.items():
+                (unknown if key not in spellings or key in aside else known)[key] = item
         sent = value.get("raw")
         if isinstance(sent, dict):
             if not unknown:
@@ -192,7 +199,6 @@ class TolerantModel(BaseModel):
             unknown["raw"] = sent
         elif not unknown and "raw" not in value:
             return value
-        known = {key: item for key, item in value.items() if key in cls.spellings and key not in unknown}
         return {**known, "raw": unknown}
 
 
@@ -232,4 +238,5 @@ class Payload(TolerantModel):
     def read(cls, body: object, *, texts: bool = False) -> Self:
         """Read what was sent. Raises pydantic.ValidationError. `texts`: by a sender whose values are all texts."""
         del texts
-        return cls.model_validate(body)
+        read: Self = cls.__pydantic_validator__.validate_python(body)
+        return read

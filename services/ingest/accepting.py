@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from prometheus_client import Counter
 
@@ -15,8 +15,7 @@ from services.ingest.http_problems import Refused
 from services.ingest.responses import Response, accepted
 
 
-@dataclass(frozen=True, slots=True)
-class PublishableEvent:
+class PublishableEvent(NamedTuple):
     """An event that may go to Kafka."""
 
     origin: Origin

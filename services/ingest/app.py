@@ -23,6 +23,7 @@ from services.ingest.event_publisher import EventPublisher
 from services.ingest.events import EventBodies
 from services.ingest.given_secrets import GivenSecrets, GivenSecretTable
 from services.ingest.hook_bodies import HookBodies
+from services.ingest.hot_routes import HotRoutes
 from services.ingest.http_problems import Refused, wrong_method
 from services.ingest.in_flight import RequestsInFlight
 from services.ingest.proofs import Proofs
@@ -109,13 +110,10 @@ def build(settings: IngestSettings, sources: Sources, shared: IntakeParts) -> AS
     pages = _pages(sources, None if settings.docs_open else tokens)
     # No `methods`: the endpoints answer a wrong method themselves, as a problem.
     routes = [
-        Route(hooks.PATH, hook),
-        Route(events.PATH, event),
-        Route(hooks.PATH_SIGNED, hook),
         Route(f"{events.PATH}/", pages),  # an event without an id is none to look up
         Route(event_lookup.PATH, found),
     ]
-    return Router(routes, redirect_slashes=False, default=pages)
+    return HotRoutes(hook, event, Router(routes, redirect_slashes=False, default=pages))
 
 
 def _pages(sources: Sources, tokens: EventTokens | None) -> FastAPI:

@@ -9,15 +9,18 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from starlette.types import Receive, Scope
+from starlette.types import Receive
 
 from contracts.errors import ErrorCode
+from services.ingest.auth.scheme import AuthRequest
 from services.ingest.http_problems import FieldError, Refused
 from services.ingest.in_flight import HeldRequest
+from services.runtime.deadlines import Deadlines
 from services.runtime.documents import json_numbers
 from services.runtime.documents.characters import REPLACEMENT, decoded
 
-BODY_SECONDS = 10.0
+BODY = Deadlines(10.0)
+"""How long a body may be on its way."""
 FIRST_SECONDS = 0.5
 FIRST_BYTES = 4096
 DEEPEST = 64
@@ -30,18 +33,18 @@ ESCAPE = re.compile(
 """An escape of JSON: both halves of a pair, half of one, or any other."""
 
 
-def announced(scope: Scope) -> int:
+def announced(request: AuthRequest) -> int:
     """What Content-Length says; 0 where it says nothing."""
-    found = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    found = request.headers.get(b"content-length", b"")
     return int(found[:20]) if found.isdigit() else 0
 
 
-async def first_bytes(scope: Scope, receive: Receive) -> bytes:
+async def first_bytes(request: AuthRequest, receive: Receive) -> bytes:
     """The beginning of a body that is too large to be read: what is there already.
 
     Of who waits to be told to send (`Expect: 100-continue`) there is nothing, and to ask for it would tell so.
     """
-    if any(name == b"expect" for name, _ in scope["headers"]):
+    if b"expect" in request.headers:
         return b""
     try:
         async with asyncio.timeout(FIRST_SECONDS):
@@ -51,7 +54,7 @@ async def first_bytes(scope: Scope, receive: Receive) -> bytes:
     return found[:FIRST_BYTES]
 
 
-async def read(scope: Scope, receive: Receive, most: int, held: HeldRequest) -> bytes:
+async def read(request: AuthRequest, receive: Receive, most: int, held: HeldRequest) -> bytes:
     """The whole body, once it ended as it said: after all bytes of its Content-Length, or with its last chunk.
 
     Each part counts as `held` when it came. Raises Refused: 413 before anything is read when Content-Length says too
@@ -59,12 +62,12 @@ async def read(scope: Scope, receive: Receive, most: int, held: HeldRequest) -> 
     come within 10 seconds; 400 when its connection ends first, in whatever way: ASGI servers tell that as
     `http.disconnect` in place of a last part.
     """
-    if announced(scope) > most:
+    if announced(request) > most:
         raise _too_large(most)
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        with BODY.within():
             while size <= most:
                 message = await receive()
                 if message["type"] == "http.disconnect":
@@ -82,7 +85,7 @@ async def read(scope: Scope, receive: Receive, most: int, held: HeldRequest) -> 
         raise Refused(
             HTTPStatus.REQUEST_TIMEOUT,
             ErrorCode.BODY_TIMED_OUT,
-            f"The body did not come within {BODY_SECONDS:g} seconds. Send it at once.",
+            f"The body did not come within {BODY.seconds:g} seconds. Send it at once.",
             headers={"Connection": "close"},
         ) from None
     raise _too_large(most, b"".join(chunks)[:FIRST_BYTES])

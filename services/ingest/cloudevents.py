@@ -68,9 +68,9 @@ def documents(how: ContentMode, headers: dict[bytes, bytes], value: Any) -> list
     return value
 
 
-def content(headers: dict[bytes, bytes], body: bytes) -> bytes:
+def content(how: ContentMode, headers: dict[bytes, bytes], body: bytes) -> bytes:
     """The body, in binary mode with what its headers say of the event: a time there tells it from another one."""
-    if mode(headers) is not ContentMode.BINARY:
+    if how is not ContentMode.BINARY:
         return body
     told = (name + b":" + headers[name] for name in TELLING if name in headers)
     return b"\n".join((*told, body))

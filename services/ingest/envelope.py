@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import blake2b
 
 import orjson
 
 from contracts.events import partition_key
-from contracts.ids import stable_id, within
+from contracts.ids import begun_id, stable_id, within
 from services.ingest.readers.reader import Reading
 
 
-def event_id(uri: str, reading: Reading, body: bytes, index: int = 0, *, with_content: bool = False) -> str:
-    """The same request has the same id, whenever and wherever it arrives.
+class ContentIds:
+    """Ids that are made of a body's bytes. These are hashed when somebody asks, and once for all events in them."""
 
-    From the sender's own id where there is one, else from the body's bytes. `index` tells several events of one body
-    apart. `with_content`: the same id with another content is another event.
+    def __init__(self, uri: str, body: bytes) -> None:
+        self._uri = uri
+        self._body = body
+
+    @cached_property
+    def _begun(self) -> blake2b:
+        return begun_id(self._uri, "body", self._body)
+
+    def of(self, index: int) -> str:
+        """What tells the events of one body apart: its index, of each but the first."""
+        return begun_id(str(index), after=self._begun).hexdigest() if index else self.whole
+
+    @cached_property
+    def whole(self) -> str:
+        """Of all events of the body the same."""
+        return self._begun.hexdigest()
+
+
+def event_id(
+    uri: str, reading: Reading, contents: ContentIds, index: int = 0, *, with_content: bool = False
+) -> tuple[str, str | None]:
+    """The event's id, and that of the content of which it was made, where it was.
+
+    The same request has the same id, whenever and wherever it arrives. From the sender's own id where there is one,
+    else from the body's bytes. `with_content`: the same id with another content is another event.
     """
-    if reading.identity and with_content:
-        return stable_id(uri, "id", reading.identity, reading.payload.to_json())
-    if reading.identity:
-        return stable_id(uri, "id", reading.identity)
-    return stable_id(uri, "body", body) if not index else stable_id(uri, "body", body, str(index))
-
-
-def content_id(uri: str, reading: Reading, body: bytes) -> str | None:
-    """What the id was made of where it was made of the content: of all events of one body the same."""
-    return None if reading.identity else stable_id(uri, "body", body)
+    if not reading.identity:
+        return contents.of(index), contents.whole
+    more = (reading.payload.to_json(),) if with_content else ()
+    return stable_id(uri, "id", reading.identity, *more), None
 
 
 def envelope(

@@ -20,6 +20,7 @@ from services.ingest.settings import IngestSettings
 from services.runtime import logging
 from services.runtime.back_off import BackOff
 from services.runtime.cures import curable
+from services.runtime.deadlines import Deadlines
 from services.runtime.kafka import Headers, MessageTooLargeError, OutgoingRecord, Producer
 from services.runtime.kafka.sizes import refusal
 
@@ -46,6 +47,7 @@ class EventPublisher:
 
     def __init__(self, settings: IngestSettings) -> None:
         self._settings = settings
+        self._deadlines = Deadlines(settings.acknowledge_seconds)
         self._producer: Producer | None = None
         self._broken = asyncio.Event()
         self._away = False
@@ -127,7 +129,7 @@ class EventPublisher:
             raise self._unavailable()
         future: asyncio.Future[object] | None = None
         try:
-            async with asyncio.timeout(self._settings.acknowledge_seconds):
+            with self._deadlines.within():
                 future = await producer.send(topic, key, value, headers)
                 await asyncio.shield(future)
         except TimeoutError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -109,9 +109,9 @@ class EventsEndpoint:
         """Answer one request."""
         request = request_of(scope, None, time.time())
         token = self._bodies.tokens.of(request)
-        await answer(SOURCE if token else UNKNOWN, self._answer(request, scope, receive, token), send)
+        await answer(SOURCE if token else UNKNOWN, self._answer(request, receive, token), send)
 
-    async def _answer(self, request: AuthRequest, scope: Scope, receive: Receive, token: EventToken | None) -> Response:
+    async def _answer(self, request: AuthRequest, receive: Receive, token: EventToken | None) -> Response:
         if request.method == "OPTIONS":
             return handshakes.options(request.headers, METHODS)
         if request.method != "POST":
@@ -120,11 +120,11 @@ class EventsEndpoint:
             raise not_proven()
         with self._in_flight.hold(f"{SOURCE} {token.name}", None, proven=True) as held:
             try:
-                request = replace(request, body=await read(scope, receive, self._bodies.most_bytes, held))
+                request.body = await read(request, receive, self._bodies.most_bytes, held)
                 return await self._bodies.take(token, request, unpacked_to=held.add)
             except Refused as refused:
                 came = ProvedRequest(EventSender.of(token), request, Proven())
-                await self._refusals.keep_sent(came, refused, scope, receive, self._bodies.most_bytes)
+                await self._refusals.keep_sent(came, refused, receive, self._bodies.most_bytes)
                 raise
 
 

@@ -12,11 +12,12 @@ from pydantic import ValidationError
 
 from contracts.errors import ErrorCode
 from contracts.topics import EVENTS, MAX_MESSAGE_BYTES
-from services.ingest import cloudevents, odd_fields
+from services.ingest import odd_fields
 from services.ingest.accepting import EventAcceptor, PublishableEvent
-from services.ingest.envelope import content_id, envelope, event_id
+from services.ingest.envelope import ContentIds, envelope, event_id
 from services.ingest.event_publisher import HEADERS
 from services.ingest.http_problems import FieldError, pointer, wrong_shape
+from services.ingest.parsed_bodies import Sent
 from services.ingest.proved_request import ProvedRequest
 from services.ingest.readers.reader import Item, Reading, ReceivedBody, UnreadItem, item
 from services.ingest.refusals import Refusals
@@ -44,13 +45,12 @@ class HookBodies:
         self._taker = taker
         self._refusals = refusals
 
-    async def take(self, came: ProvedRequest[Hook], body: bytes, sent: Sequence[ReceivedBody]) -> Response:
+    async def take(self, came: ProvedRequest[Hook], sent: Sent) -> Response:
         """202 once Kafka has every event, and a dead letter of every other item.
 
         Raises Refused: 422 when nothing of the body can be read, 413 for an event alone that no topic takes, 503.
         """
-        told = cloudevents.content(came.proven.told(came.request.headers), body or came.request.query)
-        brought = events_of(came.hook, sent, told, came.received)
+        brought = events_of(came.hook, sent, came.received)
         before = self._taker.known(brought.events)
         ids = [event.identity for event in brought.events]
         for index, refused in await self._taker.take_each(brought.events):
@@ -66,18 +66,16 @@ class HookBodies:
         return accepted(ids, duplicate=before, unread=errors)
 
 
-def events_of(hook: Hook, sent: Sequence[ReceivedBody], body: bytes, received: datetime | None = None) -> Brought:
-    """What a body holds, ready for Kafka. Raises Refused: 422 when nothing of it can be read.
-
-    `body` is what identifies events without an id: the body, with what stands of the event outside of it.
-    """
+def events_of(hook: Hook, sent: Sent, received: datetime | None = None) -> Brought:
+    """What a body holds, ready for Kafka. Raises Refused: 422 when nothing of it can be read."""
     brought = Brought([], [], [])
-    found = _items(hook, sent[0]) if len(sent) == 1 else [one for part in sent for one in _items(hook, part)]
+    contents, parts = ContentIds(hook.uri, sent.content), sent.parts
+    found = _items(hook, parts[0]) if len(parts) == 1 else [one for part in parts for one in _items(hook, part)]
     for index, one in enumerate(found):
         if isinstance(one, UnreadItem):
             brought.unread.append(one)
             continue
-        event = _event(hook, one, body, index, received)
+        event = _event(hook, one, contents, index, received)
         if one.alone is not None and (why := _too_large(event)):
             brought.unread.append(too_large(one, ErrorCode.MESSAGE_TOO_LARGE, why))
             continue
@@ -86,9 +84,8 @@ def events_of(hook: Hook, sent: Sequence[ReceivedBody], body: bytes, received: d
     return brought
 
 
-def _event(hook: Hook, one: Reading, body: bytes, index: int, received: datetime | None) -> PublishableEvent:
-    identity = event_id(hook.uri, one, body, index, with_content=hook.same_id_is_new)
-    content = content_id(hook.uri, one, body)
+def _event(hook: Hook, one: Reading, contents: ContentIds, index: int, received: datetime | None) -> PublishableEvent:
+    identity, content = event_id(hook.uri, one, contents, index, with_content=hook.same_id_is_new)
     odd_fields.count(hook.name, one.payload)
     keep = hook.duplicate_seconds if content is None else hook.repeat_seconds or one.repeat_seconds
     key, value = envelope(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.types import Receive, Scope, Send
@@ -46,16 +46,14 @@ class HookDependencies:
 
 
 class HookEndpoint:
-    """A bare ASGI application: this is the hot path. Answers 202 with the event's id once Kafka has the event."""
+    """This is the hot path. Answers 202 with the event's id once Kafka has the event."""
 
     def __init__(self, parts: HookDependencies) -> None:
         self._parts = parts
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. The token is in no log, no metric and no answer."""
-        parameters = scope["path_params"]
-        name = parameters["source"]
-        hook = self._parts.hooks.find(name, parameters.get("token"))
+    async def answer(self, name: str, token: str | None, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request for a source's address. The token is in no log, no metric and no answer."""
+        hook = self._parts.hooks.find(name, token)
         # A wrong token counts under the name: whoever set it up wants to see that.
         source = name if self._parts.hooks.named(name) else UNKNOWN
         request = request_of(scope, networks.peer(scope), time.time())
@@ -72,7 +70,7 @@ class HookEndpoint:
         challenge = _handshake(hook, request)
         if challenge is not None:
             return challenge
-        peer = networks.sender(scope, hook.proxies)
+        peer = networks.sender(scope, hook.proxies) if hook.proxies else request.client
         if hook.networks:
             networks.require(peer, hook.networks)
         if isinstance(hook.proof, GivenSecret):
@@ -87,9 +85,9 @@ class HookEndpoint:
             _begin(hook, hook.proof, request)
         # A token in the address is a proof, and comes before the body.
         known = proven is not None or bool(hook.tokens)
-        with self._parts.in_flight.hold(hook.name, peer, proven=known) as held:
+        with self._parts.in_flight.hold(hook.name, peer and peer.packed, proven=known) as held:
             try:
-                request = replace(request, body=await read(scope, receive, most, held))
+                request.body = await read(request, receive, most, held)
                 challenge = handshakes.said(hook, request)
                 if challenge is not None:
                     return challenge
@@ -99,7 +97,7 @@ class HookEndpoint:
                 # Of strangers nothing is kept: they could fill it.
                 if proven is not None:
                     came = ProvedRequest(hook, request, proven)
-                    await self._parts.refusals.keep_sent(came, refused, scope, receive, most)
+                    await self._parts.refusals.keep_sent(came, refused, receive, most)
                 raise
 
     async def _admit(self, hook: Hook, request: AuthRequest) -> Proven:
@@ -113,13 +111,13 @@ class HookEndpoint:
     async def _take(self, hook: Hook, request: AuthRequest, proven: Proven, held: HeldRequest) -> Response:
         marks = await self._parts.replays.check(hook, request, proven) if hook.refuse_replays else ()
         most = hook.body_bytes or self._parts.most_bytes
-        body, sent = sent_of(request, proven, most)
-        if body is not request.body:
-            held.add(len(body))
-        challenge = handshakes.slack(sent[0].value) if sent else None
+        sent = sent_of(request, proven, most)
+        if sent.body is not request.body:
+            held.add(len(sent.body))
+        challenge = handshakes.slack(sent.parts[0].value) if sent.parts else None
         if challenge is not None:
             return challenge
-        reply = await self._parts.bodies.take(ProvedRequest(hook, request, proven), body, sent)
+        reply = await self._parts.bodies.take(ProvedRequest(hook, request, proven), sent)
         if marks:
             await self._parts.replays.add(hook, marks)
         return reply if hook.answer is None else declared_answer(hook.answer)

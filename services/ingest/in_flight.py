@@ -8,9 +8,9 @@ too. Whoever fills one shuts nobody out but those of the same source or address.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from http import HTTPStatus
-from typing import Self
+from typing import Self, TypeVar
 
 from contracts.errors import ErrorCode
 from services.ingest.http_problems import Refused
@@ -20,8 +20,7 @@ OUTSIDE = 4
 OF_PROVEN, OF_SOURCE, OF_PEER = 2, 4, 8
 """The part of a room that is a proven source's, an unproven source's, and an address's: a half, a fourth, an eighth."""
 
-Share = tuple[int, str]
-"""Which part of a room, and whose."""
+S = TypeVar("S", bound=Hashable)
 
 
 class _Room:
@@ -35,10 +34,9 @@ class _Room:
         self.now = 0
         self.size = 0
 
-    def enter(self) -> None:
+    def has_place(self) -> None:
         if self.now >= self.most:
             raise _full(f"{self.now} requests are at work already, or on their way")
-        self.now += 1
 
     def has_room(self, size: int) -> None:
         if self.size + size > self.most_bytes:
@@ -48,24 +46,24 @@ class _Room:
 class HeldRequest:
     """One request, and the bytes that it holds: first on its way, then at work. It is over with the `with` block."""
 
-    __slots__ = ("_flying", "_names", "_room", "_rooms", "_size")
+    __slots__ = ("_flying", "_peer", "_rooms", "_size")
 
-    def __init__(self, flying: RequestsInFlight, room: _Room, names: tuple[Share, ...]) -> None:
+    def __init__(self, flying: RequestsInFlight, rooms: tuple[_Room, ...], peer: Hashable = None) -> None:
         self._flying = flying
-        self._room = room
-        self._names = names
-        self._rooms: list[_Room] = []
+        self._rooms = rooms
+        self._peer = peer
         self._size = 0
 
     def __enter__(self) -> Self:
         """Raises Refused: 503 when there is no place for it."""
         try:
-            self._enter(self._room)
-            for name in self._names:
-                self._enter(self._flying.share(name, self._room))
-        except BaseException:
-            self.end()
+            for room in self._rooms:
+                room.has_place()
+        except Refused:
+            self._flying.tidy(self._peer)
             raise
+        for room in self._rooms:
+            room.now += 1
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,31 +79,28 @@ class HeldRequest:
 
     def arrived(self) -> None:
         """Its body is here: it goes to work. Raises Refused: 503 when too many are."""
-        work = self._flying.work
-        if work in self._rooms:
-            others = [room for room in self._rooms if room is not work]
+        work, left = self._flying.work, self._rooms
+        if left[0] is work:
+            left = left[1:]
         else:
             work.has_room(self._size)
-            self._enter(work)
+            work.has_place()
+            work.now += 1
             work.size += self._size
-            others = self._rooms[:-1]
-        for room in others:
-            self._leave(room)
+        self._rooms = (work,)
+        self._leave(left)
 
     def end(self) -> None:
         """It is answered. Twice is once."""
-        while self._rooms:
-            self._leave(self._rooms[-1])
-        self._flying.tidy(self._names)
+        left, self._rooms = self._rooms, ()
+        self._leave(left)
 
-    def _enter(self, room: _Room) -> None:
-        room.enter()
-        self._rooms.append(room)
-
-    def _leave(self, room: _Room) -> None:
-        self._rooms.remove(room)
-        room.now -= 1
-        room.size -= self._size
+    def _leave(self, rooms: Iterable[_Room]) -> None:
+        for room in rooms:
+            room.now -= 1
+            room.size -= self._size
+        if self._peer is not None:
+            self._flying.tidy(self._peer)
 
 
 class RequestsInFlight:
@@ -115,32 +110,33 @@ class RequestsInFlight:
         self.work = _Room(most, most_bytes)
         self._outside = _Room(most * OUTSIDE, max(most_body, most_bytes // OF_PROVEN))
         self._most_body = most_body
-        self._shares: dict[Share, _Room] = {}
+        self._proven: dict[str, _Room] = {}
+        self._sources: dict[str, _Room] = {}
+        self._peers: dict[Hashable, _Room] = {}
 
-    def hold(self, source: str, peer: object, *, proven: bool) -> HeldRequest:
+    def hold(self, source: str, peer: Hashable, *, proven: bool) -> HeldRequest:
         """A request whose body is on its way; admitted when its context is entered.
 
         `proven`: whether its sender is known before the body is; `peer`: the address that it comes from.
         """
         if proven:
-            return HeldRequest(self, self.work, ((OF_PROVEN, source),))
-        return HeldRequest(self, self._outside, ((OF_SOURCE, source), (OF_PEER, str(peer))))
+            return HeldRequest(self, (self.work, self._share(self._proven, source, self.work, OF_PROVEN)))
+        outside = self._outside
+        of_source = self._share(self._sources, source, outside, OF_SOURCE)
+        return HeldRequest(self, (outside, of_source, self._share(self._peers, peer, outside, OF_PEER)), peer)
 
-    def share(self, name: Share, room: _Room) -> _Room:
+    def _share(self, shares: dict[S, _Room], name: S, room: _Room, part: int) -> _Room:
         """The part of a room that is this source's or address's."""
-        share = self._shares.get(name)
+        share = shares.get(name)
         if share is None:
-            part = name[0]
-            share = _Room(max(1, room.most // part), max(self._most_body, room.most_bytes // part))
-            self._shares[name] = share
+            share = shares[name] = _Room(max(1, room.most // part), max(self._most_body, room.most_bytes // part))
         return share
 
-    def tidy(self, names: Iterable[Share]) -> None:
-        """Forget shares that nobody is in."""
-        for name in names:
-            share = self._shares.get(name)
-            if share is not None and not share.now:
-                del self._shares[name]
+    def tidy(self, peer: Hashable) -> None:
+        """Forget an address that nobody sends from: there may be any number, and of sources those declared."""
+        share = self._peers.get(peer)
+        if share is not None and not share.now:
+            del self._peers[peer]
 
 
 def _full(what: str) -> Refused:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts.triggers.sent_times import moment
 from services.ingest import cloudevents, forms, xml_bodies
@@ -16,40 +16,55 @@ from services.ingest.decompression import unpacked
 from services.ingest.readers.reader import ReceivedBody
 
 
-def sent_of(request: AuthRequest, proven: Proven, most: int, again: str = "") -> tuple[bytes, Sequence[ReceivedBody]]:
-    """The body unpacked, and what is in it: the parsed body, or of each CloudEvent its data, with what it says of it.
+class Sent(NamedTuple):
+    """The bytes of a body, unpacked; what identifies its events where they have no id; and what is in it.
 
-    Of a signed request only what is signed says what it is: headers can be added by whoever sends it again. `again`:
-    the place of an item that is read again. Raises Refused: 400, 413, 415, 422.
+    That is the parsed body, or of each CloudEvent its data, with what it says of it.
     """
-    encoding = request.header("content-encoding").decode("latin-1")
-    body = unpacked(request.body, encoding, most) if encoding else request.body
-    value = _no_json(request, body)
-    if value is not None:
-        return body, [ReceivedBody(value, request.headers, query=request.query, texts=True, again=again)]
-    value = parse(body)
+
+    body: bytes
+    content: bytes
+    parts: Sequence[ReceivedBody]
+
+
+def sent_of(request: AuthRequest, proven: Proven, most: int, again: str = "") -> Sent:
+    """What was sent. Of a signed request only what is signed says what it is: anybody can add headers, and repeat it.
+
+    `again`: the place of an item that is read again. Raises Refused: 400, 413, 415, 422.
+    """
+    body = _unpacked(request, most)
     told = proven.told(request.headers)
     how = cloudevents.mode(told)
+    content = cloudevents.content(how, told, body or request.query)
+    value = _no_json(request, body)
+    if value is not None:
+        texts = ReceivedBody(value, request.headers, query=request.query, texts=True, again=again)
+        return Sent(body, content, (texts,))
+    value = parse(body)
     if how is ContentMode.NONE and proven.headers is not None:
         how = cloudevents.mode_of(value)
+    plain = ReceivedBody(value, request.headers, query=request.query, again=again)
     if how is ContentMode.NONE:
-        return body, [ReceivedBody(value, request.headers, query=request.query, again=again)]
-    plain = ReceivedBody(None, request.headers, query=request.query, again=again)
+        return Sent(body, content, (plain,))
     found = cloudevents.documents(how, told, value)
-    return body, [_unwrapped(document, plain, how, index) for index, document in enumerate(found)]
+    return Sent(body, content, [_unwrapped(document, plain, how, index) for index, document in enumerate(found)])
 
 
 def value_of(request: AuthRequest, most: int) -> Any:  # noqa: ANN401 - any JSON value
     """The parsed body, whatever it carries. Raises Refused."""
-    encoding = request.header("content-encoding").decode("latin-1")
-    body = unpacked(request.body, encoding, most) if encoding else request.body
+    body = _unpacked(request, most)
     plain = _no_json(request, body)
     return parse(body) if plain is None else plain
 
 
+def _unpacked(request: AuthRequest, most: int) -> bytes:
+    encoding = request.headers.get(b"content-encoding")
+    return unpacked(request.body, encoding.decode("latin-1"), most) if encoding else request.body
+
+
 def _no_json(request: AuthRequest, body: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """What a query, a form or XML says; None: it is to be read as JSON."""
-    kind = request.header("content-type").decode("latin-1")
+    kind = request.headers.get(b"content-type", b"").decode("latin-1")
     if request.method == "GET":
         return forms.parse(request.query, forms.URLENCODED)
     if forms.is_form(kind, body):

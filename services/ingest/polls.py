@@ -25,7 +25,7 @@ from services.ingest import odd_fields, poll_dead_letters
 from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.body import parse
 from services.ingest.database import Database
-from services.ingest.envelope import envelope, event_id
+from services.ingest.envelope import ContentIds, envelope, event_id
 from services.ingest.http_problems import Refused, in_words
 from services.ingest.poll_dead_letters import UnfitItem
 from services.ingest.poll_repeats import PollAnswer
@@ -190,8 +190,8 @@ def _event(poll: Poll, item: object, pointer: str, number: int, listing: PollAns
         return UnfitItem(item, pointer, number, ErrorCode.SHAPE_INVALID, in_words(error))
     odd_fields.count(poll.name, payload)
     reading = Reading(payload, payload.own_id(), payload.happened())
-    content = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-    identity = event_id(poll.uri, reading, content, with_content=poll.same_id_is_new)
+    contents = ContentIds(poll.uri, orjson.dumps(item, option=orjson.OPT_SORT_KEYS))
+    identity, _ = event_id(poll.uri, reading, contents, with_content=poll.same_id_is_new)
     if not reading.identity and (subject := payload.subject()):
         which = listing.number(stable_id(subject), identity)
         identity = stable_id(identity, *map(str, which)) if any(which) else identity

@@ -50,7 +50,7 @@ class KnownSource(Protocol):
 S_co = TypeVar("S_co", bound=KnownSource, covariant=True)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class ProvedRequest(Generic[S_co]):
     """The request, the source that it is for, and what its proof is good for. `place`: of an item read again."""
 

@@ -16,7 +16,7 @@ from http import HTTPStatus
 
 import asyncpg
 import orjson
-from starlette.types import Receive, Scope
+from starlette.types import Receive
 
 from contracts.errors import ErrorCode
 from contracts.ids import stable_id
@@ -105,15 +105,13 @@ class Refusals:
             await self._claims.hold(hook.account, (mark,), by=hook.uri, seconds=KEEP_SECONDS)
         self._count(hook, refused.code, cause, kept)
 
-    async def keep_sent(
-        self, came: ProvedRequest[KnownSource], refused: Refused, scope: Scope, receive: Receive, most: int
-    ) -> None:
+    async def keep_sent(self, came: ProvedRequest[KnownSource], refused: Refused, receive: Receive, most: int) -> None:
         """The same for a request that is being answered: of a body that is too large only the beginning is there."""
         size = None
         if refused.code is ErrorCode.BODY_TOO_LARGE and not came.request.body:
-            head = refused.head or await first_bytes(scope, receive)
+            head = refused.head or await first_bytes(came.request, receive)
             came = replace(came, request=replace(came.request, body=head))
-            size = announced(scope) or most + 1
+            size = announced(came.request) or most + 1
         await self.keep(came, refused, size)
 
     async def again(self, came: ProvedRequest[KnownSource], refused: Refused) -> None:

@@ -127,8 +127,7 @@ async def read(parts: Rereading, record: ConsumedRecord) -> None:
 
 async def _taken(parts: Rereading, came: ProvedRequest[Hook]) -> Response:
     hook = came.hook
-    body, sent = sent_of(came.request, came.proven, hook.body_bytes or parts.most, came.place)
-    return await parts.bodies.take(came, body, sent)
+    return await parts.bodies.take(came, sent_of(came.request, came.proven, hook.body_bytes or parts.most, came.place))
 
 
 async def _bury(parts: Rereading, record: ConsumedRecord, code: ErrorCode, cause: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import NamedTuple
 
 import orjson
 from prometheus_client import Counter
@@ -28,14 +28,13 @@ _counters: dict[tuple[str, int], Counter] = {}
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """An answer that is no refusal."""
 
     status: HTTPStatus
     body: bytes
     content_type: bytes | None = JSON
-    headers: Headers = field(default=())
+    headers: Headers = ()
 
 
 def accepted(ids: Sequence[str], *, duplicate: bool, unread: Sequence[FieldError] = ()) -> Response:

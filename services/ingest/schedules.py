@@ -16,7 +16,7 @@ import asyncpg
 from services.ingest import metrics as ingest_metrics
 from services.ingest.accepting import EventAcceptor, PublishableEvent
 from services.ingest.database import Database
-from services.ingest.envelope import envelope, event_id
+from services.ingest.envelope import ContentIds, envelope, event_id
 from services.ingest.http_problems import Refused
 from services.ingest.readers.reader import Reading
 from services.ingest.schedule_times import due, following
@@ -91,7 +91,7 @@ def event_of(schedule: Schedule, time: datetime, now: datetime) -> PublishableEv
         }
     )
     reading = Reading(payload, payload.own_id(), time)
-    identity = event_id(schedule.uri, reading, b"")
+    identity, _ = event_id(schedule.uri, reading, ContentIds(schedule.uri, b""))
     key, value = envelope(schedule.uri, schedule.account, reading, identity)
     counter = ingest_metrics.EVENTS_ACCEPTED.labels(source=schedule.name, trigger=payload.trigger)
     return PublishableEvent((schedule.account, schedule.uri), identity, key, value, counter)

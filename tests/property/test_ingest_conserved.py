@@ -129,8 +129,7 @@ def whole(name: str, items: list[Any]) -> Any:
 def brought(hook: Hook, body: Any, headers: dict[bytes, bytes], again: str = "") -> Brought:
     """What a body gives, without Kafka."""
     request = AuthRequest("POST", "/", b"", headers, json.dumps(body).encode())
-    content, sent = sent_of(request, Proven(), MOST, again)
-    return events_of(hook, sent, content)
+    return events_of(hook, sent_of(request, Proven(), MOST, again))
 
 
 def marks(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from contracts.events import Event
 from contracts.triggers.payload import Payload
 from contracts.triggers.registry import TRIGGERS
 from services.ingest.body import parse
-from services.ingest.envelope import envelope, event_id
+from services.ingest.envelope import ContentIds, envelope, event_id
 from services.ingest.events import accept
 from services.ingest.http_problems import Refused, wrong_shape
 from services.ingest.readers.reader import ReceivedBody
@@ -42,7 +42,8 @@ def received(model: type[Payload], body: bytes) -> Event | Refused:
         [reading] = SinglePayload(model).read(ReceivedBody(value))
     except ValueError as error:
         return wrong_shape(error)  # type: ignore[arg-type]  # it fails here unless it is pydantic's
-    key, record = envelope("/hooks/h", "account", reading, event_id("/hooks/h", reading, body))
+    identity, _ = event_id("/hooks/h", reading, ContentIds("/hooks/h", body))
+    key, record = envelope("/hooks/h", "account", reading, identity)
     event = Event.model_validate_json(record)
     assert key == event.key
     assert event.subject

@@ -114,7 +114,6 @@ async def sent(hook: Hook, body: bytes, headers: list[tuple[str, str]], query: s
         "path": f"/v1/hooks/{hook.name}",
         "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in headers],
-        "path_params": {"source": hook.name},
     }
     answers: list[Message] = []
 
@@ -124,7 +123,7 @@ async def sent(hook: Hook, body: bytes, headers: list[tuple[str, str]], query: s
     async def send(message: Message) -> None:
         answers.append(message)
 
-    await HookEndpoint(parts)(scope, receive, send)
+    await HookEndpoint(parts).answer(hook.name, None, scope, receive, send)
     events = [
         (key, {name: value for name, value in event.items() if name != "accepted"}) for key, event in kafka.records
     ]

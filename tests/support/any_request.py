@@ -168,10 +168,10 @@ def outcome(number: int, sent: dict[bytes, bytes], body: bytes) -> str:
     for told in (handshakes.asked(hook, request), handshakes.said(hook, request)):
         assert told is None or told.status == HTTPStatus.OK
     try:
-        plain, read = sent_of(request, Proven(), MOST)
-        if read and handshakes.slack(read[0].value) is not None:
+        read = sent_of(request, Proven(), MOST)
+        if read.parts and handshakes.slack(read.parts[0].value) is not None:
             return "handshake"
-        brought = events_of(hook, read, plain)
+        brought = events_of(hook, read)
         for one in brought.unread:
             json.dumps(one.alone())
         for event in brought.events:

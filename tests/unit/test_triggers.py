@@ -58,6 +58,8 @@ def test_raw_of_an_event_that_was_read_before_is_kept_as_it_is() -> None:
     """Sending on what a flow saw does not nest `raw` in `raw`."""
     assert seen(WHATSAPP.read({"from": "1", "raw": {"a": 1}, "b": 2}))["raw"] == {"a": 1, "b": 2}
     assert seen(WHATSAPP.read({"from": "1", "raw": None}))["raw"] == {}
+    flow = seen(WHATSAPP.read({"from": "1", "text": "Olá", "raw": {"text": "kept"}, "b": 2}))
+    assert (flow["text"], flow["raw"]) == ("Olá", {"b": 2, "text": "kept"})  # a field's name in it takes no field away
 
 
 def test_null_is_the_same_as_absent() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -106,7 +105,7 @@ class Signature:
         sent = [one[len(self.prefix) :] for one in self.candidates(header) if one.startswith(self.prefix)]
         marks: set[bytes] = set()
         for secret, message in product(self.secrets, messages):
-            expected = self._encode(hmac.new(secret, message, getattr(hashlib, self.algorithm)).digest())
+            expected = self._encode(hmac.digest(secret, message, self.algorithm))
             for one in sent:
                 if hmac.compare_digest(one.lower() if self.encoding == "hex" else one, expected):
                     marks.add(expected)

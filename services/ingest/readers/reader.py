@@ -19,7 +19,7 @@ log = logging.get("items")
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # as AuthRequest
 class ReceivedBody:
     """A body after parsing, with what the request said about it outside of the body."""
 
@@ -55,7 +55,7 @@ Alone = Callable[[], Any]
 """Makes the body with one item alone: read again, it gives that item and nothing else."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Reading:
     """One event: its payload, and what stands outside of it. `alone`: where its body can hold others."""
 
@@ -76,7 +76,7 @@ class Reading:
         return REPEAT_SECONDS if known and (self.time or not self.payload.recurs) else RECUR_SECONDS
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class UnreadItem:
     """An item that is no event, of a body that can hold several: where it stood, and why. The others go on."""
 
@@ -117,9 +117,5 @@ def item(read: Callable[[], Sequence[Item]], trigger: str, path: Path, alone: Al
         log.critical("item.broke", trigger=trigger, item=path, exc_info=error)
         metrics.BUGS.labels(PLACE).inc()
         return (UnreadItem(trigger, path, ErrorCode.BUG, type(error).__name__, alone),)
-    return [placed(one, path, alone) for one in found]
-
-
-def placed(one: Item, path: Path, alone: Alone) -> Item:
-    """An item of a body that stands in another one: at `path` there. One that knows its place better keeps it."""
-    return one if one.path else replace(one, path=path, alone=alone)
+    # What stands in another body stands at `path` there. One that knows its place better keeps it.
+    return [one if one.path else replace(one, path=path, alone=alone) for one in found]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, NamedTuple
 
 from contracts.triggers.payload import Payload
@@ -94,23 +94,25 @@ def _of_entry(entry: Any, path: Path) -> Iterator[_Update]:  # noqa: ANN401 - an
 
 def _of_value(value: Json, path: Path, around: Around, change: Json) -> Iterator[_Update]:
     """Each of its lists' items; and whatever stands there that is no such list, as one."""
-    named = ((name, one, place) for name in LISTS if name in value for one, place in _each(value, name, path))
-    first = next(named, None)
-    if first is None or not value.keys() <= KNOWN:
+    named = [
+        _Update(name, one, place, around, change)
+        for name in LISTS
+        if name in value
+        for one, place in _each(value, name, path)
+    ]
+    if not named or not value.keys() <= KNOWN:
         rest = {name: part for name, part in value.items() if name not in LISTS}
-        if first is None or rest.keys() - CONTEXT:
+        if not named or rest.keys() - CONTEXT:
             yield _Update("", rest, path, around, change)
-    for name, one, place in chain((first,) if first else (), named):
-        yield _Update(name, one, place, around, change)
+    yield from named
 
 
-def _each(parent: Json, name: str, path: Path) -> Iterator[tuple[Any, Path]]:
-    """The items of a list; what stands there alone is a list of one."""
+def _each(parent: Json, name: str, path: Path) -> Sequence[tuple[Any, Path]]:
+    """The items of a list, one more than are read at most; what stands there alone is a list of one."""
     found = parent.get(name)
     if isinstance(found, list):
-        yield from ((one, (*path, name, index)) for index, one in enumerate(found))
-    elif found is not None:
-        yield found, (*path, name)
+        return [(one, (*path, name, index)) for index, one in enumerate(found[: MOST_UPDATES + 1])]
+    return () if found is None else ((found, (*path, name)),)
 
 
 def _alone(update: _Update) -> Any:  # noqa: ANN401 - any JSON value

@@ -6,7 +6,8 @@ Each trigger's file names the document of its shape.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from contracts.triggers.payload import Payload
@@ -30,6 +31,8 @@ USER_ID = re.compile(r"[A-Z]{2}\.\S+")
 Json = dict[str, Any]
 Made = tuple[type[Payload], Json]
 LONGEST_ERROR = 4096
+ACCOUNT = "business_account_id"
+NOTHING: Mapping[str, Any] = {}
 
 WRITTEN = frozenset(
     {
@@ -76,14 +79,15 @@ ACCOUNTS = frozenset(
 
 
 class Around(NamedTuple):
-    """What stands around an update: its entry, its change, and the people that the change names."""
+    """What stands around an update: its entry, its change, and the people that the change names.
+
+    `ours`: which of our numbers it is about.
+    """
 
     field: str = ""
-    entry_id: Any = ""
     at: Any = None
-    phone_number_id: Any = ""
-    display_phone_number: Any = ""
-    contacts: tuple[Json, ...] = ()
+    ours: Mapping[str, Any] = NOTHING
+    contacts: Sequence[Json] = ()
     senders: int = 0
 
     @classmethod
@@ -92,38 +96,33 @@ class Around(NamedTuple):
         entry, change = _object(entry), _object(change)
         value = _object(change.get("value"))
         metadata = _object(value.get("metadata"))
-        senders = {str(one.get("from") or one.get("from_user_id")) for one in _objects(value.get("messages"))}
-        return cls(
-            field=change["field"] if isinstance(change.get("field"), str) else "",
-            entry_id=_plain(entry.get("id")),
-            at=_plain(entry.get("time")),
-            phone_number_id=_plain(metadata.get("phone_number_id")),
-            display_phone_number=_plain(metadata.get("display_phone_number") or value.get("display_phone_number")),
-            contacts=tuple(_objects(value.get("contacts"))),
-            senders=len(senders),
+        told = (
+            ("phone_number_id", metadata.get("phone_number_id")),
+            ("display_phone_number", metadata.get("display_phone_number") or value.get("display_phone_number")),
+            (ACCOUNT, entry.get("id")),
         )
-
-    @property
-    def ours(self) -> Json:
-        """Which of our numbers it is about."""
-        return {
-            "phone_number_id": self.phone_number_id,
-            "display_phone_number": self.display_phone_number,
-            "business_account_id": self.entry_id,
-        }
+        senders = [one.get("from") or one.get("from_user_id") for one in _objects(value.get("messages"))]
+        return cls(
+            _word(change.get("field")),
+            _plain(entry.get("time")),
+            {name: part for name, part in told if _plain(part) is not None},
+            _objects(value.get("contacts")),
+            len(senders) if len(senders) <= 1 else len(set(map(str, senders))),
+        )
 
     @property
     def entry(self) -> Json:
         """What of its entry says where and when."""
-        return {name: part for name, part in (("id", self.entry_id), ("time", self.at)) if part is not None}
+        told = (("id", self.ours.get(ACCOUNT)), ("time", self.at))
+        return {name: part for name, part in told if part is not None}
 
     def said(self, update: Any) -> Json:  # noqa: ANN401 - any JSON value
         """What of its change says whom it concerns: alone it must be nobody's but whose it was among the others."""
-        numbers = {name: part for name, part in self.ours.items() if name != "business_account_id" and part is not None}
+        numbers = {name: part for name, part in self.ours.items() if name != ACCOUNT}
         contacts = self.contacts
         if len(contacts) != 1 or self.senders > 1:
             named = [value for value in _object(update).values() if isinstance(value, str)]
-            contacts = tuple(one for one in contacts if one.get("wa_id") in named or one.get("user_id") in named)
+            contacts = [one for one in contacts if one.get("wa_id") in named or one.get("user_id") in named]
         return {"metadata": numbers, "contacts": list(contacts)}
 
     def person(self, number: Any, user_id: Any) -> Json:  # noqa: ANN401 - any JSON value
@@ -138,10 +137,15 @@ class Around(NamedTuple):
 def payload_of(name: str, value: Json, around: Around) -> Payload:
     """The event of an update: `name` is its list's, empty for a whole change. Raises pydantic.ValidationError."""
     trigger, made = LISTS[name](value, around) if name else _change(value, around)
-    # null is absent, and each field that is there costs its validator.
-    told = {key: part for key, part in made.items() if part is not None or key not in trigger.spellings}
-    told.update((key, part) for key, part in around.ours.items() if part is not None)
-    return trigger.read(told)
+    spellings = trigger.spellings
+    known: Json = {}
+    raw: Json = {}
+    for key, part in made.items():
+        if key not in spellings:
+            raw[key] = part
+        elif part is not None:  # null is absent, and each field that is there costs its validator
+            known[key] = part
+    return trigger.read({**known, **around.ours, "raw": raw})
 
 
 def trigger_of(name: str) -> str:
@@ -167,11 +171,9 @@ def _message(message: Json, around: Around) -> Made:
 
 
 def _written(message: Json, around: Around) -> Json:
-    person = _person(message, around)
-    rest = {key: item for key, item in message.items() if key not in {*TAKEN, "text", "contact", "group_id"}}
     return {
-        **{f"whatsapp_{key}" if key in WhatsAppMessageReceived.spellings else key: item for key, item in rest.items()},
-        **person,
+        **_others(message, WhatsAppMessageReceived, WRITTEN_TAKEN),
+        **_person(message, around),
         "message_id": message.get("id"),
         "text": _text_of(message),
         "group_id": message.get("group_id"),
@@ -179,6 +181,7 @@ def _written(message: Json, around: Around) -> Json:
 
 
 TAKEN = frozenset({"id", "from", "from_user_id", "user_id", "timestamp"})
+WRITTEN_TAKEN = TAKEN | {"text", "contact", "group_id"}
 
 
 def _person(message: Json, around: Around) -> Json:
@@ -187,23 +190,27 @@ def _person(message: Json, around: Around) -> Json:
     contact = around.person(number, user_id)
     profile = _object(contact.get("profile"))
     user_id = user_id or _plain(contact.get("user_id")) or (number if USER_ID.fullmatch(_word(number)) else None)
+    told = (
+        ("name", _plain(profile.get("name"))),
+        ("user_id", user_id),
+        ("username", _plain(profile.get("username") or contact.get("username"))),
+    )
     return {
         "from": number or user_id or _plain(contact.get("wa_id")),
         "user_id": user_id,
         "at": message.get("timestamp"),
-        "contact": {
-            "name": _plain(profile.get("name")),
-            "user_id": user_id,
-            "username": _plain(profile.get("username") or contact.get("username")),
-        },
+        "contact": {name: part for name, part in told if part is not None},
     }
 
 
 def _rest(message: Json, trigger: type[Payload], *taken: Any) -> Json:  # noqa: ANN401 - any JSON value
     """What nobody reads of it: it stands under `raw`, and takes the place of no field."""
-    known = {*TAKEN, *(one for one in taken if isinstance(one, str)), "type"}
-    rest = {key: item for key, item in message.items() if key not in known}
-    return {f"whatsapp_{key}" if key in trigger.spellings else key: item for key, item in rest.items()}
+    return _others(message, trigger, {*TAKEN, *(one for one in taken if isinstance(one, str)), "type"})
+
+
+def _others(message: Json, trigger: type[Payload], known: AbstractSet[str]) -> Json:
+    spellings = trigger.spellings
+    return {f"whatsapp_{key}" if key in spellings else key: item for key, item in message.items() if key not in known}
 
 
 def _text_of(message: Json) -> str | None:
@@ -294,15 +301,17 @@ def _other(message: Json, around: Around, kind: str) -> Made:
     return WhatsAppChanged, {**_person(message, around), "field": around.field, "kind": kind, "value": message}
 
 
+STATUS_TAKEN = WhatsAppStatusUpdated.spellings | {
+    *("id", "recipient_id", "status", "timestamp", "recipient_type", "recipient_user_id"),
+    *("recipient_participant_id", "recipient_participant_user_id"),
+}
+
+
 def _status(status: Json, around: Around) -> Made:
     if status.get("type") == "call":
         return _call({**status, "from": status.get("recipient_id"), "user_id": status.get("recipient_user_id")}, around)
-    errors = list(_objects(status.get("errors")))
-    known = (
-        *("id", "recipient_id", "status", "timestamp", "recipient_type", "recipient_user_id"),
-        *("recipient_participant_id", "recipient_participant_user_id"),
-    )
-    rest = {key: item for key, item in status.items() if key not in {*known, *WhatsAppStatusUpdated.spellings}}
+    errors = _objects(status.get("errors"))
+    rest = {key: item for key, item in status.items() if key not in STATUS_TAKEN}
     in_group = status.get("recipient_type") == GROUP
     participant = status.get("recipient_participant_id") or status.get("recipient_participant_user_id")
     return WhatsAppStatusUpdated, {
@@ -436,13 +445,12 @@ def _word(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """A text or a number; what stands around an update and is neither takes no update with it."""
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+    return value if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)) else None
 
 
 def _object(value: Any) -> Json:  # noqa: ANN401 - any JSON value
     return value if isinstance(value, dict) else {}
 
 
-def _objects(value: Any) -> Iterator[Json]:  # noqa: ANN401 - any JSON value
-    if isinstance(value, list):
-        yield from (one for one in value if isinstance(one, dict))
+def _objects(value: Any) -> list[Json]:  # noqa: ANN401 - any JSON value
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -32,16 +32,19 @@ def refusal(topic: Topic, error: Exception) -> Exception:
 
 def size_of(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] | None) -> int:
     """At most so many bytes a record takes in Kafka."""
-    around = sum(12 + len(name.encode()) + len(one or b"") for name, one in headers or ())
-    return FRAME_BYTES + len(key or b"") + len(value or b"") + around
+    size = FRAME_BYTES + len(key or b"") + len(value or b"")
+    for name, one in headers or ():
+        size += 12 + len(name.encode()) + len(one or b"")
+    return size
 
 
 def check_size(
     topic: Topic, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] | None
 ) -> None:
     """Raise MessageTooLargeError for a record that its topic does not take: before it is sent, where it can be told."""
-    if topic not in DEAD_LETTERS and value is not None and len(value) > MAX_MESSAGE_BYTES:
+    dead = topic in DEAD_LETTERS
+    if not dead and value is not None and len(value) > MAX_MESSAGE_BYTES:
         raise MessageTooLargeError(f"{len(value)} bytes for {topic.name}, at most {MAX_MESSAGE_BYTES}")
-    size, most = size_of(key, value, headers), MAX_DEAD_BYTES if topic in DEAD_LETTERS else MAX_RECORD_BYTES
+    size, most = size_of(key, value, headers), MAX_DEAD_BYTES if dead else MAX_RECORD_BYTES
     if size > most:
         raise MessageTooLargeError(f"{size} bytes with key and headers for {topic.name}, at most {most}")

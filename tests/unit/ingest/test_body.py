@@ -11,9 +11,11 @@ import pytest
 
 from contracts.errors import ErrorCode
 from services.ingest import body
+from services.ingest.auth.scheme import AuthRequest
 from services.ingest.body import DEEPEST, parse, read
 from services.ingest.http_problems import Refused
 from services.ingest.in_flight import HeldRequest, RequestsInFlight
+from services.runtime.deadlines import Deadlines
 
 
 def chunks(*parts: bytes) -> Callable[[], Awaitable[dict[str, Any]]]:
@@ -26,10 +28,14 @@ def chunks(*parts: bytes) -> Callable[[], Awaitable[dict[str, Any]]]:
     return receive
 
 
+def sent(length: bytes | None = None) -> AuthRequest:
+    """A request with this Content-Length."""
+    return AuthRequest("POST", "/", b"", {} if length is None else {b"content-length": length})
+
+
 def held() -> HeldRequest:
     """A request for which there is room."""
-    with RequestsInFlight(1, 100, 100).hold("a", None, proven=True) as request:
-        return request
+    return RequestsInFlight(1, 100, 100).hold("a", None, proven=True).__enter__()
 
 
 async def never() -> dict[str, Any]:
@@ -39,14 +45,14 @@ async def never() -> dict[str, Any]:
 
 async def test_a_body_in_parts_is_put_together() -> None:
     """Chunked or not is the same to us."""
-    assert await read({"headers": []}, chunks(b"{", b"", b"}"), 2, held()) == b"{}"
-    assert await read({"headers": [(b"content-length", b"2")]}, chunks(b"{}"), 2, held()) == b"{}"
+    assert await read(sent(), chunks(b"{", b"", b"}"), 2, held()) == b"{}"
+    assert await read(sent(b"2"), chunks(b"{}"), 2, held()) == b"{}"
 
 
 async def test_a_length_over_the_limit_is_refused_before_anything_is_read() -> None:
     """413 by Content-Length."""
     with pytest.raises(Refused) as refused:
-        await read({"headers": [(b"content-length", b"3")]}, never, 2, held())
+        await read(sent(b"3"), never, 2, held())
     assert refused.value.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     assert refused.value.members["limit_bytes"] == 2
 
@@ -55,20 +61,20 @@ async def test_a_length_over_the_limit_is_refused_before_anything_is_read() -> N
 async def test_a_chunked_body_is_refused_as_soon_as_it_is_over_the_limit(parts: tuple[bytes, ...]) -> None:
     """Memory is bounded whatever the headers say."""
     with pytest.raises(Refused) as refused:
-        await read({"headers": []}, chunks(*parts), 2, held())
+        await read(sent(), chunks(*parts), 2, held())
     assert refused.value.code is ErrorCode.BODY_TOO_LARGE
 
 
 async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """408: a slow sender does not hold a place for ever."""
-    monkeypatch.setattr(body, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(body, "BODY", Deadlines(0.01))
 
     async def silent() -> dict[str, Any]:
         await asyncio.Event().wait()
         return {}
 
     with pytest.raises(Refused) as refused:
-        await read({"headers": []}, silent, 2, held())
+        await read(sent(), silent, 2, held())
     assert refused.value.status == HTTPStatus.REQUEST_TIMEOUT
 
 
