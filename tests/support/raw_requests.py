@@ -12,21 +12,24 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 from starlette.types import Receive, Scope, Send
 
 from contracts.triggers.registry import TRIGGERS
 from services.ingest.auth.presets import PRESETS
+from services.ingest.readers.items import Items
 from services.ingest.readers.single_payload import SinglePayload
 from services.ingest.server import HttpServer
 from services.ingest.sources.hook import Hook, Hooks
 from services.ingest.sources.load import Sources
-from tests.support.ingest import BEARER, LEADS, Recorder, application, hooks
+from tests.support.ingest import BEARER, LEADS, LEADS_TOKEN, Recorder, application, hooks
 from tests.support.sockets import reset
 
 EVENTS = "/v1/events"
 SIGNED = "/v1/hooks/signed"
+SOAP = f"/v1/hooks/soap/{LEADS_TOKEN}"
+SMS = f"/v1/hooks/sms/{LEADS_TOKEN}"
 SECRET = b"signed-0123456789abcdef"
 LEAD = {"email": "ana@example.pt", "name": "Ana Gonçalves", "tags": ["feira", "lisboa"]}
 BOUNDARY = b"cut-here"
@@ -72,6 +75,11 @@ def bodies(email: str = "ana@example.pt") -> dict[str, Body]:
         ),
         "deflate": (LEADS, {"Content-Encoding": "deflate"}, zlib.compress(whole)),
         "raw deflate": (LEADS, {"Content-Encoding": "deflate"}, raw.compress(whole) + raw.flush()),
+        "xml": (
+            SOAP,
+            {"Content-Type": "text/xml; charset=utf-8"},
+            b"<lead>%s</lead>" % b"".join(b"<%s>%s</%s>" % (name, value, name) for name, value in fields),
+        ),
         "signed": (SIGNED, {"X-Hub-Signature-256": signature(whole)}, whole),
         "an event": (EVENTS, BEARER, json.dumps(envelope).encode()),
         "a batch": (
@@ -85,24 +93,32 @@ def bodies(email: str = "ana@example.pt") -> dict[str, Body]:
 BODIES = bodies()
 
 
+def query(email: str) -> Body:
+    """The same lead in the address of a GET, as SMS gateways send: a request without a body."""
+    return f"{SMS}?{urlencode({'email': email, 'name': 'Ana Gonçalves', 'tags': 'feira'})}", {}, b""
+
+
 def framed(
     path: str, headers: dict[str, str], body: bytes, framing: str, connection: str = "close"
 ) -> tuple[bytes, bytes]:
-    """Head and body of a whole request, the body as it goes over the wire."""
+    """Head and body of a whole request, the body as it goes over the wire. `framing`: `length`, `chunked` or `GET`."""
     told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     if framing == "length":
         told += f"Content-Length: {len(body)}\r\n"
-    else:
+    elif framing == "chunked":
         told += "Transfer-Encoding: chunked\r\n"
         pieces = [body[a:b] for a, b in pairwise((0, len(body) // 3, len(body) // 2, len(body)))]
         body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
-    return f"POST {path} HTTP/1.1\r\nHost: ingest\r\nConnection: {connection}\r\n{told}\r\n".encode(), body
+    method = "GET" if framing == "GET" else "POST"
+    return f"{method} {path} HTTP/1.1\r\nHost: ingest\r\nConnection: {connection}\r\n{told}\r\n".encode(), body
 
 
 def sources() -> Sources:
-    """The two hooks of the example sources file, and one whose sender signs."""
-    lead = SinglePayload(TRIGGERS["closum.lead.created"])
-    return Sources(Hooks([*hooks(), Hook("signed", lead, proof=PRESETS["github"]((SECRET,), 300, None))]))
+    """The two hooks of the example sources file, one whose sender signs, one for XML, and one for GET."""
+    lead, tokens = SinglePayload(TRIGGERS["closum.lead.created"]), (LEADS_TOKEN.encode(),)
+    signed = Hook("signed", lead, proof=PRESETS["github"]((SECRET,), 300, None))
+    soap, sms = Hook("soap", Items("/lead", lead), tokens), Hook("sms", lead, tokens, from_query=True)
+    return Sources(Hooks([*hooks(), signed, soap, sms]))
 
 
 class Gateway:

@@ -15,13 +15,14 @@ from itertools import pairwise
 from typing import Any
 
 from tests.support.ingest import application, client
-from tests.support.raw_requests import Body, Gateway, bodies, data, framed, sources
+from tests.support.raw_requests import Body, Gateway, bodies, data, framed, query, sources
 
 PAUSES = (0.0, 0.0, 0.0, 0.0, 0.001, 0.005, 0.02)
 MOST_PIECES = 12
 MOST_REQUESTS = 4
 ACCEPTED = b"HTTP/1.1 202 "
 REORDERED = "reordered"
+QUERY = "query"
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,13 @@ async def story(draw: random.Random, name: str, expected: dict[str, Any]) -> Sto
     end = draw.choice(("", "", "close", "half-close", "reset"))
     for number in range(count):
         email = f"{name}r{number}@example.pt"
-        encoding, request = draw.choice(list(bodies(email).items()))
+        encoding, request = draw.choice([*bodies(email).items(), (QUERY, query(email))])
         expected[email] = await said(request)
         path, headers, body = request
         changed = exchanged(draw, body) if encoding == "signed" and draw.random() < 0.5 else body
         last = number == count - 1
-        head, framed_body = framed(
-            path, headers, changed, draw.choice(("length", "chunked")), "close" if last else "keep-alive"
-        )
+        framing = "GET" if encoding == QUERY else draw.choice(("length", "chunked"))
+        head, framed_body = framed(path, headers, changed, framing, "close" if last else "keep-alive")
         whole = head + framed_body
         told[encoding] += 1
         told[REORDERED] += changed != body
@@ -101,7 +101,7 @@ async def said(request: Body) -> Any:
     path, headers, body = request
     app, recorder = _plain()
     async with client(app) as http:
-        answer = await http.post(path, content=body, headers=headers)
+        answer = await http.request("POST" if body else "GET", path, content=body, headers=headers)
     assert answer.status_code == 202, answer.text
     return recorder.records.pop()[1]["data"]
 
