@@ -8,7 +8,8 @@ HEADER = "Idempotency-Key"
 # What the best known API keeps keys for at least: https://docs.stripe.com/api/idempotent_requests
 REMEMBERED_SECONDS = 86_400.0
 MARGIN_SECONDS = 60.0
-MARGIN_PART = 0.1
+ARRIVES_SECONDS = 30.0
+"""So long after its caller gave it up a request may still arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,14 @@ class IdempotencyKey:
     header: str = HEADER
     seconds: float | None = REMEMBERED_SECONDS
 
-    @property
-    def safe_seconds(self) -> float | None:
-        """How long after the first call a further one may leave: it still has to arrive in time. None: for ever."""
+    def safe_seconds(self, call_seconds: float = 0.0) -> float | None:
+        """How long after the first call a further one may leave: it still has to arrive in time. None: for ever.
+
+        `call_seconds`: the whole time of a call. 0: not at all, as the destination forgets too soon.
+        """
         if self.seconds is None:
             return None
-        return self.seconds - min(MARGIN_SECONDS, self.seconds * MARGIN_PART)
+        return max(0.0, self.seconds - max(MARGIN_SECONDS, call_seconds + ARRIVES_SECONDS))
 
     def value(self, effect_id: str) -> str:
         """The header's value. Under the name of the IETF draft, a quoted string as there; else as it is.

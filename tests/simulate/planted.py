@@ -74,7 +74,7 @@ FAULTS = (
     ),
     Planted(
         "the end is published before the journal is told",
-        "services.actions.attempt.attempts:Attempts._after",
+        "services.actions.attempt.attempts:Attempts._follow",
         (
             (
                 "if asked or isinstance(way.state, Sending):",
@@ -99,7 +99,12 @@ FAULTS = (
     Planted(
         "what is to be parked counts as finished before it is written",
         "services.actions.queue.parking:Parking._append",
-        (("lane.added += 1", "lane.added += 1; [job.finish() for job in jobs]"),),
+        (
+            (
+                "where = self._where[lane.assignment]",
+                "where = self._where[lane.assignment]; [job.finish() for job in jobs]",
+            ),
+        ),
         needs=("pg away parked", "crash"),
     ),
     Planted(
@@ -189,7 +194,7 @@ FAULTS = (
     Planted(
         "an effect that was given up under way is held for ever",
         "services.actions.journal.journal:Journal.settle",
-        (("return False", "key = Key('', ''); return False"),),
+        (("self._open.discard(key)", "tenure.over or self._open.discard(key)"),),
     ),
     Planted(
         "what is late is taken twice out of PostgreSQL",
@@ -202,8 +207,8 @@ FAULTS = (
         "services.actions.attempt.verification:judged",
         (
             (
-                "if wait > 0:",
-                "if wait > 0 and not isinstance(verdict, EffectAbsent):",
+                "if wait is not None and wait > 0:",
+                "if wait is not None and wait > 0 and not isinstance(verdict, EffectAbsent):",
             ),
         ),
         needs=("acts late",),

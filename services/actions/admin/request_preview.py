@@ -104,8 +104,9 @@ def repeatable(letter: FoundDeadLetter, connections: Mapping[str, Connection], n
     used = relied_on(connections.get(request.connection or ""), request.run)
     honoured = None if used is None else used.idempotency
     guarantee = action.guarantee(inputs, honoured)
-    if guarantee is Guarantee.KEYED and honoured is not None and honoured.safe_seconds is not None:
-        return ((now or datetime.now(UTC)) - request.requested).total_seconds() < honoured.safe_seconds
+    safe = None if honoured is None else honoured.safe_seconds()
+    if guarantee is Guarantee.KEYED and safe is not None:
+        return ((now or datetime.now(UTC)) - request.requested).total_seconds() < safe
     return guarantee is not Guarantee.AT_MOST_ONCE
 
 

@@ -52,7 +52,7 @@ class Attempts:
         """One attempt. What nobody foresaw ends it too; raises only when there is not even a dead letter."""
         if tenure.over:
             return LOST
-        way = UnderWay(plan, state, tenure, journal=self._journal, limits=self._limits, world=self._world)
+        way = self._under_way(plan, state, tenure)
         try:
             if isinstance(plan.call, Failed):
                 return await self._after(way, plan.call)
@@ -64,8 +64,19 @@ class Attempts:
 
     async def broke(self, plan: Plan, state: Waiting | Asking, tenure: Tenure, error: Exception) -> Ended | Lost:
         """End a request whose handling raised what nobody foresaw: a dead letter. Raises only when there is none."""
-        way = UnderWay(plan, state, tenure, journal=self._journal, limits=self._limits, world=self._world)
+        way = self._under_way(plan, state, tenure)
         return await self._broke(way, error)
+
+    def _under_way(self, plan: Plan, state: Waiting | Asking, tenure: Tenure) -> UnderWay:
+        return UnderWay(
+            plan,
+            state,
+            tenure,
+            journal=self._journal,
+            limits=self._limits,
+            call_seconds=self._call_seconds,
+            world=self._world,
+        )
 
     async def _send(self, way: UnderWay, call: Call, waiting: Waiting) -> Ended | Later | Lost:
         plan, began = way.plan, self._world.now()
@@ -77,12 +88,7 @@ class Attempts:
             way.state = Waiting(waiting.attempts + 1, since, waiting.maybe, waiting.free)
             outcome = await attempt(call.action, call.inputs, self._call(plan, call, way.begin))
         except Known as found:
-            known = sending.outcome(found.decision, outputs_needed=not plan.request.last)
-            if known is None:
-                return Later(HELD_SECONDS, waiting, here=True)
-            made = sending.attempts(found.decision, waiting.attempts)
-            way.state = Waiting(made, since, waiting.maybe, waiting.free)
-            return await self._judge(way, call, known)
+            return await self._known(way, call, found, waiting, since)
         except TooLateError as late:
             return await self._after(way, late.end)
         name, action = plan.connection, plan.request.action
@@ -96,7 +102,33 @@ class Attempts:
             outcome = self._denied(way, outcome, began, charged=charged)
             if outcome.again and not charged:
                 return await self._free(way, outcome, began)
+            if waiting.attempts and isinstance(way.state, Waiting):
+                return await self._unsent(way, call, outcome, waiting, since)
         return await self._judge(way, call, outcome, charged=charged)
+
+    async def _unsent(
+        self, way: UnderWay, call: Call, failed: Failed, waiting: Waiting, since: float
+    ) -> Ended | Later | Lost:
+        """It failed without a request, but the journal knows of earlier ones: what ends here ends there too."""
+        wait = self._wait(way, failed)
+        if wait is None:
+            try:
+                await way.take()
+            except Known as found:
+                return await self._known(way, call, found, waiting, since)
+        return await self._follow(way, failed, wait)
+
+    async def _known(
+        self, way: UnderWay, call: Call, found: Known, waiting: Waiting, since: float
+    ) -> Ended | Later | Lost:
+        """The journal knows more than this worker."""
+        assert way.plan.request is not None  # noqa: S101 - as there is a call
+        known = sending.outcome(found.decision, outputs_needed=not way.plan.request.last)
+        if known is None:
+            return Later(HELD_SECONDS, waiting, here=True)
+        made = sending.attempts(found.decision, waiting.attempts)
+        way.state = Waiting(made, since, waiting.maybe, waiting.free)
+        return await self._judge(way, call, known)
 
     def _since(self, plan: Plan, waiting: Waiting, now: float) -> float:
         """Since when an attempt that begins now is tried, without the time that stood still."""
@@ -184,8 +216,11 @@ class Attempts:
         return await self._after(way, judged)
 
     async def _after(self, way: UnderWay, outcome: Done | Failed) -> Ended | Later | Lost:
+        return await self._follow(way, outcome, self._wait(way, outcome) if isinstance(outcome, Failed) else None)
+
+    async def _follow(self, way: UnderWay, outcome: Done | Failed, wait: float | None) -> Ended | Later | Lost:
+        """What follows from an outcome: another attempt after `wait`; None: its end."""
         plan, asked = way.plan, isinstance(way.state, Asking)
-        wait = self._wait(way, outcome) if isinstance(outcome, Failed) else None
         if asked or isinstance(way.state, Sending):
             again = wait is not None
             if not await sending.settle(self._journal, plan, way.tenure, outcome, again=again, asked=asked):

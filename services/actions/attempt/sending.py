@@ -46,16 +46,25 @@ class Known(BaseException):  # not an Exception: no action's file may swallow it
 class UnderWay:
     """One attempt under way. `state` is where it is now, also after an exception."""
 
-    __slots__ = ("_began", "_fresh", "_journal", "_limits", "_world", "plan", "state", "tenure")
+    __slots__ = ("_began", "_call_seconds", "_fresh", "_journal", "_limits", "_world", "plan", "state", "tenure")
 
     def __init__(
-        self, plan: Plan, state: State, tenure: Tenure, *, journal: Journal, limits: Limits, world: World
+        self,
+        plan: Plan,
+        state: State,
+        tenure: Tenure,
+        *,
+        journal: Journal,
+        limits: Limits,
+        call_seconds: float,
+        world: World,
     ) -> None:
         self.plan = plan
         self.state = state
         self.tenure = tenure
         self._journal = journal
         self._limits = limits
+        self._call_seconds = call_seconds
         self._world = world
         self._began = world.now()
         self._fresh = state.attempts == 0 and state.free == 0
@@ -74,7 +83,7 @@ class UnderWay:
         # When it was asked, not when its answer was heard: this process may have stood still in between.
         before, asked = self.state, self._world.now()
         decision = await self._journal.begin(
-            self.tenure, plan.effect, guarantee, plan.record.offset, _keyed_seconds(plan)
+            self.tenure, plan.effect, guarantee, plan.record.offset, self._keyed_seconds()
         )
         if not isinstance(decision, Go):
             raise Known(decision)
@@ -95,19 +104,24 @@ class UnderWay:
         return maybe
 
     async def too_late(self, cause: str) -> Failed:
-        """What is done instead of a call that is too late. Raises Known where the journal knows what came of it.
+        """What is done instead of a call that is too late. Raises Known where the journal knows what came of it."""
+        return deadline.too_late(cause, maybe=await self.take())
 
-        Nothing leaves, and the journal says so: whoever goes on with it after this worker does the same.
+    async def take(self) -> bool:
+        """Have the journal say that its call is ended here. Raises Known where it knows what came of it.
+
+        Nothing leaves: whoever goes on with it after this worker does the same. It answers whether an earlier attempt
+        may have had its effect.
         """
         plan, before = self.plan, self.state
         decision = await self._journal.begin(
-            self.tenure, plan.effect, Guarantee.REPEATABLE, plan.record.offset, _keyed_seconds(plan), leaves=False
+            self.tenure, plan.effect, Guarantee.REPEATABLE, plan.record.offset, self._keyed_seconds(), leaves=False
         )
         if not isinstance(decision, Go):
             raise Known(decision)
         maybe = before.maybe or decision.maybe
         self.state = Sending(before.attempts, before.began, maybe, before.free)
-        return deadline.too_late(cause, maybe=maybe)
+        return maybe
 
     def left(self, *, maybe: bool = False) -> Waiting:
         """Nothing is under way any more. `maybe`: this attempt may have had its effect."""
@@ -115,11 +129,12 @@ class UnderWay:
         self.state = waiting = Waiting(state.attempts, state.began, state.maybe or maybe, state.free, stood=stood)
         return waiting
 
-
-def _keyed_seconds(plan: Plan) -> float | None:
-    """How long after its first call the plan's destination knows a keyed one again; None: for ever."""
-    used = None if isinstance(plan.call, Failed) else plan.call.connection
-    return None if used is None or used.idempotency is None else used.idempotency.safe_seconds
+    def _keyed_seconds(self) -> float | None:
+        """How long after its first call a keyed one may leave again; None: for ever."""
+        call = self.plan.call
+        if isinstance(call, Failed) or call.connection is None or call.connection.idempotency is None:
+            return None
+        return call.connection.idempotency.safe_seconds(call.seconds or self._call_seconds)
 
 
 def attempts(decision: Decision, known: int) -> int:

@@ -108,7 +108,8 @@ class Limits:
         if gate.probing and word is Word.WELL:
             self._start(self._close(connection))
         retry_after = outcome.retry_after_seconds if isinstance(outcome, Failed) else None
-        return gate.told(lane, step, word, retry_after)
+        charged = gate.told(lane, step, word, retry_after)
+        return charged and not (isinstance(outcome, Failed) and outcome.away)
 
     def denied_alone(self, connection: str, lane: Hashable, step: Hashable, since: float) -> bool:
         """Whether what a call was denied (403, 405) others of its step could do since then: then that is final."""

@@ -80,7 +80,8 @@ async def test_a_worker_that_ended_while_it_ended_a_late_call_leaves_it_as_it_wa
     limits = cast("Any", _Limits())
     for number in range(3):  # the first may call; each ends before its end is told
         journal = Journal(table, f"worker {number}", lambda: None)
-        way = UnderWay(plan, Waiting(), journal.enter("a/0"), journal=journal, limits=limits, world=REAL)
+        tenure = journal.enter("a/0")
+        way = UnderWay(plan, Waiting(), tenure, journal=journal, limits=limits, call_seconds=5.0, world=REAL)
         if called_before and number == 0:
             await way.tenure.epoch()
             await journal.begin(way.tenure, plan.effect, Guarantee.REPEATABLE, 0)

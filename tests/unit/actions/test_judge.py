@@ -136,10 +136,12 @@ def test_a_key_that_the_destination_has_forgotten_protects_no_more(
 
 
 def test_a_repetition_leaves_early_enough_to_arrive() -> None:
-    """A minute before its key is forgotten; of a short time a tenth."""
-    assert IdempotencyKey(seconds=86_400).safe_seconds == 86_340
-    assert IdempotencyKey(seconds=10).safe_seconds == 9
-    assert IdempotencyKey(seconds=None).safe_seconds is None
+    """A minute before its key is forgotten, or the time of a call and half a minute; a key of less protects nothing."""
+    assert IdempotencyKey(seconds=86_400).safe_seconds() == 86_340
+    assert IdempotencyKey(seconds=86_400).safe_seconds(30.0) == 86_340
+    assert IdempotencyKey(seconds=86_400).safe_seconds(300.0) == 86_070
+    assert IdempotencyKey(seconds=60).safe_seconds() == 0
+    assert IdempotencyKey(seconds=None).safe_seconds() is None
 
 
 def test_an_attempt_that_does_not_count_does_not_renew_a_key() -> None:

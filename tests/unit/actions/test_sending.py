@@ -30,7 +30,9 @@ class Parts:
         one = request(1)
         plan = Planner(ACTIONS, {}).plan(ConsumedRecord(topics.ACTIONS, "a", 0, 0, one.key, one.to_bytes(), []))
         parts, world = cast("Any", self), World(now=lambda: self.now)
-        self.way = UnderWay(plan, Waiting(), cast("Any", None), journal=parts, limits=parts, world=world)
+        self.way = UnderWay(
+            plan, Waiting(), cast("Any", None), journal=parts, limits=parts, call_seconds=5.0, world=world
+        )
 
     async def begin(self, *_: object, **__: object) -> Decision:
         """The journal's next answer, of which nothing is heard for so long at first."""
