@@ -64,10 +64,11 @@ class Whereabouts:
     """Where rows of one partition are beside the table: in memory, or on their way into it. By offset.
 
     Those in memory are not taken out again. Of a lane of which some are, others can wait in the table: more than are
-    taken at once, or that came since.
+    taken at once, or that came since. `over`: the partition was given up.
     """
 
     def __init__(self) -> None:
+        self.over = False
         self._loaded: dict[int, str] = {}
         self._counts: Counter[str] = Counter()
         self._on_their_way: Counter[tuple[str, int]] = Counter()

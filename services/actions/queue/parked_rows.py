@@ -10,26 +10,32 @@ from services.actions.queue.parked_table import Head, Parked, ParkedTable
 from services.runtime import database
 
 T = TypeVar("T")
+Asked = tuple[Parked, Callable[[], bool]]
 MOST_COPIED = 2_000
 
 
 class ParkedRows:
-    """`on_wait` is called while PostgreSQL is away. What it cannot hold is raised to whoever asked for that row."""
+    """`on_wait` is called while PostgreSQL is away. What it cannot hold is raised to whoever asked for that row.
+
+    A row is written only while it is `wanted`: not when PostgreSQL is back, and its partition was given up meanwhile.
+    """
 
     def __init__(self, table: ParkedTable, on_wait: Callable[[], object]) -> None:
         self._table = table
         self._on_wait = on_wait
-        self._adder: Batcher[Parked, None] = Batcher(self._add)
-        self._copier: Batcher[Parked, None] = Batcher(self._copy, most=MOST_COPIED)
+        self._adder: Batcher[Asked, None] = Batcher(lambda asked: self._write("add", table.add, asked))
+        self._copier: Batcher[Asked, None] = Batcher(
+            lambda asked: self._write("copy", table.copy, asked), most=MOST_COPIED
+        )
         self._remover: Batcher[tuple[str, str, int], None] = Batcher(self._remove)
 
-    async def add(self, row: Parked) -> None:
+    async def add(self, row: Parked, wanted: Callable[[], bool] = lambda: True) -> None:
         """Keep a row, or change when it is due."""
-        await self._adder.ask(row)
+        await self._adder.ask((row, wanted))
 
-    async def copy(self, row: Parked) -> None:
+    async def copy(self, row: Parked, wanted: Callable[[], bool] = lambda: True) -> None:
         """Keep a row that waits for a connection, by COPY."""
-        await self._copier.ask(row)
+        await self._copier.ask((row, wanted))
 
     async def remove(self, place: str, lane: str, offset: int) -> None:
         """Forget a row."""
@@ -74,16 +80,17 @@ class ParkedRows:
     async def _patiently(self, what: str, work: Callable[[], Awaitable[T]]) -> T:
         return await database.patiently(f"parked.{what}", work, self._on_wait)
 
-    async def _add(self, rows: list[Parked]) -> Sequence[None]:
-        # A record can come twice: taken anew from Kafka, and loaded from here. One that was tried has the word.
-        once = {(row.place, row.lane, row.record.offset): row for row in sorted(rows, key=lambda row: row.attempts)}
-        await self._patiently("add", lambda: self._table.add(list(once.values())))
-        return [None] * len(rows)
+    async def _write(
+        self, what: str, write: Callable[[Sequence[Parked]], Awaitable[None]], asked: Sequence[Asked]
+    ) -> Sequence[None]:
+        async def wanted() -> None:
+            # A record can come twice: taken anew from Kafka, and loaded from here. One that was tried has the word.
+            rows = sorted((row for row, is_wanted in asked if is_wanted()), key=lambda row: row.attempts)
+            if once := {(row.place, row.lane, row.record.offset): row for row in rows}:
+                await write(list(once.values()))
 
-    async def _copy(self, rows: list[Parked]) -> Sequence[None]:
-        once = {(row.place, row.lane, row.record.offset): row for row in rows}
-        await self._patiently("copy", lambda: self._table.copy(list(once.values())))
-        return [None] * len(rows)
+        await self._patiently(what, wanted)
+        return [None] * len(asked)
 
     async def _remove(self, rows: list[tuple[str, str, int]]) -> Sequence[None]:
         await self._patiently("remove", lambda: self._table.remove(rows))

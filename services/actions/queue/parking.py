@@ -122,7 +122,8 @@ class Parking:
         for lane in self._lanes.pop(assignment, {}).values():
             self._forget(lane)
         self._shelves.pop(assignment, None)
-        self._where.pop(assignment, None)
+        if (where := self._where.pop(assignment, None)) is not None:
+            where.over = True
         self._rows.pop(assignment, None)  # what is at work for it counts no more
 
     def waits(self, lane: Hashable, assignment: Assignment) -> bool:
@@ -163,7 +164,12 @@ class Parking:
         return True
 
     def shelve(self, job: Job) -> None:
-        """Put a request where it waits for its connection. One that came from there goes back."""
+        """Put a request where it waits for its connection. One that came from there goes back.
+
+        Nothing, where its partition was given up: who has it now has it from Kafka, or found its row.
+        """
+        if job.assignment not in self._where:
+            return
         shelf = self._shelf(job.assignment, job.turn.connection, job.offset)
         if job.parked is not None:
             lane = self._lanes.get(job.assignment, {}).get(job.parked)
@@ -337,7 +343,8 @@ class Parking:
 
     async def _add(self, jobs: Sequence[Job], rows: Sequence[Parked], where: Whereabouts) -> None:
         try:
-            came = await asyncio.gather(*(self._stored.add(row) for row in rows), return_exceptions=True)
+            adding = (self._stored.add(row, lambda: not where.over) for row in rows)
+            came = await asyncio.gather(*adding, return_exceptions=True)
         finally:
             for row in rows:
                 where.went(row.lane, row.record.offset)
@@ -354,25 +361,23 @@ class Parking:
         """Where a record of this offset goes."""
         shelf = self._shelves.setdefault(assignment, {}).setdefault(connection, Shelf())
         shelf.read = min(shelf.read, offset - 1)
-        if (where := self._where.get(assignment)) is not None:
-            where.put_back(offset)
+        self._where[assignment].put_back(offset)
         return shelf
 
     def _shelve(self, shelf: Shelf, assignment: Assignment, row: Parked) -> None:
         shelf.adding += 1
         shelf.added += 1
-        if (where := self._where.get(assignment)) is not None:
-            where.goes(row.lane, row.record.offset)
+        where = self._where[assignment]
+        where.goes(row.lane, row.record.offset)
         self._start(row.record, assignment, self._copy(shelf, assignment, row, where))
 
-    async def _copy(self, shelf: Shelf, assignment: Assignment, row: Parked, where: Whereabouts | None) -> None:
+    async def _copy(self, shelf: Shelf, assignment: Assignment, row: Parked, where: Whereabouts) -> None:
         offset = row.record.offset
         try:
-            await self._stored.copy(row)
+            await self._stored.copy(row, lambda: not where.over)
         finally:
             shelf.adding -= 1
-            if where is not None:
-                where.went(row.lane, offset)
+            where.went(row.lane, offset)
         shelf.read = min(shelf.read, offset - 1)  # others, of later records, can have been read before it was there
         shelf.landed = min(shelf.landed, offset)
         self._count(assignment, 1)
