@@ -147,8 +147,8 @@ class Evidence:
         if word is Word.AWAY:
             well = now - self._all.well_at(lane) <= FRESH_SECONDS
             return well and self._share(Word.AWAY) < PRESSED_PART
-        if word is Word.BUSY:
-            return self._share(Word.BUSY) < PRESSED_PART or len(self._failed) < FEW
+        if word is Word.BUSY and self._share(Word.BUSY) >= PRESSED_PART and len(self._failed) >= FEW:
+            return False
         return not any(len(one.failing) >= FEW and now - one.well_at(lane) > FRESH_SECONDS for one in (self._all, line))
 
     def well_in(self, step: Hashable, other_than: Hashable, since: float) -> bool:

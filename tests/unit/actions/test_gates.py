@@ -34,6 +34,16 @@ class OneBreaker(LimitsTable):
         return True
 
 
+@pytest.mark.parametrize("away", [False, True])
+async def test_a_call_without_an_access_token_is_never_its_own_fault(*, away: bool) -> None:
+    """Also while calls with the token of before succeed; what the destination refuses then is."""
+    worker = Limits(OneBreaker(), {}, "t", most=8, news=asyncio.Event())
+    for lane in range(20):
+        worker.told("crm", lane, "step", Done({}))
+    failed = Failed(ErrorCode.CALL_REFUSED, "no access token", again=True, away=away)
+    assert worker.told("crm", "lane", "step", failed) is not away
+
+
 @pytest.mark.parametrize(("waiting", "asked"), [(None, []), (False, [PATIENCE_SECONDS]), (True, [0.0])])
 async def test_a_worker_tries_only_with_a_call_and_first_with_one_that_did_not_fail(
     waiting: bool | None,  # noqa: FBT001 - as parametrized

@@ -233,6 +233,19 @@ def test_few_lanes_that_all_fail_are_evidence_too(word: Word) -> None:
     assert set(charged[2:]) == {False}
 
 
+def test_busy_where_nobody_succeeds_is_nobodys_own_fault() -> None:
+    """Also the first to be told so, where all others were denied or failed: whose fault it is nobody knows yet."""
+    world = World()
+    gate = world.gate()
+    for _ in range(10):
+        told(gate, "well", Word.WELL)
+    for lane in range(3):
+        assert told(gate, lane, Word.DENIED)
+    assert told(gate, 3, Word.BUSY)
+    world.now += 11.0
+    assert not told(gate, 4, Word.BUSY)
+
+
 def test_a_lane_alone_is_judged_by_its_own_attempts() -> None:
     """Whose fault it is nobody can say; a refusal is never its own."""
     world = World()
