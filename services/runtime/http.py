@@ -21,7 +21,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp
 import httpx
@@ -79,6 +79,23 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class HttpCaller(Protocol):
+    """Makes calls, as `Client` does."""
+
+    async def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        seconds: float,
+        any_port: bool = True,
+    ) -> HttpAnswer:
+        """Make one call. Raises CallError."""
+        ...
 
 
 class _Attempt:

@@ -32,10 +32,11 @@ if str(ROOT) not in sys.path:
 
 from contracts.actions import ActionRequest  # noqa: E402
 from contracts.events import Event  # noqa: E402
-from contracts.runs import Answer, Outcome, Run, RunMessage  # noqa: E402
+from contracts.runs import Outcome, Run, RunMessage  # noqa: E402
 from contracts.triggers.registry import TRIGGERS  # noqa: E402
 from services.actions.action import Implementation  # noqa: E402
 from services.actions.action_call import ActionCall, CallFailedError, DestinationReply  # noqa: E402
+from services.actions.attempt.http import HttpCall  # noqa: E402
 from services.actions.attempt.perform import attempt  # noqa: E402
 from services.actions.outcome import Done, Failed  # noqa: E402
 from services.actions.registry import ACTIONS, signatures  # noqa: E402
@@ -66,7 +67,6 @@ from tests.recorded import form, wire  # noqa: E402
 PEOPLE_A_CASE = 4
 DONE = {"action": "http.request", "connection": "crm", "with": {"method": "POST", "url": "/done"}}
 PEOPLE_A_TOOL = 4
-performer_call = performer._Call
 NOTE = {
     "action": "http.request",
     "connection": "crm",
@@ -131,7 +131,7 @@ class _Recorder:
         self.runs[run.id] = {"flow": run.flow, "event": number, "begin": begin, "trace": [], "turns": []}
         return self.runs[run.id]
 
-    def perform(self, request: ActionRequest) -> Answer:
+    def perform(self, request: ActionRequest) -> simulation.Performed:
         """A call, answered as the case says; with what the action's own code asks for."""
         self._exchanges, self._result = [], None
         answer = self._performer(request)
@@ -144,12 +144,8 @@ class _Recorder:
         turn["calls"] = exchanges
         if result is not None:
             turn["result"] = wire.plain(result)
-        if answer.error is not None and not request.resume_on_error:
-            unknown = isinstance(self._result, Failed) and self._result.unknown
-            turn["ends"] = {
-                "outcome": (Outcome.UNKNOWN if unknown else Outcome.DEAD).value,
-                "code": answer.error.code.value,
-            }
+        if answer.error is not None and answer.ends is not None:
+            turn["ends"] = {"outcome": answer.ends.value, "code": answer.error.code.value}
         return answer
 
     async def attempt(self, action: Implementation, inputs: BaseInputs, call: ActionCall) -> Done | Failed:
@@ -160,7 +156,7 @@ class _Recorder:
 
     def call(self, *arguments: Any, **more: Any) -> Any:
         """A call of `flows test`, noted."""
-        real, recorder = performer_call(*arguments, **more), self
+        real, recorder = HttpCall(*arguments, **more), self
 
         class _Noted:
             def __getattr__(self, name: str) -> Any:
@@ -182,7 +178,7 @@ class _Recorder:
         """Play it: the events, the runs with their turns, and the ends."""
         with (
             mock.patch.multiple(simulation, advance=self.advance, events_of=self.events_of),
-            mock.patch.multiple(performer, attempt=self.attempt, _Call=self.call),
+            mock.patch.multiple(performer, attempt=self.attempt, HttpCall=self.call),
         ):
             told = simulation.play(case, self._flows, known.triggers, self.perform)
         index = FlowIndex(self._flows)

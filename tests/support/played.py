@@ -12,13 +12,13 @@ import orjson
 from contracts.actions import ActionRequest
 from contracts.errors import ErrorCode
 from contracts.events import Event
-from contracts.runs import Answer, StepError
+from contracts.runs import Outcome, StepError
 from contracts.triggers.payload import Payload
 from services.actions.attempt.perform import checked
 from services.actions.outcome import Failed
 from services.actions.registry import ACTIONS
 from services.flows.compiled import CompiledFlow
-from services.flows.testing.simulation import Perform, _Stage
+from services.flows.testing.simulation import Perform, Performed, _Stage
 from services.flows.testing.story import Story
 
 CONTACT = {"email": "ana@example.pt", "name": "Ana", "phone": "+351912345678", "consent_email": True}
@@ -28,24 +28,25 @@ DIED = frozenset({ErrorCode.INPUT_INVALID, ErrorCode.EXPRESSION_FAILED, ErrorCod
 AT = datetime(2026, 5, 29, 9, tzinfo=UTC)
 
 
-def perform(request: ActionRequest) -> Answer:
+def perform(request: ActionRequest) -> Performed:
     """The call succeeds, if its inputs can be called with."""
     action = ACTIONS[request.action]
     inputs = checked(action, request.inputs)
     if isinstance(inputs, Failed):
         error = StepError(code=inputs.code, cause=inputs.cause)
-        return Answer(effect_id=request.effect_id, step=request.step, error=error)
+        ends = None if request.resume_on_error else Outcome.DEAD
+        return Performed(effect_id=request.effect_id, step=request.step, error=error, ends=ends)
     outputs: dict[str, Any] = {"status": 200, "headers": {}, "json": ANSWER, "text": ""}
     if request.action != "http.request":
         outputs = dict(action.signature.examples[0].outputs)
-    return Answer(effect_id=request.effect_id, step=request.step, outputs=outputs)
+    return Performed(effect_id=request.effect_id, step=request.step, outputs=outputs)
 
 
-def refused(request: ActionRequest) -> Answer:
+def refused(request: ActionRequest) -> Performed:
     """The same, but each call fails whose failure its flow goes on after."""
     if request.resume_on_error:
         error = StepError(code=ErrorCode.CALL_REJECTED, cause="as the test says")
-        return Answer(effect_id=request.effect_id, step=request.step, error=error)
+        return Performed(effect_id=request.effect_id, step=request.step, error=error)
     return perform(request)
 
 

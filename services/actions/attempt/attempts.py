@@ -12,11 +12,10 @@ from services.actions.attempt.ends import Ends, quietly
 from services.actions.attempt.http import Before, HttpCall
 from services.actions.attempt.perform import attempt
 from services.actions.attempt.plan import Call, Plan, bug
-from services.actions.attempt.retry import free_wait_seconds
+from services.actions.attempt.retry import free_wait_seconds, may_be_denied_to_all
 from services.actions.attempt.sending import HELD_SECONDS, Known, UnderWay
 from services.actions.attempt.states import LOST, Asking, Ended, Later, Lost, Sending, Waiting
 from services.actions.journal.journal import Journal, Tenure
-from services.actions.limits.evidence import Word, word_of
 from services.actions.limits.limits import Limits
 from services.actions.outcome import Done, Failed
 from services.actions.world import REAL, World
@@ -145,7 +144,7 @@ class Attempts:
         Credentials end while calls are under way, so once says nothing.
         """
         plan = way.plan
-        if failed.again or failed.unknown or word_of(failed) is not Word.DENIED or not plan.connection:
+        if not may_be_denied_to_all(failed, plan.connection):
             return failed
         twice = charged and way.state.attempts > 1
         alone = twice and self._limits.denied_alone(plan.connection, plan.lane, plan.step, began)

@@ -113,16 +113,24 @@ def end(plan: Plan, outcome: Done | Failed, state: State) -> list[OutgoingRecord
     return [_resumed(request, outcome.outputs, None)]
 
 
-def _not_done(plan: Plan, request: ActionRequest, failed: Failed, state: State) -> list[OutgoingRecord]:
+def outcome_of(request: ActionRequest, failed: Failed) -> Outcome | None:
+    """What a run ends with whose call failed for good; None: it goes on with the error."""
     late = deadline.never_made(failed)
     if request.resume_on_deadline if late else request.resume_on_error:
+        return None
+    if late:
+        return Outcome.FILTERED
+    return Outcome.UNKNOWN if failed.unknown else Outcome.DEAD
+
+
+def _not_done(plan: Plan, request: ActionRequest, failed: Failed, state: State) -> list[OutgoingRecord]:
+    outcome = outcome_of(request, failed)
+    if outcome is None:
         error = StepError(code=failed.code, cause=failed.cause, attempts=state.attempts)
         return [_resumed(request, {}, error)]
-    if late:
-        return [_history(request, Outcome.FILTERED, failed.cause, failed.code, _last_call(request, state))]
-    if failed.unknown:
-        return [_history(request, Outcome.UNKNOWN, failed.cause, failed.code, _last_call(request, state))]
-    return dead(plan, failed, state)
+    if outcome is Outcome.DEAD:
+        return dead(plan, failed, state)
+    return [_history(request, outcome, failed.cause, failed.code, _last_call(request, state))]
 
 
 def dead(plan: Plan, failed: Failed, state: State) -> list[OutgoingRecord]:

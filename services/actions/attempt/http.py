@@ -20,7 +20,7 @@ from services.closum.endpoint import Endpoint
 from services.flows.catalogue import Guarantee
 from services.flows.idempotency import ASSUMED, IdempotencyKey
 from services.runtime.documents.secrets import Mask
-from services.runtime.http import CallError, Client, HttpAnswer, Sent
+from services.runtime.http import CallError, HttpAnswer, HttpCaller, Sent
 
 PLAIN_HOST = re.compile(r"[a-z0-9_.-]+")
 SUCCESS = frozenset(range(200, 300))
@@ -60,7 +60,7 @@ class HttpCall:
 
     def __init__(
         self,
-        client: Client,
+        client: HttpCaller,
         connection: Connection | None,
         effect_id: str,
         seconds: float,

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from contracts.actions import LONGEST_WAIT_SECONDS, Retry
+from services.actions.limits.evidence import Word, word_of
+from services.actions.outcome import Failed
 
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 60.0
@@ -62,3 +64,8 @@ def free_wait_seconds(free: int, retry_after_seconds: float | None, *, chance: C
     """How long a call waits after so many free attempts: what it waits for says when it is well."""
     wait = chance() * min(LONGEST_FREE_SECONDS, FIRST_SECONDS * 2.0 ** min(free, 60))
     return wait if retry_after_seconds is None else min(retry_after_seconds, LONGEST_WAIT_SECONDS) + wait
+
+
+def may_be_denied_to_all(failed: Failed, connection: str) -> bool:
+    """Whether what would be final was only denied (403, 405): then it may be so for all calls, and for now."""
+    return bool(connection) and not failed.again and not failed.unknown and word_of(failed) is Word.DENIED

@@ -32,20 +32,17 @@ MOST_STEPS = 100_000
 
 
 class Performed(Answer):
-    """An answer that took its time, as a call that was made again does.
-
-    `unknown`: it may have been made, and must not be made twice.
-    """
+    """What came of a call, which took `seconds`. `ends`: how its failure ends the run; None: the run goes on."""
 
     seconds: float = 0.0
-    unknown: bool = False
+    ends: Outcome | None = None
 
     def plain(self) -> Answer:
         """As it travels."""
         return Answer(effect_id=self.effect_id, step=self.step, outputs=self.outputs, error=self.error)
 
 
-Perform = Callable[[ActionRequest], Answer]
+Perform = Callable[[ActionRequest], Performed]
 """Answers a call as the test says. Raises CaseError when it does not say."""
 
 
@@ -151,14 +148,15 @@ class _Stage:
                     self.at(until, partial(self.wake, timer))
                     return
                 case Act(request):
-                    answer, answers, wake, run = self._call(story, request), (), None, request.run
-                    if isinstance(answer, Performed) and answer.seconds:
-                        later = self.now + timedelta(seconds=answer.seconds)
-                        self.at(later, partial(self._answer_came, flow, story, request, answer))
+                    performed = self._call(story, request)
+                    answers, wake, run = (), None, request.run
+                    if performed.seconds:
+                        later = self.now + timedelta(seconds=performed.seconds)
+                        self.at(later, partial(self._answer_came, flow, story, request, performed))
                         return
-                    if self._ends(story, request, answer):
+                    if self._ends(story, request, performed):
                         return
-                    answer = answer.plain() if isinstance(answer, Performed) else answer
+                    answer = performed.plain()
                 case Ask(run=asked, need=need):
                     given = self._answered(asked, need, len(after.answers))
                     if isinstance(given, Exception):
@@ -174,19 +172,12 @@ class _Stage:
         if not self._ends(story, request, answer):
             self.follow(flow, story, request.run, answer=answer.plain())
 
-    def _ends(self, story: Story, request: ActionRequest, answer: Answer) -> bool:
-        """Whether this answer ends the run; it is ended then, as services/actions does."""
-        error = answer.error
-        if error is None or (
-            request.resume_on_deadline if error.code is ErrorCode.TOO_LATE else request.resume_on_error
-        ):
+    def _ends(self, story: Story, request: ActionRequest, performed: Performed) -> bool:
+        """Whether this call ends the run; it is ended then, as services/actions does."""
+        error = performed.error
+        if error is None or performed.ends is None:
             return False
-        unknown = isinstance(answer, Performed) and answer.unknown
-        outcome = Outcome.FILTERED if error.code is ErrorCode.TOO_LATE else Outcome.DEAD
-        self._end(
-            story,
-            End(request.run, Outcome.UNKNOWN if unknown else outcome, error.cause, error.code, request.step),
-        )
+        self._end(story, End(request.run, performed.ends, error.cause, error.code, request.step))
         return True
 
     def _ended_by(self, event: Event) -> list[tuple[str, str]]:
@@ -195,18 +186,15 @@ class _Stage:
         fits = ((timer, [one for one in each.sleep.cancels if one in hashes]) for timer, each in self._waiting.items())
         return [(timer, found[0]) for timer, found in fits if found]
 
-    def _call(self, story: Story, request: ActionRequest) -> Answer:
+    def _call(self, story: Story, request: ActionRequest) -> Performed:
         if (late := request.too_late(self.now.timestamp())) is not None:
             error = StepError(code=ErrorCode.TOO_LATE, cause=late)
-            return Answer(effect_id=request.effect_id, step=request.step, error=error)
-        answer = self.perform(request)
-        took = answer.seconds if isinstance(answer, Performed) else 0.0
-        if took and (late := request.too_late(self.now.timestamp() + took)) is not None:
-            error = StepError(code=ErrorCode.TOO_LATE, cause=late)
-            answer = Performed(effect_id=request.effect_id, step=request.step, error=error, seconds=took)
+            ends = None if request.resume_on_deadline else Outcome.FILTERED
+            return Performed(effect_id=request.effect_id, step=request.step, error=error, ends=ends)
+        performed = self.perform(request)
         after = (self.now - story.began).total_seconds()
-        story.calls.append(RequestedCall(request.action, request.connection, request.inputs, after, answer.error))
-        return answer
+        story.calls.append(RequestedCall(request.action, request.connection, request.inputs, after, performed.error))
+        return performed
 
     def _answered(self, run: Run, need: Need[object], ordinal: int) -> object:
         asked = Asked(run.event.account, run.flow, run.id, run.at, ordinal, need, run.done)

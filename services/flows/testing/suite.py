@@ -14,6 +14,9 @@ from services.flows.durations import parse_duration
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 """When a case begins, if it does not say: a Monday morning."""
 
+UNANSWERED = frozenset({ErrorCode.CALL_REFUSED, ErrorCode.CALL_TIMED_OUT, ErrorCode.CALL_INTERRUPTED})
+"""What becomes of a request that has no answer: not sent, none in time, cut off."""
+
 
 def _seconds(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
@@ -70,7 +73,9 @@ class ScriptedAnswer(SuitePart):
     connection: str | None = Field(default=None, description="only for calls through this connection")
     with_: Any = Field(default=None, alias="with", description="only for calls whose inputs are like this")
     outputs: dict[str, Any] | None = Field(default=None, description="what the action gives")
-    error: Annotated[Failure, BeforeValidator(_code)] | None = Field(default=None, description="how it fails for good")
+    error: Annotated[Failure, BeforeValidator(_code)] | None = Field(
+        default=None, description="how it fails for good; with `http`: why that request has no answer"
+    )
     http: str | None = Field(default=None, description="only for requests like this, such as `POST */contacts`")
     sent: Any = Field(default=None, description="only for requests whose JSON body is like this")
     status: int = Field(default=200, ge=100, le=599, description="the answer's HTTP status")
@@ -82,8 +87,13 @@ class ScriptedAnswer(SuitePart):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         kinds = [name for name in ("outputs", "error", "http") if getattr(self, name) is not None]
-        if len(kinds) != 1:
-            raise ValueError("an answer has one of `outputs`, `error` and `http`")
+        cut = self.error is not None and self.http is not None and self.outputs is None
+        if len(kinds) != 1 and not cut:
+            raise ValueError("an answer has one of `outputs`, `error` and `http`, or `http` and `error`")
+        if cut and self.error is not None and self.error.code not in UNANSWERED:
+            raise ValueError(f"`error` of a request without an answer is one of {', '.join(sorted(UNANSWERED))}")
+        if cut and (said := {"status", "headers", "json_", "text"} & self.model_fields_set):
+            raise ValueError(f"`{min(said).rstrip('_')}` is of an answer, and `error` says that there is none")
         of_http = {"sent", "status", "headers", "json_", "text"} & self.model_fields_set
         if self.http is None and of_http:
             name = min(of_http).rstrip("_")

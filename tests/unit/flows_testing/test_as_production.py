@@ -10,6 +10,7 @@ import pytest
 from contracts.errors import ErrorCode
 from contracts.runs import Outcome
 from services.cli.commands.test import changes
+from services.flows.testing.events import CaseError
 from services.flows.testing.story import Story
 from services.project.catalogue import catalogue
 from services.project.testing import suite_files
@@ -55,6 +56,97 @@ def test_what_may_have_happened_and_must_not_happen_twice_waits_for_a_person() -
     assert story.outcome is Outcome.UNKNOWN
 
 
+VERIFIED = """\
+flow: f
+on: closum.lead.created
+steps:
+  - id: crm
+    action: http.request
+    connection: crm
+    with:
+      method: POST
+      url: /people
+      verify: {{ url: /people/1{more} }}
+    retry: {{ schedule: [10s], within: 1m }}
+{beside}"""
+CUT = "{ http: POST /people, error: call_interrupted, times: 1 }"
+GOES_ON = "    on_error: continue\n"
+
+
+def asked(answers: str, *, beside: str = "", more: str = "") -> Story:
+    """The story of a call that says how its destination can be asked."""
+    suite = f"cases:\n  - {{ name: a, given: {{ example: true }}, answers: [{answers}] }}\n"
+    return stories(flow(VERIFIED.format(beside=beside, more=more)), suite)[0]
+
+
+@pytest.mark.parametrize("error", ["call_interrupted", "call_timed_out"])
+def test_a_call_of_unknown_outcome_is_asked_about(error: str) -> None:
+    """It happened: the answer to the question stands for the call's, and nothing is made again."""
+    answers = f"{{ http: POST /people, error: {error}, times: 1 }}, {{ http: GET /people/1, json: {{ id: 7 }} }}"
+    story = asked(answers)
+    took = 15.0 if error == "call_timed_out" else 0.0
+    assert (story.outcome, story.after_seconds) == (Outcome.DELIVERED, took + 0.25)
+
+
+def test_a_call_that_did_not_happen_is_made_again_when_it_can_no_longer_come() -> None:
+    """After half a minute of asking, which does not count for `within`, and the wait of the schedule."""
+    story = asked(f"{CUT}, {{ http: GET *, status: 404 }}, {{ http: POST /people, status: 201 }}")
+    assert (story.outcome, story.after_seconds) == (Outcome.DELIVERED, 30.0 + 10.0)
+
+
+@pytest.mark.parametrize(("beside", "outcome"), [("", Outcome.UNKNOWN), (GOES_ON, Outcome.DELIVERED)])
+def test_an_answer_that_leaves_it_open_is_for_a_person(beside: str, outcome: Outcome) -> None:
+    """After half a minute it is unknown, unless the flow goes on after any failure."""
+    story = asked(f"{CUT}, {{ http: GET *, status: 500 }}", beside=beside)
+    assert (story.outcome, story.after_seconds) == (outcome, 30.0)
+
+
+def test_a_question_without_an_answer_says_what_to_write() -> None:
+    """It is no call of the flow, so its place is named."""
+    with pytest.raises(CaseError, match=r"no answer for GET /people/1, by which crm .* is verified"):
+        asked(CUT)
+
+
+def test_a_connection_that_honours_a_key_gets_the_call_again_under_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the connections file declares; without a declaration it ends as unknown."""
+    file = tmp_path / "connections.yaml"
+    monkeypatch.setenv("FLOWS_CONNECTIONS_FILE", str(file))
+    cases = "cases:\n" + CASE.format(name="a", answers=f"{CUT}, {{ http: POST /people, status: 201 }}")
+    connection = "connections:\n  crm:\n    base_url: https://crm.example.com/api\n"
+    file.write_text(connection)
+    assert "expected delivered, was unknown" in results(tmp_path, cases, method="POST")[0].differences[1]
+    file.write_text(connection + "    idempotency: { header: X-Key, for: 24h }\n")
+    assert results(tmp_path, cases, method="POST")[0].differences == ()
+
+
+def test_a_conflict_is_a_repetition_only_after_what_may_have_arrived() -> None:
+    """After 503 nothing is at work, so 409 says no; after 500 the first one may be, so it is made again."""
+    conflict = "{ http: PUT *, status: 409, times: 1 }, { http: PUT *, status: 201 }"
+    assert told(f"[{{ http: PUT *, status: 503, times: 1 }}, {conflict}]").code is ErrorCode.CALL_REJECTED
+    assert told(f"[{{ http: PUT *, status: 500, times: 1 }}, {conflict}]").outcome is Outcome.DELIVERED
+
+
+def test_what_is_denied_is_tried_again() -> None:
+    """403 and 405 may be so for all, and for now: as in production, that takes all attempts."""
+    denied = "{ http: PUT *, status: 403, times: %d }"
+    assert told(f"[{denied % 2}, {{ http: PUT *, status: 201 }}]").outcome is Outcome.DELIVERED
+    story = told(f"[{denied % 3}]")
+    assert (story.code, story.after_seconds) == (ErrorCode.CREDENTIALS_REFUSED, 70.0)
+
+
+def test_an_answer_to_head_has_no_body() -> None:
+    """Nor one with 204: whatever the test says."""
+    text = (
+        "flow: f\non: closum.lead.created\nsteps:\n"
+        "  - { id: a, action: http.request, connection: crm, with: { method: HEAD, url: / } }\n"
+        '  - { if: "${ a.?json.?x.orValue(0) == 1 }", then: [ { stop: a body } ] }\n'
+    )
+    case = "given: { example: true }, answers: [{ http: HEAD *, json: { x: 1 } }]"
+    assert stories(flow(text), f"cases: [{{ name: a, {case} }}]")[0].outcome is Outcome.DELIVERED
+
+
 @pytest.mark.parametrize("url", ["/people/../admin", "/%2e%2e/admin"])
 def test_an_address_that_leaves_the_connection_is_refused(url: str) -> None:
     """By the rule that the call itself has; `flows check` says it first where the address stands in the flow."""
@@ -74,9 +166,9 @@ def test_the_same_message_twice_is_a_duplicate() -> None:
     assert outcomes == [Outcome.FILTERED, Outcome.DUPLICATE, Outcome.FILTERED]
 
 
-def results(folder: Path, cases: str) -> list[Result]:
+def results(folder: Path, cases: str, *, method: str = "PUT") -> list[Result]:
     """What a test file says of the flow beside it."""
-    (folder / "f.yaml").write_text(CALL.format(method="PUT", url="/people"))
+    (folder / "f.yaml").write_text(CALL.format(method=method, url="/people"))
     (folder / "f.test.yaml").write_text(cases)
     (tested,), _ = suite_files.find([folder])
     return trial(tested, catalogue(), record=False, rewrite=False).results
