@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 MUTANTS := .mutants-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test lint unit simulate mutants mistakes chaos bench isolation schemas release lock clean
+.PHONY: help install demo dev test lint unit simulate mutants mistakes parity chaos bench isolation schemas release lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ mutants: $(MUTANTS)/bin/mutmut ## Change lines of our code, one at a time (a sam
 mistakes: $(STAMP) ## Two thousand mistakes in the flows of examples: does `flows check` find them before a run dies of them?
 	@$(BIN)/python -m tests.bench.mutants
 
+parity: $(STAMP) ## Twenty times a hundred random flows, in `flows test` and on the real parts: do they do the same? (SEED=… one)
+	@$(BIN)/python -m tests.parity $(if $(SEED),--seed "$(SEED)")
+
 chaos: $(STAMP) ## Twenty seeds of many troubles at once on the real parts, judged at the destinations (SEED=… one)
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed "$(SEED)")
 
@@ -75,4 +78,4 @@ lock: $(STAMP) ## Resolve requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-header --no-annotate --quiet -o requirements.lock
 
 clean: ## Remove .venv, .flows and caches
-	@rm -rf $(VENV) $(MUTANTS) mutants mutants.log .chaos .flows .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(MUTANTS) mutants mutants.log .chaos .parity .flows .mypy_cache .ruff_cache .pytest_cache .hypothesis

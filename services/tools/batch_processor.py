@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-import orjson
 from pydantic import ValidationError
 
 from contracts.dead_letters import REDRIVEN, REDRIVEN_FLOW, REDRIVEN_OCCURRENCE
@@ -28,6 +27,7 @@ from services.flows.advance import begin
 from services.flows.compiled import CompiledFlow
 from services.flows.creations import told
 from services.flows.outcomes import Ask
+from services.flows.seen_events import OTHER_CONTENT, SEEN, content_of
 from services.flows.state.cells import Asked
 from services.flows.sync import changed
 from services.flows.waiting import WaitMatch, hashes_of
@@ -348,9 +348,9 @@ def _without_run(outputs: list[OutgoingRecord], one: _Arrived, end: _End) -> Non
 def _again(event: Event, why: Repeat | None) -> _End:
     """A duplicate. One whose content is another is told: its id may name something else than the event."""
     if why is None:
-        return _End(Outcome.DUPLICATE, "seen before")
+        return _End(Outcome.DUPLICATE, SEEN)
     tools_metrics.SAME_ID.labels(_source_label(event.source)).inc()
-    return _End(Outcome.DUPLICATE, "its id came before, with other content: see `id` and `same_id` of its source")
+    return _End(Outcome.DUPLICATE, OTHER_CONTENT)
 
 
 def _source_label(source: str) -> str:
@@ -390,10 +390,9 @@ def _claim(record: ConsumedRecord, event: Event, note: str) -> EventClaim:
     again = () if redriven is None else (redriven,)
     among = _among(record, event) if redriven is None else None
     keep = None if event.duplicateseconds is None else timedelta(seconds=event.duplicateseconds)
-    content = "" if event.contentid is not None else stable_id(orjson.dumps(event.data, option=orjson.OPT_SORT_KEYS))
     # A hash: source and id together may be longer than an index row can be.
     key = stable_id(event.source, event.id, *again)
-    return EventClaim(event.account, key, record.position, note, keep, among, content)
+    return EventClaim(event.account, key, record.position, note, keep, among, content_of(event))
 
 
 def _among(record: ConsumedRecord, event: Event) -> SubjectOrder:

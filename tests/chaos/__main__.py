@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,9 +22,9 @@ import uvloop
 
 from tests.chaos.plan import whole
 from tests.chaos.play import Verdict, play
+from tests.support.passed_seeds import PassedSeeds
 
-ROOT = Path(__file__).parents[2]
-PASSED = ROOT / ".chaos" / "passed.json"
+PASSED = PassedSeeds(Path(__file__).parents[2] / ".chaos" / "passed.json")
 SEEDS = 20
 SEED_SECONDS = 110.0
 
@@ -41,7 +39,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="this one alone, whether it has passed before or not")
     parser.add_argument("--anew", action="store_true", help="also those that have passed on this commit")
     wanted = parser.parse_args()
-    passed = {} if wanted.anew else _passed()
+    passed = {} if wanted.anew else PASSED.read()
     seeds = [wanted.seed] if wanted.seed is not None else list(range(wanted.first, wanted.first + wanted.seeds))
     pending = [seed for seed in seeds if wanted.seed is not None or str(seed) not in passed]
     print(
@@ -64,7 +62,7 @@ def main() -> int:
             failed.append(seed)
         else:
             passed[str(seed)] = round(verdict.seconds, 1)
-            _remember(passed)
+            PASSED.write(passed)
     told = f"; {', '.join(map(str, failed))} did not" if failed else ""
     print(f"{len(seeds) - len(failed)} of {len(seeds)} seeds hold{told}")
     return 1 if failed else 0
@@ -92,26 +90,6 @@ def _tell(seed: int, folder: Path, verdict: Verdict) -> None:
         print(f"  ! {line}", flush=True)
     (folder / "verdict.txt").write_text("\n".join((*verdict.faults, *verdict.notes)))
     print(f"  logs: {folder}\n  again: python -m tests.chaos --seed {seed}", flush=True)
-
-
-def _passed() -> dict[str, float]:
-    """Seconds of each seed that has passed on this commit."""
-    try:
-        known = json.loads(PASSED.read_text())
-    except (OSError, ValueError):
-        return {}
-    return dict(known["seeds"]) if known.get("of") == _commit() else {}
-
-
-def _remember(passed: dict[str, float]) -> None:
-    PASSED.parent.mkdir(exist_ok=True)
-    PASSED.write_text(json.dumps({"of": _commit(), "seeds": passed}))
-
-
-def _commit() -> str:
-    """What is tried: another commit begins anew, changes that are not committed do not."""
-    command = ["git", "rev-parse", "HEAD"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from services.flows.compiled import CompiledFlow
 from services.flows.index import FlowIndex
 from services.flows.needs import Need
 from services.flows.outcomes import Act, Ask, End, Sleep
+from services.flows.seen_events import OTHER_CONTENT, SEEN, content_of
 from services.flows.state.cells import Asked
 from services.flows.state.memory import InMemoryState
 from services.flows.testing.events import CaseError, events_of
@@ -29,6 +30,8 @@ from services.flows.waiting import hashes_of
 
 MOST_STEPS = 100_000
 """A case that does more never ends: it fails."""
+DUPLICATE = timedelta(hours=24)
+"""So long the same id again is a duplicate: as an installation and a source are set that say nothing else."""
 
 
 class Performed(Answer):
@@ -84,7 +87,7 @@ class _Stage:
         self._ending = frozenset().union(*(flow.ending for flow in flows))
         self._matches = FlowIndex(flows).matches
         self._waiting: dict[str, _Waiting] = {}
-        self._seen: set[tuple[str, str, str]] = set()
+        self._seen: dict[tuple[str, str, str], tuple[datetime, str]] = {}
         self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
         self._numbers = count()
 
@@ -105,14 +108,17 @@ class _Stage:
         if not begun and event.type not in self._ending:
             raise CaseError(f"the flow {self.flows[0].name!r} neither begins with {event.type!r} nor waits for it")
         identity = (event.account, event.source, event.happening)
-        again = identity in self._seen
-        self._seen.add(identity)
+        first = self._seen.get(identity)
+        again = first is not None and self.now - first[0] < DUPLICATE
+        if first is None or not again:
+            first = self._seen[identity] = (self.now, content_of(event))
         ended = [] if again else self._ended_by(event)
         for flow in begun:
             story = Story(flow.name, event, self.now)
             self.stories.append(story)
             if again:
-                self._end(story, End(begin(flow, event), Outcome.DUPLICATE, "seen before"))
+                why = SEEN if first[1] == content_of(event) else OTHER_CONTENT
+                self._end(story, End(begin(flow, event), Outcome.DUPLICATE, why))
             else:
                 self.follow(flow, story, begin(flow, event))
         for timer, cancel in ended:

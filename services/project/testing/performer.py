@@ -63,8 +63,10 @@ class Performer:
         endpoints: Mapping[str, Endpoint] | None = None,
         connections: Mapping[str, Connection] | None = None,
         *,
+        verify_seconds: float = VERIFY_SECONDS,
         heard: Heard = lambda *_: None,
     ) -> None:
+        self.verify_seconds = verify_seconds
         self.heard = heard
         self._endpoints = endpoints or {}
         self._connections = connections or {}
@@ -193,7 +195,7 @@ class _Course:
     def _ask(self, failed: Failed) -> Done | Failed:
         """The destination is asked whether a call of unknown outcome happened."""
         now = self._seconds
-        asking = Asking(failed, self._attempts, 0.0, VERIFY_SECONDS, now)
+        asking = Asking(failed, self._attempts, 0.0, self._performer.verify_seconds, now)
         wait = max(0.0, verification.wait_seconds(asking, now))
         while True:
             self._seconds += wait

@@ -10,11 +10,14 @@ import pytest
 from contracts.errors import ErrorCode
 from contracts.runs import Outcome
 from services.cli.commands.test import changes
+from services.flows.seen_events import OTHER_CONTENT
 from services.flows.testing.events import CaseError
+from services.flows.testing.simulation import DUPLICATE
 from services.flows.testing.story import Story
 from services.project.catalogue import catalogue
 from services.project.testing import suite_files
 from services.project.testing.trial import Result, trial
+from services.runtime.settings import RuntimeSettings
 from tests.support.flows_testing import flow, stories
 
 CALL = """\
@@ -164,6 +167,28 @@ def test_the_same_message_twice_is_a_duplicate() -> None:
     )
     outcomes = [story.outcome for story in stories(flow(text), f"cases: [{{ name: a, given: [{given}] }}]")]
     assert outcomes == [Outcome.FILTERED, Outcome.DUPLICATE, Outcome.FILTERED]
+
+
+def ends(*given: str) -> list[tuple[Outcome | None, str | None]]:
+    """How events of a flow that stops at once end."""
+    text = "flow: f\non: closum.whatsapp.message_received\nsteps:\n  - stop: x\n"
+    case = f"cases: [{{ name: a, given: [{', '.join(given)}] }}]"
+    return [(story.outcome, story.reason) for story in stories(flow(text), case)]
+
+
+def test_the_same_id_with_other_content_is_told() -> None:
+    """It is a duplicate, and its reason says what to look at."""
+    one, other = (f"{{ id: a, data: {{ from: '351912345678', text: {text} }} }}" for text in "xy")
+    reasons = [reason for _, reason in ends(one, one, other)]
+    assert reasons == ["x", "seen before", OTHER_CONTENT]
+
+
+def test_the_same_id_a_day_later_is_another_event() -> None:
+    """As long as an installation remembers that says nothing else."""
+    one = "{{ id: a, after: {}, data: {{ from: '351912345678', text: a }} }}"
+    outcomes = [outcome for outcome, _ in ends(one.format("1s"), one.format("23h"), one.format("1h"))]
+    assert outcomes == [Outcome.FILTERED, Outcome.DUPLICATE, Outcome.FILTERED]
+    assert RuntimeSettings.model_fields["duplicate_hours"].default * 3600 == DUPLICATE.total_seconds()
 
 
 def results(folder: Path, cases: str, *, method: str = "PUT") -> list[Result]:
