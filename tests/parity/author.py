@@ -45,12 +45,15 @@ class Author:
         self._known = Known()
         self._number = 0
         self._loop = False
-        self._head: Step = {"flow": name, "on": f"webhook.{name}"}
+        self._head: Step = {"flow": name, "on": shape.built_in or f"webhook.{name}"}
+        self._shape = shape
         self._triggers(shape)
 
     def flow(self, length: int) -> FlowSource:
         """One with about so many steps."""
-        if self._chance.random() < 0.3:
+        if self._shape.built_in:
+            self._keep({"key": "${ 'all' }"})
+        elif self._chance.random() < 0.3:
             self._keep({"key": "${ trigger.who }" if self._chance.random() < 0.7 else "${ 'all' }"})
         if self._chance.random() < 0.2:
             self._keep({"when": f"${{ {self._flag()} }}"})
@@ -104,7 +107,7 @@ class Author:
 
     def _triggers(self, shape: Shape) -> None:
         known = self._known
-        known.texts += ["trigger.id", "trigger.who"]
+        known.texts += [] if shape.built_in else ["trigger.id", "trigger.who"]
         for name, schema, needed in shape.fields:
             kind = schema["type"]
             default = {"string": '"none"', "integer": "7", "number": "7.5", "boolean": "false", "array": "[]"}[kind]

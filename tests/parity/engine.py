@@ -67,10 +67,7 @@ class _Scripted(Performer):
 def play(made: Scenario, one: Played, connection: Connection) -> Told:
     """What `flows test` says."""
     told = Told()
-    given = [
-        GivenEvent(trigger=f"webhook.{one.name}{'-reply' if sent.reply else ''}", data=sent.body, after=APART_SECONDS)
-        for sent in one.sent
-    ]
+    given = [GivenEvent(trigger=one.trigger(sent), data=sent.body, after=APART_SECONDS) for sent in one.sent]
     taken = [number for number, each in enumerate(given) if _taken(made, each)]
     ends: dict[int, Ended | None] = {number: None if number in taken else REFUSED for number in range(len(given))}
     case = SuiteCase(name=one.name, given=[given[number] for number in taken])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.triggers.registry import TRIGGERS
 from tests.support.schema_values import PEOPLE
 
 Field = tuple[str, dict[str, Any], bool]
@@ -31,6 +32,8 @@ class Shape:
     """What the trigger of a flow has, beside `id` and `who`, which are texts and always there."""
 
     fields: tuple[Field, ...]
+    built_in: str | None = None
+    """The name of a trigger of the product, instead: then these are the fields of its example that are texts."""
 
     def schema(self) -> dict[str, Any]:
         """As a sources file has it."""
@@ -41,10 +44,18 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A body for a hook of the flow. `reply`: for the one whose events end its waits."""
+    """A body for a hook of the flow, of the event with this label. `reply`: of one that ends a wait of its run."""
 
+    label: str
     body: dict[str, Any]
     reply: bool = False
+
+
+def built_in(name: str) -> Shape:
+    """That of a trigger of the product."""
+    fields = TRIGGERS[name].model_json_schema(by_alias=True)["properties"]
+    texts = [each for each in TRIGGERS[name].example if fields.get(each, {}).get("type") == "string"]
+    return Shape(tuple((each, TEXT, True) for each in texts), name)
 
 
 def shape(chance: random.Random) -> Shape:
@@ -57,22 +68,36 @@ def events(chance: random.Random, made: Shape, count: int, *, replies: bool) -> 
     """So many, of two contacts; some come twice, and after some comes an event that ends a wait of their run."""
     found: list[Sent] = []
     for number in range(count):
-        body: dict[str, Any] = {"id": f"e{number}", "who": chance.choice(("ana", "351912345678"))}
-        for name, schema, needed in made.fields:
-            if needed or chance.random() < 0.6:
-                body[name] = _value(chance, schema)
+        label = f"e{number}"
+        body = _of_ours(chance, made, number) if made.built_in else _declared(chance, made, label)
         if chance.random() < 0.08:
             body[chance.choice([name for name, _, _ in made.fields])] = chance.choice(ODD)
         if chance.random() < 0.1:
             body["more"] = {"a": [1, None]}
-        if chance.random() < 0.05:
-            body["who"] = ""
-        found.append(Sent(body))
+        found.append(Sent(label, body))
         if chance.random() < 0.12:
-            found.append(Sent(body if chance.random() < 0.5 else body | {"more": 1}))
+            found.append(Sent(label, body if chance.random() < 0.5 else body | {"more": 1}))
         if replies and chance.random() < 0.6:
-            found.append(Sent({"id": f"r{number}", "ref": f"e{number}", "text": chance.choice(PEOPLE)}, reply=True))
+            reply = {"id": f"r{number}", "ref": label, "text": chance.choice(PEOPLE)}
+            found.append(Sent(label, reply, reply=True))
     return found
+
+
+def _declared(chance: random.Random, made: Shape, label: str) -> dict[str, Any]:
+    who = "" if chance.random() < 0.05 else chance.choice(("ana", "351912345678"))
+    given = {name: _value(chance, each) for name, each, needed in made.fields if needed or chance.random() < 0.6}
+    return {"id": label, "who": who} | given
+
+
+def _of_ours(chance: random.Random, made: Shape, number: int) -> dict[str, Any]:
+    """The example with an id of its own, and some texts as people write them."""
+    body = dict(TRIGGERS[made.built_in or ""].example)
+    for name, _, _ in made.fields:
+        if name.endswith("_id"):
+            body[name] = f"{body[name]}{number}"
+        elif chance.random() < 0.3:
+            body[name] = chance.choice(PEOPLE)
+    return body
 
 
 def _value(chance: random.Random, schema: dict[str, Any]) -> Any:

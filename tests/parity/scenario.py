@@ -11,11 +11,12 @@ from typing import Any
 
 import yaml
 
+from contracts.triggers.registry import TRIGGERS
 from services.flows.catalogue import Catalogue
 from services.flows.load import FlowSource
 from services.project.catalogue import catalogue
 from tests.parity.author import Author
-from tests.parity.events import Sent, Shape, events, shape
+from tests.parity.events import Sent, Shape, built_in, events, shape
 
 REPLY = {
     "type": "object",
@@ -33,6 +34,10 @@ class Played:
 
     source: FlowSource
     sent: Sequence[Sent]
+
+    def trigger(self, sent: Sent) -> str:
+        """Of one of its events."""
+        return f"webhook.{self.name}-reply" if sent.reply else self.source.flow.triggers[0].text
 
     @property
     def name(self) -> str:
@@ -54,9 +59,13 @@ def scenario(seed: int, folder: Path, *, flows: int, events_each: int) -> Scenar
     """The same for the same seed and numbers, on the same code. Writes sources and flows into the folder."""
     chance = random.Random(seed)
     shapes = {f"p{number}": shape(chance) for number in range(flows)}
+    # A trigger of the product is known everywhere: one flow begins with it.
+    ours = chance.sample(sorted(TRIGGERS), min(len(TRIGGERS), flows // 6))
+    shapes |= {f"p{number * 6}": built_in(name) for number, name in enumerate(ours)}
     sources: dict[str, Any] = {}
     for name, made in shapes.items():
-        sources[name] = _source(made.schema(), "/who")
+        hook = {"trigger": made.built_in, "token": {"env": TOKEN}}
+        sources[name] = hook if made.built_in else _source(made.schema(), "/who")
         sources[f"{name}-reply"] = _source(REPLY, "/ref")
     place = folder / "flows"
     place.mkdir()

@@ -95,14 +95,14 @@ class Stack:
         ids: dict[str, str] = {}
         for sent in one.sent:
             # What came before is settled, so that neither an end nor a wait of it is under way.
-            earlier = ids.get(str(sent.body["ref" if sent.reply else "id"]), "")
+            earlier = ids.get(sent.label, "")
             before, timer = len(self.ends[one.name, earlier]), self.waiting.get((one.name, earlier))
             hook = f"{one.name}-reply" if sent.reply else one.name
             async with self.session.post(f"{self.ingest}/v1/hooks/{hook}/{SECRET}", json=sent.body) as answer:
                 told_id = (await answer.json()).get("id")
                 refused = answer.status != ACCEPTED
             if not sent.reply and not refused:
-                ids[sent.body["id"]] = told_id
+                ids.setdefault(sent.label, told_id)
                 self._flow_of[told_id] = one.name
             place = (one.name, earlier if sent.reply else told_id)
             seen.append(None if refused else place)
