@@ -196,9 +196,11 @@ class _Course:
         """The destination is asked whether a call of unknown outcome happened."""
         now = self._seconds
         asking = Asking(failed, self._attempts, 0.0, self._performer.verify_seconds, now)
-        wait = max(0.0, verification.wait_seconds(asking, now))
+        wait = verification.first_wait_seconds(asking, now)
+        if wait is None:
+            return failed
         while True:
-            self._seconds += wait
+            self._seconds += max(0.0, wait)
             self._among, _ = self._performer.answers(self._request)
             try:
                 verdict, came = _driven(verification.ask(self._action, self._inputs, self._call()))

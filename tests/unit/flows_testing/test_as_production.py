@@ -104,6 +104,13 @@ def test_an_answer_that_leaves_it_open_is_for_a_person(beside: str, outcome: Out
     assert (story.outcome, story.after_seconds) == (outcome, 30.0)
 
 
+def test_nothing_is_asked_before_the_retry_after_of_the_call_itself() -> None:
+    """After 500 with 60 seconds; the answer to the question is then the call's."""
+    later = '{ http: POST *, status: 500, headers: { Retry-After: "60" }, times: 1 }'
+    story = asked(f"{later}, {{ http: GET *, json: {{ id: 7 }} }}")
+    assert (story.outcome, story.after_seconds) == (Outcome.DELIVERED, 60.0)
+
+
 def test_a_question_without_an_answer_says_what_to_write() -> None:
     """It is no call of the flow, so its place is named."""
     with pytest.raises(CaseError, match=r"no answer for GET /people/1, by which crm .* is verified"):
