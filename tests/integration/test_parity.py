@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.parity.compare import compare
 from tests.parity.scenario import scenario
 
-SEED, FLOWS, EVENTS = 3, 18, 4
+SEED, FLOWS, EVENTS = 3, 14, 4
 
 
 async def test_random_flows_do_the_same_in_both(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -14,6 +14,8 @@ from services.project.catalogue import stand_in_answers
 CALL_SECONDS = 3.0
 """A call's whole time on the stack: what comes later came too late."""
 CLOSUM = stand_in_answers()
+SERVER = {"Date": "Tue, 01 Dec 2026 09:00:00 GMT", "Server": "there"}
+BODILESS = frozenset({204, 304})
 ODD = (b"", b"<html>Bad</html>", b"{", b"null", b"[]", b'{"a": null, "id": "7"}', b'"text"', "olá".encode())
 
 
@@ -44,8 +46,15 @@ class Script:
     asked: int = 0
 
     def answer(self, path: str) -> Answer:
-        """The next one."""
+        """The next one, with all headers that a server would add of its own."""
         self.asked += 1
+        said = self._answer(path)
+        if said.status in BODILESS:
+            return replace(said, headers=SERVER, body=b"")
+        own = {**SERVER, "Content-Type": "application/octet-stream", "Content-Length": str(len(said.body))}
+        return replace(said, headers=own | said.headers)
+
+    def _answer(self, path: str) -> Answer:
         chance = random.Random(f"{self.seed} {self.flow} {self.asked}")
         kind = chance.random()
         if kind < 0.66:
