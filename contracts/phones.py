@@ -18,6 +18,8 @@ from typing import NamedTuple
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
 
+from contracts.contact_fields import MOST_PHONE
+
 WITH_PREFIX = 11
 """Digits without a plus are tried with a country code when there are so many: a typing error is nobody's number."""
 
@@ -75,6 +77,8 @@ def read(text: str, region: str = "", *, international: bool = False, guess: boo
     `international`: digits alone begin with the country code, as WhatsApp and SMS gateways write them.
     `guess`: so do 11 digits or more, where the region has no such number as it is written at home.
     """
+    if len(text) > MOST_PHONE:
+        raise NoPhoneError("it is longer than any number")
     given, international = _written(text, international=international)
     digits = _digits(given)
     if given.startswith("+") or international:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, model_validator
 
-from contracts.triggers.payload import Payload, Text, Words, spelled
+from contracts.contact_fields import MOST_COUNTRY, MOST_EMAIL, MOST_ID, MOST_NAME, MOST_PHONE
+from contracts.triggers.payload import Payload, Prose, Tags, Text, spelled
 from contracts.triggers.phones import E164, contact_subject, e164
 from contracts.triggers.sent_times import Moment
 
@@ -44,15 +45,15 @@ class ContactUpdated(Payload):
     }
 
     event_id: Text = Field(default="", validation_alias=spelled("event_id", "webhook_id"), max_length=512)
-    contact_id: Text = Field(default="", validation_alias=spelled("contact_id", "lead_id", "id"), max_length=256)
-    name: Text = Field(default="", validation_alias=spelled("name", "full_name"), max_length=1024)
-    email: Text = Field(default="", validation_alias=spelled("email", "e_mail", "mail"), max_length=512)
+    contact_id: Text = Field(default="", validation_alias=spelled("contact_id", "lead_id", "id"), max_length=MOST_ID)
+    name: Prose = Field(default="", validation_alias=spelled("name", "full_name"), max_length=MOST_NAME)
+    email: Text = Field(default="", validation_alias=spelled("email", "e_mail", "mail"), max_length=MOST_EMAIL)
     mobile_number: Text = Field(
-        default="", validation_alias=spelled("mobile_number", "phone", "mobile", "phone_number"), max_length=250
+        default="", validation_alias=spelled("mobile_number", "phone", "mobile", "phone_number"), max_length=MOST_PHONE
     )
     mobile_number_e164: E164 = ""
-    country: Text = Field(default="", max_length=256)
-    tags: Words = Field(default_factory=list)
+    country: Prose = Field(default="", max_length=MOST_COUNTRY)
+    tags: Tags = Field(default_factory=list)
     updated_at: Moment = Field(default=None, validation_alias=spelled("updated_at", "time", "timestamp"))
     changed: Annotated[list[str], FailFast()] = Field(
         default_factory=list, description="names of the fields that changed, where sent"

@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from contracts.triggers.payload import Payload, Text, spelled
+from contracts.contact_fields import MOST_EMAIL, MOST_ID
+from contracts.triggers.payload import Payload, Prose, Text, spelled
 from contracts.triggers.sent_times import Moment
 
 SPELLINGS = ("event", "type", "status", "action", "event_type")
@@ -68,14 +69,14 @@ class EmailEvent(Payload):
 
     event_id: Text = Field(default="", validation_alias=spelled("event_id", "webhook_id"), max_length=512)
     email_id: Text = Field(default="", validation_alias=spelled("email_id", "message_id", "id"), max_length=512)
-    contact_id: Text = Field(default="", validation_alias=spelled("contact_id", "lead_id"), max_length=256)
+    contact_id: Text = Field(default="", validation_alias=spelled("contact_id", "lead_id"), max_length=MOST_ID)
     email: Text = Field(
-        default="", validation_alias=spelled("email", "recipient", "to", "e_mail", "mail"), max_length=512
+        default="", validation_alias=spelled("email", "recipient", "to", "e_mail", "mail"), max_length=MOST_EMAIL
     )
     event: Annotated[EmailHappening, BeforeValidator(happening)] = Field(validation_alias=spelled(*SPELLINGS))
-    event_sent: Text = Field(default="", max_length=256, description="the same in the sender's own word")
+    event_sent: Prose = Field(default="", max_length=256, description="the same in the sender's own word")
     link: Text = Field(default="", validation_alias=spelled("link", "url", "href"), max_length=4096)
-    error: Text = Field(default="", validation_alias=spelled("error", "reason", "error_message"), max_length=4096)
+    error: Prose = Field(default="", validation_alias=spelled("error", "reason", "error_message"), max_length=4096)
     at: Moment = Field(default=None, validation_alias=spelled("at", "time", "timestamp", "created_at"))
 
     @model_validator(mode="before")

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from contracts.triggers.payload import ByUs, Consent, Payload, Text, Words, spelled
+from contracts.contact_fields import MOST_COUNTRY, MOST_EMAIL, MOST_ID, MOST_NAME, MOST_PHONE
+from contracts.triggers.payload import ByUs, Consent, Payload, Prose, Tags, Text, spelled
 from contracts.triggers.phones import E164, e164
 from contracts.triggers.sent_times import Moment
 
@@ -28,15 +29,15 @@ class LeadCreated(Payload):
         "consent_sms": False,
     }
 
-    lead_id: Text = Field(default="", validation_alias=spelled("lead_id", "id"), max_length=256)
-    name: Text = Field(default="", validation_alias=spelled("name", "full_name"), max_length=1024)
-    email: Text = Field(default="", validation_alias=spelled("email", "e_mail", "mail"), max_length=512)
+    lead_id: Text = Field(default="", validation_alias=spelled("lead_id", "id"), max_length=MOST_ID)
+    name: Prose = Field(default="", validation_alias=spelled("name", "full_name"), max_length=MOST_NAME)
+    email: Text = Field(default="", validation_alias=spelled("email", "e_mail", "mail"), max_length=MOST_EMAIL)
     mobile_number: Text = Field(
-        default="", validation_alias=spelled("mobile_number", "phone", "mobile", "phone_number"), max_length=250
+        default="", validation_alias=spelled("mobile_number", "phone", "mobile", "phone_number"), max_length=MOST_PHONE
     )
     mobile_number_e164: E164 = ""
-    country: Text = Field(default="", max_length=256)
-    tags: Words = Field(default_factory=list)
+    country: Prose = Field(default="", max_length=MOST_COUNTRY)
+    tags: Tags = Field(default_factory=list)
     created_at: Moment = Field(default=None, validation_alias=spelled("created_at", "time", "timestamp"))
     consent_email: Consent = Field(
         default=False,

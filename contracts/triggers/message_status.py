@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from contracts.contact_fields import MOST_PHONE
 from contracts.triggers.message_statuses import MessageStatus, status_of
-from contracts.triggers.payload import Payload, Text, spelled
+from contracts.triggers.payload import Payload, Prose, Text, spelled
 from contracts.triggers.phones import E164, e164, number_subject
 from contracts.triggers.sent_times import Moment
 
@@ -26,12 +27,12 @@ class MessageStatusPayload(Payload):
     recipient: Text = Field(
         default="",
         validation_alias=spelled("recipient", "to", "phone", "mobile_number", "recipient_id"),
-        max_length=250,
+        max_length=MOST_PHONE,
     )
     recipient_e164: E164 = ""
     status: Annotated[MessageStatus, BeforeValidator(status_of)] = Field(validation_alias=spelled(*SPELLINGS))
-    status_sent: Text = Field(default="", max_length=256, description="the status in the sender's own word")
-    error: Text = Field(
+    status_sent: Prose = Field(default="", max_length=256, description="the status in the sender's own word")
+    error: Prose = Field(
         default="", validation_alias=spelled("error", "error_message", "reason", "error_code"), max_length=4096
     )
     at: Moment = Field(default=None, validation_alias=spelled("at", "time", "timestamp", "updated_at", "status_time"))

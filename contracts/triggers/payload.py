@@ -7,6 +7,8 @@ What it forgives, so that a flow meets one shape:
 - a whole number where a text belongs, such as an id or a phone: its digits;
 - a time in another form than ours; one that nobody can read is kept as an unknown field;
 - a consent as `1`, `"yes"`, `"on"`, `"sim"` and their opposites; absent is no consent;
+- a text for people (`Prose`) that is longer than its field: what fits, and the whole under `raw`. A part of an id, an
+  address or a number would be another's: too long a one is refused;
 - fields nobody knows, at any depth: kept under the `raw` of the object that they came in.
 
 What it refuses is a pydantic.ValidationError and nothing else, whatever JSON value it is given.
@@ -18,12 +20,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
+from annotated_types import MaxLen
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
+from pydantic.fields import FieldInfo
 
-from contracts.texts import one_text
+from contracts.contact_fields import MOST_TAG
+from contracts.texts import cut, one_text
 from contracts.triggers.sent_times import TimeField, moment
 
 NO_TIME = "a time that cannot be read"
+TOO_LONG = "a text that is too long"
 EXACT = 2**53  # up to here a double holds every whole number
 
 
@@ -100,6 +106,18 @@ ByUs = Annotated[
 Words = Annotated[list[Text], FailFast(), BeforeValidator(_words)]
 """Some texts; also as one text with commas, as forms send it. Of wrong ones the first is told: there may be 80,000."""
 
+
+class _Cut:
+    """Of a text for people, and of a list of them: what is longer is cut and kept under `raw`."""
+
+
+CUT, CUT_EACH = _Cut(), _Cut()
+Prose = Annotated[Text, CUT]
+"""A text for people, such as a name. With `max_length`: of a longer one what fits, and the whole under `raw`."""
+
+Tags = Annotated[list[Annotated[Text, Field(max_length=MOST_TAG)]], FailFast(), BeforeValidator(_words), CUT_EACH]
+"""Names of tags, in the forms of `Words`; each as `Prose`."""
+
 Absent = BeforeValidator(_object)
 """For an object inside a payload: `null` is the empty one."""
 
@@ -118,6 +136,29 @@ def _says(value: object) -> bool:
     )
 
 
+GROWTH = 3
+"""NFC makes at most three characters of one: https://www.unicode.org/faq/normalization.html."""
+
+
+def _is_longer(value: object, most: int) -> bool:
+    """Whether a text, or one of a list of them, has more characters than may be."""
+    if isinstance(value, str):
+        return len(value) * GROWTH > most and len(one_text(value)) > most
+    return isinstance(value, list) and any(isinstance(item, str) and _is_longer(item, most) for item in value)
+
+
+def _fitting(value: Any, most: int) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        return [_fitting(item, most) if isinstance(item, str) else item for item in value]
+    return cut(one_text(value), most)
+
+
+def _most(field: FieldInfo) -> int:
+    """The greatest length of a text's field, or of each text of a list's."""
+    lengths = [part.max_length for part in field.metadata if isinstance(part, MaxLen)]
+    return lengths[0] if lengths else MOST_TAG
+
+
 class TolerantModel(BaseModel):
     """An object of a payload. Unknown fields are kept under `raw`."""
 
@@ -127,6 +168,10 @@ class TolerantModel(BaseModel):
     fields_spelled: ClassVar[Mapping[str, str]] = {}
     """Of each spelling of a field that has several: the field."""
     times: ClassVar[frozenset[str]] = frozenset()
+    lengths: ClassVar[Mapping[str, int]] = {}
+    """Of each spelling of a text for people, or of a list of them: how long each may be."""
+    listed: ClassVar[frozenset[str]] = frozenset()
+    """Those that are lists."""
     raw: dict[str, Any] = Field(default_factory=dict, description="unknown fields, kept as they were sent")
 
     @classmethod
@@ -135,6 +180,8 @@ class TolerantModel(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         names: set[str] = set()
         times: set[str] = set()
+        lengths: dict[str, int] = {}
+        listed: set[str] = set()
         spelled_so: dict[str, str] = {}
         for name, info in cls.model_fields.items():
             alias = info.validation_alias
@@ -145,8 +192,13 @@ class TolerantModel(BaseModel):
                 spelled_so |= dict.fromkeys(own, name)
             if any(isinstance(part, BeforeValidator) and isinstance(part.func, TimeField) for part in info.metadata):
                 times |= own
+            if CUT in info.metadata or CUT_EACH in info.metadata:
+                lengths |= dict.fromkeys(own, _most(info))
+                listed |= own if CUT_EACH in info.metadata else set()
         cls.spellings = frozenset(names)
         cls.times = frozenset(times)
+        cls.lengths = lengths
+        cls.listed = frozenset(listed)
         cls.fields_spelled = spelled_so
 
     @classmethod
@@ -174,11 +226,31 @@ class TolerantModel(BaseModel):
         first = next((key for key in keys if _says(value[key]) and not cls._unreadable(key, value[key])), keys[0])
         return set(keys) - {first}
 
+    @classmethod
+    def _cut(cls, value: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The texts for people as long as they may be; and those that are longer, as they came."""
+        whole = {key: value[key] for key in cls.lengths if key in value and cls._is_longer(key, value[key])}
+        if not whole:
+            return value, whole
+        return {
+            **value,
+            **{key: _fitting(cls._parted(key, item), cls.lengths[key]) for key, item in whole.items()},
+        }, whole
+
+    @classmethod
+    def _is_longer(cls, key: str, value: object) -> bool:
+        return _is_longer(cls._parted(key, value), cls.lengths[key])
+
+    @classmethod
+    def _parted(cls, key: str, value: object) -> object:
+        return _words(value) if key in cls.listed else value
+
     @model_validator(mode="before")
     @classmethod
     def _keep_unknown(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
+        value, whole = cls._cut(value)
         spellings = cls.spellings
         aside = cls._other_spellings(value)
         for key in cls.times:
@@ -190,6 +262,7 @@ class TolerantModel(BaseModel):
             known = {}
             for key, item in value.items():
                 (unknown if key not in spellings or key in aside else known)[key] = item
+        unknown |= whole
         sent = value.get("raw")
         if isinstance(sent, dict):
             if not unknown:
@@ -200,6 +273,14 @@ class TolerantModel(BaseModel):
         elif not unknown and "raw" not in value:
             return value
         return {**known, "raw": unknown}
+
+    def _otherwise(self, place: str) -> Iterable[tuple[str, str]]:
+        """Of what stands under `raw`: what has a field, and why it does not stand there as it came."""
+        for name, item in self.raw.items():
+            if self._unreadable(name, item):
+                yield f"{place}/{name}", NO_TIME
+            elif name in self.lengths and self._is_longer(name, item):
+                yield f"{place}/{name}", TOO_LONG
 
 
 class Payload(TolerantModel):
@@ -230,9 +311,11 @@ class Payload(TolerantModel):
 
     def otherwise(self) -> Sequence[tuple[str, str]]:
         """Fields that came otherwise than declared, and as what: they are absent here, and kept under `raw`."""
-        if not self.raw or not self.times:
-            return ()
-        return [(f"/{name}", NO_TIME) for name in self.raw if self._unreadable(name, self.raw[name])]
+        found = [*self._otherwise("")]
+        for name, inner in self.__dict__.items():
+            if isinstance(inner, TolerantModel) and inner.raw:
+                found += inner._otherwise(f"/{name}")  # noqa: SLF001 - of its own kind
+        return found
 
     @classmethod
     def read(cls, body: object, *, texts: bool = False) -> Self:

@@ -8,18 +8,20 @@ from typing import Annotated
 import phonenumbers
 from pydantic import Field
 
+from contracts.contact_fields import MOST_PHONE
 from contracts.phones import NoPhoneError, one_form, read, written_digits
 from contracts.triggers.payload import Text
 
 E164 = Annotated[
-    str, Field(default="", json_schema_extra={"refined": "phone"}, description="in E.164; empty: no phone")
+    str,
+    Field(default="", max_length=16, json_schema_extra={"refined": "phone"}, description="in E.164; empty: no phone"),
 ]
 """A phone in E.164, or an empty text. The type checker of flows takes it where a phone is needed."""
 
 WhatsAppId = Annotated[
     Text,
     Field(
-        max_length=250,
+        max_length=MOST_PHONE,
         json_schema_extra={"refined": "whatsapp_id"},
         description="as WhatsApp writes it: digits with country code, of every country. Of a person with a username who"
         " shows no phone, the id that WhatsApp has for them with this business, such as PT.13491208655302741918",

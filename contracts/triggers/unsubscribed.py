@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from contracts.triggers.payload import Payload, Text, spelled
+from contracts.contact_fields import MOST_EMAIL, MOST_ID, MOST_PHONE
+from contracts.triggers.payload import Payload, Prose, Text, spelled
 from contracts.triggers.phones import E164, contact_subject, e164
 from contracts.triggers.sent_times import Moment
 
@@ -30,12 +31,12 @@ class Unsubscribed(Payload):
     event_id: Text = Field(
         default="", validation_alias=spelled("event_id", "webhook_id", "unsubscribe_id"), max_length=512
     )
-    contact_id: Text = Field(default="", validation_alias=spelled("contact_id", "lead_id", "id"), max_length=256)
-    email: Text = Field(default="", validation_alias=spelled("email", "e_mail", "mail"), max_length=512)
+    contact_id: Text = Field(default="", validation_alias=spelled("contact_id", "lead_id", "id"), max_length=MOST_ID)
+    email: Text = Field(default="", validation_alias=spelled("email", "e_mail", "mail"), max_length=MOST_EMAIL)
     mobile_number: Text = Field(
         default="",
         validation_alias=spelled("mobile_number", "phone", "mobile", "phone_number", "recipient"),
-        max_length=250,
+        max_length=MOST_PHONE,
     )
     mobile_number_e164: E164 = ""
     channel: Text = Field(
@@ -44,7 +45,7 @@ class Unsubscribed(Payload):
         max_length=64,
         description="email, sms, whatsapp in the sender's own word; empty: all of them, as far as is known",
     )
-    reason: Text = Field(default="", validation_alias=spelled("reason", "feedback", "comment"), max_length=4096)
+    reason: Prose = Field(default="", validation_alias=spelled("reason", "feedback", "comment"), max_length=4096)
     at: Moment = Field(
         default=None, validation_alias=spelled("at", "time", "timestamp", "unsubscribed_at", "created_at")
     )

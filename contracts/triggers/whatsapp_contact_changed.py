@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from contracts.triggers.payload import Text
+from contracts.contact_fields import MOST_PHONE
+from contracts.triggers.payload import Prose, Text
 from contracts.triggers.whatsapp_updates import UserId, WhatsAppPersonUpdate
 
 
@@ -32,10 +33,10 @@ class WhatsAppContactChanged(WhatsAppPersonUpdate):
         max_length=128,
         description="user_changed_number, user_changed_user_id, customer_identity_changed, user_id_update, …",
     )
-    new_number: Text = Field(default="", max_length=250, description="their number from now on")
+    new_number: Text = Field(default="", max_length=MOST_PHONE, description="their number from now on")
     new_user_id: UserId = ""
     previous_user_id: UserId = ""
-    detail: Text = Field(default="", max_length=4096)
+    detail: Prose = Field(default="", max_length=4096)
 
     def own_id(self) -> str | None:
         """The notice's own id; without one who it is, what changed, and when."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from contracts.triggers.payload import Text
+from contracts.triggers.payload import Prose, Text
 from contracts.triggers.whatsapp_updates import WhatsAppUpdate
 
 
@@ -27,8 +27,8 @@ class WhatsAppErrorReported(WhatsAppUpdate):
     }
 
     code: Text = Field(default="", max_length=64)
-    error: Text = Field(default="", max_length=4096)
-    detail: Text = Field(default="", max_length=4096)
+    error: Prose = Field(default="", max_length=4096)
+    detail: Prose = Field(default="", max_length=4096)
 
     def own_id(self) -> str | None:
         """What it says, and when; it has no id, and mostly no time."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from contracts.triggers.payload import Text
+from contracts.triggers.payload import Prose, Text
 from contracts.triggers.phones import number_subject
 from contracts.triggers.whatsapp_updates import UserId, WhatsAppUpdate
 
@@ -31,7 +31,7 @@ class WhatsAppMessageEchoed(WhatsAppUpdate):
     to_user_id: UserId = ""
     kind: Text = Field(default="", max_length=128, description="text, image, …; edit and revoke of an earlier one")
     original_message_id: Text = Field(default="", max_length=512, description="of an edit or revoke: what it changes")
-    text: Text = Field(default="", max_length=65_536)
+    text: Prose = Field(default="", max_length=65_536)
 
     def subject(self) -> str | None:
         """Who gets it."""

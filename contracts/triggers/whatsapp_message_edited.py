@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from contracts.triggers.payload import Text
+from contracts.triggers.payload import Prose, Text
 from contracts.triggers.whatsapp_updates import WhatsAppPersonUpdate
 
 
@@ -27,7 +27,7 @@ class WhatsAppMessageEdited(WhatsAppPersonUpdate):
 
     message_id: Text = Field(default="", max_length=512)
     original_message_id: Text = Field(default="", max_length=512, description="the message that was changed")
-    text: Text = Field(default="", max_length=65_536, description="what it says now")
+    text: Prose = Field(default="", max_length=65_536, description="what it says now")
 
     def own_id(self) -> str | None:
         """The edit's own id."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from contracts.triggers.payload import Absent, Text, spelled
+from contracts.triggers.payload import Absent, Prose, Text, spelled
 from contracts.triggers.phones import E164, WhatsAppId, e164, number_subject
 from contracts.triggers.sent_times import Moment
 from contracts.triggers.whatsapp_updates import USER_ID, Contact, WhatsAppAccount, identified
@@ -43,7 +43,7 @@ class WhatsAppMessageReceived(WhatsAppAccount):
     group_id: Text = Field(
         default="", max_length=512, description="the group that it was written in; empty: to us alone"
     )
-    text: Text = Field(default="", validation_alias=spelled("text", "message", "body"), max_length=65_536)
+    text: Prose = Field(default="", validation_alias=spelled("text", "message", "body"), max_length=65_536)
     contact: Annotated[Contact, Absent] = Contact()
     at: Moment = Field(default=None, validation_alias=spelled("at", "time", "timestamp", "received_at"))
 

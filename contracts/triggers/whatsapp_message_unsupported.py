@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from contracts.triggers.payload import Text
+from contracts.triggers.payload import Prose, Text
 from contracts.triggers.whatsapp_updates import WhatsAppPersonUpdate
 
 
@@ -27,7 +27,7 @@ class WhatsAppMessageUnsupported(WhatsAppPersonUpdate):
 
     message_id: Text = Field(default="", max_length=512)
     kind: Text = Field(default="", max_length=128, description="what it was, where WhatsApp says so")
-    error: Text = Field(default="", max_length=4096)
+    error: Prose = Field(default="", max_length=4096)
 
     def own_id(self) -> str | None:
         """The message's id."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from contracts.triggers.payload import Text
+from contracts.triggers.payload import Prose, Text
 from contracts.triggers.whatsapp_updates import WhatsAppPersonUpdate
 
 STOP = "stop"
@@ -30,7 +30,7 @@ class WhatsAppPreferenceChanged(WhatsAppPersonUpdate):
     stop: bool = Field(default=False, description="they want no more of this category; by `value`, whatever was sent")
     value: Text = Field(min_length=1, max_length=128, description="stop, resume, signup, or what Meta adds")
     category: Text = Field(default="", max_length=128)
-    detail: Text = Field(default="", max_length=4096)
+    detail: Prose = Field(default="", max_length=4096)
 
     @model_validator(mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from contracts.triggers.payload import Text
+from contracts.triggers.payload import Prose, Text
 from contracts.triggers.whatsapp_updates import WhatsAppUpdate
 
 
@@ -31,12 +31,12 @@ class WhatsAppTemplateUpdated(WhatsAppUpdate):
 
     field: Text = Field(default="", max_length=128, description="Meta's name for the kind of change")
     template_id: Text = Field(default="", max_length=512)
-    template: Text = Field(default="", max_length=1024, description="its name")
+    template: Prose = Field(default="", max_length=1024, description="its name")
     language: Text = Field(default="", max_length=64)
     status: Text = Field(
         default="", max_length=128, description="APPROVED, REJECTED, PAUSED, …; the new quality or the new category"
     )
-    reason: Text = Field(default="", max_length=4096)
+    reason: Prose = Field(default="", max_length=4096)
 
     def subject(self) -> str | None:
         """The template."""

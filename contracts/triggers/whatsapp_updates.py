@@ -13,8 +13,9 @@ from typing import Annotated, Any, Self
 import orjson
 from pydantic import Field, model_validator
 
+from contracts.contact_fields import MOST_EMAIL, MOST_NAME
 from contracts.ids import stable_id
-from contracts.triggers.payload import Absent, Payload, Text, TolerantModel, spelled
+from contracts.triggers.payload import Absent, Payload, Prose, Text, TolerantModel, spelled
 from contracts.triggers.phones import E164, WhatsAppId, e164, number_subject
 from contracts.triggers.sent_times import Moment
 
@@ -26,17 +27,17 @@ UserId = Annotated[Text, Field(max_length=512, description=USER_ID)]
 class Contact(TolerantModel):
     """Who it is, as far as their profile tells."""
 
-    name: Text = Field(default="", validation_alias=spelled("name", "full_name", "profile_name"), max_length=1024)
-    email: Text = Field(default="", max_length=512)
+    name: Prose = Field(default="", validation_alias=spelled("name", "full_name", "profile_name"), max_length=MOST_NAME)
+    email: Text = Field(default="", max_length=MOST_EMAIL)
     user_id: UserId = ""
-    username: Text = Field(default="", max_length=512, description="the name that they show instead of a phone")
+    username: Prose = Field(default="", max_length=512, description="the name that they show instead of a phone")
 
 
 class WhatsAppAccount(Payload):
     """Which of our numbers it is about. All empty where it did not come from WhatsApp Cloud API."""
 
     phone_number_id: Text = Field(default="", max_length=512, description="which of our numbers: its id at Meta")
-    display_phone_number: Text = Field(default="", max_length=64, description="the same number as people see it")
+    display_phone_number: Prose = Field(default="", max_length=64, description="the same number as people see it")
     business_account_id: Text = Field(default="", max_length=512, description="the WhatsApp Business Account")
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from contracts.contact_fields import MOST_ID
 from contracts.errors import ErrorCode
 from services.actions.action import Implementation
 from services.actions.action_call import ActionCall, CallFailedError, DestinationReply, RequestBody
@@ -48,13 +49,24 @@ class ClosumAnswer:
         value = self.field(name)
         return "" if value is None else str(value)
 
+    def an_id(self, name: str) -> str:
+        """An id; empty when the answer has none. Raises CallFailedError for one that is longer than ids are."""
+        found = self.text(name)
+        if len(found) > MOST_ID:
+            raise CallFailedError(
+                ErrorCode.ANSWER_INVALID,
+                f"Closum's answer to {self.endpoint.path} has a {name!r} of {len(found)} characters: no id is so long",
+                effect_possible=True,
+            )
+        return found
+
     def identity(self, name: str) -> str:
         """The id that the endpoint gives.
 
         Raises CallFailedError where the confirmed form of the answer promises one: the effect is there, but cannot be
         named. Where the answer is assumed, a missing id is no fault of the call: empty.
         """
-        found = self.text(name)
+        found = self.an_id(name)
         theirs = self.endpoint.answer.get(name, name)
         if not found and theirs is not None and self.endpoint.basis is Basis.CONFIRMED:
             place = self.endpoint.data.removeprefix("/") or "it"

@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from contracts.contact_fields import MOST_ID, MOST_NAME, MOST_TAG
+from contracts.texts import cut
 from services.flows.catalogue import BaseInputs
 from services.flows.proved import Proved
 from services.flows.refined import Digits, Email, Phone
@@ -41,13 +43,20 @@ def _filled(given: object) -> object:
 WithoutEmpty = BeforeValidator(_filled)
 """Before a list of texts: an empty one counts as absent, as everywhere in actions."""
 
-Id = Annotated[str, BeforeValidator(_whole), Field(min_length=1, max_length=256)]
+Id = Annotated[str, BeforeValidator(_whole), Field(min_length=1, max_length=MOST_ID)]
 """An id as the other side gave it; a whole number is its digits."""
 
-Tag = Annotated[str, Field(min_length=1, max_length=250)]
+Tag = Annotated[str, Field(min_length=1, max_length=MOST_TAG)]
 """A tag's name."""
 
-Tags = Annotated[list[Annotated[str, Field(max_length=250)]], Field(max_length=200), WithoutEmpty]
+AnswerId = Annotated[str, Field(max_length=MOST_ID)]
+"""An id in an answer, which `ClosumAnswer.an_id` gives."""
+
+AnswerName = Annotated[str, BeforeValidator(lambda text: cut(text, MOST_NAME)), Field(max_length=MOST_NAME)]
+AnswerTag = Annotated[str, BeforeValidator(lambda text: cut(text, MOST_TAG)), Field(max_length=MOST_TAG)]
+"""What Closum answers, as long as we take it: of a longer one what fits."""
+
+Tags = Annotated[list[Annotated[str, Field(max_length=MOST_TAG)]], Field(max_length=200), WithoutEmpty]
 """Names of tags; an empty one is none."""
 
 
@@ -96,7 +105,7 @@ class StrictInputs(BaseInputs):
 class LeadFields(StrictInputs):
     """What a lead has, all of it optional."""
 
-    name: Annotated[Annotated[str, Field(max_length=250)] | None, Absent] = Field(
+    name: Annotated[Annotated[str, Field(max_length=MOST_NAME)] | None, Absent] = Field(
         default=None, description="the full name"
     )
     email: Annotated[Email | None, Absent] = Field(default=None, description="e-mail address")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.flows.refined import is_a
-from services.flows.shapes import ANY, Kind, Shape, Shapes, is_filled
+from services.flows.shapes import ANY, Kind, Shape, Shapes, is_filled, longest
 
 MAKERS = {
     "phone": "`phone.format` makes one: its output `e164`",
@@ -16,6 +16,8 @@ MAKERS = {
     "language": "`language` finds it or takes a default; or choose among yours, by `lookup` with a `default`",
     "time_zone": "`time_zone` finds it or takes a default; or choose among yours, by `lookup` with a `default`",
 }
+ANY_LENGTH = 60_000
+"""A bound of so many characters is one of work, and no type: it is far from what people write."""
 READ = {"email": ("email",), "phone": ("phone", "digits", "whatsapp_id")}
 """Which texts of a kind are read as what: a phone is never an e-mail address."""
 
@@ -33,7 +35,8 @@ def fits(source: Shape, target: Shape, shapes: Shapes) -> bool:
     if target.kind is Kind.TEXT:
         if target.reads and source.refined and source.refined not in READ[target.reads]:
             return False
-        return _is_text(source, target.refined) and _can_be(source, target) and (is_filled(source) or not target.filled)
+        fine = _is_text(source, target.refined) and _can_be(source, target) and (is_filled(source) or not target.filled)
+        return fine and short_enough(source, target)
     if target.kind is Kind.NUMBER:
         return source.kind in (Kind.NUMBER, Kind.INT)
     if target.kind is Kind.LIST:
@@ -54,6 +57,14 @@ def _is_text(source: Shape, refined: str | None) -> bool:
     if source.kind is Kind.TIME:
         return refined in (None, "timestamp")
     return source.kind is Kind.DURATION and refined in (None, "duration")
+
+
+def short_enough(source: Shape, target: Shape) -> bool:
+    """Whether a text has no more characters than may be."""
+    if target.most is None or target.most >= ANY_LENGTH or (target.refined and source.refined == target.refined):
+        return True
+    most = longest(source)
+    return most is not None and most <= target.most
 
 
 def each_is(values: Sequence[str], refined: str) -> bool:
@@ -87,6 +98,11 @@ def remedy(source: Shape, target: Shape) -> str:
         return "; ".join(makers)
     if target.reads and source.refined and source.kind is Kind.TEXT:
         return f"{source} is never read as {'an' if target.reads == 'email' else 'a'} {target.reads} here"
+    if source.kind is target.kind is Kind.LIST and source.item and target.item:
+        inner = remedy(source.item, target.item)
+        return f"each of it is a text; {inner}" if source.item.kind is target.item.kind else f"give {target}"
+    if source.kind is Kind.TEXT and not short_enough(source, target):
+        return _shorter(source, target.most or 0)
     if target.filled and source.kind is Kind.TEXT:
         return 'it can be empty: ask `… != ""` first, or give a default'
     if target.kind is Kind.TEXT and source.kind in (Kind.INT, Kind.NUMBER, Kind.BOOL):
@@ -102,3 +118,14 @@ def remedy(source: Shape, target: Shape) -> str:
     if source.kind is Kind.BYTES:
         return "turn it into text with string(…) or base64.encode(…)"
     return f"give {target}"
+
+
+def _shorter(source: Shape, most: int) -> str:
+    """What to do about a text that can be too long."""
+    way, found = f"cut it with `text.truncate`, `length: {most}`", longest(source)
+    if found is None:
+        return (
+            f"it is of any length, and at most {most:,} characters fit: give its field a `maxLength` in the schema "
+            f"that it comes by, or {way}"
+        )
+    return f"it is of up to {found:,} characters, and at most {most:,} fit: {way}"

@@ -16,7 +16,7 @@ from services.flows.fields import adapter_of, names_of_field
 from services.flows.input_rules import broken_rules
 from services.flows.literals import is_literal, plain_of
 from services.flows.logic import UNSURE, Atom, Fixed, Formula, either
-from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes, is_filled
+from services.flows.shapes import ANY, BOOL, INT, NULL, NUMBER, TEXT, Field, Kind, Shape, Shapes, is_filled, joined
 from services.flows.syntax import Constant, Expression, ListOf, MapOf, Template, Value, Word
 from services.flows.unknown import UNKNOWN, BeginsWith
 from services.runtime.documents.faults import FaultCode
@@ -43,6 +43,7 @@ class Inputs:
         self.again = again
         self.known = known
         self.report = report
+        self._lengths: dict[int, int | None] = {}
 
     def check(self, given: MapOf, model: type[BaseInputs], owner: Word, shape: Shape) -> None:
         """The inputs of a step, for the model of its tool or action."""
@@ -116,6 +117,15 @@ class Inputs:
             return Atom(source.unless) if source.unless else UNSURE
         return None
 
+    def length(self, value: Value) -> int | None:
+        """The most characters of a value that was checked, or of each text in it; None: any number."""
+        if isinstance(value, Constant):
+            return len(str(value.value))
+        if isinstance(value, ListOf):
+            found = [self.length(item) for item in value.items]
+            return None if None in found else max((most for most in found if most is not None), default=0)
+        return self._lengths.get(id(value))
+
     def value(self, value: Value, target: Shape, what: str, *, maybe: bool = False, empty: bool = False) -> bool:
         """Whether a value fits. Reports where it does not; `what` names the location for people.
 
@@ -162,6 +172,7 @@ class Inputs:
     def expression(self, value: Expression, target: Shape, what: str, *, maybe: bool, empty: bool) -> bool:
         """A value that is one whole expression."""
         source = self.judge(value).shape
+        self._lengths[id(value)] = joined([source])
         if source.kind is Kind.OPTIONAL:
             if not maybe and target != ANY:
                 self.report(
@@ -190,10 +201,12 @@ class Inputs:
 
     def template(self, value: Template, target: Shape, what: str, *, empty: bool) -> bool:
         """A text with expressions in it."""
+        shapes: list[Shape] = []
         good, filled = True, empty or any(isinstance(part, str) and part for part in value.parts)
         for part in value.parts:
             if isinstance(part, Expression):
                 source = self.judge(part).shape
+                shapes.append(source)
                 filled = filled or source.kind in _NEVER_EMPTY or (source.kind is Kind.TEXT and is_filled(source))
                 if source.kind not in TEXT_PARTS:
                     good = False
@@ -203,7 +216,9 @@ class Inputs:
                         f"{source} cannot stand inside a text: name the field that is meant",
                     )
         # An address is put together more often than it is given whole.
-        made = replace(TEXT, filled=filled)
+        beside = sum(len(part) for part in value.parts if isinstance(part, str))
+        made = replace(TEXT, filled=filled, most=joined(shapes, beside))
+        self._lengths[id(value)] = made.most
         if good and not fits(made, target if target.refined != "url" else TEXT, self.shapes):
             self.report(
                 value.location, FaultCode.INPUT_TYPE, f"{what} is {target}, this is a text: {remedy(made, target)}"

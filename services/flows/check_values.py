@@ -27,7 +27,9 @@ from services.runtime.documents.locations import Location
 KEYS = (Kind.TEXT, Kind.INT, Kind.ANY, Kind.UNION)
 
 
-_TIME = Shape(Kind.TEXT, refined="timestamp")
+_TIME = Shape(Kind.TEXT, refined="timestamp", most=40)
+_NAMED = Shape(Kind.TEXT, most=512)
+"""As contracts/events.py bounds what stands round an event's data."""
 
 
 class ValueCheck:
@@ -55,7 +57,7 @@ class ValueCheck:
     def event(self, types: Iterable[str]) -> Shape:
         """What `event` is, when it is of one of these types."""
         said = {"time": Field(_TIME), "type": Field(replace(TEXT, values=tuple(types)))}
-        return self.shapes.once("`event`", dict.fromkeys(EVENT_FIELDS, Field(TEXT)) | said)
+        return self.shapes.once("`event`", dict.fromkeys(EVENT_FIELDS, Field(_NAMED)) | said)
 
     def judge(self, expression: Expression) -> ExpressionFacts:
         """What an expression is and says. Reports what is wrong with it."""

@@ -117,8 +117,9 @@ def load_text(
         said = f"over {MAX_CHARACTERS:,} characters with its tables: split it into files"
         tables.faults.append(Fault(file, 1, 1, FaultCode.FILE_UNREADABLE, said))
     reading = (*faults, *tables.faults)
+    names = known.read_by(text)
     sources = [
-        FlowSource(file, known.bound(flow, text), (*reading, *wrong), whole, known)
+        FlowSource(file, known.bound(flow, names), (*reading, *wrong), whole, known)
         for flow, wrong in parsed
         if flow is not None
     ]

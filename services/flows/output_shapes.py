@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -48,6 +48,36 @@ def _said(field: Field, inputs: dict[str, Value], shapes: Shapes, what: str) -> 
     if given is not None and not (isinstance(given, Constant) and given.value is None):
         field = replace(field, maybe=False, required=True)
     return field
+
+
+Lengths = Callable[[Value], int | None]
+"""The most characters of an input that was checked, or of each text in it; None: any number."""
+
+
+def lengths_of(entry: Tool | Action, given: MapOf, shapes: Shapes, lengths: Lengths) -> tuple[tuple[str, int], ...]:
+    """The greatest lengths of the outputs marked `longest`, as far as the inputs say them: for `Shape.lengths`."""
+    fields = shapes.fields(shapes.of_model(entry.outputs, "serialization", f"the output of `{entry.name}`"))
+    marked = {name: field.longest for name, field in fields.items() if field.longest}
+    if not marked:
+        return ()
+    inputs = {word.text: value for word, value in given.items}
+    found = ((name, _longest(mark, inputs, lengths)) for name, mark in marked.items())
+    return tuple((name, most) for name, most in found if most is not None)
+
+
+def _longest(mark: str, inputs: dict[str, Value], lengths: Lengths) -> int | None:
+    """What a mark says of these inputs. One that is not given is its default, which is short."""
+    if mark.startswith("="):
+        given = inputs.get(mark[1:])
+        return given.value if isinstance(given, Constant) and isinstance(given.value, int) else None
+    found = 0
+    for word in mark.split():
+        name, _, times = word.partition("*")
+        most = lengths(inputs[name]) if name in inputs else 0
+        if most is None:
+            return None
+        found = max(found, most * int(times or 1))
+    return found
 
 
 def _filled(field: Field, inputs: dict[str, Value]) -> bool:

@@ -179,11 +179,11 @@ def _pattern_text(text: str) -> str:
     return text
 
 
-Phone = Annotated[str, Refined("phone"), StringConstraints(pattern=r"^\+[1-9][0-9]{3,14}$")]
+Phone = Annotated[str, Refined("phone"), StringConstraints(pattern=r"^\+[1-9][0-9]{3,14}$", max_length=16)]
 """E.164 with its plus: `+351912345678`."""
 
-Digits = Annotated[str, Refined("digits"), StringConstraints(pattern=r"^[0-9]+$", max_length=1000)]
-"""Nothing but 0 to 9. A phone's digits without plus are what Closum and WhatsApp want."""
+Digits = Annotated[str, Refined("digits"), StringConstraints(pattern=r"^[0-9]+$", max_length=15)]
+"""A phone's digits without plus, at most 15 (E.164): what Closum and WhatsApp want."""
 
 Email = Annotated[str, Refined("email"), StringConstraints(max_length=320), AfterValidator(_email)]
 """An e-mail address by RFC 5321 and 6531; that its mailbox exists is not said."""
@@ -205,7 +205,7 @@ Duration = Annotated[
 TimeZone = Annotated[str, CheckedText("time_zone"), StringConstraints(max_length=60), AfterValidator(_zone_name)]
 """A name of the IANA data base: `Europe/Lisbon`."""
 
-Region = Annotated[str, CheckedText("region"), AfterValidator(_region)]
+Region = Annotated[str, CheckedText("region"), StringConstraints(max_length=2), AfterValidator(_region)]
 """A country by its ISO 3166 letters: `PT`."""
 
 Language = Annotated[str, CheckedText("language"), StringConstraints(max_length=20), AfterValidator(_locale_name)]

@@ -1,4 +1,7 @@
-"""Fields of another type than a schema says: kept under `raw` by their pointers, instead of refusing the whole body."""
+"""Fields of another type than a schema says: kept under `raw` by their pointers, instead of refusing the whole body.
+
+Of a text that is only too long, what fits stays.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Any
 
 import jsonschema_rs
 
+from contracts.texts import cut
+from contracts.triggers.payload import TOO_LONG
 from services.flows.fitting import at_path
 from services.runtime.documents import json_schema
 
@@ -58,7 +63,8 @@ def set_aside(
     for _ in range(MOST_ROUNDS):
         before = set(taken)
         for wrong in json_schema.mismatches(validator, made, MOST_AT_ONCE):
-            _take_out(made, wrong.path, taken)
+            if wrong.most is None or not _cut(made, wrong.path, wrong.most, taken):
+                _take_out(made, wrong.path, taken)
         if taken.keys() == before or validator.is_valid(made):
             break
     else:
@@ -69,7 +75,10 @@ def set_aside(
         return None
     raw = {pointer_of(path): value for path, value in taken.items()}
     theirs = made.get(RAW)
-    aside = tuple(FieldAside(path, kind_of(value)) for path, value in taken.items())
+    aside = tuple(
+        FieldAside(path, TOO_LONG if isinstance(at_path(made, path), str) else kind_of(value))
+        for path, value in taken.items()
+    )
     return {**made, RAW: {**theirs, **raw} if isinstance(theirs, dict) else raw}, aside
 
 
@@ -93,6 +102,17 @@ def restored(body: dict[str, Any]) -> dict[str, Any]:
     return {**made, RAW: theirs} if theirs else made
 
 
+def _cut(made: dict[str, Any], path: Sequence[str | int], most: int, taken: dict[Path, Any]) -> bool:
+    """Leave of a text what fits. False: nothing does, or something that it stood in was taken out."""
+    path = tuple(path)
+    text = at_path(made, path)
+    if not isinstance(text, str) or not path or most < 1:
+        return False
+    taken[path] = text
+    at_path(made, path[:-1])[path[-1]] = cut(text, most)
+    return True
+
+
 def _take_out(made: dict[str, Any], path: Sequence[str | int], taken: dict[Path, Any]) -> None:
     """One value, if it is still there: a fault above it may have been met before."""
     if not path:
@@ -103,11 +123,12 @@ def _take_out(made: dict[str, Any], path: Sequence[str | int], taken: dict[Path,
         if parent[last] is None:
             _take_out(made, path[:-1], taken)
         else:
-            taken[path], parent[last] = parent[last], None
+            taken.setdefault(path, parent[last])
+            parent[last] = None
     elif isinstance(parent, dict) and last in parent:
         value = parent.pop(str(last))
-        inner = [one for one in taken if one[: len(path)] == path]
+        inner = [one for one in taken if len(one) > len(path) and one[: len(path)] == path]
         for one in inner:  # back to where they were
             below = at_path(value, one[len(path) : -1])
             below[one[-1]] = taken.pop(one)
-        taken[path] = value
+        taken.setdefault(path, value)

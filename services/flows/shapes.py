@@ -6,7 +6,7 @@ where a refined one is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Literal
@@ -47,6 +47,8 @@ class Shape:
     values: tuple[str, ...] = ()  # of a text: all that it can be, where that is known
     filled: bool = False  # of a text: it is not empty
     unless: str = ""  # of a text: it is empty where this is false, such as `phone.valid`, which was not asked
+    most: int | None = None  # of a text: it has no more characters, where that is known; see `longest`
+    lengths: tuple[tuple[str, int], ...] = ()  # of an object: what is known of its texts' lengths beside its fields
     reads: str = ""  # of an input: a text of this kind is read there, as `email`; one of another kind never is one
 
     def __str__(self) -> str:
@@ -87,6 +89,7 @@ class Field:
     filled_unless: str = ""  # an input and a value of it: where another one is given, or none, this output is not empty
     empty: str = ""  # of an input, `absent`: an empty text counts as not given
     sparse: str = ""  # of a map, `true`: each of its keys can be absent
+    longest: str = ""  # what it is not longer than: an input, `text*3`, several inputs, or the number in one, `=length`
     blank: bool = False  # of a refined text: it is empty where nothing was found, and no field beside it says so
 
 
@@ -99,7 +102,7 @@ class Object:
     open: bool = False
 
 
-MARKS = ("given_when", "given_with", "typed_by", "filled_with", "filled_unless", "empty", "sparse")
+MARKS = ("given_when", "given_with", "typed_by", "filled_with", "filled_unless", "empty", "sparse", "longest")
 CLOSED = frozenset({"region", "language", "time_zone"})
 """Texts that have to be one of a known set: a text from outside is not, until it was looked up."""
 _FORMATS = {"email": "email", "uri": "url", "date-time": "timestamp"}
@@ -196,7 +199,14 @@ class _Schema:
             closed = isinstance(values, list) and all(isinstance(value, str) for value in values)
             filled = isinstance(least := schema.get("minLength"), int | float) and least >= 1
             reads = str(schema.get("reads", "")) if self.ours else ""
-            return replace(TEXT, refined=refined, values=tuple(values) if closed else (), filled=filled, reads=reads)
+            return replace(
+                TEXT,
+                refined=refined,
+                values=tuple(values) if closed else (),
+                filled=filled,
+                most=_most(schema),
+                reads=reads,
+            )
         if kind in _SIMPLE:
             return _SIMPLE[str(kind)]
         if isinstance(values := schema.get("enum"), list) and values and all(isinstance(each, str) for each in values):
@@ -256,12 +266,14 @@ def one_text(options: Sequence[Shape]) -> list[Shape]:
     closed = all(option.values for option in texts)
     values = tuple(dict.fromkeys(value for option in texts for value in option.values)) if closed else ()
     return [
-        replace(TEXT, values=values, filled=all(is_filled(option) for option in texts)),
+        replace(TEXT, values=values, filled=all(is_filled(option) for option in texts), most=longest_of(texts)),
         *(option for option in options if option not in texts),
     ]
 
 
 MANY = 2
+_WRITTEN = {Kind.BOOL: 5, Kind.INT: 20, Kind.NUMBER: 32, Kind.TIME: 40, Kind.DURATION: 60, Kind.NULL: 0}
+"""Characters of what is written as text."""
 
 
 def is_filled(text: Shape) -> bool:
@@ -269,6 +281,50 @@ def is_filled(text: Shape) -> bool:
     return (
         text.filled or (text.refined is not None and not text.unless) or (bool(text.values) and "" not in text.values)
     )
+
+
+def longest(shape: Shape) -> int | None:
+    """The most characters that a value has as a text, a list's each; None: there is no bound, or none is known."""
+    if shape.kind in (Kind.OPTIONAL, Kind.LIST) and shape.item is not None:
+        return longest(shape.item)
+    if shape.kind is Kind.UNION:
+        return longest_of(shape.options)
+    if shape.kind is not Kind.TEXT:
+        return _WRITTEN.get(shape.kind)
+    known = [shape.most] if shape.most is not None else []
+    if shape.values:
+        known.append(max(len(value) for value in shape.values))
+    return min(known, default=None)
+
+
+def bounded(shape: Shape, most: int | None) -> Shape:
+    """The text, or the list of texts, with this greatest length where there is one."""
+    if shape.kind is Kind.LIST and shape.item is not None:
+        return replace(shape, item=bounded(shape.item, most))
+    return shape if most is None or shape.kind is not Kind.TEXT else replace(shape, most=most)
+
+
+def longest_of(shapes: Iterable[Shape]) -> int | None:
+    """The most characters of what is any of these."""
+    found = [longest(shape) for shape in shapes]
+    return None if None in found else max((most for most in found if most is not None), default=None)
+
+
+def joined(shapes: Iterable[Shape], beside: int = 0) -> int | None:
+    """The most characters of these texts one after the other, and of so many more. Any value adds what it has."""
+    total = beside
+    for shape in shapes:
+        inner = shape.item or ANY if shape.kind is Kind.OPTIONAL else shape
+        most = 0 if inner.kind is Kind.ANY else longest(inner)
+        if most is None:
+            return None
+        total += most
+    return total
+
+
+def _most(schema: Mapping[str, Any]) -> int | None:
+    most = schema.get("maxLength")
+    return int(most) if isinstance(most, int | float) else None
 
 
 def _of_value(value: Any) -> Shape:  # noqa: ANN401 - JSON

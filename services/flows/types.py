@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 from cel_expr_python import cel
@@ -41,7 +43,10 @@ class TypedEnvironments:
             self._pool = self._filled_pool()
             self._pooled = len(self.shapes.objects)
             self._environments.clear()
-        key = tuple(sorted(variables.items(), key=lambda item: item[0]))
+        key = tuple(
+            (name, replace(shape, lengths=()) if shape.lengths else shape)
+            for name, shape in sorted(variables.items(), key=itemgetter(0))
+        )
         if key not in self._environments:
             types = {name: _type(shape) for name, shape in variables.items()}
             self._environments[key] = typed(types, self._pool)

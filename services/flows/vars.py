@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from typing import NamedTuple
 from services.flows.flow import Flow
 from services.flows.names import STEP_NAME, VARS
 from services.flows.refined import KINDS, is_a
-from services.flows.shapes import BOOL, INT, NUMBER, TEXT, Field, Shape
+from services.flows.shapes import BOOL, INT, NUMBER, TEXT, Field, Shape, bounded
 from services.flows.syntax import Constant, MapOf, Word
 from services.runtime.documents.faults import Fault, FaultCode
 from services.runtime.documents.locations import Location
@@ -55,7 +55,7 @@ class Vars:
 
     def fields(self) -> dict[str, Field]:
         """What expressions see below `vars`."""
-        return {name: Field(_shape(kind)) for name, kind in self.types.items()}
+        return {name: Field(bounded(_shape(kind), len(str(self.values[name])))) for name, kind in self.types.items()}
 
     def document(self) -> str:
         """A document of YAML with all of them, to stand behind a flow's text."""
@@ -74,9 +74,12 @@ class Vars:
             made[name] = brought
         return replace(self, values=MappingProxyType(made))
 
-    def bound(self, flow: Flow, text: str) -> Flow:
-        """The flow with the values that its text reads: others are no part of its version."""
-        names = sorted(self.values.keys() & _read(text, self.values))
+    def read_by(self, text: str) -> list[str]:
+        """The names that a text reads. Asked once of a text, which can hold many flows."""
+        return sorted(self.values.keys() & _read(text, self.values)) if self.values else []
+
+    def bound(self, flow: Flow, names: Sequence[str]) -> Flow:
+        """The flow with the values of these names, which its text reads: others are no part of its version."""
         if not names:
             return flow
         at = flow.name.location

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.flows.set_aside import RAW, kind_of, pointer_of
-from services.flows.tolerant_schema import Schema, schema_of_values
+from services.flows.tolerant_schema import Schema, most_of, schema_of_values
 
 NULL = "null"
 TYPES: Mapping[str, tuple[str, ...]] = {
@@ -22,6 +22,7 @@ TYPES: Mapping[str, tuple[str, ...]] = {
 }
 """Of each type, as people read it, the types of JSON Schema that take it."""
 NEW = "is new"
+TOO_LONG = "longer than declared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def _object(
         if name in declared:
             properties[name] = _value(declared[name], values, place, len(objects), seen)
         else:
-            properties[name] = schema_of_values(values)
+            properties[name] = schema_of_values(values, name)
             seen.append(FieldSeen(pointer_of(place), NEW, len(values), len(objects)))
     made = {**schema, "properties": properties}
     required = [name for name in schema.get("required", ()) if all(one.get(name) is not None for one in objects)]
@@ -92,6 +93,11 @@ def _value(
     said_again = kinds if isinstance(said, list) or len(kinds) > 1 else kinds[0]
     made = schema if kinds == (said if isinstance(said, list) else [said]) else {**schema, "type": said_again}
     made = {key: part for key, part in made.items() if key != "enum" or all(value in part for value in values)}
+    texts = [value for value in values if isinstance(value, str)]
+    longer = sum(len(text) > made.get("maxLength", len(text)) for text in texts)
+    if longer:
+        seen.append(FieldSeen(pointer_of(path), f"came {TOO_LONG}", longer, of))
+        made = {**made, "maxLength": most_of(texts, path[-1])}
     objects = [value for value in values if isinstance(value, dict)]
     if "object" in kinds and objects:
         made = _object(made, objects, path, seen)

@@ -27,7 +27,7 @@ for _topic in ALL:  # at 0, so that the first one is seen to be one more
     BUGS.labels(_topic.name)
 FIELDS_OTHERWISE = Counter(
     "flows_fields_otherwise",
-    "Fields that came otherwise than their source declares: absent in flows, kept under raw",
+    "Fields that came otherwise than their source declares: absent in flows, or cut, kept under raw",
     ["source", "field", "came_as"],
 )
 LAG = Gauge("flows_lag_records", "Records waiting behind the committed offset", ["topic", "partition"])

@@ -25,6 +25,16 @@ FORMATS: Mapping[str, st.SearchStrategy[Any]] = {
 }
 
 
+LONG = 30_000
+
+
+def long_texts(most: int) -> st.SearchStrategy[str]:
+    """As long as may be, and one more: one word, words, letters and pictures of two characters."""
+    over = most + 1
+    fill = st.sampled_from(("x", "ana ", "🙂", "ã", "9", "e\u0301", "a@b.pt "))
+    return st.builds(lambda sign, size: (sign * size)[:size], fill, st.sampled_from((most, over)))
+
+
 def values(schema: Any, root: Mapping[str, Any] | None = None) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for each kind
     """Values that fit it, or nearly: lengths and patterns of texts are left to whoever reads them."""
     root = schema if root is None else root
@@ -48,7 +58,7 @@ def values(schema: Any, root: Mapping[str, Any] | None = None) -> st.SearchStrat
     if kind == "array":
         return st.lists(values(schema.get("items"), root), max_size=3)
     if kind == "string":
-        texts = FORMATS.get(schema.get("format", ""), TEXTS)
+        texts = FORMATS.get(schema.get("format", ""), TEXTS | long_texts(schema.get("maxLength", LONG)))
         return texts.filter(lambda text: len(text) >= schema.get("minLength", 0))
     simple = {"boolean": st.booleans(), "null": st.none(), "number": NUMBERS, "integer": NUMBERS.map(int)}
     return simple.get(str(kind), ANY)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from contracts.triggers.payload import Payload, digits
+from contracts.contact_fields import MOST_COUNTRY, MOST_NAME, MOST_TAG
+from contracts.triggers.payload import TOO_LONG, Payload, digits
 from contracts.triggers.registry import TRIGGERS
 
 WHATSAPP = TRIGGERS["closum.whatsapp.message_received"]
@@ -245,3 +246,44 @@ def test_a_phone_is_in_e164_beside_what_was_sent_where_it_is_one(number: str, co
     """Never guessed at."""
     flow = seen(LEAD.read({"email": "a@b.pt", "phone": number, "country": country, "mobile_number_e164": "+1"}))
     assert (flow["mobile_number"], flow["mobile_number_e164"]) == (number, expected)
+
+
+def test_a_text_for_people_that_is_too_long_is_cut_and_kept_whole() -> None:
+    """Between two characters as people see them; each under the name that it came by, and told."""
+    family = "👨\u200d👩\u200d👧"
+    name = "x" * (MOST_NAME - 1) + family
+    sent = {"lead_id": "7", "email": "a@x.pt", "fullName": name, "tags": ["a", "b" * 300], "country": "é" * 251}
+    lead = LEAD.read(sent)
+    kept = seen(lead)
+    assert (kept["name"], kept["country"]) == ("x" * (MOST_NAME - 1), "é" * MOST_COUNTRY)
+    assert kept["tags"] == ["a", "b" * MOST_TAG]
+    assert lead.raw == {"fullName": name, "tags": ["a", "b" * 300], "country": "é" * 251}
+    assert set(lead.otherwise()) == {(f"/{field}", TOO_LONG) for field in ("fullName", "tags", "country")}
+    assert LEAD.read(kept) == lead
+    listed = LEAD.read({"email": "a@x.pt", "tags": f"a,{'b' * 300}, c"})
+    assert seen(listed)["tags"] == ["a", "b" * MOST_TAG, "c"]
+    assert listed.raw == {"tags": f"a,{'b' * 300}, c"}
+
+
+def test_a_text_is_measured_as_flows_see_it() -> None:
+    """In NFC: a name from a Mac has no more characters than others have; what composes to more has them."""
+    mac = LEAD.read({"email": "a@x.pt", "name": "e\u0301" * MOST_NAME})
+    assert (seen(mac)["name"], mac.raw) == ("é" * MOST_NAME, {})
+    hindi = LEAD.read({"email": "a@x.pt", "name": "\u0958" * MOST_NAME})
+    assert len(seen(hindi)["name"]) <= MOST_NAME
+    assert hindi.otherwise() == [("/name", TOO_LONG)]
+
+
+def test_a_text_inside_of_an_object_is_cut_too() -> None:
+    """The profile's name of a contact on WhatsApp."""
+    message = WHATSAPP.read({"from": "351912345678", "text": "Olá", "contact": {"name": "x" * 300}})
+    assert seen(message)["contact"]["name"] == "x" * MOST_NAME
+    assert message.otherwise() == [("/contact/name", TOO_LONG)]
+
+
+@pytest.mark.parametrize("field", ["lead_id", "email", "mobile_number"])
+def test_what_names_somebody_is_never_cut(field: str) -> None:
+    """A part of it would be another's: it is refused, with its place."""
+    with pytest.raises(ValidationError) as refused:
+        LEAD.read({"lead_id": "7", "email": "a@x.pt", "mobile_number": "912345678", field: "9" * 600})
+    assert [error["loc"] for error in refused.value.errors()] == [(field,)]

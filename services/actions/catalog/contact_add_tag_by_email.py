@@ -8,7 +8,7 @@ from contracts.writes import Sets
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import CONTACT_ID, ask
-from services.actions.fields import StrictInputs, Tag
+from services.actions.fields import AnswerId, StrictInputs, Tag
 from services.closum.endpoint import Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
@@ -24,7 +24,7 @@ class Inputs(StrictInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    contact_id: str = Field(description="the contact's id; empty when Closum does not say")
+    contact_id: AnswerId = Field(description="the contact's id; empty when Closum does not say")
 
 
 @action(

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.fields import Id, StrictInputs
+from services.actions.fields import AnswerId, Id, StrictInputs
 from services.closum.endpoint import Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 
@@ -21,7 +21,7 @@ class Inputs(StrictInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    contact_id: str = Field(description="the id that is gone", json_schema_extra={"minLength": 1})
+    contact_id: AnswerId = Field(description="the id that is gone", json_schema_extra={"minLength": 1})
 
 
 @action(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.fields import Absent, Id, StrictInputs
+from services.actions.fields import Absent, AnswerId, Id, StrictInputs
 from services.closum.endpoint import Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email, Timestamp
@@ -32,7 +32,7 @@ class Inputs(StrictInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    email_id: str = Field(description="id of the message; empty when Closum does not say")
+    email_id: AnswerId = Field(description="id of the message; empty when Closum does not say")
 
 
 @action(

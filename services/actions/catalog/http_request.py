@@ -33,6 +33,9 @@ REMEDIES = {
 }
 """Headers that a step cannot set, and what to do instead."""
 
+LONGEST_URL = 60_000
+"""httpx takes 65,536 characters of an address. What a destination takes is its own to say: most answer 414 to 8,000."""
+
 
 class Method(StrEnum):
     """What HTTP calls it."""
@@ -116,7 +119,7 @@ class Check(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     method: Literal["GET", "HEAD"] = Field(default="GET", description="GET or HEAD: asking changes nothing")
-    url: str = Field(min_length=1, max_length=8000, description="where to ask, as `url` of the call")
+    url: str = Field(min_length=1, max_length=LONGEST_URL, description="where to ask, as `url` of the call")
     query: Query | None = Field(default=None, description="added to the url")
     expect_status: list[int] | None = Field(
         default=None, description="statuses that say that it happened; absent: 200 to 299"
@@ -136,7 +139,7 @@ class Inputs(BaseInputs):
 
     method: Method
     url: str = Field(
-        min_length=1, max_length=8000, description="path below the connection's base_url, or a whole address"
+        min_length=1, max_length=LONGEST_URL, description="path below the connection's base_url, or a whole address"
     )
     query: Query | None = Field(default=None, description="added to the url")
     headers: Annotated[dict[str, str], NullsAbsent] | None = Field(

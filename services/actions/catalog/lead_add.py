@@ -13,7 +13,7 @@ from services.actions.action_call import ActionCall
 from services.actions.catalog.lead_view import lead_view
 from services.actions.closum import ask, endpoint_of, find
 from services.actions.effect_verification import EffectAbsent, EffectHappened, EffectUnknown, Verdict
-from services.actions.fields import LEAD, NESTED, LeadFields, digits, given
+from services.actions.fields import LEAD, NESTED, AnswerId, LeadFields, digits, given
 from services.closum.endpoint import PUBLIC, PUBLIC_ON, Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.idempotency import IdempotencyKey
@@ -53,7 +53,7 @@ class Inputs(LeadFields):
 class Outputs(BaseModel):
     """What it gives."""
 
-    lead_id: str = Field(description="Closum's id of the lead, new or updated", json_schema_extra={"minLength": 1})
+    lead_id: AnswerId = Field(description="Closum's id of the lead, new or updated", json_schema_extra={"minLength": 1})
 
 
 async def was_added(inputs: Inputs, call: ActionCall) -> Verdict:

@@ -10,7 +10,7 @@ from contracts.writes import Sets
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.fields import LEAD, NESTED, LeadFields, given
+from services.actions.fields import LEAD, NESTED, AnswerId, LeadFields, given
 from services.closum.endpoint import Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
@@ -31,7 +31,7 @@ class Inputs(LeadFields):
 class Outputs(BaseModel):
     """What it gives."""
 
-    lead_id: str = Field(description="Closum's id of the lead; empty when it does not say")
+    lead_id: AnswerId = Field(description="Closum's id of the lead; empty when it does not say")
 
 
 @action(

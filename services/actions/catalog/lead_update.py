@@ -10,7 +10,7 @@ from contracts.writes import Sets
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.fields import LEAD, NESTED, Id, LeadFields, given
+from services.actions.fields import LEAD, NESTED, AnswerId, Id, LeadFields, given
 from services.closum.endpoint import Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 
@@ -30,7 +30,7 @@ class Inputs(LeadFields):
 class Outputs(BaseModel):
     """What it gives."""
 
-    lead_id: str = Field(description="the lead's id", json_schema_extra={"minLength": 1})
+    lead_id: AnswerId = Field(description="the lead's id", json_schema_extra={"minLength": 1})
 
 
 @action(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.fields import Absent, Id, StrictInputs
+from services.actions.fields import Absent, AnswerId, AnswerName, AnswerTag, Id, StrictInputs
 from services.closum.endpoint import Basis, Endpoint, FieldPlacement
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Email
@@ -31,13 +31,13 @@ class Inputs(StrictInputs):
 class Outputs(BaseModel):
     """What it gives. Texts are empty where the lead has none."""
 
-    lead_id: str = Field(description="Closum's id of the lead")
-    name: str = Field(description="full name")
+    lead_id: AnswerId = Field(description="Closum's id of the lead")
+    name: AnswerName = Field(description="full name")
     email: str = Field(description="e-mail address, as Closum has it")
     mobile_number: str = Field(description="phone, as Closum has it")
     consent_email: bool = Field(description="whether e-mail campaigns may be sent; false when Closum does not say")
     consent_sms: bool = Field(description="whether SMS campaigns may be sent; false when Closum does not say")
-    tags: list[str] = Field(description="names of its tags")
+    tags: list[AnswerTag] = Field(description="names of its tags")
     fields: dict[str, Any] = Field(description="all that Closum answered")
 
 
@@ -60,7 +60,7 @@ async def lead_view(inputs: Inputs, call: ActionCall) -> Outputs:
     said = await ask(call, lead_view, inputs.model_dump(), Guarantee.REPEATABLE)
     tags = said.field("tags")
     return Outputs(
-        lead_id=said.text("lead_id") or inputs.lead_id or "",
+        lead_id=said.an_id("lead_id") or inputs.lead_id or "",
         name=said.text("name"),
         email=said.text("email"),
         mobile_number=said.text("mobile_number"),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.fields import Absent, Mobile, StrictInputs, digits
+from services.actions.fields import Absent, AnswerId, Mobile, StrictInputs, digits
 from services.closum.endpoint import PUBLIC, PUBLIC_ON, Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Timestamp
@@ -49,7 +49,7 @@ class Inputs(StrictInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    sms_id: str = Field(description="id of the message; empty when Closum does not say")
+    sms_id: AnswerId = Field(description="id of the message; empty when Closum does not say")
     parts: int = Field(description="how many SMS it takes: each is paid")
 
 
@@ -77,4 +77,4 @@ async def sms_send(inputs: Inputs, call: ActionCall) -> Outputs:
     """Send an SMS."""
     fields = {**inputs.model_dump(exclude={"max_parts"}), "recipient": digits(inputs.recipient)}
     said = await ask(call, sms_send, fields, Guarantee.AT_MOST_ONCE)
-    return Outputs(sms_id=said.text("sms_id"), parts=divided(inputs.message).parts)
+    return Outputs(sms_id=said.an_id("sms_id"), parts=divided(inputs.message).parts)

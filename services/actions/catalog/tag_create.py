@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.fields import StrictInputs, Tag
+from services.actions.fields import AnswerId, StrictInputs, Tag
 from services.closum.endpoint import Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 
@@ -21,7 +21,7 @@ class Inputs(StrictInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    tag_id: str = Field(description="id of the tag; empty when it was there before, or Closum does not say")
+    tag_id: AnswerId = Field(description="id of the tag; empty when it was there before, or Closum does not say")
     created: bool = Field(description="false when it was there before")
 
 

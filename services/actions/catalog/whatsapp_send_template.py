@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from services.actions.action import action
 from services.actions.action_call import ActionCall
 from services.actions.closum import ask
-from services.actions.fields import Absent, Mobile, StrictInputs, digits
+from services.actions.fields import Absent, AnswerId, Mobile, StrictInputs, digits
 from services.closum.endpoint import Basis, Endpoint
 from services.flows.catalogue import Example, Group, Guarantee
 from services.flows.refined import Url
@@ -54,7 +54,7 @@ class Inputs(StrictInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    message_id: str = Field(description="id of the message; empty when Closum does not say")
+    message_id: AnswerId = Field(description="id of the message; empty when Closum does not say")
 
 
 @action(

@@ -24,7 +24,8 @@ HEAD = """\
 # The trigger `webhook.{name}`: on: webhook.{name}. Made by `flows sources new` from {of}, so look it over:
 # - the example has made values: nothing of what stood in yours is kept;
 # - every field can be absent but what names the event: add to `required` what the sender never leaves out;
-# - a field of another type is kept under `raw`, and counts as absent; to refuse its body: on_mismatch: refuse;
+# - a field of another type is kept under `raw`, and counts as absent; of a text over its maxLength what fits stays, and
+#   the whole is under `raw`; to refuse such bodies: on_mismatch: refuse;
 # - id is what makes a redelivery a duplicate{why};
 # - subject is whose order matters, time is when it happened;
 # - set {variable} to a secret of 16 characters or more, or say how the sender signs: docs/sources.md.

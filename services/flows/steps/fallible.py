@@ -9,7 +9,7 @@ from services.flows.catalogue import Action, Tool
 from services.flows.check_values import ValueCheck
 from services.flows.keys import REACTION, TEXT, Key
 from services.flows.names import ERRORS, id_fault
-from services.flows.output_shapes import outputs_of, wrong_schemas
+from services.flows.output_shapes import lengths_of, outputs_of, wrong_schemas
 from services.flows.presence import PresenceState, join, without
 from services.flows.shapes import ANY, Shape
 from services.flows.steps.kind import Fallback, Reaction, Step, StepCheck, StepReader, Way
@@ -109,6 +109,9 @@ class FallibleStep(Step):
             return
         shape = check.shapes.of_model(entry.inputs, "validation", f"`{entry.name}`")
         check.inputs.check(self.inputs, entry.inputs, owner, shape)
+        name = self.id.text if self.id else ""
+        if name in check.variables and (lengths := lengths_of(entry, self.inputs, check.shapes, check.inputs.length)):
+            check.variables[name] = replace(check.variables[name], lengths=lengths)
         reported = {(fault.line, fault.col) for fault in check.faults}
         for location, text in wrong_schemas(entry, self.inputs, check.shapes):
             if (location.line, location.col) not in reported:

@@ -330,7 +330,9 @@ class SourceEntry(StrictForm):
     answer: AnswerForm | None = None
     from_query: bool = Field(default=False, description="a GET is an event, its query the body")
     items: Items | None = Field(default=None, description="where the list of events stands in the body")
-    on_mismatch: Literal["refuse", "raw"] = Field(default="refuse", description="what a field of another type does")
+    on_mismatch: Literal["refuse", "raw"] = Field(
+        default="refuse", description="what a field of another type, or a longer text, does"
+    )
     leave_out: list[Pointer] = Field(default_factory=list, description="what flows must not see, such as tokens")
     headers: list[RequestPart] = Field(default_factory=list, description="headers that flows can read")
     query: list[RequestPart] = Field(default_factory=list, description="parameters of the address that flows can read")

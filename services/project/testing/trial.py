@@ -93,7 +93,7 @@ def _bound(source: FlowSource, values: Mapping[str, str | int | float | bool]) -
     if not values:
         return source
     known = source.vars.changed(values, "the case")
-    return replace(source, flow=known.bound(source.flow, source.text), vars=known)
+    return replace(source, flow=known.bound(source.flow, known.read_by(source.text)), vars=known)
 
 
 UNUSED = "no call takes it: take it away, or correct what it is for"

@@ -84,11 +84,15 @@ def mismatch(validator: jsonschema_rs.Validator, value: Any) -> tuple[str, str] 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """What does not match: why, where, and of which JSON types it might be; none where it is not about the type."""
+    """What does not match: why, where, and of which JSON types it might be; none where it is not about the type.
+
+    `most`: how many characters may be there, where that is what is wrong.
+    """
 
     text: str
     path: tuple[str | int, ...]
     types: frozenset[str] = frozenset()
+    most: int | None = None
 
 
 def mismatches(validator: jsonschema_rs.Validator, value: Any, most: int) -> list[Mismatch]:  # noqa: ANN401 - a JSON value
@@ -103,7 +107,8 @@ def mismatches(validator: jsonschema_rs.Validator, value: Any, most: int) -> lis
 
 
 def _mismatch(error: jsonschema_rs.ValidationError) -> Mismatch:
-    return Mismatch(error.message, tuple(error.instance_path), frozenset(_types(error)))
+    most = error.kind.limit if isinstance(error.kind, Kind.MaxLength) else None
+    return Mismatch(error.message, tuple(error.instance_path), frozenset(_types(error)), most)
 
 
 def _types(error: jsonschema_rs.ValidationError) -> Iterator[str]:

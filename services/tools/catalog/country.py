@@ -7,10 +7,12 @@ import re
 import phonenumbers
 from pydantic import BaseModel, Field
 
+from contracts.contact_fields import MOST_COUNTRY
 from contracts.phones import without_marks
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language, Region, locale
 from services.tools.toolkit.country_names import by_letters, by_name, letters
+from services.tools.toolkit.size_bounds import Text
 
 DIALLED = re.compile(r"^(?:\+|00)([0-9]{1,4})$")
 
@@ -18,9 +20,7 @@ DIALLED = re.compile(r"^(?:\+|00)([0-9]{1,4})$")
 class Inputs(BaseInputs):
     """What it takes."""
 
-    country: str = Field(
-        max_length=100, description="a name (Portugal, Alemanha), PT, PRT, a flag, or a dialling code: +351, 00351"
-    )
+    country: Text = Field(description="a name (Portugal, Alemanha), PT, PRT, a flag, or a dialling code: +351, 00351")
     language: Language = Field(default="en", description="in which it is named; names in this language are found too")
 
 
@@ -42,6 +42,8 @@ class Outputs(BaseModel):
 
 def find(text: str, language: str) -> str | None:
     """The two letters of a country, or None."""
+    if len(text) > MOST_COUNTRY:
+        return None
     given = without_marks(text).strip()
     if (dialled := DIALLED.match(given)) is not None:
         region = phonenumbers.region_code_for_country_code(int(dialled[1]))

@@ -12,13 +12,14 @@ from services.flows.refined import Language, Timestamp, TimeZone
 from services.tools.toolkit.date_forms import prove_readable
 from services.tools.toolkit.date_phrases import FIRST_OF_CENTURY, Order
 from services.tools.toolkit.date_reading import Numbers, read, told
+from services.tools.toolkit.size_bounds import Text
 from services.tools.toolkit.value_texts import as_text
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    text: Annotated[str, Field(max_length=1000)] | int | float = Field(
+    text: Text | int | float = Field(
         description="such as 31/05/2026 14h30, 5 de janeiro de 2026, 2026-05-31T14:30Z, 1767225600"
     )
     formats: Annotated[list[str], Proved(prove_readable)] = Field(

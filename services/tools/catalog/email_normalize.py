@@ -7,13 +7,13 @@ from pydantic import BaseModel, Field
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Email
 from services.tools.toolkit import emails
+from services.tools.toolkit.size_bounds import Text
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    email: str = Field(
-        max_length=1000,
+    email: Text = Field(
         description="as typed, also as mailto:ana@x.pt or Ana <ana@x.pt>",
         json_schema_extra={"reads": "email"},
     )
@@ -32,7 +32,9 @@ class Outputs(BaseModel):
         description="trimmed, in lower case, in one Unicode form; @googlemail.com is @gmail.com",
         json_schema_extra={"given_when": "valid"},
     )
-    domain: str = Field(default="", description="what stands behind the @", json_schema_extra={"given_when": "valid"})
+    domain: str = Field(
+        max_length=255, default="", description="what stands behind the @", json_schema_extra={"given_when": "valid"}
+    )
     reason: str = Field(default="", description="why it is not valid")
 
 

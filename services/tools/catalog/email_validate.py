@@ -6,14 +6,13 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.toolkit import emails
+from services.tools.toolkit.size_bounds import Text
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    email: str = Field(
-        max_length=1000, description="the address, as email.normalize reads it", json_schema_extra={"reads": "email"}
-    )
+    email: Text = Field(description="the address, as email.normalize reads it", json_schema_extra={"reads": "email"})
     allow_free: bool = Field(default=True, description="false: addresses of free providers (gmail.com …) are not valid")
     allow_role: bool = Field(default=True, description="false: addresses of a role (info@, noreply@ …) are not valid")
     domains: list[str] = Field(default_factory=list, max_length=1000, description="only these; empty: all domains")
@@ -23,7 +22,7 @@ class Outputs(BaseModel):
     """What it gives."""
 
     valid: bool = Field(description="whether the address is well formed and allowed; not whether its mailbox exists")
-    domain: str = Field(default="", description="what stands behind the @; empty when it is no address")
+    domain: str = Field(max_length=255, default="", description="what stands behind the @; empty when it is no address")
     free: bool = Field(default=False, description="whether its domain is one of a list of free and disposable mail")
     role: bool = Field(default=False, description="whether it speaks of a role, not of a person")
     reason: str = Field(default="", description="why it is not valid")

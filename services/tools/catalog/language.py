@@ -11,14 +11,16 @@ from pydantic import BaseModel, Field
 from contracts.phones import without_marks
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language, locale
+from services.tools.toolkit.size_bounds import Text
 
+LONGEST = 100
 FORM = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    language: str = Field(max_length=100, description="as the contact has it: pt_BR, pt-br, en")
+    language: Text = Field(description="as the contact has it: pt_BR, pt-br, en")
     among: Annotated[list[Language], Field(max_length=50)] = Field(
         default_factory=list, description="those that the flow writes, such as [pt-PT, en]; empty: any"
     )
@@ -61,8 +63,8 @@ async def language(inputs: Inputs) -> Outputs:
 
 def read(text: str) -> Locale | None:
     """The language that a text names by its letters, or None."""
-    code = without_marks(text).strip()
-    if FORM.fullmatch(code) is None:
+    code = without_marks(text[:LONGEST]).strip()
+    if len(text) > LONGEST or FORM.fullmatch(code) is None:
         return None
     try:
         return locale(code)

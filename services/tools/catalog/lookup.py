@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import override
 
 from services.flows.catalogue import BaseInputs, Example, Group, ToolError, tool
+from services.flows.unknown import UnknownValue
 from services.runtime.documents.suggestion import suggestion
 from services.tools.toolkit.table_indexes import INDEXES, key_text
 from services.tools.toolkit.value_paths import MAX_PATH, first, parse
@@ -30,7 +31,11 @@ class Inputs(BaseInputs):
 
     @override
     def hopeless(self) -> None:
-        """A table of another kind, a field that no row has, or a key that stands twice."""
+        """A table of another kind, a field that no row has, a key that stands twice or where a field's name belongs."""
+        fixed = isinstance(self.key, str | int | float | bool)
+        for name in ("key_field", "value_field"):
+            if fixed and isinstance(getattr(self, name), UnknownValue):
+                raise ToolError(f"key: stands in the flow, and {name!r} comes with the event: are they swapped?")
         if self.table is None or isinstance(self.table, str | int | float | bool):
             raise ToolError("table: is an object, a list of rows, or { csv: FILE } for a file beside the flow")
         values = list(self.table.values() if isinstance(self.table, dict) else self.table)

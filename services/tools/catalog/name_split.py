@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from contracts.contact_fields import MOST_NAME
+from contracts.texts import cut
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.toolkit import names
 
@@ -11,18 +13,22 @@ from services.tools.toolkit import names
 class Inputs(BaseInputs):
     """What it takes."""
 
-    name: str = Field(max_length=200, description="a full name, also as `Sousa, Ana`")
+    name: str = Field(max_length=MOST_NAME, description="a full name, also as `Sousa, Ana`")
 
 
 class Outputs(BaseModel):
     """What it gives. A part that is not there is empty."""
 
-    first: str = Field(default="", description="the first name, for a greeting")
-    middle: str = Field(default="", description="the names between")
-    last: str = Field(default="", description="the family name with its da, dos, van, Filho, Neto; of a company all")
-    title: str = Field(default="", description="such as Dra. or Prof. Doutor")
-    suffix: str = Field(default="", description="such as Júnior or III")
-    initials: str = Field(default="", description="of first and last name, such as AS")
+    first: str = Field(default="", description="the first name, for a greeting", json_schema_extra={"longest": "name"})
+    middle: str = Field(default="", description="the names between", json_schema_extra={"longest": "name"})
+    last: str = Field(
+        default="",
+        description="the family name with its da, dos, van, Filho, Neto; of a company all",
+        json_schema_extra={"longest": "name"},
+    )
+    title: str = Field(default="", description="such as Dra. or Prof. Doutor", json_schema_extra={"longest": "name"})
+    suffix: str = Field(default="", description="such as Júnior or III", json_schema_extra={"longest": "name"})
+    initials: str = Field(default="", max_length=20, description="of first and last name, such as AS")
     company: bool = Field(default=False, description="whether it is a company by its legal form, such as Lda or GmbH")
 
 
@@ -44,13 +50,13 @@ class Outputs(BaseModel):
 )
 async def name_split(inputs: Inputs) -> Outputs:
     """Split a person's name into first, middle and last name, title and suffix."""
-    found = names.read(inputs.name)
+    found, most = names.read(inputs.name), len(inputs.name)
     return Outputs(
-        first=found.first,
-        middle=found.middle,
-        last=found.last,
-        title=found.title,
-        suffix=found.suffix,
+        first=cut(found.first, most),
+        middle=cut(found.middle, most),
+        last=cut(found.last, most),
+        title=cut(found.title, most),
+        suffix=cut(found.suffix, most),  # of `a,b` it makes `a, b`
         initials=found.initials,
         company=found.company,
     )

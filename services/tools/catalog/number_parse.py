@@ -7,12 +7,13 @@ from pydantic import BaseModel, Field
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language
 from services.tools.toolkit.numbers import read
+from services.tools.toolkit.size_bounds import Text
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    text: str = Field(max_length=200, description="the number, with a currency or unit beside it or none")
+    text: Text = Field(description="the number, with a currency or unit beside it or none")
     language: Language = Field(default="pt-PT", description="whose marks: pt-PT reads 1.234,56 and en-US 1,234.56")
 
 

@@ -7,13 +7,13 @@ from pydantic import BaseModel, Field
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Digits, Phone, Region
 from services.tools.toolkit import phones
+from services.tools.toolkit.size_bounds import Text
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    number: str = Field(
-        max_length=250,
+    number: Text = Field(
         description="as typed: spaces, dots, brackets, 00 or + in front",
         json_schema_extra={"reads": "phone"},
     )
@@ -34,12 +34,18 @@ class Outputs(BaseModel):
         json_schema_extra={"given_when": "valid"},
     )
     international: str = Field(
-        default="", description="as people write it abroad: +351 912 345 678", json_schema_extra={"given_when": "valid"}
+        max_length=40,
+        default="",
+        description="as people write it abroad: +351 912 345 678",
+        json_schema_extra={"given_when": "valid"},
     )
     national: str = Field(
-        default="", description="as people write it at home: 912 345 678", json_schema_extra={"given_when": "valid"}
+        max_length=40,
+        default="",
+        description="as people write it at home: 912 345 678",
+        json_schema_extra={"given_when": "valid"},
     )
-    country: str = Field(default="", description="the number's country, by its two letters: PT")
+    country: str = Field(default="", max_length=2, description="the number's country, by its two letters: PT")
     type: phones.Kind = Field(
         default="",
         description="what kind of line it is; some countries do not tell",

@@ -9,13 +9,13 @@ from pydantic import BaseModel, Field
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Language, Region, locale
 from services.tools.toolkit import phones
+from services.tools.toolkit.size_bounds import Text
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    number: str = Field(
-        max_length=250,
+    number: Text = Field(
         description="as typed; with + or country code the region is not needed",
         json_schema_extra={"reads": "phone"},
     )

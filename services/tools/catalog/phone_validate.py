@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import Region
 from services.tools.toolkit import phones
+from services.tools.toolkit.size_bounds import Text
 
 Wanted = Literal["any", "mobile", "fixed"]
 
@@ -16,8 +17,7 @@ Wanted = Literal["any", "mobile", "fixed"]
 class Inputs(BaseInputs):
     """What it takes."""
 
-    number: str = Field(
-        max_length=250,
+    number: Text = Field(
         description="as typed: spaces, dots, brackets, 00 or + in front",
         json_schema_extra={"reads": "phone"},
     )

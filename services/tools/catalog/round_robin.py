@@ -15,10 +15,11 @@ from services.flows.refined import Duration, TimeZone
 from services.flows.state.rotations import Turn
 from services.flows.unknown import known
 from services.flows.working_hours import HoursError, WorkingHours, days_of, holidays_of, stretches_of, zone_of
-from services.tools.toolkit.state_inputs import seconds
+from services.tools.toolkit.size_bounds import Text
+from services.tools.toolkit.state_inputs import key_of, seconds
 
-MOST = 500
-Member = Annotated[str, MinLen(1), MaxLen(200), AfterValidator(one_text)]
+MOST, LONGEST_MEMBER = 500, 200
+Member = Annotated[str, MinLen(1), MaxLen(LONGEST_MEMBER), AfterValidator(one_text)]
 Members = Annotated[list[Member], Field(min_length=1, max_length=MOST)]
 Absent = Annotated[list[Member], Field(max_length=MOST)]
 Weight = Annotated[int, Ge(0), Le(1000)]
@@ -51,8 +52,8 @@ class Inputs(BaseInputs):
     weights: dict[Member, Weight] = Field(
         default_factory=dict, max_length=MOST, description="turns a round, 0 to 1000, for those that do not get 1"
     )
-    sticky_key: Annotated[str, AfterValidator(one_text)] = Field(
-        default="", max_length=1000, description="this key keeps who it got, such as ${ trigger.from }"
+    sticky_key: Annotated[Text, AfterValidator(key_of)] = Field(
+        default="", description="this key keeps who it got, such as ${ trigger.from }"
     )
     sticky_for: Duration = Field(default="365d", description="for so long after its last turn")
     absent: Absent = Field(default=[], description="who is away now")
@@ -82,6 +83,7 @@ class Outputs(BaseModel):
     """What it gives."""
 
     value: str = Field(
+        max_length=LONGEST_MEMBER,
         description="whose turn it is; empty when all are away and all_absent is none",
         json_schema_extra={"filled_unless": "all_absent none"},
     )

@@ -26,7 +26,7 @@ class Inputs(BaseInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    text: str = Field(description="the text in the wanted form")
+    text: str = Field(description="the text in the wanted form", json_schema_extra={"longest": "text*3"})
 
 
 WORD = re.compile(r"[^\W_]+")

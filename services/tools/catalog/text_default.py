@@ -23,7 +23,8 @@ class Outputs(BaseModel):
     """What it gives."""
 
     text: str = Field(
-        description="the first that is not empty, trimmed, or the default", json_schema_extra={"filled_with": "default"}
+        description="the first that is not empty, trimmed, or the default",
+        json_schema_extra={"filled_with": "default", "longest": "values default"},
     )
     used_default: bool = Field(description="whether none said anything")
 

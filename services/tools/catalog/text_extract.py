@@ -40,8 +40,8 @@ class Outputs(BaseModel):
     """What it gives."""
 
     found: bool = Field(description="whether there is any")
-    first: str = Field(default="", description="the first, or empty")
-    items: list[str] = Field(default_factory=list, description="all, in order")
+    first: str = Field(default="", description="the first, or empty", json_schema_extra={"longest": "text"})
+    items: list[str] = Field(default_factory=list, description="all, in order", json_schema_extra={"longest": "text"})
 
 
 PATTERNS: dict[str, str] = {

@@ -8,12 +8,13 @@ from pydantic import BaseModel, Field
 
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.toolkit.characters import latin
+from services.tools.toolkit.size_bounds import Text
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    text: str = Field(max_length=10_000, description="the text, in any script")
+    text: Text = Field(description="the text, in any script")
     separator: str = Field(
         default="-", max_length=1, pattern="^[-_.]?$", description="what stands between words: - _ . or nothing"
     )
@@ -23,7 +24,10 @@ class Inputs(BaseInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    slug: str = Field(description="small Latin letters, digits and separators; empty when nothing is left")
+    slug: str = Field(
+        description="small Latin letters, digits and separators; empty when nothing is left",
+        json_schema_extra={"longest": "=length"},
+    )
 
 
 OTHERS = re.compile(r"[^a-z0-9]+")

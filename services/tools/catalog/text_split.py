@@ -24,10 +24,10 @@ class Inputs(BaseInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    items: list[str] = Field(description="the parts, in order")
+    items: list[str] = Field(description="the parts, in order", json_schema_extra={"longest": "text"})
     count: int = Field(description="how many there are")
-    first: str = Field(default="", description="the first part, or empty")
-    last: str = Field(default="", description="the last part, or empty")
+    first: str = Field(default="", description="the first part, or empty", json_schema_extra={"longest": "text"})
+    last: str = Field(default="", description="the last part, or empty", json_schema_extra={"longest": "text"})
 
 
 @tool(

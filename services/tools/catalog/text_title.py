@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from contracts.texts import cut
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.toolkit.letter_cases import SMALL, title
 from services.tools.toolkit.size_bounds import Text
+
+LONG = 100
 
 
 class Inputs(BaseInputs):
@@ -23,7 +26,7 @@ class Inputs(BaseInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    text: str = Field(description="the text with capitals")
+    text: str = Field(description="the text with capitals", json_schema_extra={"longest": "text"})
 
 
 @tool(
@@ -37,4 +40,7 @@ class Outputs(BaseModel):
 )
 async def text_title(inputs: Inputs) -> Outputs:
     """Write names and titles with capital letters."""
-    return Outputs(text=title(inputs.text, inputs.small))
+    made = title(inputs.text, inputs.small)
+    # ß at a word's beginning becomes Ss. What is as long as a field may be does not grow out of it.
+    most = len(inputs.text)
+    return Outputs(text=cut(made, most) if len(made) > most >= LONG else made)

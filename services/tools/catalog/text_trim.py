@@ -21,7 +21,7 @@ class Inputs(BaseInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    text: str = Field(description="the trimmed text")
+    text: str = Field(description="the trimmed text", json_schema_extra={"longest": "text"})
     length: int = Field(description="its characters")
 
 

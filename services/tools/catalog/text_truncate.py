@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from contracts.texts import breaks
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.sms import GSM7, divided, places
-from services.tools.toolkit.characters import breaks, gsm7
+from services.tools.toolkit.characters import gsm7
 from services.tools.toolkit.size_bounds import MAX_TEXT, Text
 
 
@@ -26,7 +27,7 @@ class Inputs(BaseInputs):
 class Outputs(BaseModel):
     """What it gives."""
 
-    text: str = Field(description="the text, not longer than wanted")
+    text: str = Field(description="the text, not longer than wanted", json_schema_extra={"longest": "=length"})
     cut: bool = Field(description="whether anything was cut")
 
 

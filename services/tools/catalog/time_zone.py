@@ -10,12 +10,13 @@ from pydantic import BaseModel, Field
 from contracts.phones import without_marks
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.refined import TimeZone
+from services.tools.toolkit.size_bounds import Text
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    zone: str = Field(max_length=100, description="a name as the contact has it: Europe/Lisbon, america/sao_paulo")
+    zone: Text = Field(description="a name as the contact has it: Europe/Lisbon, america/sao_paulo")
     default: TimeZone = Field(description="the zone of those that have none, such as Europe/Lisbon")
 
 
@@ -24,6 +25,9 @@ class Outputs(BaseModel):
 
     zone: TimeZone = Field(description="the zone, for `wait`, `working_hours` and dates")
     found: bool = Field(description="false: there is no such zone, and it is the default")
+
+
+LONGEST = 100
 
 
 @lru_cache(maxsize=1)
@@ -47,5 +51,6 @@ def zones() -> dict[str, str]:
 )
 async def time_zone(inputs: Inputs) -> Outputs:
     """Find a time zone by its name, or take the default."""
-    name = zones().get("_".join(without_marks(inputs.zone).split()).casefold())
+    written = "_".join(without_marks(inputs.zone[:LONGEST]).split()).casefold()
+    name = zones().get(written) if len(inputs.zone) <= LONGEST else None
     return Outputs(zone=name or inputs.default, found=name is not None)

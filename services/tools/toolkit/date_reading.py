@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from contracts.phones import without_marks
 from services.flows.catalogue import ToolError
 from services.flows.proved import Proved
 from services.flows.refined import zone
 from services.tools.toolkit.date_forms import strptime_form
 from services.tools.toolkit.date_phrases import FIRST_OF_CENTURY, Order, combined, read_phrase, whole_year
+from services.tools.toolkit.size_bounds import Text
 from services.tools.toolkit.value_texts import as_text
 
 MAX_TEXT = 100
@@ -35,7 +34,7 @@ def _prove(value: str | float) -> None:
         raise ToolError(f"{str(value)[:60]!r} is no time such as 2026-05-31T14:30:00+01:00; date.parse makes one")
 
 
-Given = Annotated[Annotated[str, Field(max_length=MAX_TEXT)] | int | float, Proved(_prove)]
+Given = Annotated[Text | int | float, Proved(_prove)]
 """A moment as an input: ISO 8601, or seconds or milliseconds since 1970, as a number or as text."""
 
 GIVEN = "ISO 8601, or seconds or milliseconds since 1970; date.parse makes it of other spellings"

@@ -45,6 +45,7 @@ _MORE_ROLES = (
     "vertrieb",
 )
 # RFC 5322: a comment in brackets; a display name before an address in angle brackets.
+LONGEST = 1000
 _COMMENT = re.compile(r"\([^()]*\)")
 _ANGLED = re.compile(r"<([^<>]*)>")
 
@@ -68,6 +69,8 @@ def read(text: str) -> Address | str:
     Read away: `mailto:` with its query, a display name (`Ana <ana@x.pt>`), comments and marks around, spaces round
     the @, what nobody sees.
     """
+    if len(text) > LONGEST:
+        return "it is longer than any address"
     given = without_marks(text).strip()
     if given[:7].lower() == "mailto:":
         given = unquote(given[7:].partition("?")[0])

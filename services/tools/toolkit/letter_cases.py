@@ -81,5 +81,5 @@ def sentence(text: str) -> str:
 
 
 def _first(word: str) -> str:
-    # The title case of ß is Ss, of ǆ ǅ: not that of capitals.
-    return word[:1].title() + word[1:].lower()
+    # The title case of ß is Ss, of ǆ ǅ: not that of capitals. İ is an i without a second dot.
+    return word[:1].title() + word[1:].replace("İ", "i").lower()

@@ -14,6 +14,7 @@ from babel.numbers import get_currency_symbol, get_decimal_symbol
 from contracts.phones import without_marks
 from services.flows.refined import locale
 
+LONGEST = 200
 MAX_DIGITS = 30
 MINUS = str.maketrans({"−": "-", "–": "-", "＋": "+"})
 # Any space, and every mark that some language groups digits by.
@@ -82,6 +83,8 @@ def latin_digits(text: str) -> str:
 
 def read(text: str, language: str) -> ReadNumber | None:
     """The number in a text with at most one unit or currency beside it, or None. More than 30 digits are none."""
+    if len(text) > LONGEST:
+        return None
     text = without_marks(text).translate(MINUS).strip()
     if locale(language).default_numbering_system != "latn":
         text = latin_digits(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Annotated, Any
 
 import orjson
@@ -11,10 +12,21 @@ from pydantic import AfterValidator, Field
 from contracts.texts import one_text
 from services.flows.catalogue import ToolError
 from services.flows.durations import DurationError, parse_duration
+from services.tools.toolkit.size_bounds import Text
 
 MOST_BYTES = 100_000
+MOST_KEY, KEPT = 1000, 900
 
-Key = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(one_text)]
+
+def key_of(text: str) -> str:
+    """A key in NFC; of one that is too long for an index, its beginning and a digest of all of it."""
+    key = one_text(text)
+    if len(key) <= MOST_KEY:
+        return key
+    return f"{key[:KEPT]}…{blake2b(key.encode(), digest_size=16).hexdigest()}"
+
+
+Key = Annotated[Text, Field(min_length=1), AfterValidator(key_of)]
 """Whose state it is: a phone, an e-mail, an order's number. In NFC; another spelling is another key: normalize."""
 
 Scope = Annotated[str, Field(max_length=100), AfterValidator(one_text)]

@@ -219,7 +219,7 @@ def test_a_number_that_no_number_holds_is_the_text_that_will_come(here: Path) ->
     (here / "big.json").write_text('{"a": 12345678901234567890123, "b": 18446744073709551615, "c": 7}')
     sources.new("big", sample=[Path("big.json")])
     fields = triggers([here])["webhook.big"].model_json_schema()["properties"]
-    assert fields == {"a": {"type": ["string", "null"]}, "b": {}, "c": {"type": ["integer", "null"]}}
+    assert fields == {"a": {"type": ["string", "null"], "maxLength": 250}, "b": {}, "c": {"type": ["integer", "null"]}}
 
 
 def test_a_source_is_widened_by_what_came(

@@ -27,7 +27,7 @@ CRM = "- action: http.request\n  connection: crm\n  with: { method: POST, url: /
 class Told(BaseModel):
     """A source that says what changed."""
 
-    id: str = Field(min_length=1)
+    id: str = Field(min_length=1, max_length=256)
     name: str = ""
     changed: list[str] = Field(default_factory=list)
 

@@ -93,8 +93,8 @@ RIGHT = {
     "a default by a tool": "- id: who\n  tool: text.default\n  with: { values: ['${ trigger.lead_id }'], default: '0' }\n"
     + TAG % "who.text",
     "whose turn it is": TURN % "" + TAG % "turn.value",
-    "text around it": TAG.replace("'${ %s }'", "'lead ${ trigger.lead_id }'"),
-    "put together": TAG % '"lead " + trigger.lead_id',
+    "text around it": TAG.replace("'${ %s }'", "'lead ${ trigger.country }'"),
+    "put together": TAG % '"lead " + trigger.country',
     "a region by its name": COUNTRY + REGION % 'country.found ? country.alpha2 : "PT"',
     "one of two regions": REGION % 'trigger.name == "a" ? "PT" : "ES"',
     "looked up, with a default": "- id: zone\n  tool: lookup\n  with: { key: '${ trigger.country }', table: { BR: America/Sao_Paulo }, default: Europe/Lisbon }\n"

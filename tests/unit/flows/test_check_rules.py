@@ -287,7 +287,7 @@ def test_the_same_with_a_right_pattern_passes() -> None:
     """And so does one that comes with the event."""
     assert real("- tool: text.replace\n  with: { text: a, find: '(a)', pattern: true }") == []
     assert real("- tool: text.replace\n  with: { text: a, find: '(?=a)' }") == []
-    assert real("- tool: text.extract\n  with: { text: a, what: pattern, pattern: '${ trigger.text }' }") == []
+    assert real("- tool: text.extract\n  with: { text: a, what: pattern, pattern: '${ trigger.contact.name }' }") == []
 
 
 @pytest.mark.parametrize(

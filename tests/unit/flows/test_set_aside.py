@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts.triggers.payload import TOO_LONG
 from services.flows.set_aside import restored, set_aside
 from services.runtime.documents import json_schema
 
@@ -16,6 +17,9 @@ SCHEMA: dict[str, Any] = {
         "id": {"type": "integer"},
         "numbers": {"type": "array", "items": {"type": "integer"}},
         "rows": {"type": "array", "items": {"type": "object", "properties": {"n": {"type": ["integer", "null"]}}}},
+        "name": {"type": ["string", "null"], "maxLength": 5},
+        "tags": {"type": "array", "items": {"type": "string", "maxLength": 2}},
+        "code": {"type": "string", "maxLength": 2, "pattern": "^[0-9]+x$"},
         "deep": {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}, "b": {"type": "string"}}},
     },
 }
@@ -33,6 +37,15 @@ CASES: list[tuple[dict[str, Any], dict[str, Any] | None]] = [
         {"id": 1, "more": 2, "rows": [{"n": "x"} for _ in range(3000)]},
         {"id": 1, "more": 2, "raw": {"/rows": [{"n": "x"} for _ in range(3000)]}},
     ),
+    ({"id": 1, "name": "abcdef"}, {"id": 1, "name": "abcde", "raw": {"/name": "abcdef"}}),
+    ({"id": 1, "name": "abcdé\u0301\u0301"}, {"id": 1, "name": "abcd", "raw": {"/name": "abcdé\u0301\u0301"}}),
+    ({"id": 1, "tags": ["ab", "abc"]}, {"id": 1, "tags": ["ab", "ab"], "raw": {"/tags/1": "abc"}}),
+    ({"id": 1, "tags": [7, "abc"]}, {"id": 1, "raw": {"/tags": [7, "abc"]}}),
+    ({"id": 1, "code": "12x"}, {"id": 1, "raw": {"/code": "12x"}}),
+    (
+        {"id": 1, "tags": [f"abc{number}" for number in range(3000)]},
+        {"id": 1, "raw": {"/tags": [f"abc{number}" for number in range(3000)]}},
+    ),
     ({"id": "x", "deep": {"a": "a"}}, None),
     ({"deep": {"a": "a"}}, None),
 ]
@@ -48,3 +61,10 @@ def test_the_rest_stays(body: dict[str, Any], kept: dict[str, Any] | None) -> No
         own = body.get("raw", {})
         assert restored(found[0]) == {**body, **({"raw": own} if own else {})}
     assert repr(body) == before
+
+
+def test_a_text_that_was_cut_is_told_as_such() -> None:
+    """Beside what is of another type."""
+    found = set_aside(json_schema.validator(SCHEMA), {"id": 1, "name": "abcdef", "numbers": ["x"]})
+    assert found is not None
+    assert {(one.path, one.came_as) for one in found[1]} == {(("name",), TOO_LONG), (("numbers",), "a list")}

@@ -202,7 +202,7 @@ def test_a_case_of_a_test_gives_values_of_its_own(tmp_path: Path) -> None:
     """And a name that is not declared, or another type, is a mistake of the case."""
     source = loaded(folder(tmp_path))
     other = source.vars.changed({"name": "case"}, "the case")
-    assert called(compile_flow(replace(source, flow=other.bound(source.flow, source.text)), TOOLS)) == (
+    assert called(compile_flow(replace(source, flow=other.bound(source.flow, other.read_by(source.text))), TOOLS)) == (
         "/case",
         {"live": False},
     )

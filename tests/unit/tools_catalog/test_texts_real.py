@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from contracts.texts import breaks
 from contracts.triggers.registry import TRIGGERS
 from services.flows import cel
 from services.flows.catalogue import ToolError
@@ -29,7 +30,6 @@ from services.tools.catalog.text_split import text_split
 from services.tools.catalog.text_strip_html import text_strip_html
 from services.tools.catalog.text_title import text_title
 from services.tools.catalog.text_truncate import text_truncate
-from services.tools.toolkit.characters import breaks
 from tests.support.tools import use
 
 MAC = unicodedata.normalize("NFD", "João Conceição")
