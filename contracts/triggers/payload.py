@@ -21,8 +21,19 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
 from annotated_types import MaxLen
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from contracts.contact_fields import MOST_TAG
 from contracts.texts import cut, one_text
@@ -107,8 +118,16 @@ Words = Annotated[list[Text], FailFast(), BeforeValidator(_words)]
 """Some texts; also as one text with commas, as forms send it. Of wrong ones the first is told: there may be 80,000."""
 
 
+LONGER = {"longer": "cut"}
+
+
 class _Cut:
     """Of a text for people, and of a list of them: what is longer is cut and kept under `raw`."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The mark stands in the schema: its `maxLength` is what flows see, and not what senders may send."""
+        made = handler(core)
+        return {**made, **LONGER} if "items" not in made else {**made, "items": {**made["items"], **LONGER}}
 
 
 CUT, CUT_EACH = _Cut(), _Cut()

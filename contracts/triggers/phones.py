@@ -14,7 +14,12 @@ from contracts.triggers.payload import Text
 
 E164 = Annotated[
     str,
-    Field(default="", max_length=16, json_schema_extra={"refined": "phone"}, description="in E.164; empty: no phone"),
+    Field(
+        default="",
+        # Made of the number that was sent, whatever stands there: so nothing is refused for its length.
+        json_schema_extra={"refined": "phone", "maxLength": 16, "longer": "made anew"},
+        description="in E.164; empty: no phone",
+    ),
 ]
 """A phone in E.164, or an empty text. The type checker of flows takes it where a phone is needed."""
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from contracts.contact_fields import MOST_NAME
 from contracts.texts import cut
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.tools.toolkit import names
+from services.tools.toolkit.size_bounds import Text
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    name: str = Field(max_length=MOST_NAME, description="a full name, also as `Sousa, Ana`")
+    name: Text = Field(description="a full name, also as `Sousa, Ana`")
 
 
 class Outputs(BaseModel):

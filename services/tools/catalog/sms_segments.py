@@ -9,12 +9,13 @@ from pydantic import BaseModel, Field
 from services.flows.catalogue import BaseInputs, Example, Group, tool
 from services.flows.sms import GSM7, divided
 from services.tools.toolkit.characters import gsm7
+from services.tools.toolkit.size_bounds import Text
 
 
 class Inputs(BaseInputs):
     """What it takes."""
 
-    text: str = Field(max_length=20_000, description="the message")
+    text: Text = Field(description="the message")
     transliterate: bool = Field(
         default=False,
         description="true: `text` has what GSM-7 lacks replaced by its nearest (ã → a), pictures by nothing",
