@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from deploy.local import embedded_kafka
-from tests.mutants.sample import GROUPS, most_seconds, of_file, of_group, sampled, survivors, verdicts
+from tests.mutants.sample import GROUPS, most_seconds, of_file, of_group, sampled, survivors, timed_out, verdicts
 from tests.mutants.unobservable import reason, unobservable
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +59,9 @@ def main() -> None:
         print(f"{told}, {minutes:.0f} min at most. Broken off, it goes on from there the next time", flush=True)
         if pending:
             _mutmut(pending, arguments.at_once, environ)
+        if slow := timed_out(verdicts(FOLDER), chosen):
+            print(f"{len(slow)} came to no end: each is tried again alone", flush=True)
+            _mutmut(slow, 1, environ)
     enough = [_report(which, sample) for which, sample in samples.items()]
     sys.exit(not all(enough))
 
@@ -105,7 +108,8 @@ def _report(which: str, chosen: list[str]) -> bool:
     killed = 100 * (1 - len(lived) / len(chosen))
     print(
         f"{which}: {len(chosen) - len(lived)} of {len(chosen)} mutants were noticed: {killed:.1f} %, at least"
-        f" {LEAST_PERCENT} %. Of those that lived, {reasons} have a reason"
+        f" {LEAST_PERCENT} %. Of those that lived, {reasons} have a reason; of those that were noticed,"
+        f" {len(timed_out(found, chosen))} came to no end"
     )
     return killed >= LEAST_PERCENT
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 LIVED = frozenset({0, 5, 33})
 """All tests passed; or none calls the function. Whatever else ended them has noticed the change."""
+TIMED_OUT = frozenset({-24, 24, 152, -9, 36, 255})
+"""They took too long, by the clock or in seconds of CPU (SIGXCPU, SIGKILL): they loop, or others held the machine."""
 INTERRUPTED = 2
 MARK = "__mutmut_"
 GROUPS: Mapping[str, str] = {"actions": "services.actions.", "flows": ""}
@@ -58,3 +60,8 @@ def most_seconds(folder: Path, names: Collection[str], at_once: int) -> float:
 def survivors(verdicts: Mapping[str, int | None], names: Iterable[str]) -> list[str]:
     """Those that no test noticed."""
     return [name for name in names if verdicts[name] in LIVED]
+
+
+def timed_out(verdicts: Mapping[str, int | None], names: Iterable[str]) -> list[str]:
+    """Those whose tests came to no end. Noticed only if they come to none either when nothing else is tried."""
+    return [name for name in names if verdicts[name] in TIMED_OUT]

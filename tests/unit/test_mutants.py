@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.sample import START_SECONDS, most_seconds, of_file, of_group, sampled, survivors, verdicts
+from tests.mutants.sample import (
+    START_SECONDS,
+    most_seconds,
+    of_file,
+    of_group,
+    sampled,
+    survivors,
+    timed_out,
+    verdicts,
+)
 from tests.mutants.unobservable import Unobservable, reason, unobservable
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +43,14 @@ def test_who_lived_is_who_no_test_noticed(folder: Path) -> None:
     found = verdicts(folder)
     assert [name for name, code in found.items() if code is None] == ["b.x_g__mutmut_1", "d"]
     assert survivors(found, found) == ["a.x_f__mutmut_1", "c"]
+
+
+def test_who_came_to_no_end_is_tried_again(folder: Path) -> None:
+    """On a busy machine that alone is no sign: by the clock (36), by CPU seconds (SIGXCPU), or killed after those."""
+    (folder / "2.py.meta").write_text(json.dumps({"exit_code_by_key": {"c": 33, "d": -24, "e": 36, "f": 1, "g": -9}}))
+    found = verdicts(folder)
+    assert timed_out(found, found) == ["d", "e", "g"]
+    assert timed_out(found, ["c", "e"]) == ["e"]
 
 
 def test_the_same_seed_picks_the_same() -> None:
