@@ -257,16 +257,20 @@ async def test_what_waits_for_a_connection_comes_back_in_order(tables: Tables) -
         await tables.parked.copy([shelved(offset)])
     await tables.parked.copy([shelved(5), shelved(7, lane="other")])
     await tables.parked.add([parked(9, lane="own")])
-    assert await tables.parked.connections("a/0") == {"crm": 5}
+    await tables.parked.copy([shelved(6)._replace(connection="books")])
+    assert await tables.parked.connections("a/0") == ["books", "crm"]
+    assert await tables.parked.connections("a/1") == []
+    assert [await tables.parked.count(place) for place in ("a/0", "a/1")] == [7, 0]
     assert [head.lane for head in await tables.parked.heads("a/0")] == ["own"]
     found = await tables.parked.next("a/0", "crm", 1, 3)
     assert [one.record for one in found] == [shelved(offset).record for offset in (2, 3, 5)]
     assert {(one.age_seconds, one.still) for one in found} == {(5.0, True)}
     assert await tables.parked.newest("a/0", "crm", 2) == ["other", "l"]
     await tables.parked.add([parked(1)])
-    assert await tables.parked.connections("a/0") == {"crm": 4}
+    await tables.parked.add([parked(6)])
+    assert await tables.parked.connections("a/0") == ["crm"]
     assert {head.lane for head in await tables.parked.heads("a/0")} == {"l", "own"}
-    assert [one.record.offset for one in await tables.parked.load([("a/0", "l")], 9)] == [1, 2, 3, 5]
+    assert [one.record.offset for one in await tables.parked.load([("a/0", "l")], 9)] == [1, 2, 3, 5, 6]
     assert await tables.parked.bytes() > 0
 
 

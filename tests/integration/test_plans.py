@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import importlib
 import pkgutil
 import re
@@ -11,8 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 
 import services
+from services.actions.queue.parked_table import ParkedTable
 from services.runtime import database
 
 STATEMENT = re.compile(r"\s*(select|insert|update|delete|with)\b")
@@ -113,6 +117,56 @@ async def test_no_statement_reads_a_whole_table(own_database: str) -> None:
     await beside.close()
     assert len(prepared) > 40
     assert greedy == {}
+
+
+async def test_what_waits_for_a_connection_is_found_without_reading_all_of_it(own_database: str) -> None:
+    """A partition that is taken over waits for this, and so do the healthy calls of it."""
+    beside = await asyncpg.connect(own_database)
+    pool = await database.connect(own_database, size=1)
+    table = ParkedTable(pool)
+    try:
+        await beside.execute(
+            "insert into parked (place, lane, position, due_at, attempts, began_at, value, headers, connection)"
+            " select 'a/0', md5(n::text), n, now(), 0, now(), '', '', case when n % 3 = 0 then 'books' else 'crm' end"
+            " from generate_series(1, $1) as n",
+            ROWS,
+        )
+        await beside.execute("analyze parked")
+        async with pool.acquire() as connection:
+            before = await read(connection, beside)
+        assert await table.connections("a/0") == ["books", "crm"]
+        assert await table.newest("a/0", "crm", 2) == [md5(2_999), md5(2_998)]
+        assert await table.late(["a/0"], 0.0, 2) == []
+        assert await table.heads("a/0") == []
+        async with pool.acquire() as connection:
+            assert await read(connection, beside) - before <= FEW
+    finally:
+        await pool.close()
+        await beside.close()
+
+
+async def test_what_reads_all_of_a_partition_may_take_longer_than_other_statements(own_database: str) -> None:
+    """Where millions wait it takes seconds, and more on a busy server: ended and begun anew, it would never answer."""
+    beside = await asyncpg.connect(own_database)
+    pool = await asyncpg.create_pool(own_database, min_size=3, max_size=3, command_timeout=0.2)
+    table = ParkedTable(pool)
+    try:
+        async with beside.transaction():
+            await beside.execute("lock table parked in access exclusive mode")
+            waiting = [asyncio.create_task(one) for one in (table.heads("a/0"), table.count("a/0"))]
+            with pytest.raises(TimeoutError):
+                await table.connections("a/0")
+            done, _ = await asyncio.wait(waiting, timeout=0.4)
+            assert not done
+        assert await asyncio.gather(*waiting) == [[], 0]
+    finally:
+        await pool.close()
+        await beside.close()
+
+
+def md5(number: int) -> str:
+    """As PostgreSQL makes it of a number."""
+    return hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
 
 
 async def undone(connection: Any, statement: Any, given: list[Any]) -> None:

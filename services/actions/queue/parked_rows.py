@@ -45,9 +45,13 @@ class ParkedRows:
         """The lanes that wait by themselves."""
         return await self._patiently("heads", lambda: self._table.heads(place))
 
-    async def connections(self, place: str) -> dict[str, int]:
-        """The connections that rows of a place wait for, and how many."""
+    async def connections(self, place: str) -> list[str]:
+        """The connections that rows of a place wait for."""
         return await self._patiently("connections", lambda: self._table.connections(place))
+
+    async def count(self, place: str) -> int:
+        """How many rows a place has: seconds, where millions wait."""
+        return await self._patiently("count", lambda: self._table.count(place))
 
     async def next(self, place: str, connection: str, after: int, most: int) -> list[Parked]:
         """What waits for a connection behind an offset, in order."""

@@ -18,7 +18,20 @@ select distinct on (lane) lane, least(extract(epoch from due_at - now())::float8
        count(*) over (partition by lane)::int as rows
 from parked where place = $1 and connection = '' order by lane, position
 """
-CONNECTIONS = "select connection, count(*)::int as rows from parked where place = $1 and connection <> '' group by 1"
+# From one name to the next in the index: a partition that has just been assigned waits for it, whatever waits there.
+CONNECTIONS = """
+with recursive found (connection) as (
+    (select connection from parked where place = $1 and connection <> '' order by connection limit 1)
+    union all
+    select (select connection from parked where place = $1 and connection > found.connection and connection <> ''
+            order by connection limit 1)
+    from found where found.connection is not null
+)
+select connection from found where connection is not null
+"""
+# What reads all of a place takes seconds where millions wait. Ended before, and begun anew, it would never answer.
+WHOLE_SECONDS = 300.0
+COUNT = "select count(*) from parked where place = $1"
 NEXT = """
 select place, lane, position, attempts, coalesce(age, greatest(0, extract(epoch from now() - began_at)::float8)) as age,
        age is not null as still, key, value, headers
@@ -109,7 +122,8 @@ class ParkedTable:
 
     async def heads(self, place: str) -> list[Head]:
         """The lanes of a place."""
-        return [Head(row["lane"], row["wait"], row["rows"]) for row in await self._pool.fetch(HEADS, place)]
+        rows = await self._pool.fetch(HEADS, place, timeout=WHOLE_SECONDS)
+        return [Head(row["lane"], row["wait"], row["rows"]) for row in rows]
 
     async def add(self, rows: Sequence[Parked]) -> None:
         """Keep these, or change when they are due."""
@@ -155,9 +169,14 @@ class ParkedTable:
         except asyncpg.UniqueViolationError:
             await self.add(rows)
 
-    async def connections(self, place: str) -> dict[str, int]:
-        """The connections that requests of a place wait for, and how many."""
-        return {row["connection"]: row["rows"] for row in await self._pool.fetch(CONNECTIONS, place)}
+    async def connections(self, place: str) -> list[str]:
+        """The connections that requests of a place wait for."""
+        return [row["connection"] for row in await self._pool.fetch(CONNECTIONS, place)]
+
+    async def count(self, place: str) -> int:
+        """How many requests of a place wait: seconds, where millions do."""
+        found: int = await self._pool.fetchval(COUNT, place, timeout=WHOLE_SECONDS)
+        return found
 
     async def next(self, place: str, connection: str, after: int, most: int) -> list[Parked]:
         """What waits for a connection behind an offset, in order."""

@@ -76,9 +76,11 @@ class Parking:
         self._shelves: dict[Assignment, dict[str, Shelf]] = {}
         self._where: dict[Assignment, Whereabouts] = {}
         self._rows: dict[Assignment, int] = {}
+        self._counting = asyncio.Lock()
         self._bytes = 0
         self._due: deque[ParkedLane] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._counts: set[asyncio.Task[None]] = set()
 
     @property
     def full(self) -> bool:
@@ -102,20 +104,27 @@ class Parking:
 
     @property
     def rows(self) -> int:
-        """Requests that wait in PostgreSQL."""
-        return sum(self._rows.values())
+        """Requests that wait in PostgreSQL; those that did when their partition came, once they are counted."""
+        return max(0, sum(self._rows.values()))
 
     async def enter(self, assignment: Assignment) -> None:
-        """A partition was assigned: find the lanes that wait. Until then nothing of it may be worked on."""
+        """A partition was assigned: find what waits. Until then nothing of it may be worked on.
+
+        How many wait for connections is told later: to count millions takes seconds.
+        """
         heads = await self._stored.heads(assignment.name)
         shelved = await self._stored.connections(assignment.name)
         self._shelves[assignment] = {connection: Shelf() for connection in shelved}
-        self._rows[assignment] = sum(head.rows for head in heads) + sum(shelved.values())
+        self._rows[assignment] = sum(head.rows for head in heads)
         self._where[assignment] = Whereabouts()
         lanes = self._lanes[assignment] = {}
         for head in heads:
             lane = lanes[head.lane] = ParkedLane(head.lane, assignment)
             self._schedule(lane, head.wait_seconds)
+        if shelved:
+            counting = asyncio.create_task(self._count_all(assignment))
+            self._counts.add(counting)
+            counting.add_done_callback(self._counts.discard)
 
     def leave(self, assignment: Assignment) -> None:
         """It was given up; who gets it finds its rows."""
@@ -235,7 +244,7 @@ class Parking:
         In seconds since 1970. Each is to be ended, out of its turn: no call of it is made.
         """
         places = {assignment.name: assignment for assignment in self._lanes}
-        if not self.rows:
+        if not any(self._lanes.values()) and not any(self._shelves.values()):
             return []
         with self._reading(self._lanes) as readings:
             rows = await self._stored.late(list(places), wall, LATE_AT_ONCE)
@@ -317,9 +326,10 @@ class Parking:
         """Stop at once."""
         for assignment in list(self._lanes):
             self.leave(assignment)
-        for task in self._tasks:
+        tasks = self._tasks | self._counts
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._stored.close()
 
     def _job(self, row: Parked, assignment: Assignment) -> Job:
@@ -425,6 +435,19 @@ class Parking:
         if lane.timer is not None:
             lane.timer.cancel()
             lane.timer = None
+
+    async def _count_all(self, assignment: Assignment) -> None:
+        """What was there when the partition came, too. One at a time, beside what others wait for."""
+        async with self._counting:
+            if (before := self._rows.get(assignment)) is None:
+                return
+            try:
+                found = await self._stored.count(assignment.name)
+            except Exception as error:  # counted too low until it is assigned again: what is on disk is a bound as well
+                log.critical("count.broke", place=assignment.name, exc_info=error)
+                metrics.BUGS.labels(ACTIONS.name).inc()
+            else:
+                self._count(assignment, found - before)
 
     def _count(self, assignment: Assignment, more: int) -> None:
         if assignment in self._rows:

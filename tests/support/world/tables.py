@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -233,12 +233,16 @@ class FakeParked(ParkedTable):
         """Keep these."""
         await self.add(rows)
 
-    async def connections(self, place: str) -> dict[str, int]:
+    async def connections(self, place: str) -> list[str]:
         """The connections that requests of a place wait for."""
         async with self.faults.around("parked.connections"):
-            found = Counter(row.connection for (where, _, _), (row, _, _) in self.rows.items() if where == place)
-            del found[""]
-        return dict(found)
+            found = {row.connection for (where, _, _), (row, _, _) in self.rows.items() if where == place}
+        return sorted(found - {""})
+
+    async def count(self, place: str) -> int:
+        """How many requests of a place wait."""
+        async with self.faults.around("parked.count"):
+            return sum(where == place for where, _, _ in self.rows)
 
     async def next(self, place: str, connection: str, after: int, most: int) -> list[Parked]:
         """What waits for a connection behind an offset."""

@@ -44,9 +44,13 @@ class Table(ParkedTable):
         """As the real one."""
         return self._asked("heads", place)  # type: ignore[no-any-return]
 
-    async def connections(self, place: str) -> dict[str, int]:
+    async def connections(self, place: str) -> list[str]:
         """As the real one."""
         return self._asked("connections", place)  # type: ignore[no-any-return]
+
+    async def count(self, place: str) -> int:
+        """As the real one."""
+        return self._asked("count", place)  # type: ignore[no-any-return]
 
     async def next(self, place: str, connection: str, after: int, most: int) -> list[Parked]:
         """As the real one."""
@@ -98,12 +102,13 @@ def play(story: Callable[[ParkedRows, Table, list[None]], Coroutine[Any, Any, No
     ("ask", "asked", "answer"),
     [
         (lambda rows: rows.heads("t/0"), ("heads", "t/0"), [Head("a", 1.0, 2)]),
-        (lambda rows: rows.connections("t/0"), ("connections", "t/0"), {"crm": 2}),
+        (lambda rows: rows.connections("t/0"), ("connections", "t/0"), ["crm"]),
+        (lambda rows: rows.count("t/0"), ("count", "t/0"), 2),
         (lambda rows: rows.next("t/0", "crm", 5, 9), ("next", "t/0", "crm", 5, 9), [row(6)]),
         (lambda rows: rows.newest("t/0", "crm", 9), ("newest", "t/0", "crm", 9), ["a"]),
         (lambda rows: rows.late(["t/0"], 5.0, 9), ("late", ["t/0"], 5.0, 9), [row(6)]),
     ],
-    ids=["heads", "connections", "next", "newest", "late"],
+    ids=["heads", "connections", "count", "next", "newest", "late"],
 )
 def test_a_read_is_as_the_table_says_and_waits_for_it(ask: Any, asked: Any, answer: Any) -> None:
     """However often PostgreSQL is away."""

@@ -154,6 +154,7 @@ def test_an_owner_finds_what_waits() -> None:
         stage.keep(5, "d", connection="other")
         stage.keep(6, "d", connection="other")
         await parking.enter(stage.here)
+        await asyncio.sleep(0.1)
         assert (parking.rows, parking.due, parking.entering, parking.full) == (6, False, 0, False)
         assert sorted(parking.shelves()) == [(stage.here, "crm"), (stage.here, "other")]
         assert parking.shelves("crm") == [(stage.here, "crm")]
@@ -178,6 +179,72 @@ def test_an_owner_finds_what_waits() -> None:
         assert second.state.still == pytest.approx(stage.world.now(), abs=0.1)
         assert second.state.began == pytest.approx(stage.world.now() - 4.0, abs=0.1)
         assert parking.rows == 6
+
+    play(story)
+
+
+def test_nobody_waits_until_what_waits_is_counted() -> None:
+    """Where millions do it takes long: one partition at a time, and what moves meanwhile counts once."""
+
+    async def story(stage: Stage) -> None:
+        parking, counted = stage.parking, stage.ill.waits.setdefault("parked.count", asyncio.Event())
+        stage.keep(1, "a", wait_seconds=60.0)
+        stage.keep(2, "b", connection="crm")
+        stage.keep(3, "c", connection="crm")
+        stage.keep(4, "d", connection="crm")
+        there, gone = stage.assignment(0), stage.assignment(0)
+        for one in (stage.here, there, gone):
+            await parking.enter(one)
+        assert (parking.rows, parking.entering) == (3, 0)
+        assert len(await parking.take_down(stage.here, "crm", 9)) == 3
+        parking.leave(gone)
+        await asyncio.sleep(0.1)
+        assert parking.rows == 2
+        counted.set()
+        await asyncio.sleep(0.1)
+        assert parking.rows == 8
+        parking.leave(there)
+        assert parking.rows == 4
+
+    play(story)
+
+
+def test_what_moves_before_it_is_counted_counts_once() -> None:
+    """Another partition is counted first meanwhile."""
+
+    async def story(stage: Stage) -> None:
+        parking, counted = stage.parking, stage.ill.waits.setdefault("parked.count", asyncio.Event())
+        stage.keep(2, "b", connection="crm")
+        stage.keep(3, "c", connection="crm")
+        await parking.enter(stage.assignment(0))
+        await parking.enter(stage.here)
+        taken, _ = await parking.take_down(stage.here, "crm", 9)
+        await parking.finished(taken)
+        assert parking.rows == 0
+        parking.shelve(stage.job(5, "d"))
+        parking.shelve(stage.job(6, "d"))
+        await asyncio.sleep(0.1)
+        counted.set()
+        await asyncio.sleep(0.1)
+        assert parking.rows == 2 * 3
+
+    play(story)
+
+
+def test_what_cannot_be_counted_is_told() -> None:
+    """It counts too low, and works on."""
+
+    async def story(stage: Stage) -> None:
+        stage.ill.raises["parked.count"] = ValueError("no number")
+        stage.keep(2, "b", connection="crm")
+        before = metric("flows_bugs_total", topic="actions")
+        with capture_logs() as logs:
+            await stage.parking.enter(stage.here)
+            await asyncio.sleep(0.1)
+        assert [(one["event"], one["place"], one["log_level"]) for one in logs] == [("count.broke", PLACE, "critical")]
+        assert metric("flows_bugs_total", topic="actions") == before + 1
+        assert stage.parking.rows == 0
+        assert len(await stage.parking.take_down(stage.here, "crm", 9)) == 1
 
     play(story)
 
