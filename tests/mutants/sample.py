@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 LIVED = frozenset({0, 5, 33})
 """All tests passed; or none calls the function. Whatever else ended them has noticed the change."""
 TIMED_OUT = frozenset({-24, 24, 152, -9, 36, 255})
 """They took too long, by the clock or in seconds of CPU (SIGXCPU, SIGKILL): they loop, or others held the machine."""
 INTERRUPTED = 2
+WRITING_SECONDS = 20.0
 MARK = "__mutmut_"
 GROUPS: Mapping[str, str] = {"actions": "services.actions.", "flows": ""}
 """By how their names begin; the first that fits. Each has its own sample, so none hides behind the other."""
@@ -27,8 +30,20 @@ def verdicts(folder: Path) -> dict[str, int | None]:
     """Each mutant's exit code, None while it was not tried."""
     found: dict[str, int | None] = {}
     for file in sorted(folder.rglob("*.py.meta")):
-        found |= json.loads(file.read_text())["exit_code_by_key"]
+        found |= _written(file)["exit_code_by_key"]
     return {name: None if code == INTERRUPTED else code for name, code in found.items()}
+
+
+def _written(file: Path) -> Any:
+    """What stands in one. mutmut writes it in place: one that is half written is read again."""
+    until = time.monotonic() + WRITING_SECONDS
+    while True:
+        try:
+            return json.loads(file.read_text())
+        except ValueError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def sampled(names: Iterable[str], size: int, seed: int) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -43,6 +44,16 @@ def test_who_lived_is_who_no_test_noticed(folder: Path) -> None:
     found = verdicts(folder)
     assert [name for name, code in found.items() if code is None] == ["b.x_g__mutmut_1", "d"]
     assert survivors(found, found) == ["a.x_f__mutmut_1", "c"]
+
+
+def test_what_is_half_written_is_read_again(folder: Path) -> None:
+    """A file of mutmut, which writes it in place while somebody asks how far it is."""
+    file = folder / "2.py.meta"
+    file.write_text("")
+    writing = Timer(0.1, file.write_text, (json.dumps({"exit_code_by_key": {"c": 0}}),))
+    writing.start()
+    assert verdicts(folder)["c"] == 0
+    writing.join()
 
 
 def test_who_came_to_no_end_is_tried_again(folder: Path) -> None:

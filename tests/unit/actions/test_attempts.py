@@ -374,7 +374,10 @@ def test_a_call_of_unknown_outcome_is_asked_about_after_a_moment() -> None:
         assert [line["event"] for line in logs] == ["call.doubted"]
         assert stage.ends.told == []
         # Nobody holds it here any more, so whoever goes on may ask the journal.
-        assert isinstance(await stage.make(made), Later)
+        replay = await stage.make(made)
+        assert isinstance(replay, Later)
+        assert isinstance(replay.state, Asking)
+        assert replay.state.charged
         # A replay of what is with a person ends as it did.
         stage.ends.with_a_person = True
         again = await stage.make(made)
@@ -425,6 +428,22 @@ def test_what_the_destination_says_of_it(status: int, word: str) -> None:
     play(lambda asked: Says(status) if asked.url == CHECK else Says(-1), story)
 
 
+def test_a_destination_that_names_a_moment_is_not_asked_before() -> None:
+    """Also where it does so when it is asked what became of the call."""
+
+    async def story(stage: Stage) -> None:
+        made = plan(inputs=ASKS)
+        asking = (await stage.make(made)).state
+        again = await stage.make(made, asking)
+        assert isinstance(again, Later)
+        assert (again.seconds, again.here, again.state) == (90.0, True, replace(asking, asked=1))
+
+    def says(asked: Asked) -> Says:
+        return Says(503, headers={"retry-after": "90"}) if asked.url == CHECK else Says(-1)
+
+    play(says, story)
+
+
 def test_a_call_that_did_not_happen_in_an_outage_does_not_count() -> None:
     """As any other whose connection was ill."""
 
@@ -436,10 +455,13 @@ def test_a_call_that_did_not_happen_in_an_outage_does_not_count() -> None:
         assert not came.state.charged
         stage.ends.told.clear()
         asking = replace(came.state, quiet_seconds=0.0, since=stage.world.now() - 10.0)
+        held = stage.simulation.effects.effects[made.effect]
+        held.row = replace(held.row, maybe=True)  # so an earlier attempt has told
         after = await stage.make(made, asking)
         assert isinstance(after, Later)
         assert isinstance(after.state, Waiting)
         assert (after.state.attempts, after.state.free) == (0, 1)
+        assert not stage.row(made).maybe
         assert after.state.still == pytest.approx(stage.world.now(), abs=0.1)
         assert (stage.row(made).state, stage.row(made).attempts) == (EffectState.CLAIMED, 0)
         assert [one[0] for one in stage.ends.told] == ["failed"]
@@ -481,11 +503,11 @@ def test_what_failed_for_good_has_its_number_of_attempts_from_the_journal() -> N
         first = await stage.make(made, Waiting(2, now))
         effect = stage.simulation.effects.effects[made.effect]
         effect.row = replace(effect.row, attempts=3, maybe=True)
-        again = await stage.make(made)
+        again = await stage.make(made, Waiting(1, now, free=4))
         assert isinstance(again, Ended)
         assert isinstance(again.outcome, Failed)
         assert again.outcome == replace(cast("Any", first).outcome, maybe=True, status=None)
-        assert stage.ends.told[-1][2].attempts == 3
+        assert (stage.ends.told[-1][2].attempts, stage.ends.told[-1][2].free) == (3, 4)
 
     play(Says(422), story)
 
@@ -537,6 +559,7 @@ def test_an_effect_that_is_held_under_another_number_is_asked_for_again(status: 
         came = await stage.make(made)
         assert isinstance(came, Later)
         assert (came.seconds, came.here, came.state.attempts) == (HELD_SECONDS, True, 1)
+        assert not came.state.maybe
         assert stage.ends.told == []
 
     play(Says(status), story)

@@ -13,6 +13,7 @@ from services.actions.action_call import CallFailedError, Query, RequestBody
 from services.actions.attempt.http import HttpCall
 from services.actions.connections import Connection
 from services.actions.connections.parts import RequestCredentials
+from services.actions.connections.request_signing import RequestSigning
 from services.flows.catalogue import Guarantee
 from services.flows.idempotency import IdempotencyKey
 from services.runtime.documents.secrets import Mask
@@ -174,7 +175,12 @@ async def test_each_header_goes_once_whatever_its_case() -> None:
     await ask(client, own, "/x", headers={"x-id": "theirs"}, guarantee=Guarantee.AT_MOST_ONCE)
     assert client.headers == {"x-id": "theirs", "X-Api-Key": "t0ken-x"}
     client = FakeClient()
-    for headers, told in (({"x-api-key": "mine"}, "the connection's own"), ({"x-id": "mine"}, "the effect's key")):
+    own = replace(own, signing=RequestSigning(b"k", "X-Signature"))
+    for headers, told in (
+        ({"x-api-key": "mine"}, "the connection's own"),
+        ({"x-id": "mine"}, "the effect's key"),
+        ({"x-signature": "mine"}, "the connection's signature"),
+    ):
         with pytest.raises(CallFailedError, match=told) as raised:
             await ask(client, own, "/x", headers=headers, guarantee=Guarantee.KEYED)
         assert (raised.value.code, client.url) == (ErrorCode.INPUT_INVALID, "")

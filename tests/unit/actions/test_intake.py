@@ -261,6 +261,22 @@ def test_a_flow_has_its_part_of_memory_and_the_rest_is_read_ahead() -> None:
     play(story)
 
 
+def test_what_was_read_ahead_and_is_late_is_a_job_out_of_its_turn() -> None:
+    """Once its deadline is over, of the assignment that it came with."""
+
+    async def story(stage: Stage) -> None:
+        stage.take(MOST)
+        (last,) = stage.take(1, deadline=datetime.fromtimestamp(50.0, UTC))
+        ahead = stage.ahead()
+        assert stage.intake.late(49.0) == []
+        (job,) = stage.intake.late(50.0)
+        assert (job.offset, job.assignment, job.plan.request is not None) == (last, stage.here, True)
+        stage.intake.show()
+        assert (stage.intake.late(60.0), stage.ahead()) == ([], ahead - 1)
+
+    play(story)
+
+
 def test_so_many_at_once_are_taken_of_what_was_read_ahead() -> None:
     """Few enough not to hold up the calls at work."""
 
@@ -288,6 +304,24 @@ def test_what_waits_asleep_or_for_an_ill_connection_counts_less() -> None:
         stage.ill = set()
         stage.take(1)
         assert (stage.lanes.pending_of("flow"), stage.ahead()) == (80, 1)
+
+    play(story)
+
+
+def test_what_waits_behind_failing_calls_has_half_of_memory() -> None:
+    """However little of it is awake; another flow has its own part."""
+
+    async def story(stage: Stage) -> None:
+        stage.ill, stage.parking.takes_shut = {"crm"}, False
+        stage.take(50)
+        stage.ill = set()
+        for lane in list(stage.lanes._lanes):
+            stage.lanes._sleep(lane, 1e6)
+        assert stage.lanes.awake_of("flow") == 0
+        stage.take(1)
+        assert (stage.lanes.pending_of("flow"), stage.ahead()) == (50, 1)
+        stage.take(1, flow="other")
+        assert (stage.lanes.pending_of("other"), stage.ahead()) == (1, 1)
 
     play(story)
 

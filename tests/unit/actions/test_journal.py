@@ -168,6 +168,25 @@ def test_an_assignment_that_is_over_begins_nothing_and_ends_nothing() -> None:
     play(story)
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+def test_what_is_allowed_to_who_has_given_up_meanwhile_is_given_back(*, leaves: bool) -> None:
+    """Nothing leaves; the attempt that was counted for it counts no more, and where none was, none is taken off."""
+
+    async def story(journal: Journal, table: Table, _: list[None]) -> None:
+        tenure = journal.enter("t/0")
+        assert isinstance(await journal.begin(tenure, TWO, KEYED, 7), Go)
+        table.away = 1
+        asked = asyncio.create_task(journal.begin(tenure, ONE, KEYED, 7, leaves=leaves))
+        await asyncio.sleep(0.01)
+        assert table.away == 0
+        journal.leave(tenure)
+        assert await asked == Fenced()
+        (back,) = table.writes[-1][1]
+        assert (back.key, back.state, back.free) == (ONE, State.CLAIMED, leaves)
+
+    play(story)
+
+
 def test_who_waits_for_an_epoch_and_is_cancelled_ends_no_other() -> None:
     """The epoch is fetched on."""
 

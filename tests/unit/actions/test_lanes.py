@@ -320,9 +320,10 @@ def test_jobs_that_are_ready_while_nobody_works_are_a_bug() -> None:
         stage.gate.shut["crm"] = math.inf
         stage.put(("a", 0))
         assert stage.lanes.stuck
-        stage.put(("o", 0))
+        stage.put(("o", 0), ("p", 0), ("o1", 0))
         assert not stage.lanes.stuck
         await asyncio.sleep(2.0)
+        assert len(stage.begun) == 3
         assert stage.lanes.stuck
         stage.gate.shut["crm"] = 5.0
         stage.lanes.kick()
@@ -376,6 +377,21 @@ def test_who_may_not_begin_says_when_the_soonest_is() -> None:
     crowded.clear()
     assert turns.pop() == ("b", "other")
     assert turns.pop() == ("a", "crm")
+
+
+def test_lanes_that_rest_leave_and_others_have_their_turn() -> None:
+    """Whoever keeps them is told for how long; of a flow whose lanes all rest nothing begins."""
+    rests, rested = {"a": 3.0, "b": 4.0, "d": 5.0}, []
+    turns = Turns(
+        lambda _: 0.0,
+        rests=lambda lane: rests.get(str(lane), 0.0),
+        rested=lambda lane, seconds: rested.append((lane, seconds)),
+    )
+    for flow, lane in (("f", "a"), ("f", "b"), ("f", "c"), ("g", "d"), ("h", "e")):
+        turns.push(Turn("crm", flow), lane)
+    assert popped(turns) == ["c", "e"]
+    assert rested == [("a", 3.0), ("b", 4.0), ("d", 5.0)]
+    assert len(turns) == 0
 
 
 def test_lanes_that_are_doubted_come_last() -> None:

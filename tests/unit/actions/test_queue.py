@@ -86,8 +86,9 @@ class FakeLimits:
         """As limits."""
         return self.ill
 
-    def failed_last(self, _connection: str) -> Callable[[Hashable], bool]:
+    def failed_last(self, connection: str) -> Callable[[Hashable], bool]:
         """Those of number 1."""
+        assert connection in self.ill
         return lambda lane: cast("Any", lane)[1].endswith("1")
 
     def suspect(self, *given: Any) -> None:
@@ -247,6 +248,7 @@ class Stage:
         self.journal = Journal(FakeEffects(self.world), "me", lambda: None, world=self.world)
         self.assignments, self.news = Assignments(), asyncio.Event()
         self.moves = 0
+        self.bugs = 0
         self.queue = Queue(
             cast("Any", self.attempts),
             journal=self.journal,
@@ -284,11 +286,16 @@ class Stage:
         return Job(plan, self.here, state=Waiting(attempts, 0.0), parked="lane")
 
 
+def bugs() -> float:
+    """How many were told so far."""
+    return REGISTRY.get_sample_value("flows_bugs_total", {"topic": "actions"}) or 0.0
+
+
 def play(story: Callable[[Stage], Coroutine[Any, Any, None]], *, begin: bool = False) -> None:
-    """A story with a stage of its own."""
+    """A story with a stage of its own. `stage.bugs`: so many are told in it; else each look around went well."""
 
     async def played() -> None:
-        stage = Stage()
+        stage, before = Stage(), bugs()
         stage.queue.assigned([PLACE])
         await asyncio.sleep(0.1)
         stage.parking.asked.clear()
@@ -296,6 +303,7 @@ def play(story: Callable[[Stage], Coroutine[Any, Any, None]], *, begin: bool = F
             stage.queue.begin()
         await story(stage)
         await stage.queue.close()
+        assert bugs() - before == stage.bugs
 
     loop.run(played)
 
@@ -377,7 +385,6 @@ def test_what_was_parked_is_forgotten_in_postgresql_when_it_ends() -> None:
     """Where that fails its row stays, is told, and the end is an end; one that failed before is suspect."""
 
     async def story(stage: Stage) -> None:
-        bugs = REGISTRY.get_sample_value("flows_bugs_total", {"topic": "actions"}) or 0.0
         first, second = stage.parked(1), stage.parked(2, attempts=1)
         stage.parking.loads = [[first]]
         stage.queue.turn()
@@ -390,7 +397,7 @@ def test_what_was_parked_is_forgotten_in_postgresql_when_it_ends() -> None:
         with capture_logs() as logs:
             await asyncio.sleep(1.5)
         assert [(line["event"], line["position"]) for line in logs] == [("row.left", second.plan.record.position)]
-        assert REGISTRY.get_sample_value("flows_bugs_total", {"topic": "actions"}) == bugs + 1
+        stage.bugs = 1
         assert stage.limits.suspects == [("crm", second.lane)]
         assert stage.here.offsets.position == 3
 
@@ -770,7 +777,6 @@ def test_a_look_around_that_breaks_is_told_and_the_next_one_is_made() -> None:
     """What one row holds ends neither the worker nor its looking; a loop that ended would end the worker."""
 
     async def story(stage: Stage) -> None:
-        bugs = REGISTRY.get_sample_value("flows_bugs_total", {"topic": "actions"}) or 0.0
         late = stage.parking.late
 
         async def broken(_: float) -> list[Job]:
@@ -781,7 +787,7 @@ def test_a_look_around_that_breaks_is_told_and_the_next_one_is_made() -> None:
         with capture_logs() as logs:
             await asyncio.sleep(5.0)
         assert [line["event"] for line in logs] == ["look.broke"]
-        assert REGISTRY.get_sample_value("flows_bugs_total", {"topic": "actions"}) == bugs + 1
+        stage.bugs = 1
         stage.parking.lates = [stage.parked(1)]
         await asyncio.sleep(5.0)
         assert stage.attempts.made == [1]
@@ -803,7 +809,10 @@ def test_at_its_end_nothing_of_it_goes_on() -> None:
         never = asyncio.Event()
 
         async def waits(*_: Any) -> Any:
-            await never.wait()
+            try:
+                await never.wait()
+            finally:
+                await asyncio.sleep(0.1)  # to end takes a moment
 
         stage.parking.enters = waits
         stage.parking.load = waits  # type: ignore[method-assign]
@@ -827,3 +836,12 @@ def test_a_job_shows_what_it_is() -> None:
     job = Job(planned(b"{"), cast("Any", None), state=replace(Waiting(), attempts=3))
     assert repr(job).startswith("Job(Plan(")
     assert "attempts=3" in repr(job)
+
+
+def test_a_job_waits_in_memory_until_its_moment_has_come() -> None:
+    """From then on it can wait for its connection in PostgreSQL; one whose destination is asked cannot."""
+    job = Job(planned(b"{"), cast("Any", None))
+    job.again = 5.0
+    assert [job.waits_here(now) for now in (4.9, 5.0, 5.1)] == [True, False, False]
+    job.state = ASKING
+    assert job.waits_here(5.1)

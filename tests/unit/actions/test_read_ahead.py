@@ -92,14 +92,16 @@ def test_what_is_past_its_deadline_is_taken_out_of_its_turn(
 
 
 def test_it_is_full_over_its_bound_of_bytes_and_not_when_some_are_taken() -> None:
-    """Key, value, headers, and what the interpreter needs for them."""
-    ahead = ReadAhead(2 * (OBJECTS_BYTES + 3 + 10 + 4) - 1)
-    ahead.add(about("a", "f"), record(0, b"0123456789", [("ab", b"cd")]), HERE)
-    assert not ahead.full
-    ahead.add(about("b", "f"), record(1, b"0123456789", [("ab", b"cd")]), HERE)
-    assert ahead.full
-    ahead.take("f")
-    assert not ahead.full
+    """Key, value, headers, and what the interpreter needs for them, to the byte."""
+    two = 2 * (OBJECTS_BYTES + 3 + 10 + 4)
+    for most, full in ((two - 1, True), (two, False)):
+        ahead = ReadAhead(most)
+        ahead.add(about("a", "f"), record(0, b"0123456789", [("ab", b"cd")]), HERE)
+        assert not ahead.full
+        ahead.add(about("b", "f"), record(1, b"0123456789", [("ab", b"cd")]), HERE)
+        assert ahead.full is full
+        ahead.take("f")
+        assert not ahead.full
 
 
 def test_what_was_taken_under_an_assignment_is_forgotten_with_it() -> None:

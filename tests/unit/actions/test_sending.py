@@ -27,6 +27,7 @@ class Parts:
         self.unheard = unheard
         self.now = 100.0
         self.abandoned = 0
+        self.asked: list[Any] = []
         one = request(1)
         plan = Planner(ACTIONS, {}).plan(ConsumedRecord(topics.ACTIONS, "a", 0, 0, one.key, one.to_bytes(), []))
         parts, world = cast("Any", self), World(now=lambda: self.now)
@@ -34,8 +35,9 @@ class Parts:
             plan, Waiting(), cast("Any", None), journal=parts, limits=parts, call_seconds=5.0, world=world
         )
 
-    async def begin(self, *_: object, **__: object) -> Decision:
+    async def begin(self, *given: object, **named: object) -> Decision:
         """The journal's next answer, of which nothing is heard for so long at first."""
+        self.asked.append((*given, named))
         self.now += self.unheard
         self.unheard = 0.0
         return self.decisions.pop(0)
@@ -79,7 +81,16 @@ async def test_one_that_is_still_good_is_good() -> None:
     await parts.way.begin(Guarantee.AT_MOST_ONCE)
     assert isinstance(parts.way.state, Sending)
     assert (parts.way.state.maybe, parts.decisions) == (True, [])
-    parts = Parts(Go(1, 0.0), paused=STALE_SECONDS - 1)
+    parts = Parts(Go(1, 0.0), paused=STALE_SECONDS)
     await parts.way.begin(Guarantee.AT_MOST_ONCE)
     assert isinstance(parts.way.state, Sending)
     assert parts.abandoned == 0
+
+
+async def test_what_is_too_late_is_held_though_nothing_leaves() -> None:
+    """As what may be repeated: it has no effect that could be there twice."""
+    parts = Parts(Go(1, 0.0, maybe=True), paused=0.0)
+    late = await parts.way.too_late("too late")
+    plan = parts.way.plan
+    assert parts.asked == [(None, plan.effect, Guarantee.REPEATABLE, plan.record.offset, None, {"leaves": False})]
+    assert (late.maybe, isinstance(parts.way.state, Sending)) == (True, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -161,6 +162,8 @@ async def test_an_answer_that_the_flow_could_not_read_leaves_it_open() -> None:
 
 async def test_a_fault_of_the_asking_is_no_word() -> None:
     """Whatever an action's verify raises."""
+    found, came = await ask(ACTIONS["http.request"], inputs("http.request", ORDER), FakeCall({}))
+    assert (found, came) == (EffectUnknown("the action has no way to ask"), Done({}))
     found, came = await ask(ACTIONS["closum.lead.add"], inputs("closum.lead.add", LEAD), FakeCall([1]))
     assert isinstance(found, EffectUnknown)
     assert isinstance(came, Failed)
@@ -187,7 +190,10 @@ def test_what_is_there_has_the_names_that_flows_see() -> None:
     class Named(BaseModel):
         ok: bool = Field(serialization_alias="OK")
 
-    assert judged(doubted(30), EffectHappened(Named(ok=True)), 0.0) == Done({"OK": True})
+        at: datetime = datetime(2026, 1, 2, tzinfo=UTC)
+
+    found = judged(doubted(30), EffectHappened(Named(ok=True)), 0.0)
+    assert found == Done({"OK": True, "at": "2026-01-02T00:00:00Z"})
 
 
 @pytest.mark.parametrize("repeat", [{"method": "PUT"}, {"repeat": "keyed"}, {"repeat": "always"}])
