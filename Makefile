@@ -49,8 +49,8 @@ $(MUTANTS)/bin/mutmut: $(STAMP)
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$$($(MUTANTS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_project.pth"
 	@touch $@
 
-mutants: $(MUTANTS)/bin/mutmut ## Change lines of our code, one at a time (a sample, of GROUP=…, or all of FILE=…): does a test fail?
-	@$(BIN)/python -m tests.mutants $(if $(GROUP),--group "$(GROUP)") $(if $(FILE),--file "$(FILE)")
+mutants: $(MUTANTS)/bin/mutmut ## Change lines of our code, one at a time (a sample, of GROUP=…, SEED=… another one, or all of FILE=…): does a test fail?
+	@$(BIN)/python -m tests.mutants $(if $(GROUP),--group "$(GROUP)") $(if $(FILE),--file "$(FILE)") $(if $(SEED),--seed "$(SEED)")
 
 mistakes: $(STAMP) ## Two thousand mistakes in the flows of examples: does `flows check` find them before a run dies of them?
 	@$(BIN)/python -m tests.bench.mutants
