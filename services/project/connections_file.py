@@ -12,6 +12,7 @@ from services.project.closum_facts import facts
 from services.project.errors import ProjectError
 from services.project.places import connections_file
 from services.runtime.documents import yaml_file
+from services.runtime.documents.suggestion import suggestion
 from services.runtime.documents.yaml_file import FileError
 from services.runtime.settings import SettingsError
 
@@ -22,6 +23,7 @@ __all__ = [
     "known_declarations",
     "listed_connections",
     "shown_connections",
+    "usable_connection",
     "usable_connections",
 ]
 
@@ -47,6 +49,19 @@ def usable_connections(file: Path | None, environ: Mapping[str, str]) -> Mapping
         return load(file, environ, facts=facts())
     except SettingsError as error:
         raise ProjectError(str(error)) from None
+
+
+def usable_connection(name: str, file: Path | None, environ: Mapping[str, str]) -> Connection:
+    """One of them, with its secrets: of this file, else of that which commands look at. Raises ProjectError."""
+    file = file or connections_file()
+    if file is None:
+        raise ProjectError(
+            "no file of connections is named: set FLOWS_CONNECTIONS_FILE, or `connections:` in your folder's flows.yaml"
+        )
+    known = usable_connections(file, environ)
+    if name not in known:
+        raise ProjectError(f"there is no connection {name!r} in {str(file)!r}; {suggestion(name, known)}")
+    return known[name]
 
 
 def declarations(file: Path) -> Mapping[str, IdempotencyKey | None]:

@@ -26,8 +26,7 @@ from services.flows.catalogue import Guarantee
 from services.flows.durations import shown
 from services.project.catalogue import ACTIONS
 from services.project.connection_presets import PRESETS, ConnectionPreset
-from services.project.connections_file import connections_file, listed_connections, usable_connections
-from services.runtime.documents.suggestion import suggestion
+from services.project.connections_file import connections_file, listed_connections, usable_connection
 from services.runtime.http import Client
 
 COLUMNS = ("name", "base_url", "authentication", "more")
@@ -92,7 +91,7 @@ def try_connection(
     as_json:
         Print a JSON object.
     """
-    connection = _usable(name, file)
+    connection = usable_connection(name, file, destinations.environ())
     verdict = asyncio.run(_tested(connection))
     if as_json:
         print(json.dumps(verdict, ensure_ascii=False, indent=2))
@@ -129,7 +128,7 @@ def login(
     paste:
         The browser is on another machine: copy here the address at which it ends.
     """
-    connection = _usable(name, file)
+    connection = usable_connection(name, file, destinations.environ())
     asyncio.run(_signed_in(connection, port, browser=browser, paste=paste))
     print(f"Signed in: calls of the connection {name!r} have a token from now on.")
 
@@ -215,17 +214,6 @@ def presets(name: Annotated[str | None, Parameter(name="PRESET")] = None, *, as_
     if found.creation is not None and not as_json:
         step = {"action": "http.request", "connection": name, "with": found.creation}
         print(f"What makes something there:\n\n{connection_entries.shown([step])}")
-
-
-def _usable(name: str, file: Path | None) -> Connection:
-    """With its secrets. Raises CommandError."""
-    file = file or connections_file()
-    if file is None:
-        raise CommandError("no file of connections is named: give --file, or set FLOWS_CONNECTIONS_FILE")
-    known = usable_connections(file, destinations.environ())
-    if name not in known:
-        raise CommandError(f"there is no connection {name!r} in {str(file)!r}; {suggestion(name, known)}")
-    return known[name]
 
 
 async def _signed_in(connection: Connection, port: int, *, browser: bool, paste: bool) -> None:

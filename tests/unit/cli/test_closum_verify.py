@@ -255,3 +255,17 @@ def test_comments_and_other_rows_of_the_file_stay(tmp_path: Path) -> None:
     assert text.startswith("# ours\n")
     assert "# seen" in text
     assert "key: bearer" in text
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [("", "set FLOWS_CONNECTIONS_FILE"), ("connections.yaml", "no connection 'closum' in 'connections.yaml'")],
+)
+@pytest.mark.parametrize("words", [("closum", "verify"), ("connections", "test", "closum")])
+def test_without_the_connection_it_says_where_it_looked(
+    words: tuple[str, ...], named: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "connections.yaml").write_text("connections:\n  crm: { base_url: http://127.0.0.1:9 }\n")
+    done = flows(*words, cwd=tmp_path, env={**ENV, "FLOWS_CONNECTIONS_FILE": named})
+    assert done.returncode == 1
+    assert told in done.stderr

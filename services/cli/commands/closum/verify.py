@@ -75,11 +75,12 @@ def verify_account(
     """
     from services.project.closum_facts import facts  # noqa: PLC0415 - heavy, and only needed here
     from services.project.closum_verify import Verification, Wanted  # noqa: PLC0415
+    from services.project.connections_file import usable_connection  # noqa: PLC0415
 
     if read and write:
         raise CommandError("--read or --write: --write reads too")
     _proved(tag, email, phone, template)
-    one = _connection(connection)
+    one = usable_connection(connection, None, destinations.environ())
     address = f"flows-verify-{secrets.token_hex(4)}@example.com"
     sent = [f"  an SMS{f' and the WhatsApp template {template!r}' if template else ''} to {phone}\n"] if phone else []
     sent += [f"  the e-mail template {template!r} to {email}\n"] if email and template else []
@@ -135,25 +136,16 @@ def _agreed(question: str) -> bool:
         return False
 
 
-def _connection(name: str) -> Any:  # noqa: ANN401 - a Connection, whose module is heavy
-    from services.project.connections_file import connections_file, usable_connections  # noqa: PLC0415
-    from services.runtime.documents.suggestion import suggestion  # noqa: PLC0415
-
-    known = usable_connections(connections_file(), destinations.environ())
-    if name not in known:
-        raise CommandError(f"there is no connection {name!r}; {suggestion(name, known)}")
-    return known[name]
-
-
 async def _verified(verification: Verification, name: str, *, quiet: bool) -> float | None:
     """Run it, and clean up whatever ended it. Answers the rate that the account bears, where it said."""
     from services.cli.commands.closum.asking import Asker, AwayError, NoKeyError  # noqa: PLC0415
+    from services.project.connections_file import usable_connection  # noqa: PLC0415
 
     def tell(text: str) -> None:
         if not quiet:
             print(asker.mask.text(text), flush=True)
 
-    one = _connection(name)
+    one = usable_connection(name, None, destinations.environ())
     async with destinations.calling({name: one}) as (ready, client):
         try:
             asker: Asker = Asker(client, ready[name], tell)
