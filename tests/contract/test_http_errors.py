@@ -70,6 +70,14 @@ async def test_each_header_goes_once_whatever_its_case(client: Client) -> None:
     assert {b"accept: text/csv", b"user-agent: theirs", b"content-type: a/b"} <= set(lines)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+async def test_without_a_body_nothing_is_said_of_its_type(client: Client, method: str) -> None:
+    """Found by `python -m tests.parity --seed 1`: aiohttp says application/octet-stream."""
+    async with answering(OK) as server:
+        await client.call(method, server.url, headers={}, content=None, seconds=5)
+    assert b"content-type" not in server.requests[0].lower()
+
+
 @pytest.mark.parametrize("status", [302, 307, 404, 429, 500, 503])
 async def test_every_status_is_an_answer_and_redirects_are_not_followed(client: Client, status: int) -> None:
     """Also what is not 2xx, with its headers."""

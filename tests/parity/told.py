@@ -59,7 +59,9 @@ class Told:
 
     def request(self, method: str, address: str, headers: Mapping[str, str], body: bytes | None, base: str) -> None:
         """Take one down. `base`: the connection's address, which differs."""
-        named = {name.lower(): value for name, value in headers.items()}
+        named = {
+            name.lower(): value.strip(" \t") for name, value in headers.items()
+        }  # as whoever reads them (RFC 9112, 5.1)
         key = named.get(KEY)
         number = 0 if key is None else self._keys.setdefault(key, len(self._keys) + 1)
         kept = tuple(sorted((name, value) for name, value in named.items() if name in COMPARED))
